@@ -1,0 +1,109 @@
+// The text of names, labels and values, and the life of a page's bytes.
+
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { familyHead, labelText, Page, samplePrefix, valueText } from "./exposition.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+const unescaped = (text: string) => text.replace(/\\(.)/g, (_, c) => (c === "n" ? "\n" : c));
+
+// Any code unit, the ones that need care oftener than chance would have them.
+const anyText = fc
+  .array(fc.oneof(fc.constantFrom("\\", "\n", '"', "n", "{", ",", "\ud800", "µ"), fc.string({ unit: "binary" })))
+  .map((parts) => parts.join(""));
+
+test("values print as Prometheus parses them", () => {
+  expect([0, -0, 1, -1, 850_000, 2 ** 53 - 1].map(valueText)).toEqual([
+    "0",
+    "0",
+    "1",
+    "-1",
+    "850000",
+    "9007199254740991",
+  ]);
+  expect([2n ** 63n - 1n, -(2n ** 63n)].map(valueText)).toEqual(["9223372036854775807", "-9223372036854775808"]);
+  expect([0.1, 1e-7, 1e21, 5e-324, 1.7976931348623157e308].map(valueText)).toEqual([
+    "0.1",
+    "1e-7",
+    "1e+21",
+    "5e-324",
+    "1.7976931348623157e+308",
+  ]);
+  expect([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(valueText)).toEqual([
+    "NaN",
+    "+Inf",
+    "-Inf",
+  ]);
+});
+
+test("a double reads back as it was, in the grammar of a Go float", () => {
+  fc.assert(
+    fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+      const text = valueText(value);
+      expect(text).toMatch(/^-?\d+(\.\d+)?(e[+-]\d+)?$/);
+      expect(Number(text)).toBe(value === 0 ? 0 : value);
+    }),
+  );
+});
+
+test("help is one line and keeps its text", () => {
+  expect(decode(familyHead("m", 'a "b" \\ c\nd µ', "gauge"))).toBe('# HELP m a "b" \\\\ c\\nd µ\n# TYPE m gauge\n');
+  fc.assert(
+    fc.property(anyText, (help) => {
+      const lines = decode(familyHead("m", help, "gauge")).split("\n");
+      expect(lines).toEqual([`# HELP m ${lines[0]!.slice(9)}`, "# TYPE m gauge", ""]);
+      expect(unescaped(lines[0]!.slice(9))).toBe(help.toWellFormed());
+    }),
+  );
+});
+
+test("label text keeps its values", () => {
+  expect(labelText([], [])).toBe("");
+  expect(labelText(["a", "b"], ['x"y', "1\\2\n3"])).toBe('{a="x\\"y",b="1\\\\2\\n3"}');
+  fc.assert(
+    fc.property(anyText, anyText, (a, b) => {
+      const text = labelText(["a", "b"], [a, b]);
+      expect(text).not.toContain("\n");
+      const match = /^\{a="((?:[^"\\]|\\.)*)",b="((?:[^"\\]|\\.)*)"\}$/su.exec(text);
+      expect(match?.slice(1).map(unescaped)).toEqual([a.toWellFormed(), b.toWellFormed()]);
+    }),
+  );
+});
+
+test("a page longer than its buffer is whole", () => {
+  const page = new Page();
+  const line = encode(`# ${"x".repeat(997)}\n`);
+  let expected = "";
+  for (let i = 0; i < 100; i++) {
+    page.write(line);
+    page.writeSample(samplePrefix("m", ""), i);
+    expected += `${decode(line)}m ${i}\n`;
+  }
+  expect(decode(page.finish())).toBe(expected);
+
+  page.write(encode(`# ${"y".repeat(1_000_000)}\n`));
+  expect(page.finish().length).toBe(1_000_003);
+});
+
+test("a finished page is never written to again", () => {
+  const page = new Page();
+  page.write(encode("first\n"));
+  const first = page.finish();
+  page.write(encode("second\n"));
+  const second = page.finish();
+  expect([decode(first), decode(second)]).toEqual(["first\n", "second\n"]);
+});
+
+test("a page equal to the last is the same object", () => {
+  const page = new Page();
+  const render = (text: string) => {
+    page.write(encode(text));
+    return page.finish();
+  };
+  const first = render("same\n");
+  expect(render("same\n")).toBe(first);
+  const other = render("sane\n");
+  expect(other).not.toBe(first);
+  expect(render("same\n")).not.toBe(first);
+});
