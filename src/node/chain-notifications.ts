@@ -1,0 +1,140 @@
+// ChainNotifications: the object that the node calls for each block, mempool change and flush. Hosted by us; a node's
+// thread waits for each answer, so by default calls are read by offset, and by generated classes only for the debug log.
+
+import { utils } from "capnp-es";
+import { HotReader } from "../rpc/hot-path.ts";
+import { type BlockInfo, ChainNotifications$Client, ChainNotifications$Server } from "../schema/chain.ts";
+import type { StructView } from "../wire/struct-view.ts";
+import { readInt32 } from "../wire/words.ts";
+import { displayHash } from "./hash.ts";
+import { transactionId } from "./transaction.ts";
+
+/** Takes what happened in the node's chain and mempool. It must be quick: a thread of the node waits. */
+export interface ChainEvents {
+  transactionAddedToMempool(): void;
+  /** `reason` is a MemPoolRemovalReason. Transactions that leave in a block are not reported. */
+  transactionRemovedFromMempool(reason: number): void;
+  /** `height` of the block, from 0. */
+  blockConnected(height: number): void;
+  blockDisconnected(height: number): void;
+  updatedBlockTip(): void;
+  chainStateFlushed(): void;
+}
+
+/** Takes one line that describes an event. */
+export type DebugLine = (line: string) => void;
+
+/** Names of MemPoolRemovalReason in Bitcoin Core, by value. */
+export const REMOVAL_REASONS = ["expiry", "sizelimit", "reorg", "block", "conflict", "replaced"] as const;
+
+/** BlockInfo.height is stored XORed with its default, -1. */
+const HEIGHT_MASK = -1;
+
+/**
+ * The height of a block. Not the generated getter: capnp-es 0.0.16 takes only 16 bits of an Int32's default, so it reads
+ * 121 as -65415.
+ */
+export function blockHeight(block: BlockInfo): number {
+  return utils.getInt32(HEIGHT_AT, block) ^ HEIGHT_MASK;
+}
+
+/** The object to register with Chain.handleNotifications. With `debug`, each call is described in a line. */
+export function chainNotificationsServer(events: ChainEvents, debug: DebugLine = () => {}): ChainNotifications$Server {
+  return new ChainNotifications$Server({
+    async destroy() {},
+    async transactionAddedToMempool(params) {
+      events.transactionAddedToMempool();
+      const tx = params.tx.toUint8Array();
+      debug(`transaction added to mempool: txid=${transactionId(tx)} size=${tx.length}`);
+    },
+    async transactionRemovedFromMempool(params) {
+      const { reason } = params;
+      events.transactionRemovedFromMempool(reason);
+      const tx = params.tx.toUint8Array();
+      const name = REMOVAL_REASONS[reason] ?? reason;
+      debug(`transaction removed from mempool: txid=${transactionId(tx)} size=${tx.length} reason=${name}`);
+    },
+    async blockConnected({ block, role }) {
+      events.blockConnected(blockHeight(block));
+      debug(`block connected: ${describe(block)} validated=${role.validated} historical=${role.historical}`);
+    },
+    async blockDisconnected({ block }) {
+      events.blockDisconnected(blockHeight(block));
+      debug(`block disconnected: ${describe(block)}`);
+    },
+    async updatedBlockTip() {
+      events.updatedBlockTip();
+      debug("block tip updated");
+    },
+    async chainStateFlushed({ role }) {
+      events.chainStateFlushed();
+      debug(`chain state flushed: validated=${role.validated} historical=${role.historical}`);
+    },
+  });
+}
+
+function describe(block: BlockInfo): string {
+  return `height=${blockHeight(block)} hash=${displayHash(block.hash.toUint8Array())} size=${block.data.length}`;
+}
+
+/*
+ * What is read by offset. Parameters, with their pointers:
+ *   0 destroy                         context
+ *   1 transactionAddedToMempool       context, tx
+ *   2 transactionRemovedFromMempool   context, tx           data: reason Int32 at byte 0
+ *   3 blockConnected                  context, role, block
+ *   4 blockDisconnected               context, block
+ *   5 updatedBlockTip                 context
+ *   6 chainStateFlushed               context, role, locator
+ * BlockInfo: data: height Int32 at byte 0, stored XORed with -1
+ */
+const TRANSACTION_ADDED = 1;
+const TRANSACTION_REMOVED = 2;
+const BLOCK_CONNECTED = 3;
+const BLOCK_DISCONNECTED = 4;
+const UPDATED_BLOCK_TIP = 5;
+const CHAIN_STATE_FLUSHED = 6;
+
+const REASON_AT = 0;
+const BLOCK_CONNECTED_BLOCK = 2;
+const BLOCK_DISCONNECTED_BLOCK = 1;
+const HEIGHT_AT = 0;
+
+/** Reads the same calls by offset, all but destroy. */
+export function chainNotificationsReader(events: ChainEvents): HotReader {
+  return new HotReader(ChainNotifications$Client.interfaceId, (methodId, params) => {
+    switch (methodId) {
+      case TRANSACTION_ADDED:
+        events.transactionAddedToMempool();
+        return true;
+      case TRANSACTION_REMOVED:
+        if (params.dataBytes < REASON_AT + 4) return false;
+        events.transactionRemovedFromMempool(readInt32(params.bytes, params.data + REASON_AT));
+        return true;
+      case BLOCK_CONNECTED:
+        if (!followBlock(params, BLOCK_CONNECTED_BLOCK)) return false;
+        events.blockConnected(heightAt(params));
+        return true;
+      case BLOCK_DISCONNECTED:
+        if (!followBlock(params, BLOCK_DISCONNECTED_BLOCK)) return false;
+        events.blockDisconnected(heightAt(params));
+        return true;
+      case UPDATED_BLOCK_TIP:
+        events.updatedBlockTip();
+        return true;
+      case CHAIN_STATE_FLUSHED:
+        events.chainStateFlushed();
+        return true;
+      default:
+        return false;
+    }
+  });
+}
+
+function followBlock(params: StructView, slot: number): boolean {
+  return params.followSlot(slot) && params.dataBytes >= HEIGHT_AT + 4;
+}
+
+function heightAt(block: StructView): number {
+  return readInt32(block.bytes, block.data + HEIGHT_AT) ^ HEIGHT_MASK;
+}

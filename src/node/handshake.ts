@@ -1,0 +1,37 @@
+// From a fresh connection to the capabilities that the exporter works with, in the pr/trace layout of Init. What is asked
+// of them later is not known here.
+
+import type { ImportedCapability } from "../rpc/capability.ts";
+import type { Connection } from "../rpc/connection.ts";
+import { Init$Client } from "../schema/init.ts";
+import { ServerThreads } from "./server-threads.ts";
+
+const [construct, , , , makeChain, makeNode, , makeTracing] = Init$Client.methods;
+
+/** What a node hands out. All of it is the session's to close. */
+export interface NodeCapabilities {
+  readonly init: ImportedCapability;
+  readonly threads: ServerThreads;
+  readonly chain: ImportedCapability;
+  readonly node: ImportedCapability;
+  readonly tracing: ImportedCapability;
+}
+
+/** The node names our threads after this in its debug log. */
+const THREAD_NAME = "bitcoind-ipc-exporter";
+
+/**
+ * Asks the node for its interfaces, one call after the other. Rejects with the error of the first that fails; what was
+ * received by then ends with the connection, which the caller closes.
+ */
+export async function handshake(connection: Connection): Promise<NodeCapabilities> {
+  const init = await connection.bootstrap();
+  // Our side of the thread map stays null: the node needs it only to run callbacks on threads of ours.
+  const { threadMap } = await init.ask(construct).results;
+  const threads = new ServerThreads(threadMap.client as ImportedCapability, THREAD_NAME);
+  await threads.start();
+  const chain = (await threads.call(init, makeChain)).result.client as ImportedCapability;
+  const node = (await threads.call(init, makeNode)).result.client as ImportedCapability;
+  const tracing = (await threads.call(init, makeTracing)).result.client as ImportedCapability;
+  return { init, threads, chain, node, tracing };
+}

@@ -1,0 +1,36 @@
+// The node's Unix socket as a transport for the RPC connection. One of the two rooms that touch sockets.
+
+import type { Socket } from "bun";
+import { Connection, type ConnectionOptions } from "../rpc/connection.ts";
+
+/** A path longer than this does not fit sockaddr_un.sun_path, whose 108 bytes include the terminating zero (unix(7)). */
+export const MAX_SOCKET_PATH_BYTES = 107;
+
+/**
+ * Connects to the Unix socket at `path` and puts an RPC connection on it, which lives as long as the socket.
+ * @throws the system's error, with a `code` such as ENOENT or ECONNREFUSED, when nobody listens there.
+ */
+export async function connectUnix(path: string, options: Omit<ConnectionOptions, "transport">): Promise<Connection> {
+  let connection: Connection | undefined;
+  const socket = await Bun.connect({
+    unix: path,
+    socket: {
+      data: (_, chunk) => connection?.receive(chunk),
+      drain: () => connection?.drained(),
+      close: (_, error) => connection?.disconnected(error === undefined ? "the node closed the socket" : error.message),
+      error: (_, error) => connection?.disconnected(error.message),
+    },
+  });
+  connection = new Connection({ ...options, transport: transportOf(socket) });
+  return connection;
+}
+
+/** A socket as a transport. Bun takes what the kernel takes and calls `drain` when there is room again. */
+export function transportOf(socket: Socket<undefined>) {
+  return {
+    write: (bytes: Uint8Array) => Math.max(0, socket.write(bytes)),
+    close: (rest: Uint8Array) => {
+      socket.end(rest);
+    },
+  };
+}

@@ -1,0 +1,82 @@
+// The capability table of a payload: the capabilities that its interface pointers refer to by index.
+// Source: CapDescriptor and Payload of rpc.capnp.
+
+import { type Client, type Pointer, Server } from "capnp-es";
+import { type CapDescriptor, CapDescriptor_Which, type Payload } from "capnp-es/capnp/rpc";
+import { ProtocolError } from "../wire/protocol-error.ts";
+import { ImportedCapability } from "./capability.ts";
+import { RpcError } from "./errors.ts";
+import type { ExportTable } from "./exports.ts";
+
+/** Descriptors in one payload. The node sends two; a table of millions would only cost memory. */
+const MAX_DESCRIPTORS = 1024;
+
+/** The clients that a message's interface pointers refer to. Generated setters add to them. */
+export function capabilitiesOf(pointer: Pointer): (Client | null)[] {
+  return pointer.segment.message._capnp.capTable ?? [];
+}
+
+/** Lets generated getters find the clients of a received message. */
+export function setCapabilities(pointer: Pointer, clients: (Client | null)[]): void {
+  pointer.segment.message._capnp.capTable = clients;
+}
+
+/**
+ * Writes a descriptor for each capability that the payload's message holds. Returns the export ids that were sent, each as
+ * often as it was.
+ * @throws RpcError when one is neither hosted by us nor by this peer.
+ */
+export function writeCapTable(payload: Payload, clients: readonly (Client | null)[], exports: ExportTable): number[] {
+  const sent: number[] = [];
+  if (clients.length === 0) return sent;
+  const table = payload._initCapTable(clients.length);
+  clients.forEach((client, index) => {
+    const descriptor = table.get(index);
+    if (client instanceof ImportedCapability) {
+      descriptor.receiverHosted = client.importId;
+    } else if (client instanceof Server) {
+      descriptor.senderHosted = exports.send(client);
+      sent.push(descriptor.senderHosted);
+    } else {
+      throw new RpcError("failed", "capability to send is of no known kind");
+    }
+  });
+  return sent;
+}
+
+/** How descriptors become clients; the connection knows its tables. */
+export interface DescriptorReader {
+  receiveImport(importId: number): ImportedCapability;
+  hostedExport(exportId: number): Client;
+  hostedAnswer(descriptor: CapDescriptor): Client;
+}
+
+/** The clients of a payload's table, in order. `null` stands for a descriptor that names nothing. */
+export function readCapTable(payload: Payload, reader: DescriptorReader): (Client | null)[] {
+  const table = payload.capTable;
+  const { length } = table;
+  if (length > MAX_DESCRIPTORS) {
+    throw new ProtocolError(`capability table of ${length} entries is over the limit of ${MAX_DESCRIPTORS} entries`);
+  }
+  return Array.from({ length }, (_, index) => readDescriptor(table.get(index), reader));
+}
+
+export function readDescriptor(descriptor: CapDescriptor, reader: DescriptorReader): Client | null {
+  switch (descriptor.which()) {
+    case CapDescriptor_Which.NONE:
+      return null;
+    case CapDescriptor_Which.SENDER_HOSTED:
+      return reader.receiveImport(descriptor.senderHosted);
+    case CapDescriptor_Which.SENDER_PROMISE:
+      return reader.receiveImport(descriptor.senderPromise);
+    case CapDescriptor_Which.RECEIVER_HOSTED:
+      return reader.hostedExport(descriptor.receiverHosted);
+    case CapDescriptor_Which.RECEIVER_ANSWER:
+      return reader.hostedAnswer(descriptor);
+    case CapDescriptor_Which.THIRD_PARTY_HOSTED:
+      // rpc.capnp: who does not speak level 3 uses the vine, an ordinary capability of the sender.
+      return reader.receiveImport(descriptor.thirdPartyHosted.vineId);
+    default:
+      throw new ProtocolError(`capability descriptor of unknown kind ${descriptor.which()}`);
+  }
+}

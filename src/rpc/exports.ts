@@ -1,0 +1,85 @@
+// The objects that we host for the peer. Ids are ours. An entry lives from the first descriptor that names it until the
+// peer has released every reference.
+
+import type { Server } from "capnp-es";
+import type { HotReader } from "./hot-path.ts";
+import { IdTable } from "./id-table.ts";
+
+interface Export {
+  readonly id: number;
+  readonly server: Server;
+  /** Reads this object's calls without the server; see hot-path.ts. */
+  readonly hotReader: HotReader | undefined;
+  /** Descriptors sent and not yet given back. */
+  references: number;
+}
+
+export class ExportTable {
+  readonly #exports = new IdTable<Export>();
+  readonly #ids = new Map<Server, number>();
+  readonly #hotReaders = new Map<Server, HotReader>();
+  /** Called, and forgotten, when the table becomes empty. */
+  readonly #onEmpty: (() => void)[] = [];
+
+  get size(): number {
+    return this.#exports.size;
+  }
+
+  /** Lets `reader` take the calls on `server`, once it is exported, that it can read. */
+  setHotReader(server: Server, reader: HotReader): void {
+    this.#hotReaders.set(server, reader);
+  }
+
+  /** The id for one more descriptor that names `server`. */
+  send(server: Server): number {
+    const known = this.#ids.get(server);
+    const entry =
+      known === undefined
+        ? this.#exports.add((id) => ({ id, server, hotReader: this.#hotReaders.get(server), references: 0 }))
+        : this.#exports.get(known)!;
+    this.#ids.set(server, entry.id);
+    entry.references++;
+    return entry.id;
+  }
+
+  server(id: number): Server | undefined {
+    return this.#exports.get(id)?.server;
+  }
+
+  hotReader(id: number): HotReader | undefined {
+    return this.#exports.get(id)?.hotReader;
+  }
+
+  /** Takes back `references` of an export. False when the peer does not hold as many. */
+  release(id: number, references: number): boolean {
+    const entry = this.#exports.get(id);
+    if (entry === undefined || references > entry.references) return false;
+    entry.references -= references;
+    if (entry.references === 0) {
+      this.#exports.remove(id);
+      this.#ids.delete(entry.server);
+      this.#hotReaders.delete(entry.server);
+      if (this.size === 0) this.#becameEmpty();
+    }
+    return true;
+  }
+
+  /** Resolves when the table is empty, be it at once. */
+  empty(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.size === 0) resolve();
+      else this.#onEmpty.push(resolve);
+    });
+  }
+
+  clear(): void {
+    this.#exports.clear();
+    this.#ids.clear();
+    this.#hotReaders.clear();
+    this.#becameEmpty();
+  }
+
+  #becameEmpty(): void {
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,40 @@
+// A table whose ids we pick: questions and exports. The lowest free id is taken, so ids stay small and peers that keep
+// their tables in arrays stay quick.
+
+export class IdTable<T> {
+  readonly #entries: (T | undefined)[] = [];
+  readonly #free: number[] = [];
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Takes a free id, makes its entry with it and returns the entry. */
+  add<E extends T>(make: (id: number) => E): E {
+    const id = this.#free.pop() ?? this.#entries.length;
+    const entry = make(id);
+    this.#entries[id] = entry;
+    this.#size++;
+    return entry;
+  }
+
+  get(id: number): T | undefined {
+    return this.#entries[id];
+  }
+
+  /** Frees `id` for the next `add`. An id that is not in use is left alone. */
+  remove(id: number): void {
+    if (this.#entries[id] === undefined) return;
+    this.#entries[id] = undefined;
+    this.#free.push(id);
+    this.#size--;
+  }
+
+  /** Empties the table and returns what was in it. */
+  clear(): T[] {
+    const entries = this.#entries.filter((entry) => entry !== undefined);
+    this.#entries.length = this.#free.length = this.#size = 0;
+    return entries;
+  }
+}

@@ -1,0 +1,94 @@
+// Builds the messages that we send, on the classes that capnp-es generated from rpc.capnp. Each function returns a message
+// with one field of the union set; what is in it is the caller's.
+
+import { Message } from "capnp-es";
+import { type Bootstrap, type Call, type Exception, type Return, Message as RpcMessage } from "capnp-es/capnp/rpc";
+import { toException } from "./errors.ts";
+
+/** A message to send, and the part of it that its sender fills in. */
+export interface Outgoing<T> {
+  readonly message: Message;
+  readonly body: T;
+}
+
+function initMessage(): { message: Message; root: RpcMessage } {
+  const message = new Message();
+  return { message, root: message.initRoot(RpcMessage) };
+}
+
+function writeException(exception: Exception, error: unknown): void {
+  const { type, reason } = toException(error);
+  exception.type = type;
+  exception.reason = reason;
+}
+
+export function bootstrap(questionId: number): Outgoing<Bootstrap> {
+  const { message, root } = initMessage();
+  const body = root._initBootstrap();
+  body.questionId = questionId;
+  return { message, body };
+}
+
+export function call(questionId: number, interfaceId: bigint, methodId: number): Outgoing<Call> {
+  const { message, root } = initMessage();
+  const body = root._initCall();
+  body.questionId = questionId;
+  body.interfaceId = interfaceId;
+  body.methodId = methodId;
+  return { message, body };
+}
+
+/** A Return; which variant it is, the caller sets. `releaseParamCaps` is false: capabilities are released one by one. */
+export function returnOf(answerId: number): Outgoing<Return> {
+  const { message, root } = initMessage();
+  const body = root._initReturn();
+  body.answerId = answerId;
+  body.releaseParamCaps = false;
+  return { message, body };
+}
+
+export function returnException(answerId: number, error: unknown): Outgoing<Return> {
+  const outgoing = returnOf(answerId);
+  writeException(outgoing.body._initException(), error);
+  // An exception carries no capability, so the answer needs no Finish (rpc.capnp, Return.noFinishNeeded).
+  outgoing.body.noFinishNeeded = true;
+  return outgoing;
+}
+
+export function finish(questionId: number, releaseResultCaps: boolean): Message {
+  const { message, root } = initMessage();
+  const body = root._initFinish();
+  body.questionId = questionId;
+  body.releaseResultCaps = releaseResultCaps;
+  return message;
+}
+
+export function release(importId: number, references: number): Message {
+  const { message, root } = initMessage();
+  const body = root._initRelease();
+  body.id = importId;
+  body.referenceCount = references;
+  return message;
+}
+
+/** The reply to a senderLoopback disembargo whose target leads back to the peer's own capability `importId`. */
+export function disembargoReply(embargoId: number, importId: number): Message {
+  const { message, root } = initMessage();
+  const body = root._initDisembargo();
+  body._initTarget().importedCap = importId;
+  body._initContext().receiverLoopback = embargoId;
+  return message;
+}
+
+export function abort(error: unknown): Message {
+  const { message, root } = initMessage();
+  writeException(root._initAbort(), error);
+  return message;
+}
+
+/** Sends a message back that we do not understand. */
+export function unimplemented(received: RpcMessage): Message {
+  const { message, root } = initMessage();
+  root.unimplemented = received;
+  return message;
+}

@@ -1,0 +1,110 @@
+// One call of ours. It ends for the caller with results, an exception, its deadline or a cancel; it ends for the
+// connection when the peer's Return came. The two moments differ: see `returned`.
+
+import type { Payload } from "capnp-es/capnp/rpc";
+import { DeadlineError, RpcError } from "./errors.ts";
+
+export interface CallOptions {
+  /** Milliseconds until the call rejects with a DeadlineError. */
+  readonly deadlineMs?: number;
+  /** Cancels the call: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the connection makes a question from. */
+export interface QuestionOptions<T> extends CallOptions {
+  /** Interface and method, for errors. */
+  readonly name: string;
+  /** Turns the payload of the Return into what the caller waits for. */
+  readonly read: (payload: Payload) => T;
+  /** Tells the peer that nobody waits for the results any more. */
+  readonly sendCancel: () => void;
+}
+
+/** A question as the connection's table holds it, whatever its results are. */
+export interface OpenQuestion {
+  readonly id: number;
+  readonly name: string;
+  /** Whether the caller gave up. Then Finish has been sent, and capabilities of a late Return are released already. */
+  readonly canceled: boolean;
+  /** Exports in the parameters, each as often as it was sent: a Return with releaseParamCaps gives them back. */
+  paramExports: readonly number[];
+  resolve(payload: Payload): void;
+  reject(reason: unknown): void;
+  /** The peer is done with the call, and the question has left the table. */
+  end(): void;
+}
+
+export class Question<T> implements OpenQuestion {
+  readonly id: number;
+  readonly name: string;
+  /**
+   * The results, or a rejection: RpcError, DeadlineError, or the reason of the signal. Capabilities in the results are the
+   * caller's, to be closed. A rejection that nobody waits for is not an unhandled one.
+   */
+  readonly results: Promise<T>;
+  /** Resolves when the peer is done with the call, which may be long after a deadline, or the connection has ended. */
+  readonly returned: Promise<void>;
+  paramExports: readonly number[] = [];
+  canceled = false;
+
+  readonly #results = Promise.withResolvers<T>();
+  readonly #returned = Promise.withResolvers<void>();
+  readonly #read: (payload: Payload) => T;
+  readonly #sendCancel: () => void;
+  #settled = false;
+  #timer: Timer | undefined;
+  #unlisten: (() => void) | undefined;
+
+  constructor(id: number, { name, read, sendCancel, deadlineMs, signal }: QuestionOptions<T>) {
+    this.id = id;
+    this.name = name;
+    this.#read = read;
+    this.#sendCancel = sendCancel;
+    this.results = this.#results.promise;
+    this.returned = this.#returned.promise;
+    this.results.catch(() => {});
+    if (deadlineMs !== undefined) {
+      this.#timer = setTimeout(() => {
+        this.cancel(new DeadlineError(`${name} was not answered within ${deadlineMs} ms`));
+      }, deadlineMs);
+    }
+    if (signal !== undefined) {
+      const listener = () => this.cancel(signal.reason);
+      signal.addEventListener("abort", listener, { once: true });
+      this.#unlisten = () => signal.removeEventListener("abort", listener);
+    }
+  }
+
+  /** Gives up: rejects with `reason` and tells the peer. After the results it does nothing. */
+  cancel(reason: unknown): void {
+    if (this.#settled) return;
+    this.canceled = true;
+    this.reject(reason);
+    this.#sendCancel();
+  }
+
+  resolve(payload: Payload): void {
+    this.#stopWaiting();
+    try {
+      this.#results.resolve(this.#read(payload));
+    } catch (error) {
+      this.#results.reject(new RpcError("failed", `${this.name}: unreadable results: ${error}`));
+    }
+  }
+
+  reject(reason: unknown): void {
+    this.#stopWaiting();
+    this.#results.reject(reason);
+  }
+
+  end(): void {
+    this.#returned.resolve();
+  }
+
+  #stopWaiting(): void {
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    this.#unlisten?.();
+  }
+}

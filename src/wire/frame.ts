@@ -1,0 +1,37 @@
+// One whole message of the stream, as it lies in a buffer: the segment table and the segments.
+// The frame reader moves one Frame from message to message; it is valid only while it is being handled.
+
+import { readUint32, WORD_BYTES } from "./words.ts";
+
+/*
+ * The stream framing (https://capnproto.org/encoding.html#serialization-over-a-stream), little-endian 32-bit numbers:
+ *   segment count minus one · size in words of each segment · padding to a word · the segments
+ */
+
+/** Bytes of the segment table of a frame of `segmentCount` segments, with its padding. */
+export function segmentTableBytes(segmentCount: number): number {
+  return (4 + segmentCount * 4 + 7) & ~7;
+}
+
+/** A view of one frame. Its bytes belong to the reader: copy what must outlive the handler. */
+export class Frame {
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Byte offset of the segment table in `bytes`. */
+  start = 0;
+  /** Byte offset after the last segment. */
+  end = 0;
+  segmentCount = 0;
+  /** Byte offsets of the first segment, which holds the message's root pointer. */
+  rootStart = 0;
+  rootEnd = 0;
+
+  /** Points this view at the frame whose segment table begins at `start`; the caller has checked that it ends at `end`. */
+  reset(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.segmentCount = readUint32(bytes, start) + 1;
+    this.rootStart = start + segmentTableBytes(this.segmentCount);
+    this.rootEnd = this.rootStart + readUint32(bytes, start + 4) * WORD_BYTES;
+  }
+}
