@@ -1,0 +1,337 @@
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import fc from "fast-check";
+import { type ClientSocket, Connection } from "./connection.ts";
+import { ResponseBuffer } from "./response-buffer.ts";
+
+const GET = "GET / HTTP/1.1\r\n\r\n";
+const IDLE_MS = 30_000;
+const LINGER_MS = 2_000;
+
+interface Scene {
+  readonly connection: Connection;
+  /** What the connection did to its socket, in order. */
+  readonly calls: string[];
+  /** Turns asked for and not given yet. */
+  readonly turns: Connection[];
+  /** All bytes that the kernel took. */
+  received(): string;
+  /** Writes so far, those that took nothing included. */
+  writes(): number;
+  receive(text: string): void;
+}
+
+const ALL = 1e9;
+
+interface Circumstances {
+  /** How many bytes the kernel takes in a write; without it, all. */
+  accept?: () => number;
+  /** The buffer shared with another connection. */
+  responses?: ResponseBuffer;
+  /** Whether others have used up this round. */
+  busy?: boolean;
+}
+
+function scene(payload: () => Uint8Array, circumstances: Circumstances = {}): Scene {
+  const { accept = () => ALL, responses = new ResponseBuffer(), busy = false } = circumstances;
+  const calls: string[] = [];
+  const turns: Connection[] = [];
+  const taken: Buffer[] = [];
+  let writes = 0;
+  const note = (call: string) => {
+    calls.push(call);
+    return 0;
+  };
+  const socket: ClientSocket = {
+    write(data) {
+      writes++;
+      const bytes = data as Uint8Array;
+      const piece = Buffer.from(bytes.subarray(0, accept()));
+      taken.push(piece);
+      return piece.length;
+    },
+    pause: () => note("pause"),
+    resume: () => note("resume"),
+    shutdown: () => note("shutdown"),
+    end: () => note("end"),
+    terminate: () => note("terminate"),
+  };
+  const connection = new Connection(socket, {
+    payload,
+    responses,
+    turns: { takeNow: () => !busy, add: (connection) => turns.push(connection) },
+    idleTimeoutMs: IDLE_MS,
+    lingerTimeoutMs: LINGER_MS,
+  });
+  return {
+    connection,
+    calls,
+    turns,
+    received: () => Buffer.concat(taken).toString("latin1"),
+    writes: () => writes,
+    receive: (text) => connection.receive(Buffer.from(text)),
+  };
+}
+
+/** Payloads that tell their number: 0, 1, 2 … in `sizeBytes` bytes. */
+function numbered(sizeBytes = 8): () => Uint8Array {
+  let number = 0;
+  return () => Buffer.from(`<${number++}>`.padEnd(sizeBytes, "."));
+}
+
+function numbersIn(text: string): number[] {
+  return Array.from(text.matchAll(/<(\d+)>/g), (match) => Number(match[1]));
+}
+
+function withoutDate(text: string): string {
+  return text.replaceAll(/Date: .*/g, "");
+}
+
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
+
+describe("a turn", () => {
+  test("answers a few pipelined requests in one write", () => {
+    const { receive, received, writes, calls } = scene(numbered());
+    receive(GET.repeat(5));
+    expect(numbersIn(received())).toEqual(upTo(5));
+    expect(writes()).toBe(1);
+    expect(calls).toEqual([]);
+  });
+
+  test("of a flood is 16 responses; the rest waits, paused, for later turns", () => {
+    const { receive, received, writes, calls, turns } = scene(numbered());
+    receive(GET.repeat(40));
+    expect(numbersIn(received())).toHaveLength(16);
+    expect(calls).toEqual(["pause"]);
+    while (turns.length > 0) turns.shift()?.takeTurn();
+    expect(numbersIn(received())).toEqual(upTo(40));
+    expect(writes()).toBe(3);
+    expect(calls).toEqual(["pause", "resume"]);
+  });
+
+  test.each(["GET", "HEAD"])("ends at 64 KiB of payload, %s", (method) => {
+    const payload = numbered(40_000);
+    let rendered = 0;
+    const { receive, turns } = scene(() => {
+      rendered++;
+      return payload();
+    });
+    receive(`${method} / HTTP/1.1\r\n\r\n`.repeat(5));
+    expect(rendered).toBe(2);
+    expect(turns).toHaveLength(1);
+  });
+
+  test("reads 8 KiB, even when they hold no whole request", () => {
+    const { receive, received, calls, turns } = scene(numbered());
+    const chunks = "1\r\nx\r\n".repeat(5000);
+    receive(`POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`);
+    let count = 1;
+    for (; turns.length > 0; count++) turns.shift()?.takeTurn();
+    expect(count).toBe(Math.ceil(chunks.length / 8192));
+    expect(numbersIn(received())).toEqual([0]);
+    expect(calls).toEqual(["pause", "resume"]);
+  });
+
+  test("that this round has no room for comes in a later one, and the connection waits paused", () => {
+    const { receive, received, calls, turns } = scene(numbered(), { busy: true });
+    receive(GET);
+    receive(GET);
+    expect(received()).toBe("");
+    expect(turns).toHaveLength(1);
+    turns.shift()?.takeTurn();
+    expect(numbersIn(received())).toEqual([0, 1]);
+    expect(calls).toEqual(["pause", "resume"]);
+  });
+
+  test("comes too late for a connection that is gone", () => {
+    const { connection, receive, writes, turns } = scene(numbered());
+    receive(GET.repeat(40));
+    connection.closed();
+    turns.shift()?.takeTurn();
+    expect(writes()).toBe(1);
+  });
+});
+
+describe("a reader that stops", () => {
+  test("costs what was being written; nothing more is rendered until it reads", () => {
+    let open = false;
+    const { connection, receive, received, calls, turns } = scene(numbered(100_000), {
+      accept: () => (open ? ALL : 0),
+    });
+    receive(GET.repeat(3));
+    connection.drain();
+    expect(calls).toEqual(["pause"]);
+    expect(turns).toEqual([]);
+    open = true;
+    connection.drain();
+    while (turns.length > 0) turns.shift()?.takeTurn();
+    expect(numbersIn(received())).toEqual(upTo(3));
+    expect(calls).toEqual(["pause", "resume"]);
+  });
+
+  test("may have asked more before the pause took hold; that waits too", () => {
+    let accepted = 10;
+    const { connection, receive, received, calls, turns } = scene(numbered(), { accept: () => accepted });
+    receive(GET);
+    receive(GET);
+    accepted = ALL;
+    connection.drain();
+    receive(GET);
+    expect(numbersIn(received())).toEqual([0]);
+    turns.shift()?.takeTurn();
+    expect(numbersIn(received())).toEqual([0, 1, 2]);
+    expect(calls).toEqual(["pause", "resume"]);
+  });
+
+  test("gets its bytes even though others are answered meanwhile", () => {
+    const responses = new ResponseBuffer();
+    const slow = scene(numbered(1000), { accept: () => 300, responses });
+    const other = scene(() => Buffer.alloc(2000, "x"), { responses });
+    slow.receive(GET);
+    while (!slow.calls.includes("resume")) {
+      other.receive(GET);
+      slow.connection.drain();
+    }
+    expect(slow.received()).toEndWith(`<0>${".".repeat(997)}`);
+  });
+});
+
+test("whatever the kernel takes and whenever turns come, the responses are the same and in order", () => {
+  const script = fc.array(fc.oneof(fc.constant(0), fc.nat(400), fc.constant(ALL)), { maxLength: 60 });
+  fc.assert(
+    fc.property(script, fc.integer({ min: 1, max: 50 }), (accepts, count) => {
+      const atOnce = scene(numbered(100));
+      const piecemeal = scene(numbered(100), { accept: () => accepts.shift() ?? ALL });
+      for (const { receive, connection, turns } of [atOnce, piecemeal]) {
+        receive(GET.repeat(count));
+        for (let round = 0; round < 100; round++) {
+          connection.drain();
+          turns.shift()?.takeTurn();
+        }
+      }
+      expect(numbersIn(piecemeal.received())).toEqual(upTo(count));
+      expect(withoutDate(piecemeal.received())).toBe(withoutDate(atOnce.received()));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+describe("time", () => {
+  let now = 0;
+  let clock: ReturnType<typeof spyOn>;
+  beforeEach(() => {
+    now = 0;
+    clock = spyOn(performance, "now").mockImplementation(() => now);
+  });
+  afterEach(() => clock.mockRestore());
+
+  /** The second in which the connection was closed while `everySecond` happened. */
+  function secondOfClose({ connection, calls }: Scene, everySecond: (second: number) => void): number {
+    for (let second = 1; second < 1000; second++) {
+      now = second * 1000;
+      everySecond(second);
+      connection.closeIfOverdue(now);
+      if (calls.includes("end") || calls.includes("terminate")) return second;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  test("a silent client is closed", () => {
+    expect(secondOfClose(scene(numbered()), () => {})).toBe(30);
+  });
+
+  test("a request has its time from its first byte, however it drips", () => {
+    const client = scene(numbered());
+    expect(secondOfClose(client, (second) => second > 10 && client.receive("x"))).toBe(11 + 30);
+  });
+
+  test("a body has no more time than the head", () => {
+    const client = scene(numbered());
+    client.receive("POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n");
+    expect(secondOfClose(client, () => client.receive("x"))).toBe(30);
+  });
+
+  test("each response gives the time anew", () => {
+    const client = scene(numbered());
+    expect(secondOfClose(client, (second) => second % 20 === 0 && second <= 100 && client.receive(GET))).toBe(100 + 30);
+  });
+
+  test("a reader that stops is dropped, one that is slow is not", () => {
+    let accepted = 0;
+    const stopped = scene(numbered(), { accept: () => accepted });
+    stopped.receive(GET);
+    expect(secondOfClose(stopped, () => stopped.connection.drain())).toBe(30);
+    expect(stopped.calls).toEqual(["pause", "terminate"]);
+
+    now = 0;
+    accepted = 1;
+    const slow = scene(numbered(200), { accept: () => accepted });
+    slow.receive(GET);
+    expect(secondOfClose(slow, () => slow.connection.drain())).toBeGreaterThan(200);
+    expect(slow.calls).toEqual(["pause", "resume", "end"]);
+  });
+});
+
+describe("closing", () => {
+  test("after the last response: FIN, then whatever arrives is thrown away, for a time", () => {
+    const { connection, receive, received, calls } = scene(numbered());
+    receive(`GET / HTTP/1.1\r\nConnection: close\r\n\r\n${GET}`);
+    receive(GET);
+    expect(numbersIn(received())).toEqual([0]);
+    expect(calls).toEqual(["shutdown"]);
+    connection.closeIfOverdue(performance.now() + LINGER_MS);
+    expect(calls).toEqual(["shutdown", "end"]);
+  });
+
+  test("only once the kernel has taken the last response", () => {
+    let accepted = 5;
+    const { connection, receive, calls } = scene(numbered(), { accept: () => accepted });
+    receive("nonsense\r\n");
+    expect(calls).toEqual(["pause"]);
+    accepted = ALL;
+    connection.drain();
+    expect(calls).toEqual(["pause", "shutdown", "resume"]);
+  });
+
+  test("a client that sent its FIN gets all it asked for first", () => {
+    const { connection, receive, received, calls, turns } = scene(numbered());
+    receive(GET.repeat(20));
+    connection.endInput();
+    expect(calls).toEqual(["pause"]);
+    turns.shift()?.takeTurn();
+    expect(numbersIn(received())).toEqual(upTo(20));
+    expect(calls).toEqual(["pause", "end"]);
+  });
+
+  test("a FIN in the middle of a request closes", () => {
+    const { connection, receive, received, calls } = scene(numbered());
+    receive("GET / HT");
+    connection.endInput();
+    expect(received()).toBe("");
+    expect(calls).toEqual(["end"]);
+  });
+});
+
+test("a payload that throws: 500 after the responses before it, and close", () => {
+  const payload = numbered();
+  let left = 2;
+  const { receive, received, calls } = scene(() => {
+    if (left-- === 0) throw new Error("out of cells");
+    return payload();
+  });
+  receive(GET.repeat(4));
+  expect(numbersIn(received())).toEqual([0, 1]);
+  expect(received()).toContain("HTTP/1.1 500 Internal Server Error\r\n");
+  expect(received()).toEndWith("\r\n\r\npayload failed: out of cells\n");
+  expect(calls).toEqual(["shutdown"]);
+});
+
+test("a payload that throws for HEAD: 500 without a body", () => {
+  const { receive, received } = scene(() => {
+    throw new Error("out of cells");
+  });
+  receive("HEAD / HTTP/1.1\r\n\r\n");
+  expect(received()).toContain("HTTP/1.1 500 ");
+  expect(received()).toEndWith("\r\n\r\n");
+});
