@@ -1,0 +1,34 @@
+#!/bin/sh
+# Installs what is missing: Bun and the packages of bun.lock; with the argument `tests` also the Debian packages that the
+# tests use. Run before `npm run demo` and `npm test`; does nothing when all is there.
+set -eu
+cd "$(dirname "$0")/.."
+
+bun_version=$(node -p 'require("./package.json").devDependencies.bun')
+stamp=node_modules/.installed-bun.lock
+
+if ! cmp -s bun.lock "$stamp" || [ "$(node_modules/.bin/bun --version 2>/dev/null)" != "$bun_version" ]; then
+  echo "setup: installing Bun $bun_version and the packages of bun.lock"
+  npx --yes "bun@$bun_version" install --frozen-lockfile
+  cp bun.lock "$stamp"
+fi
+
+[ "${1-}" = tests ] || exit 0
+
+# command that a test needs : Debian package that has it
+missing=
+for need in capnp:capnproto capnpc-c++:capnproto g++:g++ promtool:prometheus; do
+  command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
+done
+[ -e /usr/include/capnp/rpc-twoparty.h ] || missing="$missing libcapnp-dev"
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  echo "setup: installing$missing"
+  apt-get update -qq
+  # The prometheus package would start a server of its own; only its promtool is wanted.
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+  echo "setup: the tests need Debian packages; install them: sudo apt-get install -y$missing" >&2
+  exit 1
+fi
