@@ -6,7 +6,13 @@ import type { Connection } from "../rpc/connection.ts";
 import { Init$Client } from "../schema/init.ts";
 import { ServerThreads } from "./server-threads.ts";
 
-const [construct, , , , makeChain, makeNode, , makeTracing] = Init$Client.methods;
+/** Methods of Init that are called, by their ordinals in this layout. */
+const INIT = {
+  construct: Init$Client.methods[0],
+  makeChain: Init$Client.methods[4],
+  makeNode: Init$Client.methods[5],
+  makeTracing: Init$Client.methods[7],
+} as const;
 
 /** What a node hands out. All of it is the session's to close. */
 export interface NodeCapabilities {
@@ -27,11 +33,11 @@ const THREAD_NAME = "bitcoind-ipc-exporter";
 export async function handshake(connection: Connection): Promise<NodeCapabilities> {
   const init = await connection.bootstrap();
   // Our side of the thread map stays null: the node needs it only to run callbacks on threads of ours.
-  const { threadMap } = await init.ask(construct).results;
+  const { threadMap } = await init.ask(INIT.construct).results;
   const threads = new ServerThreads(threadMap.client as ImportedCapability, THREAD_NAME);
   await threads.start();
-  const chain = (await threads.call(init, makeChain)).result.client as ImportedCapability;
-  const node = (await threads.call(init, makeNode)).result.client as ImportedCapability;
-  const tracing = (await threads.call(init, makeTracing)).result.client as ImportedCapability;
+  const chain = (await threads.call(init, INIT.makeChain)).result.client as ImportedCapability;
+  const node = (await threads.call(init, INIT.makeNode)).result.client as ImportedCapability;
+  const tracing = (await threads.call(init, INIT.makeTracing)).result.client as ImportedCapability;
   return { init, threads, chain, node, tracing };
 }

@@ -16,6 +16,7 @@ import {
 } from "./chain-notifications.ts";
 import { handshake, type NodeCapabilities } from "./handshake.ts";
 import { type NodeQueries, nodeQueries } from "./node-queries.ts";
+import { warmupStatus } from "./readiness.ts";
 import { type UtxoCacheEvents, utxoCacheTraceReader, utxoCacheTraceServer } from "./utxo-cache-trace.ts";
 
 const handleNotifications = Chain$Client.methods[39];
@@ -48,9 +49,17 @@ export class NodeSession {
     this.queries = nodeQueries(capabilities);
   }
 
-  /** Shakes hands on a fresh connection. Rejects with what the node answered; the caller then closes the connection. */
+  /**
+   * Shakes hands on a fresh connection. Rejects with what the node answered; the caller then closes the connection.
+   * Before anything else is asked, the node has to have started: see `warmupStatus`.
+   */
   static async open(connection: Connection, events: SessionEvents): Promise<NodeSession> {
     return new NodeSession(connection, await handshake(connection), events);
+  }
+
+  /** What a node that is still starting is doing; undefined once it has started and may be asked anything. */
+  warmupStatus(): Promise<string | undefined> {
+    return warmupStatus(this.#capabilities);
   }
 
   /** Whether `leave` was called: no question should be begun any more. */

@@ -1,0 +1,53 @@
+// The exporter itself: its connection to the node, its polls, its log, its build.
+
+import type { Registry } from "../metrics/registry.ts";
+
+export interface Build {
+  readonly version: string;
+  /** The source's commit, or "unknown". */
+  readonly revision: string;
+  /** Version of the Bun runtime inside. */
+  readonly bun: string;
+}
+
+export interface ExporterCollector {
+  connected(): void;
+  disconnected(): void;
+  /** A call to the node, or one of the node's, failed. `method` is interface and method. */
+  callFailed(method: string): void;
+  /** A poll ended, with or without failed calls. */
+  polled(durationMs: number): void;
+  logLineDropped(): void;
+}
+
+export function exporterCollector(registry: Registry, build: Build): ExporterCollector {
+  const up = registry.gauge("bitcoin_ipc_up", "1 while the exporter has a session with the node, else 0.");
+  const connects = registry.counter("bitcoin_ipc_connects_total", "Sessions opened with the node.");
+  const errors = registry.counterVec(
+    "bitcoin_ipc_call_errors_total",
+    "Calls over the node's IPC socket that failed, by interface and method.",
+    ["method"],
+  );
+  const pollDuration = registry.gauge("bitcoin_ipc_poll_duration_seconds", "Time that the last poll took.");
+  const lastPoll = registry.gauge("bitcoin_ipc_last_poll_timestamp_seconds", "When the last poll ended, in Unix time.");
+  const dropped = registry.counter(
+    "bitcoin_ipc_exporter_log_lines_dropped_total",
+    "Log lines that were dropped because stderr was not read.",
+  );
+  registry.info("bitcoin_ipc_exporter_build_info", "What this exporter was built from.", { ...build });
+  up.set(0);
+
+  return {
+    connected() {
+      up.set(1);
+      connects.inc();
+    },
+    disconnected: () => up.set(0),
+    callFailed: (method) => void errors.with(method).inc(),
+    polled(durationMs) {
+      pollDuration.set(durationMs / 1000);
+      lastPoll.set(Date.now() / 1000);
+    },
+    logLineDropped: () => void dropped.inc(),
+  };
+}

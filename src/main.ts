@@ -1,0 +1,88 @@
+// The program: reads the command line, serves the exporter's metrics, ends on signals. The only place that exits.
+
+import { BUILD, NAME } from "./build-info.ts";
+import { Exporter } from "./exporter.ts";
+import { type MetricsServer, serve } from "./http/server.ts";
+import { Log } from "./log.ts";
+import { type Address, type Options, readOptions, UsageError, usage } from "./options.ts";
+import { errorText } from "./rpc/errors.ts";
+
+const EXIT_OK = 0;
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 2;
+
+/** Leaving in order must be over before a service manager loses patience: 5 s in all. */
+const LEAVE_DEADLINE_MS = 4000;
+const LOG_DEADLINE_MS = 500;
+
+const options = await readCommandLine();
+run(options);
+
+async function readCommandLine(): Promise<Options> {
+  try {
+    const options = readOptions(process.argv.slice(2));
+    if (typeof options === "object") return options;
+    console.log(
+      options === "help" ? await usage() : `${NAME} ${BUILD.version} (revision ${BUILD.revision}, Bun ${BUILD.bun})`,
+    );
+    process.exit(EXIT_OK);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${NAME}: ${error.message}\n\n${await usage()}`);
+    process.exit(EXIT_USAGE);
+  }
+}
+
+function run({ metricsAddress, ...options }: Options): void {
+  const log = new Log(() => exporter.logLineDropped());
+  const exporter = new Exporter({ ...options, build: BUILD, log: log.line });
+  const server = listen(metricsAddress, exporter.render);
+  endOnSignals(exporter, server, log);
+  log.line(
+    `${NAME} ${BUILD.version} serves metrics on http://${hostPort({ ...metricsAddress, port: server.port })}/metrics`,
+  );
+  exporter.start();
+}
+
+function listen(address: Address, payload: () => Uint8Array): MetricsServer {
+  try {
+    return serve({ ...address, payload });
+  } catch (error) {
+    const { code } = error as { code?: string };
+    const reason =
+      code === "EADDRINUSE" ? "the address is in use; choose another with --metrics-addr" : errorText(error);
+    console.error(`${NAME}: cannot listen on ${hostPort(address)}: ${reason}`);
+    process.exit(EXIT_FAILURE);
+  }
+}
+
+/**
+ * A pr/trace node dies when a subscribed client just goes, so whatever can be caught leaves in order first. A second
+ * signal ends at once: whoever sends it has decided.
+ */
+function endOnSignals(exporter: Exporter, server: MetricsServer, log: Log): void {
+  let isEnding = false;
+  const end = async (reason: string, exitCode: number): Promise<void> => {
+    if (isEnding) process.exit(EXIT_FAILURE);
+    isEnding = true;
+    log.line(`${reason}: leaving the node`);
+    const inOrder = await exporter.leave(LEAVE_DEADLINE_MS);
+    server.stop();
+    log.line(inOrder ? "left in order" : "left without the node's consent: it did not answer in time");
+    await log.close(LOG_DEADLINE_MS);
+    process.exit(exitCode);
+  };
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    process.on(signal, () => void end(signal, EXIT_OK));
+  }
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      log.line(`${event}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      if (!isEnding) void end("internal error", EXIT_FAILURE);
+    });
+  }
+}
+
+function hostPort({ hostname, port }: Address): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
