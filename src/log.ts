@@ -47,7 +47,7 @@ export class Log {
   async close(deadlineMs: number): Promise<void> {
     const deadline = Date.now() + deadlineMs;
     while ((this.#lines.length > 0 || this.#isStalled) && Date.now() < deadline) {
-      await this.#write();
+      void this.#write();
       await Bun.sleep(1);
     }
   }

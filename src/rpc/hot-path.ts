@@ -167,12 +167,21 @@ export class HotPath {
     const answerId = readUint32(bytes, at + BODY);
     if (this.#tables.hasAnswer(answerId)) return false;
     if (!view.follow(at + CALL_PARAMS) || !view.followSlot(0)) return false;
-    if (!reader.read(readUint16(bytes, at + BODY + 4), view)) return false;
+    if (!tryRead(reader, readUint16(bytes, at + BODY + 4), view)) return false;
 
     const offset = this.#writer.reserve(RETURN_TEMPLATE.length);
     this.#writer.bytes.set(RETURN_TEMPLATE, offset);
     writeUint32(this.#writer.bytes, offset + RETURN_ANSWER_ID, answerId);
     this.answered++;
     return true;
+  }
+}
+
+/** A reader that throws leaves its call to the slow path, which answers with an exception: the peer waits for an answer. */
+function tryRead(reader: HotReader, methodId: number, params: StructView): boolean {
+  try {
+    return reader.read(methodId, params);
+  } catch {
+    return false;
   }
 }

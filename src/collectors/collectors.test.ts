@@ -1,0 +1,181 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import { Registry } from "../metrics/registry.ts";
+import type { NodeQueries } from "../node/node-queries.ts";
+import { chainCollector } from "./chain.ts";
+import type { Collector } from "./collector.ts";
+import { exporterCollector } from "./exporter.ts";
+import { mempoolCollector } from "./mempool.ts";
+import { peersCollector } from "./peers.ts";
+import { processCollector } from "./process.ts";
+import { utxoCacheCollector } from "./utxo-cache.ts";
+
+const queries: NodeQueries = {
+  getHeight: async () => 900_000,
+  isInitialBlockDownload: async () => false,
+  getHeaderTip: async () => 900_001,
+  getVerificationProgress: async () => 0.999_998_5,
+  getMempoolSize: async () => 51_234n,
+  getMempoolDynamicUsage: async () => 123_456_789n,
+  getMempoolMaxUsage: async () => 300_000_000n,
+  getNodeCount: async () => 18n,
+  getTotalBytesRecv: async () => 9_007_199_254_740_993n,
+  getTotalBytesSent: async () => 9_223_372_036_854_775_807n,
+};
+
+let registry: Registry;
+beforeEach(() => {
+  registry = new Registry();
+});
+
+/** The samples on the page, without HELP and TYPE, by series. */
+function samples(): Record<string, string> {
+  const lines = new TextDecoder().decode(registry.render()).split("\n");
+  return Object.fromEntries(
+    lines.filter((line) => /^[^#]/.test(line)).map((line) => line.split(/ (?=\S+$)/) as [string, string]),
+  );
+}
+
+async function pollAll({ polls }: Collector, node: NodeQueries = queries): Promise<void> {
+  for (const poll of polls) await poll.run(node).catch(() => {});
+}
+
+describe("polls", () => {
+  test("every answer goes to its family, exact to the last digit", async () => {
+    for (const collector of [chainCollector(registry), mempoolCollector(registry), peersCollector(registry)]) {
+      await pollAll(collector);
+    }
+    expect(samples()).toMatchObject({
+      bitcoin_chain_height: "900000",
+      bitcoin_header_height: "900001",
+      bitcoin_ibd: "0",
+      bitcoin_verification_progress: "0.9999985",
+      bitcoin_mempool_size: "51234",
+      bitcoin_mempool_bytes: "123456789",
+      bitcoin_mempool_max_bytes: "300000000",
+      bitcoin_peers: "18",
+      bitcoin_bytes_recv_total: "9007199254740993",
+      bitcoin_bytes_sent_total: "9223372036854775807",
+    });
+  });
+
+  test("a call that fails rejects, and takes its own sample away and no other", async () => {
+    const peers = peersCollector(registry);
+    await pollAll(peers);
+    const failing = { ...queries, getNodeCount: () => Promise.reject(new Error("refused")) };
+    expect(peers.polls[0]!.run(failing)).rejects.toThrow("refused");
+    await pollAll(peers, failing);
+    expect(samples()).not.toHaveProperty("bitcoin_peers");
+    expect(samples()).toHaveProperty("bitcoin_bytes_sent_total");
+  });
+
+  test("clear takes every polled sample away", async () => {
+    const chain = chainCollector(registry);
+    await pollAll(chain);
+    for (const poll of chain.polls) poll.clear();
+    expect(Object.keys(samples()).filter((name) => !name.endsWith("_total"))).toEqual([]);
+  });
+
+  test("a node without a tip has no height", async () => {
+    await pollAll(chainCollector(registry), { ...queries, getHeight: async () => undefined });
+    expect(samples()).not.toHaveProperty("bitcoin_chain_height");
+  });
+
+  test("initial block download is known once it was read, and unknown again when it cannot be", async () => {
+    const chain = chainCollector(registry);
+    expect(chain.initialBlockDownload).toBeUndefined();
+    await pollAll(chain, { ...queries, isInitialBlockDownload: async () => true });
+    expect(chain.initialBlockDownload).toBe(true);
+    await pollAll(chain);
+    expect(chain.initialBlockDownload).toBe(false);
+    await pollAll(chain, { ...queries, isInitialBlockDownload: () => Promise.reject(new Error("refused")) });
+    expect(chain.initialBlockDownload).toBeUndefined();
+  });
+});
+
+describe("events", () => {
+  test("blocks count, and the height is that of the block connected last", () => {
+    const { events } = chainCollector(registry);
+    expect(samples()).not.toHaveProperty("bitcoin_block_height");
+    events.blockConnected(121);
+    events.blockConnected(122);
+    events.blockDisconnected(122);
+    events.updatedBlockTip();
+    events.chainStateFlushed();
+    expect(samples()).toEqual({
+      bitcoin_blocks_connected_total: "2",
+      bitcoin_blocks_disconnected_total: "1",
+      bitcoin_tip_updates_total: "1",
+      bitcoin_chain_state_flushes_total: "1",
+      bitcoin_block_height: "122",
+    });
+  });
+
+  test("a block without a height is counted, and -1 is never shown", () => {
+    const { events } = chainCollector(registry);
+    events.blockConnected(-1);
+    expect(samples()).not.toHaveProperty("bitcoin_block_height");
+    expect(samples()).toHaveProperty("bitcoin_blocks_connected_total", "1");
+  });
+
+  test("removals count by reason, and a reason from the future as unknown", () => {
+    const { events } = mempoolCollector(registry);
+    for (const reason of [0, 1, 2, 3, 4, 5, 5, 6, -1]) events.transactionRemovedFromMempool(reason);
+    const byReason = (reason: string) => samples()[`bitcoin_mempool_tx_removed_by_reason_total{reason="${reason}"}`];
+    expect(samples()).toHaveProperty("bitcoin_mempool_tx_removed_total", "9");
+    expect(["expiry", "sizelimit", "reorg", "block", "conflict"].map(byReason)).toEqual(["1", "1", "1", "1", "1"]);
+    expect(byReason("replaced")).toBe("2");
+    expect(byReason("unknown")).toBe("2");
+  });
+
+  test("coin values add up exactly past 2^53", () => {
+    const { events } = utxoCacheCollector(registry, () => {});
+    // 21 million coins in satoshis, five times: 10.5e15, beyond 2^53.
+    const value = 2_100_000_000_000_001n;
+    for (let coin = 0; coin < 5; coin++) {
+      events.add(Number(BigInt.asIntN(32, value)), Number(value >> 32n));
+    }
+    expect(samples()).toMatchObject({
+      bitcoin_utxo_cache_add_total: "5",
+      bitcoin_utxo_cache_add_value_total: "10500000000000005",
+      bitcoin_utxo_cache_spend_total: "0",
+    });
+  });
+
+  test("a negative value leaves the sum alone and is reported", () => {
+    const refused: string[] = [];
+    const { events } = utxoCacheCollector(registry, (method) => refused.push(method));
+    events.spend(5, 0);
+    events.spend(-1, -1);
+    expect(refused).toEqual(["UtxoCacheTrace.spend"]);
+    expect(samples()).toMatchObject({ bitcoin_utxo_cache_spend_total: "2", bitcoin_utxo_cache_spend_value_total: "5" });
+  });
+});
+
+test("the exporter shows its session, its polls and its failures", () => {
+  const self = exporterCollector(registry, { version: "1", revision: "r", bun: "b" });
+  expect(samples()).toMatchObject({ bitcoin_ipc_up: "0", bitcoin_ipc_connects_total: "0" });
+  self.connected();
+  self.callFailed("Node.getMempoolSize");
+  self.polled(250);
+  self.logLineDropped();
+  expect(samples()).toMatchObject({
+    bitcoin_ipc_up: "1",
+    bitcoin_ipc_connects_total: "1",
+    'bitcoin_ipc_call_errors_total{method="Node.getMempoolSize"}': "1",
+    bitcoin_ipc_poll_duration_seconds: "0.25",
+    bitcoin_ipc_exporter_log_lines_dropped_total: "1",
+    'bitcoin_ipc_exporter_build_info{version="1",revision="r",bun="b"}': "1",
+  });
+  self.disconnected();
+  expect(samples()).toHaveProperty("bitcoin_ipc_up", "0");
+});
+
+test("the process shows what /proc says of it", () => {
+  processCollector(registry);
+  const process = samples();
+  expect(Number(process["process_resident_memory_bytes"])).toBeGreaterThan(10 * 1024 * 1024);
+  expect(Number(process["process_open_fds"])).toBeGreaterThanOrEqual(3);
+  expect(Number(process["process_max_fds"])).toBeGreaterThanOrEqual(Number(process["process_open_fds"]));
+  expect(Number(process["process_cpu_seconds_total"])).toBeGreaterThan(0);
+  expect(Math.abs(Number(process["process_start_time_seconds"]) - Date.now() / 1000)).toBeLessThan(3600);
+});

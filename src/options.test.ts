@@ -1,0 +1,105 @@
+import { describe, expect, test } from "bun:test";
+import { type Options, readOptions, UsageError, usage } from "./options.ts";
+
+const read = (...args: string[]) => readOptions(args) as Options;
+
+test("the socket path alone gives the defaults", () => {
+  expect(read("/run/node.sock")).toEqual({
+    socketPath: "/run/node.sock",
+    metricsAddress: { hostname: "127.0.0.1", port: 9332 },
+    pollIntervalMs: 60_000,
+    utxoTrace: true,
+    debug: false,
+  });
+});
+
+test("flags may stand before and after the path, with a space or an equals sign", () => {
+  const options = read(
+    "--debug",
+    "--metrics-addr=0.0.0.0:1",
+    "/run/node.sock",
+    "--no-utxo-trace",
+    "--poll-interval",
+    "0.5",
+  );
+  expect(options).toEqual({
+    socketPath: "/run/node.sock",
+    metricsAddress: { hostname: "0.0.0.0", port: 1 },
+    pollIntervalMs: 500,
+    utxoTrace: false,
+    debug: true,
+  });
+});
+
+test.each([
+  ["[::1]:9332", { hostname: "::1", port: 9332 }],
+  [":9332", { hostname: "::", port: 9332 }],
+  ["localhost:0", { hostname: "localhost", port: 0 }],
+  ["[fe80::1]:65535", { hostname: "fe80::1", port: 65535 }],
+])("--metrics-addr %s", (address, expected) => {
+  expect(read("--metrics-addr", address, "s").metricsAddress).toEqual(expected);
+});
+
+test.each([["--help"], ["-h"], ["--debug", "--help"], ["--help", "--version"]])("%s %s asks for help", (...args) => {
+  expect(readOptions(args)).toBe("help");
+});
+
+test("--version needs no socket path", () => {
+  expect(readOptions(["--version"])).toBe("version");
+});
+
+describe("what is wrong is said in one line", () => {
+  const cases: [string[], string][] = [
+    [[], "missing the path of the node's socket"],
+    [[""], "missing the path of the node's socket"],
+    [["--bogus", "s"], "unknown flag --bogus"],
+    [["--no-bogus", "s"], "unknown flag --bogus"],
+    [["--debgu", "s"], "unknown flag --debgu"],
+    [["-x", "s"], "unknown flag -x"],
+    [["a", "b"], 'unexpected argument "b" after the socket path'],
+    [["x".repeat(108)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
+    [["ä".repeat(54)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
+    [["--metrics-addr", "9332", "s"], 'bad address "9332" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT'],
+    [
+      ["--metrics-addr", "::1:9332", "s"],
+      'bad address "::1:9332" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT',
+    ],
+    [
+      ["--metrics-addr", "h:65536", "s"],
+      'bad address "h:65536" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT',
+    ],
+    [["--metrics-addr", "h:-1", "s"], 'bad address "h:-1" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT'],
+    [["--metrics-addr", "h:", "s"], 'bad address "h:" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT'],
+    [["s", "--metrics-addr="], "--metrics-addr needs a value"],
+    [["s", "--poll-interval"], "--poll-interval needs a value"],
+    [["s", "--poll-interval", "0"], 'bad value "0" for --poll-interval: give seconds from 0.1 to 86400'],
+    [["s", "--poll-interval", "-1"], 'bad value "-1" for --poll-interval: give seconds from 0.1 to 86400'],
+    [["s", "--poll-interval", "1e3"], 'bad value "1e3" for --poll-interval: give seconds from 0.1 to 86400'],
+    [["s", "--poll-interval", "86401"], 'bad value "86401" for --poll-interval: give seconds from 0.1 to 86400'],
+    [["s", "--poll-interval", "soon"], 'bad value "soon" for --poll-interval: give seconds from 0.1 to 86400'],
+  ];
+  test.each(cases)("%p", (args, message) => {
+    expect(() => readOptions(args)).toThrow(new UsageError(message));
+  });
+
+  test("a path of 107 bytes is not too long", () => {
+    expect(read("x".repeat(107)).socketPath).toHaveLength(107);
+  });
+});
+
+test("the usage names every flag, without colors and trailing spaces", async () => {
+  const text = await usage();
+  for (const flag of [
+    "SOCKET-PATH",
+    "--metrics-addr",
+    "--poll-interval",
+    "--no-utxo-trace",
+    "--debug",
+    "--version",
+    "--help",
+  ]) {
+    expect(text).toContain(flag);
+  }
+  expect(text).toBe(Bun.stripANSI(text));
+  expect(text).not.toMatch(/ $/m);
+});
