@@ -5,7 +5,7 @@ import type { ImportedCapability } from "./capability.ts";
 
 export class Answer {
   readonly id: number;
-  /** The results' payload once returned; calls on a promised answer wait for it. */
+  /** What calls on a promised answer wait for. */
   readonly results: Promise<Payload>;
   readonly #settle = Promise.withResolvers<Payload>();
   #payload: Payload | undefined;
@@ -26,10 +26,7 @@ export class Answer {
     this.results.catch(() => {});
   }
 
-  get isReturned(): boolean {
-    return this.#payload !== undefined;
-  }
-
+  /** The results once returned, for descriptors and targets that point into them. */
   get payload(): Payload | undefined {
     return this.#payload;
   }

@@ -6,7 +6,7 @@ import { type CapDescriptor, CapDescriptor_Which, type Payload } from "capnp-es/
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { ImportedCapability } from "./capability.ts";
 import { RpcError } from "./errors.ts";
-import type { ExportTable } from "./exports.ts";
+import type { Vat } from "./vat.ts";
 
 /** Descriptors in one payload. The node sends two; a table of millions would only cost memory. */
 const MAX_DESCRIPTORS = 1024;
@@ -24,24 +24,30 @@ export function setCapabilities(pointer: Pointer, clients: (Client | null)[]): v
 /**
  * Writes a descriptor for each capability that the payload's message holds. Returns the export ids that were sent, each as
  * often as it was.
- * @throws RpcError when one is neither hosted by us nor by this peer.
+ * @throws RpcError, before anything is exported, when one is neither hosted by us nor open and hosted by this peer.
  */
-export function writeCapTable(payload: Payload, clients: readonly (Client | null)[], exports: ExportTable): number[] {
+export function writeCapTable(payload: Payload, clients: readonly (Client | null)[], vat: Vat): number[] {
+  const sendable = clients.map((client) => checkSendable(client, vat));
   const sent: number[] = [];
-  if (clients.length === 0) return sent;
-  const table = payload._initCapTable(clients.length);
-  clients.forEach((client, index) => {
+  if (sendable.length === 0) return sent;
+  const table = payload._initCapTable(sendable.length);
+  sendable.forEach((client, index) => {
     const descriptor = table.get(index);
     if (client instanceof ImportedCapability) {
       descriptor.receiverHosted = client.importId;
-    } else if (client instanceof Server) {
-      descriptor.senderHosted = exports.send(client);
-      sent.push(descriptor.senderHosted);
     } else {
-      throw new RpcError("failed", "capability to send is of no known kind");
+      const exportId = vat.exports.send(client);
+      descriptor.senderHosted = exportId;
+      sent.push(exportId);
     }
   });
   return sent;
+}
+
+function checkSendable(client: Client | null, vat: Vat): ImportedCapability | Server {
+  if (client instanceof Server) return client;
+  if (client instanceof ImportedCapability && client.isOpen && vat.owns(client)) return client;
+  throw new RpcError("failed", "a capability to send is neither hosted here nor open on this connection");
 }
 
 /** How descriptors become clients; the connection knows its tables. */

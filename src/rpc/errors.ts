@@ -1,6 +1,6 @@
 // The errors that a caller of the RPC layer can act on, and their form on the wire (Exception of rpc.capnp).
 
-import { Exception_Type } from "capnp-es/capnp/rpc";
+import { type Exception, Exception_Type } from "capnp-es/capnp/rpc";
 
 /** The four kinds of Exception.Type in rpc.capnp. */
 export type RpcErrorKind = "failed" | "overloaded" | "disconnected" | "unimplemented";
@@ -29,9 +29,9 @@ export class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }
 
-/** The kind of a wire type; types that rpc.capnp does not name yet count as `failed`, as rpc.capnp asks. */
-export function kindOfType(type: number): RpcErrorKind {
-  return KIND_OF_TYPE.get(type as Exception_Type) ?? "failed";
+/** A peer's exception. A type that rpc.capnp does not name yet counts as `failed`, as rpc.capnp asks. */
+export function errorOf(exception: Exception, prefix = ""): RpcError {
+  return new RpcError(KIND_OF_TYPE.get(exception.type) ?? "failed", prefix + exception.reason);
 }
 
 /** The wire type and reason that tell a peer of `error`. Anything but an RpcError is `failed`. */
@@ -40,7 +40,11 @@ export function toException(error: unknown): { type: Exception_Type; reason: str
   return { type: TYPE_OF_KIND.get(kind) ?? Exception_Type.FAILED, reason: errorText(error) };
 }
 
-/** What was thrown, as one line. */
+/** What was thrown, as a text. Never throws, whatever it was. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return "what was thrown has no text";
+  }
 }

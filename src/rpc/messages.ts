@@ -55,6 +55,14 @@ export function returnException(answerId: number, error: unknown): Outgoing<Retu
   return outgoing;
 }
 
+/** The Return of a call whose results the peer takes from our answer later (Call.sendResultsTo.yourself). */
+export function returnElsewhere(answerId: number, releaseParamCaps: boolean): Message {
+  const { message, body } = returnOf(answerId);
+  body.resultsSentElsewhere = true;
+  body.releaseParamCaps = releaseParamCaps;
+  return message;
+}
+
 export function finish(questionId: number, releaseResultCaps: boolean): Message {
   const { message, root } = initMessage();
   const body = root._initFinish();

@@ -1,0 +1,178 @@
+// The asking half of a connection: our calls, from Call to Return.
+
+import { type Method, type Struct, utils } from "capnp-es";
+import { Message_Which, type Payload, type Return, Return_Which, type Message as RpcMessage } from "capnp-es/capnp/rpc";
+import { ProtocolError } from "../wire/protocol-error.ts";
+import { capabilitiesOf, writeCapTable } from "./cap-table.ts";
+import { ImportedCapability } from "./capability.ts";
+import { errorOf, RpcError } from "./errors.ts";
+import { IdTable } from "./id-table.ts";
+import * as messages from "./messages.ts";
+import { type CallOptions, type OpenQuestion, Question } from "./question.ts";
+import type { Vat } from "./vat.ts";
+
+/** The id of a question that is never sent. */
+const NO_ID = -1;
+
+export class Questions {
+  readonly #vat: Vat;
+  readonly #deadlineMs: number;
+  /** An entry is removed by the peer's Return: its id may not be used again before. */
+  readonly #questions = new IdTable<OpenQuestion>();
+
+  /** `deadlineMs` is for calls that name none. */
+  constructor(vat: Vat, deadlineMs: number) {
+    this.#vat = vat;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  get size(): number {
+    return this.#questions.size;
+  }
+
+  bootstrap(options: CallOptions): Promise<ImportedCapability> {
+    const question = this.#add("bootstrap", options, (payload) => {
+      const client = utils.getInterfaceClientOrNull(utils.getPointer(0, payload));
+      if (client instanceof ImportedCapability) return client;
+      throw new RpcError("failed", "the peer offers no capability");
+    });
+    this.#vat.send(messages.bootstrap(question.id).message);
+    return question.results;
+  }
+
+  /** Sends a call. Never throws: what is wrong with it rejects the question. */
+  ask<P extends Struct, R extends Struct>(
+    capability: ImportedCapability,
+    method: Method<P, R>,
+    fill: (params: P) => void,
+    options: CallOptions,
+  ): Question<R> {
+    const name = `${method.interfaceName?.split(":").pop()}.${method.methodName}`;
+    const question = this.#add(name, options, (payload) => utils.getStruct(0, method.ResultsClass, payload));
+    try {
+      this.#check(capability, options);
+      const { message, body } = messages.call(question.id, method.interfaceId, method.methodId);
+      body._initTarget().importedCap = capability.importId;
+      const payload = body._initParams();
+      fill(utils.initStructAt(0, method.ParamsClass, payload));
+      question.paramExports = writeCapTable(payload, capabilitiesOf(payload), this.#vat);
+      this.#vat.send(message);
+    } catch (error) {
+      // It was not sent, so no Return will come for it.
+      this.#questions.remove(question.id);
+      question.reject(error);
+      question.end();
+    }
+    return question;
+  }
+
+  /** @throws ProtocolError when nothing was asked that this could be the Return of. */
+  handleReturn(body: Return): void {
+    const question = this.#take(body.answerId, "return");
+    if (body.releaseParamCaps) this.#releaseParams(question);
+    // A canceled question had its Finish, with releaseResultCaps: nothing in this Return is ours to release.
+    if (!question.canceled) {
+      this.#settle(question, body);
+      if (!body.noFinishNeeded) this.#vat.send(messages.finish(question.id, false));
+    }
+    question.end();
+  }
+
+  /** The peer sent a message of ours back that it does not know. */
+  handleUnimplemented(message: RpcMessage): void {
+    const question = this.#unimplementedQuestion(message);
+    // Of what else we send, nothing needs undoing: the peer keeps a reference longer, and the connection goes on.
+    if (question === undefined) return;
+    this.#releaseParams(question);
+    question.reject(new RpcError("unimplemented", `${question.name}: the peer does not know this kind of message`));
+    question.end();
+  }
+
+  /** The connection has ended: every question rejects. */
+  disconnect(reason: Error): void {
+    for (const question of this.#questions.clear()) disconnect(question, reason);
+  }
+
+  #add<T>(name: string, options: CallOptions, read: (payload: Payload) => T): Question<T> {
+    const make = (id: number) =>
+      new Question(id, {
+        name,
+        read,
+        sendCancel: () => this.#vat.send(messages.finish(id, true)),
+        deadlineMs: this.#deadlineMs,
+        ...options,
+      });
+    const { ended } = this.#vat;
+    if (ended === undefined) return this.#questions.add(make);
+    const question = make(NO_ID);
+    disconnect(question, ended);
+    return question;
+  }
+
+  /** Throws why a call on `capability` cannot be sent, if so. */
+  #check(capability: ImportedCapability, options: CallOptions): void {
+    options.signal?.throwIfAborted();
+    const { ended } = this.#vat;
+    if (ended !== undefined) throw new RpcError("disconnected", ended.message);
+    if (!this.#vat.owns(capability)) throw new RpcError("failed", "the capability belongs to another connection");
+    if (!capability.isOpen) throw new RpcError("failed", "the capability was closed");
+    if (capability.broken !== undefined) throw capability.broken;
+  }
+
+  #take(questionId: number, what: string): OpenQuestion {
+    const question = this.#questions.get(questionId);
+    if (question === undefined) throw new ProtocolError(`${what} for unknown question ${questionId}`);
+    this.#questions.remove(questionId);
+    return question;
+  }
+
+  #releaseParams(question: OpenQuestion): void {
+    for (const exportId of question.paramExports) this.#vat.exports.release(exportId, 1);
+  }
+
+  #settle(question: OpenQuestion, body: Return): void {
+    switch (body.which()) {
+      case Return_Which.RESULTS:
+        this.#vat.receiveCapabilities(body.results);
+        return question.resolve(body.results);
+      case Return_Which.EXCEPTION:
+        return question.reject(errorOf(body.exception));
+      case Return_Which.CANCELED:
+        return question.reject(new RpcError("failed", `${question.name}: canceled by the peer`));
+      case Return_Which.TAKE_FROM_OTHER_QUESTION:
+        return this.#takeResults(question, body.takeFromOtherQuestion);
+      case Return_Which.RESULTS_SENT_ELSEWHERE:
+        return question.reject(new RpcError("failed", `${question.name}: results were sent elsewhere, unasked`));
+      default:
+        return question.reject(
+          new RpcError("unimplemented", `${question.name}: return of unknown kind ${body.which()}`),
+        );
+    }
+  }
+
+  /** The peer forwarded our call to us, and points at our own answer for its results. */
+  #takeResults(question: OpenQuestion, answerId: number): void {
+    const results = this.#vat.resultsOf(answerId);
+    if (results === undefined) throw new ProtocolError(`return takes from unknown answer ${answerId}`);
+    results.then(
+      (payload) => question.resolve(payload),
+      (error) => question.reject(error),
+    );
+  }
+
+  #unimplementedQuestion(message: RpcMessage): OpenQuestion | undefined {
+    switch (message.which()) {
+      case Message_Which.CALL:
+        return this.#take(message.call.questionId, "unimplemented");
+      case Message_Which.BOOTSTRAP:
+        return this.#take(message.bootstrap.questionId, "unimplemented");
+      default:
+        return undefined;
+    }
+  }
+}
+
+function disconnect(question: OpenQuestion, reason: Error): void {
+  question.reject(new RpcError("disconnected", `${question.name}: ${reason.message}`));
+  question.end();
+}

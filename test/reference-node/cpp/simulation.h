@@ -1,0 +1,40 @@
+// What all connections share: the answers, the faults, the counts and who is subscribed.
+#pragma once
+
+#include "answers.h"
+#include "faults.h"
+#include "mp/proxy.capnp.h"
+#include "output.h"
+#include "subscription.h"
+
+#include <capnp/capability.h>
+
+#include <list>
+
+namespace reference {
+
+struct Simulation {
+  Simulation(kj::Timer& timer, const Json& json, Output& output)
+      : timer(timer), output(output), answers(json), faults(timer) {}
+
+  kj::Timer& timer;
+  Output& output;
+  Answers answers;
+  Faults faults;
+
+  // Tells a Thread of ours from a client's.
+  capnp::CapabilityServerSet<::Thread> threads;
+
+  // Until disconnect has ended them or their connection has.
+  std::list<kj::Own<Subscription>> subscriptions;
+
+  uint connections = 0;
+  uint liveConnections = 0;
+  uint uncleanLeaves = 0;
+  uint threadViolations = 0;
+  Counts calls;      // received, by method
+  Counts callbacks;  // answered with results, by method
+  Counts live;       // objects that a client holds, by interface
+};
+
+}  // namespace reference
