@@ -5,7 +5,8 @@ import type { Method, Struct } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
 import { RpcError } from "../rpc/errors.ts";
 import type { CallOptions } from "../rpc/question.ts";
-import { type Context, Thread$Client, ThreadMap$Client } from "../schema/mp/proxy.ts";
+import { type Context, Thread$Client } from "../schema/mp/proxy.ts";
+import { CALLS, isAllowed } from "./calls.ts";
 
 /** Parameters of a method that runs on a thread of the node. */
 export interface ContextParams extends Struct {
@@ -14,8 +15,6 @@ export interface ContextParams extends Struct {
 
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
 const MAX_THREADS = 4;
-
-const [makeThread] = ThreadMap$Client.methods;
 
 export class ServerThreads {
   readonly #threadMap: ImportedCapability;
@@ -36,7 +35,7 @@ export class ServerThreads {
 
   /**
    * Calls `method` on a thread of its own and resolves to the results. Rejects as ImportedCapability.ask does, and with
-   * `overloaded` when every thread is stuck in an earlier call.
+   * `overloaded` when every thread is stuck in an earlier call. Refuses a method that is not in the table of calls.ts.
    */
   async call<P extends ContextParams, R extends Struct>(
     capability: ImportedCapability,
@@ -44,6 +43,12 @@ export class ServerThreads {
     fill: (params: P) => void = () => {},
     options: CallOptions = {},
   ): Promise<R> {
+    if (!isAllowed(method)) {
+      throw new RpcError(
+        "failed",
+        `${method.interfaceName}.${method.methodName} is not a method that the exporter may call`,
+      );
+    }
     const thread = this.#idle.pop() ?? (await this.#makeThread());
     const question = capability.ask(
       method,
@@ -70,7 +75,7 @@ export class ServerThreads {
     const fill = (params: { name: string }) => {
       params.name = this.#name;
     };
-    const { result } = await this.#threadMap.ask(makeThread, fill).results;
+    const { result } = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill).results;
     const thread = result.client as ImportedCapability;
     this.#threads.push(thread);
     return thread;

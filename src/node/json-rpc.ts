@@ -1,0 +1,129 @@
+// The node's JSON-RPC methods, asked over IPC: no port, no password. Stock nodes after v31 take a whole batch in one call
+// (Rpc); the multiprocess branches take one method a call (Node).
+
+import type { ImportedCapability } from "../rpc/capability.ts";
+import { RpcError } from "../rpc/errors.ts";
+import { CALLS, isAllowedRpc, type RpcMethod } from "./calls.ts";
+import { Decimal, isObject, type JsonValue, parseJson } from "./json.ts";
+import type { ServerThreads } from "./server-threads.ts";
+
+/** RPC_IN_WARMUP and RPC_METHOD_NOT_FOUND of Bitcoin Core. */
+const IN_WARMUP = -28;
+const METHOD_NOT_FOUND = -32601;
+
+/** An error that a method answered, by its JSON-RPC code. */
+export class JsonRpcError extends Error {
+  override readonly name = "JsonRpcError";
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+
+  /** The node has no such method, and will not have it before it is another node. */
+  get isMethodNotFound(): boolean {
+    return this.code === METHOD_NOT_FOUND;
+  }
+
+  /** The node is still starting; the message says what it does. */
+  get isWarmup(): boolean {
+    return this.code === IN_WARMUP;
+  }
+}
+
+export interface RpcRequest {
+  readonly method: RpcMethod;
+  readonly params?: readonly (string | number | boolean | readonly string[])[] | undefined;
+}
+
+/** What became of one request of several. */
+export type RpcOutcome = { readonly result: JsonValue } | { readonly error: Error };
+
+export interface JsonRpc {
+  /**
+   * Calls methods, and resolves to an outcome for each, in order: one that fails costs only itself. Rejects when nothing
+   * could be asked at all, as ServerThreads.call does.
+   */
+  callAll(requests: readonly RpcRequest[]): Promise<readonly RpcOutcome[]>;
+}
+
+/** Calls one method. Rejects with JsonRpcError when it answers an error. */
+export async function callRpc(rpc: JsonRpc, method: RpcMethod, params: RpcRequest["params"] = []): Promise<JsonValue> {
+  const [outcome] = await rpc.callAll([{ method, params }]);
+  if ("error" in outcome!) throw outcome.error;
+  return outcome!.result;
+}
+
+/** JSON-RPC through Rpc.executeRpc: all requests in one batch. */
+export function batchRpc(threads: ServerThreads, rpc: ImportedCapability): JsonRpc {
+  return {
+    async callAll(requests) {
+      const request = JSON.stringify(
+        requests.map(({ method, params = [] }, id) => ({ jsonrpc: "2.0", id, method: checked(method), params })),
+      );
+      const { result } = await threads.call(rpc, CALLS.rpc.executeRpc, (fields) => {
+        fields.request = request;
+        fields.uri = "/";
+      });
+      const replies = parseReply(result);
+      return requests.map(({ method }, id) => outcomeOf(method, replies.get(String(id))));
+    },
+  };
+}
+
+/** JSON-RPC through Node.executeRpc: one request after the other. */
+export function singleRpc(threads: ServerThreads, node: ImportedCapability): JsonRpc {
+  return {
+    async callAll(requests) {
+      const outcomes: RpcOutcome[] = [];
+      for (const { method, params = [] } of requests) outcomes.push(await callOne(method, JSON.stringify(params)));
+      return outcomes;
+    },
+  };
+
+  async function callOne(method: RpcMethod, params: string): Promise<RpcOutcome> {
+    const command = checked(method);
+    const { result, error, rpcError } = await threads.call(node, CALLS.node.executeRpc, (fields) => {
+      fields.command = command;
+      fields.params = params;
+      fields.uri = "/";
+    });
+    // Of the three texts, the one that applies is not empty.
+    if (rpcError !== "") return outcomeOf(method, { error: parse(method, rpcError) });
+    if (error !== "") return { error: new RpcError("failed", `${method}: ${error}`) };
+    return { result: parse(method, result) };
+  }
+}
+
+function checked(method: RpcMethod): RpcMethod {
+  if (isAllowedRpc(method)) return method;
+  throw new RpcError("failed", `${method} is not a method that the exporter may call`);
+}
+
+function parse(method: string, text: string): JsonValue {
+  try {
+    return parseJson(text);
+  } catch {
+    throw new RpcError("failed", `${method} answered what is no JSON: ${text.slice(0, 100)}`);
+  }
+}
+
+/** The replies of a batch by id. */
+function parseReply(text: string): Map<string, JsonValue> {
+  const value = parse("executeRpc", text);
+  if (!Array.isArray(value)) throw new RpcError("failed", `a batch was answered with no array: ${text.slice(0, 100)}`);
+  const replies = new Map<string, JsonValue>();
+  for (const reply of value as readonly JsonValue[]) {
+    if (isObject(reply) && reply["id"] instanceof Decimal) replies.set(reply["id"].text, reply);
+  }
+  return replies;
+}
+
+function outcomeOf(method: string, reply: JsonValue | undefined): RpcOutcome {
+  if (!isObject(reply)) return { error: new RpcError("failed", `${method} was not answered`) };
+  const error = reply["error"];
+  if (!isObject(error)) return { result: reply["result"] ?? null };
+  const code = error["code"] instanceof Decimal ? error["code"].toNumber() : 0;
+  return { error: new JsonRpcError(code, `${method}: ${String(error["message"])}`) };
+}

@@ -1,0 +1,137 @@
+// Nodes differ in which interface each ordinal of Init hands out. This finds out which node it is, by asking for one and
+// calling a harmless method on what comes back; never by version, which no node tells before.
+//
+// What makes that safe: calls are dispatched by interface id, so a wrong guess is answered with an exception of kind
+// unimplemented and nothing happens (run on real nodes). And the order of the questions keeps away from ordinals that may
+// be makeWalletLoader.
+
+import type { Method, Struct } from "capnp-es";
+import type { ImportedCapability } from "../rpc/capability.ts";
+import { RpcError } from "../rpc/errors.ts";
+import { CALLS, type MakeOrdinal, makeMethod } from "./calls.ts";
+import type { ContextParams, ServerThreads } from "./server-threads.ts";
+
+/** The interfaces that the exporter uses, by the ordinal of Init that hands each out. */
+export interface Ordinals {
+  readonly mining: MakeOrdinal;
+  readonly chain?: MakeOrdinal;
+  readonly node?: MakeOrdinal;
+  readonly tracing?: MakeOrdinal;
+  readonly rpc?: MakeOrdinal;
+}
+
+/** By the names that --layout and bitcoin_ipc_layout_info use. */
+export const LAYOUTS = {
+  "pr/trace": { mining: 3, chain: 4, node: 5, tracing: 7 },
+  "ipc-2026-02": { mining: 2, chain: 3, node: 4 },
+  v30: { mining: 2 },
+  v31: { mining: 3 },
+  master: { mining: 3, rpc: 4 },
+  "pr-29409": { mining: 3, rpc: 4, chain: 5, node: 6 },
+} as const satisfies Record<string, Ordinals>;
+export type LayoutName = keyof typeof LAYOUTS;
+
+export function isLayoutName(name: string): name is LayoutName {
+  return Object.hasOwn(LAYOUTS, name);
+}
+
+/** The node is of no known layout. The message says what was seen. */
+export class UnknownLayoutError extends Error {
+  override readonly name = "UnknownLayoutError";
+}
+
+/** What was found out, and what was handed out on the way, by ordinal of Init. The capabilities are the caller's. */
+export interface Detected {
+  readonly layout: LayoutName;
+  readonly made: ReadonlyMap<MakeOrdinal, ImportedCapability>;
+}
+
+/**
+ * Finds the layout of the node behind `init`. Rejects with UnknownLayoutError when it fits none, and as ServerThreads.call
+ * does when a call fails for another reason than that the node does not have it.
+ *
+ *     Init@4 is  a Chain  → pr/trace       (@6 would be makeWalletLoader, and is not asked)
+ *                a Node   → ipc-2026-02    (@5 would be)
+ *                an Rpc, and Init@5 is  missing  → master
+ *                                       a Chain  → pr-29409   (@7 would be)
+ *                missing, and Init@3 is  there    → v31
+ *                                        missing, and Init@2 is there → v30
+ */
+export async function detectLayout(init: ImportedCapability, threads: ServerThreads): Promise<Detected> {
+  const probe = new Probe(init, threads);
+  return { layout: await detect(probe), made: probe.made };
+}
+
+async function detect(probe: Probe): Promise<LayoutName> {
+  const fourth = await probe.make(4);
+  if (fourth === undefined) {
+    if ((await probe.make(3)) !== undefined) return "v31";
+    if ((await probe.make(2)) !== undefined) return "v30";
+  } else if (await probe.isInterface(fourth, CALLS.chain.shutdownRequested)) {
+    return "pr/trace";
+  } else if (await probe.isInterface(fourth, CALLS.node.shutdownRequested)) {
+    return "ipc-2026-02";
+  } else if (await probe.isInterface(fourth, CALLS.rpc.executeRpc)) {
+    const fifth = await probe.make(5);
+    if (fifth === undefined) return "master";
+    if (await probe.isInterface(fifth, CALLS.chain.shutdownRequested)) return "pr-29409";
+  }
+  throw new UnknownLayoutError(`the node has none of the known IPC layouts: ${probe.seen.join("; ")}`);
+}
+
+/** A node that waits to hand out its Mining until its chain is loaded may take this long: as long as its start. */
+const MAKE_DEADLINE_MS = 24 * 60 * 60 * 1000;
+
+class Probe {
+  readonly #init: ImportedCapability;
+  readonly #threads: ServerThreads;
+  readonly made = new Map<MakeOrdinal, ImportedCapability>();
+  /** What the node answered, for the error line. */
+  readonly seen: string[] = [];
+
+  constructor(init: ImportedCapability, threads: ServerThreads) {
+    this.#init = init;
+    this.#threads = threads;
+  }
+
+  /** What Init hands out at `ordinal`, or undefined when it does not. */
+  async make(ordinal: MakeOrdinal): Promise<ImportedCapability | undefined> {
+    try {
+      const capability = await makeInterface(this.#init, this.#threads, ordinal, MAKE_DEADLINE_MS);
+      this.made.set(ordinal, capability);
+      this.seen.push(`Init@${ordinal} is there`);
+      return capability;
+    } catch (error) {
+      if (!(error instanceof RpcError) || error.kind === "disconnected") throw error;
+      this.seen.push(`Init@${ordinal}: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  /** Whether `capability` has the interface of `method`: a method that only reads, and needs no chain to be loaded. */
+  async isInterface<P extends ContextParams, R extends Struct>(
+    capability: ImportedCapability,
+    method: Method<P, R>,
+  ): Promise<boolean> {
+    try {
+      await this.#threads.call(capability, method);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RpcError) || error.kind === "disconnected") throw error;
+      this.seen.push(`${method.interfaceName}: ${error.message}`);
+      return false;
+    }
+  }
+}
+
+/** Asks Init for the interface at `ordinal`. Rejects as ServerThreads.call does. */
+export async function makeInterface(
+  init: ImportedCapability,
+  threads: ServerThreads,
+  ordinal: MakeOrdinal,
+  deadlineMs?: number,
+): Promise<ImportedCapability> {
+  const options = deadlineMs === undefined ? {} : { deadlineMs };
+  const { result } = await threads.call(init, makeMethod(ordinal), () => {}, options);
+  return result.client as ImportedCapability;
+}

@@ -1,0 +1,109 @@
+// One round of questions to a node: which of the collectors' polls its sources can answer, and what happens when one
+// fails. A failure costs that poll's families only.
+
+import type { Collector, Poll, RpcPoll } from "./collectors/collector.ts";
+import { type JsonRpc, JsonRpcError, type RpcOutcome } from "./node/json-rpc.ts";
+import type { MiningQueries } from "./node/mining.ts";
+import type { NodeQueries } from "./node/node-queries.ts";
+import type { NodeSession } from "./node/session.ts";
+import { DeadlineError, RpcError } from "./rpc/errors.ts";
+
+export interface PollerEvents {
+  /** Told of each answer; `value` is what came. */
+  answered(method: string, value: unknown): void;
+  /** `isMissing`: the node does not have the method, and it is not asked again on this connection. */
+  callFailed(method: string, error: unknown, isMissing: boolean): void;
+}
+
+/** The polls of one visit to a node. Made anew for each, as the next node may be another. */
+export class Poller {
+  readonly #session: NodeSession;
+  readonly #events: PollerEvents;
+  readonly #queryPolls: readonly Poll<NodeQueries>[];
+  readonly #rpcPolls: readonly RpcPoll[];
+  readonly #miningPolls: readonly Poll<MiningQueries>[];
+  /** Polls whose method this node does not have. */
+  readonly #missing = new Set<{ readonly method: string }>();
+  /** Set once a batch took too long: from then on each method gets a call of its own, and the slow one fails alone. */
+  #oneByOne = false;
+  #round = 0;
+
+  constructor(session: NodeSession, collectors: readonly Collector[], events: PollerEvents) {
+    this.#session = session;
+    this.#events = events;
+    const { queries, jsonRpc } = session;
+    this.#queryPolls = queries === undefined ? [] : collectors.flatMap(({ queryPolls = [] }) => queryPolls);
+    this.#rpcPolls = jsonRpc === undefined ? [] : collectors.flatMap(({ rpcPolls = [] }) => rpcPolls);
+    const isMiningOnly = queries === undefined && jsonRpc === undefined;
+    this.#miningPolls = isMiningOnly ? collectors.flatMap(({ miningPolls = [] }) => miningPolls) : [];
+  }
+
+  /** Asks everything that is due, one after the other. Never rejects. Stops early when the session is over. */
+  async poll(): Promise<void> {
+    const { queries, jsonRpc } = this.#session;
+    if (queries !== undefined) await this.#runAll(this.#queryPolls, () => queries);
+    await this.#runAll(this.#miningPolls, () => this.#session.mining());
+    if (jsonRpc !== undefined) await this.#runRpc(jsonRpc);
+    this.#round++;
+  }
+
+  /** The node is gone: no polled family has a sample. */
+  clear(): void {
+    for (const poll of [...this.#queryPolls, ...this.#miningPolls]) poll.clear();
+    for (const poll of this.#rpcPolls) poll.clear(true);
+  }
+
+  async #runAll<Source>(polls: readonly Poll<Source>[], source: () => Source | Promise<Source>): Promise<void> {
+    for (const poll of polls) {
+      if (this.#session.isOver) return;
+      if (this.#missing.has(poll)) continue;
+      try {
+        this.#events.answered(poll.method, await poll.run(await source()));
+      } catch (error) {
+        this.#failed(poll, error);
+      }
+    }
+  }
+
+  async #runRpc(rpc: JsonRpc): Promise<void> {
+    const due = this.#rpcPolls.filter((poll) => !this.#missing.has(poll) && this.#round % (poll.every ?? 1) === 0);
+    const groups = this.#oneByOne ? due.map((poll) => [poll]) : [due];
+    for (const group of groups) {
+      if (this.#session.isOver || group.length === 0) return;
+      const outcomes = await this.#ask(rpc, group);
+      group.forEach((poll, index) => this.#settle(poll, outcomes[index]!));
+    }
+  }
+
+  async #ask(rpc: JsonRpc, polls: readonly RpcPoll[]): Promise<readonly RpcOutcome[]> {
+    try {
+      return await rpc.callAll(polls);
+    } catch (error) {
+      if (error instanceof DeadlineError) this.#oneByOne = true;
+      return polls.map(() => ({ error: error as Error }));
+    }
+  }
+
+  #settle(poll: RpcPoll, outcome: RpcOutcome): void {
+    // What Chain and Node were asked for is theirs to set.
+    const seeds = this.#session.queries === undefined;
+    try {
+      if ("error" in outcome) throw outcome.error;
+      poll.read(outcome.result, seeds);
+      this.#events.answered(poll.method, outcome.result);
+    } catch (error) {
+      poll.clear(seeds);
+      this.#failed(poll, error);
+    }
+  }
+
+  #failed(poll: { readonly method: string }, error: unknown): void {
+    // The end of the connection is no fault of the call.
+    if (this.#session.isOver) return;
+    const isMissing =
+      (error instanceof RpcError && error.kind === "unimplemented") ||
+      (error instanceof JsonRpcError && error.isMethodNotFound);
+    if (isMissing) this.#missing.add(poll);
+    this.#events.callFailed(poll.method, error, isMissing);
+  }
+}

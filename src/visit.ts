@@ -1,0 +1,205 @@
+// One visit to a node, from connecting to the end of the connection: handshake, waiting for its start, subscribing or
+// watching the tip, polling. The exporter makes one after the other.
+
+import type { Collector } from "./collectors/collector.ts";
+import type { ExporterCollector } from "./collectors/exporter.ts";
+import type { LayoutName } from "./node/layouts.ts";
+import type { Tip } from "./node/mining.ts";
+import { NodeSession, type SessionEvents } from "./node/session.ts";
+import { connectUnix } from "./node/socket.ts";
+import { Poller } from "./poller.ts";
+import type { Connection } from "./rpc/connection.ts";
+import { errorText } from "./rpc/errors.ts";
+import { startGraceMs } from "./start-grace.ts";
+import { watchTips } from "./tip-watcher.ts";
+
+export interface VisitOptions {
+  readonly socketPath: string;
+  readonly pollIntervalMs: number;
+  /** Whether to trace the UTXO cache where the node can. */
+  readonly utxoTrace: boolean;
+  /** The layout to assume; found out when undefined. */
+  readonly layout: LayoutName | undefined;
+  readonly events: SessionEvents;
+  readonly collectors: readonly Collector[];
+  readonly self: ExporterCollector;
+  /** Whether the last poll said that the node is in initial block download; undefined when it is not known. */
+  readonly isSyncing: () => boolean | undefined;
+  /** Told of each tip of a node without notifications. */
+  readonly onTip: (tip: Tip) => void;
+  readonly log: (line: string) => void;
+  readonly debug: (line: string) => void;
+}
+
+export interface VisitEnd {
+  /** Whether the node was subscribed to or watched. */
+  readonly wasUp: boolean;
+  readonly reason: string;
+}
+
+/** A call that the node has not answered by then is given up. A node that validates a block may be this slow. */
+const CALL_DEADLINE_MS = 10_000;
+
+/** How often a node that is starting is asked whether it has started. */
+const WARMUP_INTERVAL_MS = 1000;
+
+export class Visit {
+  readonly #options: VisitOptions;
+  readonly #ended = Promise.withResolvers<Error>();
+  #connection: Connection | undefined;
+  #session: NodeSession | undefined;
+  #poller: Poller | undefined;
+  /** Ends the pause that `run` is in. */
+  #wake = () => {};
+  #isLeaving = false;
+  #wasUp = false;
+
+  constructor(options: VisitOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the visit is over: the node went, could not be reached, or `leave` was called. Never rejects. */
+  async run(): Promise<VisitEnd> {
+    const { self } = this.#options;
+    try {
+      await this.#open();
+    } catch (error) {
+      this.#ended.resolve(error as Error);
+    }
+    // A failure on our way in leaves the connection open, and perhaps a registration on it.
+    if (!this.#isLeaving && this.#connection?.ended === undefined) {
+      await this.#session?.leave(CALL_DEADLINE_MS);
+      this.#connection?.close();
+    }
+    self.disconnected();
+    this.#poller?.clear();
+    return { wasUp: this.#wasUp, reason: errorText(await this.#ended.promise) };
+  }
+
+  /** Leaves in order, as NodeSession.leave does; at any moment of the visit. */
+  async leave(deadlineMs: number): Promise<boolean> {
+    this.#isLeaving = true;
+    this.#wake();
+    const inOrder = (await this.#session?.leave(deadlineMs)) ?? true;
+    this.#connection?.close();
+    return inOrder;
+  }
+
+  async #open(): Promise<void> {
+    const { socketPath, events, layout, self, log } = this.#options;
+    this.#connection = await connectUnix(socketPath, {
+      deadlineMs: CALL_DEADLINE_MS,
+      onEnd: (reason) => {
+        this.#ended.resolve(reason);
+        this.#wake();
+      },
+    });
+    // Told to leave while connecting: nothing is registered, so closing is enough.
+    if (this.#isLeaving) this.#connection.close();
+    const session = await NodeSession.open(this.#connection, events, layout);
+    this.#session = session;
+    await this.#waitForStart(session);
+    if (session.hasNotifications) await session.subscribe();
+    else void this.#watch(session);
+    this.#wasUp = true;
+    self.connected(session.layout);
+    log(`connected to the node at ${socketPath}: layout ${session.layout}, ${describe(session)}`);
+    await this.#pollUntilEnd(session);
+  }
+
+  /** Waits while the node is starting. Rejects when the connection ends. */
+  async #waitForStart(session: NodeSession): Promise<void> {
+    const { socketPath, log, debug } = this.#options;
+    if (session.jsonRpc === undefined) {
+      const graceMs = startGraceMs(socketPath);
+      if (graceMs === 0) return;
+      log(`waiting ${Math.ceil(graceMs / 1000)} s for the node to start: its socket is new, and it cannot be asked`);
+      return this.#pause(graceMs);
+    }
+    let say = log;
+    for (;;) {
+      const status = await session.warmupStatus();
+      if (status === undefined) return;
+      say(`waiting for the node to start: ${status}`);
+      say = debug;
+      await this.#pause(WARMUP_INTERVAL_MS);
+    }
+  }
+
+  #watch(session: NodeSession): Promise<void> {
+    const { events, isSyncing, onTip } = this.#options;
+    return watchTips({
+      session,
+      events: events.chain,
+      isSyncing: () => isSyncing() === true,
+      onTip,
+      onError: (method, error) => this.#callFailed(method, error),
+    });
+  }
+
+  async #pollUntilEnd(session: NodeSession): Promise<void> {
+    const { collectors, pollIntervalMs, utxoTrace, self, isSyncing, debug, log } = this.#options;
+    const poller = new Poller(session, collectors, {
+      answered: (method, value) => debug(`poll: ${method} = ${valueText(value)}`),
+      callFailed: (method, error, isMissing) => {
+        this.#callFailed(method, error);
+        if (isMissing) log(`the node has no ${method}: its metrics stay empty until another node is there`);
+      },
+    });
+    this.#poller = poller;
+    let traced = !utxoTrace || !session.hasUtxoTrace;
+    while (!session.isOver) {
+      const start = performance.now();
+      await poller.poll();
+      if (session.isOver) return;
+      self.polled(performance.now() - start);
+      // Tracing during initial block download would slow it many times over; the first poll after it registers.
+      if (!traced && isSyncing() === false) traced = await this.#trace(session);
+      if (!session.isOver) await this.#pause(pollIntervalMs);
+    }
+  }
+
+  /** Resolves to whether the trace is registered. A refusal is tried again at the next poll. */
+  async #trace(session: NodeSession): Promise<boolean> {
+    try {
+      await session.traceUtxoCache();
+      this.#options.debug("tracing the UTXO cache");
+      return true;
+    } catch (error) {
+      if (!session.isOver) this.#callFailed("Tracing.traceUtxoCache", error);
+      return false;
+    }
+  }
+
+  #callFailed(method: string, error: unknown): void {
+    this.#options.self.callFailed(method);
+    this.#options.debug(`${method} failed: ${errorText(error)}`);
+  }
+
+  /** Waits `delayMs`, or until the connection ends or `leave` is called. */
+  async #pause(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const timer = setTimeout(resolve, delayMs);
+    await promise;
+    clearTimeout(timer);
+  }
+}
+
+/** What this node gives and what it does not, for the log. */
+function describe(session: NodeSession): string {
+  const gives = {
+    notifications: session.hasNotifications,
+    "utxo trace": session.hasUtxoTrace,
+    "chain and node": session.queries !== undefined,
+    "json-rpc": session.jsonRpc !== undefined,
+    mining: true,
+  };
+  const list = (wanted: boolean) => Object.entries(gives).flatMap(([name, has]) => (has === wanted ? [name] : []));
+  const missing = list(false);
+  return `gives ${list(true).join(", ")}${missing.length === 0 ? "" : `; not ${missing.join(", ")}`}`;
+}
+
+function valueText(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value).slice(0, 200) : String(value ?? "none");
+}
