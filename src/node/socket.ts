@@ -1,5 +1,6 @@
 // The node's Unix socket as a transport for the RPC connection. One of the two rooms that touch sockets.
 
+import { getSystemErrorMap } from "node:util";
 import type { Socket } from "bun";
 import { Connection, type ConnectionOptions } from "../rpc/connection.ts";
 
@@ -20,9 +21,18 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
       close: (_, error) => connection?.disconnected(error === undefined ? "the node closed the socket" : error.message),
       error: (_, error) => connection?.disconnected(error.message),
     },
+  }).catch((error: NodeJS.ErrnoException) => {
+    throw withReason(error);
   });
   connection = new Connection({ ...options, transport: transportOf(socket) });
   return connection;
+}
+
+/** Bun says "Failed to connect" whatever the reason is; the system's own words tell one from the other. */
+function withReason(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
+  const [code, text] = getSystemErrorMap().get(error.errno ?? 0) ?? [];
+  if (text !== undefined) error.message = `${text} (${code})`;
+  return error;
 }
 
 /** A socket as a transport. Bun takes what the kernel takes and calls `drain` when there is room again. */

@@ -37,15 +37,22 @@ function endOfOutputs(tx: Uint8Array, start: number): number | undefined {
   const cursor = { at: start };
   for (let inputs = readCompactSize(tx, cursor); inputs > 0; inputs--) {
     cursor.at += OUTPOINT_BYTES;
-    cursor.at += readCompactSize(tx, cursor) + SEQUENCE_BYTES;
+    skipScript(tx, cursor);
+    cursor.at += SEQUENCE_BYTES;
     if (cursor.at > tx.length) return undefined;
   }
   for (let outputs = readCompactSize(tx, cursor); outputs > 0; outputs--) {
     cursor.at += VALUE_BYTES;
-    cursor.at += readCompactSize(tx, cursor);
+    skipScript(tx, cursor);
     if (cursor.at > tx.length) return undefined;
   }
   return cursor.at > tx.length ? undefined : cursor.at;
+}
+
+function skipScript(tx: Uint8Array, cursor: { at: number }): void {
+  // In a statement of its own: `cursor.at += readCompactSize(…)` would take `at` before the count is read, and lose that move.
+  const sizeBytes = readCompactSize(tx, cursor);
+  cursor.at += sizeBytes;
 }
 
 /** Reads Bitcoin's variable-length count and moves the cursor past it; past the end of the bytes when it is cut off. */

@@ -9,6 +9,8 @@ export class Answer {
   readonly results: Promise<Payload>;
   readonly #settle = Promise.withResolvers<Payload>();
   #payload: Payload | undefined;
+  /** Our method is done, with results or without. */
+  isReturned = false;
   /** Capabilities that came with the parameters. */
   paramImports: readonly ImportedCapability[] = [];
   /** Exports in the results, each as often as it was sent. */
@@ -33,10 +35,12 @@ export class Answer {
 
   resolve(payload: Payload): void {
     this.#payload = payload;
+    this.isReturned = true;
     this.#settle.resolve(payload);
   }
 
   reject(error: unknown): void {
+    this.isReturned = true;
     this.#settle.reject(error);
   }
 }

@@ -7,7 +7,6 @@ import {
   type Call,
   Call_SendResultsTo_Which,
   type Finish,
-  type MessageTarget,
   MessageTarget_Which,
   type Payload,
   type PromisedAnswer,
@@ -16,11 +15,15 @@ import {
 } from "capnp-es/capnp/rpc";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { Answer } from "./answer.ts";
-import { capabilitiesOf, writeCapTable } from "./cap-table.ts";
-import { ImportedCapability } from "./capability.ts";
+import { capabilitiesOf, checkListLength, importsAmong, writeCapTable } from "./cap-table.ts";
 import { RpcError } from "./errors.ts";
 import * as messages from "./messages.ts";
 import type { Vat } from "./vat.ts";
+
+/** Steps from an answer's results to a capability in them. */
+const MAX_TRANSFORM = 64;
+/** Pointer slot of PromisedAnswer.transform. */
+const TRANSFORM = 0;
 
 export class Answers {
   readonly #vat: Vat;
@@ -46,7 +49,10 @@ export class Answers {
     return this.#answers.get(answerId)?.results;
   }
 
-  clear(): void {
+  /** The connection has ended: whoever waits for an answer's results gets `reason`. */
+  disconnect(reason: Error): void {
+    const error = new RpcError("disconnected", reason.message);
+    for (const answer of this.#answers.values()) answer.reject(error);
     this.#answers.clear();
   }
 
@@ -64,7 +70,7 @@ export class Answers {
   handleCall(body: Call): void {
     const answer = this.#add(body.questionId);
     const clients = this.#vat.receiveCapabilities(body.params);
-    answer.paramImports = clients.filter((client) => client instanceof ImportedCapability);
+    answer.paramImports = importsAmong(clients);
     answer.toYourself = body.sendResultsTo.which() === Call_SendResultsTo_Which.YOURSELF;
     if (body.sendResultsTo.which() === Call_SendResultsTo_Which.THIRD_PARTY) {
       return this.#returnError(answer, new RpcError("unimplemented", "results for a third party are not supported"));
@@ -76,9 +82,10 @@ export class Answers {
     }
     const promised = this.resultsOf(target.promisedAnswer.questionId);
     if (promised === undefined) return this.#dispatch(answer, body, undefined, "a promised answer that is not there");
-    // The promised answer may still be on its way, and the call waits for it.
+    const path = readPath(target.promisedAnswer);
+    // The promised answer may still be on its way, and the call waits for it; by then it may have been finished.
     promised.then(
-      () => this.#dispatch(answer, body, this.#promisedServer(target), "a promised answer that is not hosted here"),
+      (payload) => this.#dispatch(answer, body, serverAt(payload, path), "a promised answer that is not hosted here"),
       (error) => this.#returnError(answer, error),
     );
   }
@@ -89,7 +96,7 @@ export class Answers {
     if (answer === undefined) return;
     answer.finished = true;
     answer.releaseResults = body.releaseResultCaps;
-    if (answer.payload !== undefined) this.#remove(answer);
+    if (answer.isReturned) this.#remove(answer);
   }
 
   /**
@@ -99,21 +106,7 @@ export class Answers {
   promisedClient(promised: PromisedAnswer): Client {
     const payload = this.#answers.get(promised.questionId)?.payload;
     if (payload === undefined) throw new ProtocolError(`promised answer ${promised.questionId} has no results`);
-    let pointer = utils.getPointer(0, payload);
-    for (const op of promised.transform.toArray()) {
-      if (op.which() !== PromisedAnswer_Op_Which.GET_POINTER_FIELD) continue;
-      pointer = utils.getPointer(op.getPointerField, pointer as Struct);
-    }
-    return utils.getInterfaceClientOrNull(pointer);
-  }
-
-  #promisedServer(target: MessageTarget): Server | undefined {
-    try {
-      const client = this.promisedClient(target.promisedAnswer);
-      return client instanceof Server ? client : undefined;
-    } catch {
-      return undefined;
-    }
+    return clientAt(payload, readPath(promised));
   }
 
   #add(answerId: number): Answer {
@@ -150,26 +143,37 @@ export class Answers {
   #returnResults(answer: Answer, { message, body }: messages.Outgoing<Return>): void {
     if (this.#vat.ended !== undefined) return;
     const payload = body.results;
+    if (answer.toYourself) {
+      answer.resolve(payload);
+      return this.#returnElsewhere(answer);
+    }
     try {
       const clients = capabilitiesOf(payload);
       answer.resultExports = writeCapTable(payload, clients, this.#vat);
-      body.noFinishNeeded = clients.length === 0 && !answer.toYourself;
+      body.noFinishNeeded = clients.length === 0;
     } catch (error) {
       return this.#returnError(answer, error);
     }
     body.releaseParamCaps = this.#giveBackParams(answer);
     answer.resolve(payload);
-    this.#vat.send(answer.toYourself ? messages.returnElsewhere(answer.id, body.releaseParamCaps) : message);
+    this.#vat.send(message);
     if (body.noFinishNeeded || answer.finished) this.#remove(answer);
   }
 
   #returnError(answer: Answer, error: unknown): void {
     if (this.#vat.ended !== undefined) return;
+    answer.reject(error);
+    if (answer.toYourself) return this.#returnElsewhere(answer);
     const { message, body } = messages.returnException(answer.id, error);
     body.releaseParamCaps = this.#giveBackParams(answer);
-    answer.reject(error);
     this.#answers.delete(answer.id);
     this.#vat.send(message);
+  }
+
+  /** What came of the call, be it an exception, stays here for a Return with takeFromOtherQuestion, until its Finish. */
+  #returnElsewhere(answer: Answer): void {
+    this.#vat.send(messages.returnElsewhere(answer.id, this.#giveBackParams(answer)));
+    if (answer.finished) this.#remove(answer);
   }
 
   /**
@@ -180,12 +184,36 @@ export class Answers {
     const open = answer.paramImports.filter((capability) => capability.isOpen && !capability.isRetained);
     const all = open.length === answer.paramImports.length;
     if (all) this.#vat.imports.giveBack(open);
-    else for (const capability of open) capability.close();
+    // A handle that the Return gives back is closed too: whoever kept it without retain must not use it.
+    for (const capability of open) capability.close();
     return all;
   }
 
   #remove(answer: Answer): void {
     this.#answers.delete(answer.id);
     if (answer.releaseResults) for (const exportId of answer.resultExports) this.#vat.exports.release(exportId, 1);
+  }
+}
+
+/** The pointer slots that lead from the results to the capability. */
+function readPath(promised: PromisedAnswer): number[] {
+  checkListLength(utils.getPointer(TRANSFORM, promised), MAX_TRANSFORM, "transform of a promised answer");
+  const fields = promised.transform.toArray().filter((op) => op.which() === PromisedAnswer_Op_Which.GET_POINTER_FIELD);
+  return fields.map((op) => op.getPointerField);
+}
+
+/** @throws an error of capnp-es when the path leads nowhere. */
+function clientAt(payload: Payload, path: readonly number[]): Client {
+  const pointer = path.reduce((at, slot) => utils.getPointer(slot, at as Struct), utils.getPointer(0, payload));
+  return utils.getInterfaceClientOrNull(pointer);
+}
+
+/** The object of ours at that place in the results, if it is one. */
+function serverAt(payload: Payload, path: readonly number[]): Server | undefined {
+  try {
+    const client = clientAt(payload, path);
+    return client instanceof Server ? client : undefined;
+  } catch {
+    return undefined;
   }
 }

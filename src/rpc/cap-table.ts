@@ -1,7 +1,7 @@
 // The capability table of a payload: the capabilities that its interface pointers refer to by index.
 // Source: CapDescriptor and Payload of rpc.capnp.
 
-import { type Client, type Pointer, Server } from "capnp-es";
+import { type Client, type Pointer, Server, utils } from "capnp-es";
 import { type CapDescriptor, CapDescriptor_Which, type Payload } from "capnp-es/capnp/rpc";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { ImportedCapability } from "./capability.ts";
@@ -10,6 +10,8 @@ import type { Vat } from "./vat.ts";
 
 /** Descriptors in one payload. The node sends two; a table of millions would only cost memory. */
 const MAX_DESCRIPTORS = 1024;
+/** Pointer slot of Payload.capTable. */
+const CAP_TABLE = 1;
 
 /** The clients that a message's interface pointers refer to. Generated setters add to them. */
 export function capabilitiesOf(pointer: Pointer): (Client | null)[] {
@@ -59,12 +61,24 @@ export interface DescriptorReader {
 
 /** The clients of a payload's table, in order. `null` stands for a descriptor that names nothing. */
 export function readCapTable(payload: Payload, reader: DescriptorReader): (Client | null)[] {
+  checkListLength(utils.getPointer(CAP_TABLE, payload), MAX_DESCRIPTORS, "capability table");
   const table = payload.capTable;
-  const { length } = table;
-  if (length > MAX_DESCRIPTORS) {
-    throw new ProtocolError(`capability table of ${length} entries is over the limit of ${MAX_DESCRIPTORS} entries`);
-  }
-  return Array.from({ length }, (_, index) => readDescriptor(table.get(index), reader));
+  return Array.from({ length: table.length }, (_, index) => readDescriptor(table.get(index), reader));
+}
+
+/**
+ * Checks the length of a list that the peer wrote, before it is read: its elements may take no bytes, and capnp-es would
+ * make room for all of them at their full size.
+ * @throws ProtocolError when it has more than `limit` elements.
+ */
+export function checkListLength(list: Pointer, limit: number, name: string): void {
+  if (utils.isNull(list)) return;
+  const length = utils.getTargetListLength(list);
+  if (length > limit) throw new ProtocolError(`${name} of ${length} entries is over the limit of ${limit} entries`);
+}
+
+export function importsAmong(clients: readonly (Client | null)[]): ImportedCapability[] {
+  return clients.filter((client) => client instanceof ImportedCapability);
 }
 
 export function readDescriptor(descriptor: CapDescriptor, reader: DescriptorReader): Client | null {

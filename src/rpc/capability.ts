@@ -1,14 +1,6 @@
 // A capability that the peer hosts, as its users hold it: to call, to pass on, to close.
 
-import {
-  type Call,
-  type Client,
-  clientFromResolution,
-  copyCall,
-  type Method,
-  placeParams,
-  type Struct,
-} from "capnp-es";
+import { type Call, type Client, clientFromResolution, isDataCall, type Method, type Struct, utils } from "capnp-es";
 import type { RpcError } from "./errors.ts";
 import type { CallOptions, Question } from "./question.ts";
 
@@ -53,8 +45,8 @@ export class ImportedCapability implements Client {
 
   /** The generated clients' way to call. */
   call<P extends Struct, R extends Struct>(call: Call<P, R>): Answer<R> {
-    const fixed = copyCall(call);
-    return answerOf(this.ask(call.method, (params) => placeParams(fixed, params)).results);
+    const fill = (params: P) => (isDataCall(call) ? utils.copyFrom(call.params, params) : call.paramsFunc?.(params));
+    return answerOf(this.ask(call.method, fill).results);
   }
 
   get isOpen(): boolean {
@@ -81,6 +73,8 @@ export class ImportedCapability implements Client {
 
 /** A generated client's view of results that are on their way. Calls on them wait for the results: no pipelining. */
 function answerOf<R extends Struct>(results: Promise<R>) {
+  // A rejection that nobody waits for is not an unhandled one, as with Question.results.
+  results.catch(() => {});
   return {
     struct: () => results,
     pipelineCall<P2 extends Struct, R2 extends Struct>(transform: Transform, call: Call<P2, R2>) {

@@ -186,7 +186,7 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     if (this.#ended !== undefined) return;
     this.#ended = reason;
     this.#questions.disconnect(reason);
-    this.#answers.clear();
+    this.#answers.disconnect(reason);
     this.imports.clear();
     this.exports.clear();
     this.#options.transport.close(this.#writer.unsent);

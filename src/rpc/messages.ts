@@ -1,8 +1,9 @@
 // Builds the messages that we send, on the classes that capnp-es generated from rpc.capnp. Each function returns a message
 // with one field of the union set; what is in it is the caller's.
 
-import { Message } from "capnp-es";
+import { Message, ObjectSize, PointerType, type Struct, utils } from "capnp-es";
 import { type Bootstrap, type Call, type Exception, type Return, Message as RpcMessage } from "capnp-es/capnp/rpc";
+import { WORD_BYTES } from "../wire/words.ts";
 import { toException } from "./errors.ts";
 
 /** A message to send, and the part of it that its sender fills in. */
@@ -94,9 +95,21 @@ export function abort(error: unknown): Message {
   return message;
 }
 
-/** Sends a message back that we do not understand. */
+/**
+ * Sends a message back that we do not understand: its kind and the plain values of its body, such as its question. What
+ * the body points at is left out, as a few bytes that point at each other can be a tree without end.
+ */
 export function unimplemented(received: RpcMessage): Message {
   const { message, root } = initMessage();
-  root.unimplemented = received;
+  const copy = root._initUnimplemented();
+  utils.setUint16(0, received.which(), copy);
+  const body = utils.getPointer(0, received);
+  if (utils.isNull(body) || utils.getTargetPointerType(body) !== PointerType.STRUCT) return message;
+  const { dataByteLength } = utils.getTargetStructSize(body);
+  const bodyCopy = utils.getPointer(0, copy) as Struct;
+  utils.initStruct(new ObjectSize(dataByteLength, 0), bodyCopy);
+  const from = utils.getContent(body);
+  const to = utils.getContent(bodyCopy);
+  to.segment.copyWords(to.byteOffset, from.segment, from.byteOffset, dataByteLength / WORD_BYTES);
   return message;
 }

@@ -2,7 +2,7 @@
 // connection when the peer's Return came. The two moments differ: see `returned`.
 
 import type { Payload } from "capnp-es/capnp/rpc";
-import { DeadlineError, RpcError } from "./errors.ts";
+import { DeadlineError, errorText, RpcError } from "./errors.ts";
 
 export interface CallOptions {
   /** Milliseconds until the call rejects with a DeadlineError. */
@@ -29,7 +29,8 @@ export interface OpenQuestion {
   readonly canceled: boolean;
   /** Exports in the parameters, each as often as it was sent: a Return with releaseParamCaps gives them back. */
   paramExports: readonly number[];
-  resolve(payload: Payload): void;
+  /** False when the results could not be read: their capabilities are then nobody's. */
+  resolve(payload: Payload): boolean;
   reject(reason: unknown): void;
   /** The peer is done with the call, and the question has left the table. */
   end(): void;
@@ -53,6 +54,7 @@ export class Question<T> implements OpenQuestion {
   readonly #read: (payload: Payload) => T;
   readonly #sendCancel: () => void;
   #settled = false;
+  #ended = false;
   #timer: Timer | undefined;
   #unlisten: (() => void) | undefined;
 
@@ -81,15 +83,18 @@ export class Question<T> implements OpenQuestion {
     if (this.#settled) return;
     this.canceled = true;
     this.reject(reason);
-    this.#sendCancel();
+    // After the Return, as when results are taken from an answer of ours, the id may be another question's.
+    if (!this.#ended) this.#sendCancel();
   }
 
-  resolve(payload: Payload): void {
+  resolve(payload: Payload): boolean {
     this.#stopWaiting();
     try {
       this.#results.resolve(this.#read(payload));
+      return true;
     } catch (error) {
-      this.#results.reject(new RpcError("failed", `${this.name}: unreadable results: ${error}`));
+      this.#results.reject(new RpcError("failed", `${this.name}: unreadable results: ${errorText(error)}`));
+      return false;
     }
   }
 
@@ -99,6 +104,7 @@ export class Question<T> implements OpenQuestion {
   }
 
   end(): void {
+    this.#ended = true;
     this.#returned.resolve();
   }
 

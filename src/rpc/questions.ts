@@ -3,7 +3,7 @@
 import { type Method, type Struct, utils } from "capnp-es";
 import { Message_Which, type Payload, type Return, Return_Which, type Message as RpcMessage } from "capnp-es/capnp/rpc";
 import { ProtocolError } from "../wire/protocol-error.ts";
-import { capabilitiesOf, writeCapTable } from "./cap-table.ts";
+import { capabilitiesOf, importsAmong, writeCapTable } from "./cap-table.ts";
 import { ImportedCapability } from "./capability.ts";
 import { errorOf, RpcError } from "./errors.ts";
 import { IdTable } from "./id-table.ts";
@@ -68,13 +68,14 @@ export class Questions {
 
   /** @throws ProtocolError when nothing was asked that this could be the Return of. */
   handleReturn(body: Return): void {
-    const question = this.#take(body.answerId, "return");
-    if (body.releaseParamCaps) this.#releaseParams(question);
+    const question = this.#get(body.answerId, "return");
     // A canceled question had its Finish, with releaseResultCaps: nothing in this Return is ours to release.
-    if (!question.canceled) {
-      this.#settle(question, body);
-      if (!body.noFinishNeeded) this.#vat.send(messages.finish(question.id, false));
-    }
+    if (!question.canceled) this.#settle(question, body);
+    // A Return that breaks the protocol does not get here: its question is left for the connection's end to reject.
+    this.#questions.remove(question.id);
+    // After the results, which may name what only the parameters held.
+    if (body.releaseParamCaps) this.#releaseParams(question);
+    if (!question.canceled && !body.noFinishNeeded) this.#vat.send(messages.finish(question.id, false));
     question.end();
   }
 
@@ -83,6 +84,7 @@ export class Questions {
     const question = this.#unimplementedQuestion(message);
     // Of what else we send, nothing needs undoing: the peer keeps a reference longer, and the connection goes on.
     if (question === undefined) return;
+    this.#questions.remove(question.id);
     this.#releaseParams(question);
     question.reject(new RpcError("unimplemented", `${question.name}: the peer does not know this kind of message`));
     question.end();
@@ -119,10 +121,9 @@ export class Questions {
     if (capability.broken !== undefined) throw capability.broken;
   }
 
-  #take(questionId: number, what: string): OpenQuestion {
+  #get(questionId: number, what: string): OpenQuestion {
     const question = this.#questions.get(questionId);
     if (question === undefined) throw new ProtocolError(`${what} for unknown question ${questionId}`);
-    this.#questions.remove(questionId);
     return question;
   }
 
@@ -132,9 +133,11 @@ export class Questions {
 
   #settle(question: OpenQuestion, body: Return): void {
     switch (body.which()) {
-      case Return_Which.RESULTS:
-        this.#vat.receiveCapabilities(body.results);
-        return question.resolve(body.results);
+      case Return_Which.RESULTS: {
+        const clients = this.#vat.receiveCapabilities(body.results);
+        if (!question.resolve(body.results)) for (const client of importsAmong(clients)) client.close();
+        return;
+      }
       case Return_Which.EXCEPTION:
         return question.reject(errorOf(body.exception));
       case Return_Which.CANCELED:
@@ -155,7 +158,7 @@ export class Questions {
     const results = this.#vat.resultsOf(answerId);
     if (results === undefined) throw new ProtocolError(`return takes from unknown answer ${answerId}`);
     results.then(
-      (payload) => question.resolve(payload),
+      (payload) => void question.resolve(payload),
       (error) => question.reject(error),
     );
   }
@@ -163,9 +166,9 @@ export class Questions {
   #unimplementedQuestion(message: RpcMessage): OpenQuestion | undefined {
     switch (message.which()) {
       case Message_Which.CALL:
-        return this.#take(message.call.questionId, "unimplemented");
+        return this.#get(message.call.questionId, "unimplemented");
       case Message_Which.BOOTSTRAP:
-        return this.#take(message.bootstrap.questionId, "unimplemented");
+        return this.#get(message.bootstrap.questionId, "unimplemented");
       default:
         return undefined;
     }

@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const MAIN = join(import.meta.dirname, "main.ts");
+const TIMEOUT_MS = 30_000;
+
+/** Where the demo makes its own folder, to see that it removes it. */
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "demo-test-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+function start(...args: string[]) {
+  return Bun.spawn([process.execPath, MAIN, ...args], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+interface Reader {
+  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+}
+
+/** Reads on until `text` was read, or to the end when none is given; resolves to what was read by this call. */
+async function read(reader: Reader, text?: string): Promise<string> {
+  let output = "";
+  while (text === undefined || !output.includes(text)) {
+    const { value, done } = await reader.read();
+    if (done && text === undefined) return output;
+    if (done) throw new Error(`the demo ended before "${text}": ${output}`);
+    output += new TextDecoder().decode(value);
+  }
+  return output;
+}
+
+test(
+  "runs for a while, ends in order, and says that the exporter counted right",
+  async () => {
+    const demo = start("--duration=4", "--metrics-addr=127.0.0.1:0");
+    const output = await demo.stdout.text();
+    expect(await demo.exited).toBe(0);
+    expect(await demo.stderr.text()).toBe("");
+    expect(output).toContain("exporter: waiting for the node to start: Loading block index…");
+    expect(output).toContain("exporter: connected to the node at ");
+    expect(output).toMatch(/connected, height 1\d\d, mempool \d+ /);
+    expect(output.trimEnd().split("\n").at(-1)).toMatch(
+      /^the node told (\d+) events \(sessions: 1, .*, coins: [1-9]\d+\), the exporter counted \1: all is equal$/,
+    );
+    expect(await readdir(folder)).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "serves real metrics, at a free port when the wanted one is taken, until a signal",
+  async () => {
+    using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const demo = start(`--metrics-addr=127.0.0.1:${taken.port}`);
+    const reader = demo.stdout.getReader();
+    const output = await read(reader, "exporter: connected");
+    expect(output).toContain(`port ${taken.port} is in use, taking a free one`);
+    const page = await (await fetch(/http:\S+/.exec(output)![0])).text();
+    expect(page).toContain("# TYPE bitcoin_blocks_connected_total counter\n");
+    demo.kill("SIGINT");
+    expect(await read(reader)).toEndWith(": all is equal\n");
+    expect(await demo.exited).toBe(0);
+    expect(await readdir(folder)).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "explains itself, and what is wrong with its command line",
+  async () => {
+    const help = start("--help");
+    expect(await help.stdout.text()).toContain("--duration=<SECONDS>");
+    expect(await help.exited).toBe(0);
+    const wrong = start("--duration=soon");
+    expect(await wrong.stderr.text()).toStartWith('bitcoind-ipc-exporter demo: bad value "soon" for --duration');
+    expect(await wrong.exited).toBe(2);
+  },
+  TIMEOUT_MS,
+);

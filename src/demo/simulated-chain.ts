@@ -1,0 +1,278 @@
+// The model behind the simulated node: blocks, coins and a mempool, and what a node would tell of each change. Pure: it
+// knows no time, no socket and no subscriber, and the same seed and calls give the same bytes.
+
+import { Random } from "./random.ts";
+import { hash256, serializeBlock, serializeHeader, serializeLocator, serializeTransaction } from "./serialization.ts";
+
+/** An output that may be spent. */
+export interface Coin {
+  readonly txid: Uint8Array;
+  readonly index: number;
+  readonly valueSat: bigint;
+  readonly isCoinbase: boolean;
+  /** Of the block that it is in, or MEMPOOL_HEIGHT. */
+  height: number;
+}
+
+export interface Transaction {
+  readonly txid: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly feeSat: bigint;
+  readonly inputs: readonly Coin[];
+  readonly outputs: readonly Coin[];
+}
+
+export interface Block {
+  readonly hash: Uint8Array;
+  readonly prevHash: Uint8Array;
+  readonly height: number;
+  /** Unix time in seconds. */
+  readonly time: number;
+  readonly bytes: Uint8Array;
+  /** The coinbase transaction comes first. */
+  readonly transactions: readonly Transaction[];
+}
+
+/** One thing that a node tells its subscribers, by the name of the callback. */
+export type NodeEvent = ChainEvent | CoinEvent;
+export type ChainEvent =
+  | { readonly name: "transactionAddedToMempool"; readonly transaction: Transaction }
+  | { readonly name: "transactionRemovedFromMempool"; readonly transaction: Transaction; readonly reason: number }
+  | { readonly name: "blockConnected" | "blockDisconnected"; readonly block: Block }
+  | { readonly name: "updatedBlockTip" }
+  | { readonly name: "chainStateFlushed"; readonly locator: Uint8Array };
+export interface CoinEvent {
+  readonly name: "add" | "spend" | "uncache";
+  readonly coin: Coin;
+}
+
+/** The height of coins whose transaction is in no block yet, as Bitcoin Core has it. */
+export const MEMPOOL_HEIGHT = 0x7fffffff;
+/** MemPoolRemovalReason::REPLACED of Bitcoin Core. */
+export const REPLACED = 5;
+export const MAX_REORG_DEPTH = 6;
+
+/** Blocks until a coinbase may be spent: longer than any reorg, which so never takes away a coin that was spent. */
+const COINBASE_MATURITY = 100;
+/** Blocks that can still be asked for. Older ones are forgotten, so that a demo may run for days. */
+const KEPT_BLOCKS = 144;
+const SUBSIDY_SAT = 50_0000_0000n;
+const MAX_FEE_SAT = 2000;
+/** With more coins than this, transactions merge instead of splitting. */
+const MANY_COINS = 500;
+/** The share of the mempool that fits into a block. The rest waits, as in a busy network. */
+const BLOCK_SHARE = 0.8;
+const GENESIS_TIME = 1_296_688_602;
+const BLOCK_INTERVAL_S = 600;
+const NO_HASH = new Uint8Array(32);
+const COINBASE_INDEX = 0xffffffff;
+
+export class SimulatedChain {
+  readonly #random: Random;
+  /** The last blocks of the active chain, the tip at the end. */
+  readonly #blocks: Block[] = [];
+  /** By transaction id; parents come before their children. */
+  readonly #mempool = new Map<string, Transaction>();
+  /** By outpoint: coins that neither the chain nor the mempool has spent, and that are mature. */
+  readonly #coins = new Map<string, Coin>();
+  /** Coinbases of the last blocks, the newest at the end. */
+  readonly #immature: Coin[] = [];
+
+  /** `blocks` are mined at once: more than 100, so that there are coins to spend. */
+  constructor({ seed, blocks }: { seed: number; blocks: number }) {
+    if (blocks <= COINBASE_MATURITY) throw new RangeError(`cannot begin with ${blocks} blocks: no coinbase is mature`);
+    this.#random = new Random(seed);
+    for (let mined = 0; mined < blocks; mined++) this.#connect([]);
+  }
+
+  get tip(): Block {
+    return this.#blocks.at(-1)!;
+  }
+
+  get mempool(): readonly Transaction[] {
+    return [...this.#mempool.values()];
+  }
+
+  /** A block of the active chain, unless it is too old. */
+  block(height: number): Block | undefined {
+    return this.#blocks.findLast((block) => block.height === height);
+  }
+
+  /** A transaction of 1 to 3 inputs and as many outputs, with coins of the chain and of the mempool. */
+  addTransaction(): NodeEvent[] {
+    const count = this.#coins.size > MANY_COINS ? 3 : 1;
+    const inputs = this.#coins.values().take(count).toArray();
+    return this.#accept(this.#transaction(inputs, BigInt(this.#random.integer(200, MAX_FEE_SAT))));
+  }
+
+  /** Replaces a transaction by one that spends the same and pays more. An empty mempool gets one first. */
+  replaceTransaction(): NodeEvent[] {
+    const events = this.#mempool.size === 0 ? this.addTransaction() : [];
+    // One that others build on would take them along.
+    const leaves = this.mempool.filter(({ outputs }) => outputs.every((coin) => this.#coins.has(outpoint(coin))));
+    const old = leaves[this.#random.integer(0, leaves.length - 1)]!;
+    this.#mempool.delete(hex(old.txid));
+    for (const coin of old.outputs) {
+      this.#coins.delete(outpoint(coin));
+      events.push(coinEvent("uncache", coin));
+    }
+    events.push({ name: "transactionRemovedFromMempool", transaction: old, reason: REPLACED });
+    events.push(...this.#accept(this.#transaction(old.inputs, old.feeSat + BigInt(MAX_FEE_SAT))));
+    return events;
+  }
+
+  /** Mines a block with most of the mempool. Its transactions leave the mempool without a word, as in a node. */
+  mineBlock(): NodeEvent[] {
+    const fitting = this.mempool.slice(0, Math.ceil(this.#mempool.size * BLOCK_SHARE));
+    return [...this.#connect(fitting), { name: "updatedBlockTip" }];
+  }
+
+  /**
+   * Switches to a branch that forks off `depth` blocks below the tip, 1 to MAX_REORG_DEPTH, and is one block longer. Its
+   * first block has half of the transactions that were confirmed; the others return to the mempool.
+   */
+  reorg(depth: number): NodeEvent[] {
+    if (!(depth >= 1 && depth <= MAX_REORG_DEPTH)) {
+      throw new RangeError(`cannot reorganize ${depth} blocks: give 1 to ${MAX_REORG_DEPTH}`);
+    }
+    const events: NodeEvent[] = [];
+    const freed: Transaction[] = [];
+    for (let disconnected = 0; disconnected < depth; disconnected++) {
+      freed.unshift(...this.tip.transactions.slice(1));
+      events.push(...this.#disconnectTip());
+    }
+    const confirmed = freed.slice(0, Math.ceil(freed.length / 2));
+    const waiting = this.mempool;
+    this.#mempool.clear();
+    for (const transaction of freed.slice(confirmed.length)) events.push(...this.#enterMempool(transaction));
+    // They may spend coins of those that returned, so they come after them.
+    for (const transaction of waiting) this.#mempool.set(hex(transaction.txid), transaction);
+    events.push(...this.#connect(confirmed));
+    for (let connected = 0; connected < depth; connected++) events.push(...this.#connect([]));
+    events.push({ name: "updatedBlockTip" });
+    return events;
+  }
+
+  flush(): NodeEvent[] {
+    const hashes = this.#blocks.slice(-10).map(({ hash }) => hash);
+    return [{ name: "chainStateFlushed", locator: serializeLocator(hashes.reverse()) }];
+  }
+
+  /** Takes a new transaction. */
+  #accept(transaction: Transaction): NodeEvent[] {
+    for (const coin of transaction.inputs) this.#coins.delete(outpoint(coin));
+    for (const coin of transaction.outputs) this.#coins.set(outpoint(coin), coin);
+    return this.#enterMempool(transaction);
+  }
+
+  #enterMempool(transaction: Transaction): NodeEvent[] {
+    this.#mempool.set(hex(transaction.txid), transaction);
+    return [...spent(transaction), { name: "transactionAddedToMempool", transaction }];
+  }
+
+  #connect(transactions: readonly Transaction[]): NodeEvent[] {
+    const height = (this.#blocks.at(-1)?.height ?? -1) + 1;
+    const coinbase = this.#coinbase(height, transactions);
+    const block = this.#block(height, [coinbase, ...transactions]);
+    const events: NodeEvent[] = [];
+    for (const transaction of block.transactions) {
+      this.#mempool.delete(hex(transaction.txid));
+      for (const coin of transaction.outputs) coin.height = height;
+      events.push(...spent(transaction));
+    }
+    this.#immature.push(coinbase.outputs[0]!);
+    if (this.#immature.length > COINBASE_MATURITY) {
+      const mature = this.#immature.shift()!;
+      this.#coins.set(outpoint(mature), mature);
+    }
+    this.#blocks.push(block);
+    if (this.#blocks.length > KEPT_BLOCKS) this.#blocks.shift();
+    return [...events, { name: "blockConnected", block }];
+  }
+
+  /** Undoes the tip. Its transactions are in no block and not in the mempool then. */
+  #disconnectTip(): NodeEvent[] {
+    const block = this.#blocks.pop()!;
+    this.#immature.pop();
+    const events: NodeEvent[] = [];
+    for (const { inputs, outputs } of block.transactions.toReversed()) {
+      for (const coin of outputs) events.push(coinEvent("spend", coin));
+      for (const coin of inputs) events.push(coinEvent("add", coin));
+      for (const coin of outputs) coin.height = MEMPOOL_HEIGHT;
+    }
+    return [...events, { name: "blockDisconnected", block }];
+  }
+
+  #block(height: number, transactions: readonly Transaction[]): Block {
+    const prevHash = this.#blocks.at(-1)?.hash ?? NO_HASH;
+    const time = GENESIS_TIME + height * BLOCK_INTERVAL_S;
+    const txids = transactions.map(({ txid }) => txid);
+    // No proof of work: chance alone makes the blocks of two branches differ.
+    const header = serializeHeader({ prevHash, txids, time, nonce: this.#random.integer(0, 0xffffffff) });
+    const bytes = serializeBlock(
+      header,
+      transactions.map((transaction) => transaction.bytes),
+    );
+    return { hash: hash256(header), prevHash, height, time, bytes, transactions };
+  }
+
+  #coinbase(height: number, transactions: readonly Transaction[]): Transaction {
+    const valueSat = transactions.reduce((sum, { feeSat }) => sum + feeSat, SUBSIDY_SAT);
+    const input = { txid: NO_HASH, index: COINBASE_INDEX, script: this.#random.bytes(8) };
+    const bytes = serializeTransaction([input], [{ valueSat, script: this.#random.bytes(22) }]);
+    const txid = hash256(bytes);
+    const outputs = [{ txid, index: 0, valueSat, isCoinbase: true, height }];
+    return { txid, bytes, feeSat: 0n, inputs: [], outputs };
+  }
+
+  /** A new transaction of `inputs`. The fee is at most half of what they are worth. */
+  #transaction(inputs: readonly Coin[], wantedFeeSat: bigint): Transaction {
+    const worthSat = inputs.reduce((sum, { valueSat }) => sum + valueSat, 0n);
+    const feeSat = wantedFeeSat < worthSat / 2n ? wantedFeeSat : worthSat / 2n;
+    const values = this.#split(worthSat - feeSat);
+    const bytes = serializeTransaction(
+      // Scripts of chance, as long as a signature with its key and as a witness program.
+      inputs.map(({ txid, index }) => ({ txid, index, script: this.#random.bytes(107) })),
+      values.map((valueSat) => ({ valueSat, script: this.#random.bytes(22) })),
+    );
+    const txid = hash256(bytes);
+    const outputs = values.map((valueSat, index) => ({
+      txid,
+      index,
+      valueSat,
+      isCoinbase: false,
+      height: MEMPOOL_HEIGHT,
+    }));
+    return { txid, bytes, feeSat, inputs, outputs };
+  }
+
+  /** `valueSat` in 1 to 3 parts. */
+  #split(valueSat: bigint): bigint[] {
+    const parts: bigint[] = [];
+    let rest = valueSat;
+    for (let more = this.#random.integer(0, 2); more > 0; more--) {
+      const part = (rest * BigInt(this.#random.integer(20, 80))) / 100n;
+      parts.push(part);
+      rest -= part;
+    }
+    return [...parts, rest];
+  }
+}
+
+/** What the UTXO cache does when a transaction takes effect. */
+function spent({ inputs, outputs }: Transaction): CoinEvent[] {
+  return [...inputs.map((coin) => coinEvent("spend", coin)), ...outputs.map((coin) => coinEvent("add", coin))];
+}
+
+/** An event is told later than it happened: it keeps the coin as it was. */
+function coinEvent(name: CoinEvent["name"], coin: Coin): CoinEvent {
+  return { name, coin: { ...coin } };
+}
+
+function outpoint({ txid, index }: Coin): string {
+  return `${hex(txid)}:${index}`;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toHex();
+}

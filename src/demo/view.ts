@@ -1,0 +1,101 @@
+// The demo's output: in a terminal a table that is drawn again in place, elsewhere plain lines.
+
+import type { ScrapeHistory } from "./scrape-history.ts";
+import { summary, table } from "./table.ts";
+
+/** The part of process.stdout that is used. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface View {
+  /** Adds a line of news. */
+  say(line: string): void;
+  /** Shows the values of the last scrape. */
+  show(history: ScrapeHistory): void;
+  /** What is written to the output from now on comes below. */
+  close(): void;
+}
+
+export function viewOn(output: Output, title: string): View {
+  return output.isTTY ? new TerminalView(output, title) : new PlainView(output, title);
+}
+
+/** News that the terminal shows; older lines make room. */
+const NEWS_LINES = 8;
+const DEFAULT_COLUMNS = 80;
+const HIDE_CURSOR = "\x1b[?25l";
+const SHOW_CURSOR = "\x1b[?25h";
+const ERASE_BELOW = "\x1b[J";
+const cursorUp = (lines: number) => `\x1b[${lines}F`;
+
+class TerminalView implements View {
+  readonly #output: Output;
+  readonly #title: string;
+  readonly #news: string[] = [];
+  #table: string[] = [];
+  #drawnLines = 0;
+
+  constructor(output: Output, title: string) {
+    this.#output = output;
+    this.#title = title;
+    output.write(HIDE_CURSOR);
+  }
+
+  say(line: string): void {
+    this.#news.push(`${clock()}  ${line}`);
+    if (this.#news.length > NEWS_LINES) this.#news.shift();
+    this.#draw();
+  }
+
+  show(history: ScrapeHistory): void {
+    this.#table = table(history);
+    this.#draw();
+  }
+
+  close(): void {
+    this.#output.write(SHOW_CURSOR);
+  }
+
+  #draw(): void {
+    // A line that wrapped would take two rows, and the next drawing would begin too low.
+    const columns = this.#output.columns || DEFAULT_COLUMNS;
+    const lines = [this.#title, "", ...this.#table, "", ...this.#news].map((line) => line.slice(0, columns - 1));
+    const back = this.#drawnLines === 0 ? "" : cursorUp(this.#drawnLines);
+    this.#output.write(`${back}${ERASE_BELOW}${lines.join("\n")}\n`);
+    this.#drawnLines = lines.length;
+  }
+}
+
+/** A line about this often is enough for a log. */
+const PLAIN_INTERVAL_MS = 1000;
+
+class PlainView implements View {
+  readonly #output: Output;
+  #shownMs = 0;
+
+  constructor(output: Output, title: string) {
+    this.#output = output;
+    output.write(`${title}\n`);
+  }
+
+  say(line: string): void {
+    this.#output.write(`${clock()}  ${line}\n`);
+  }
+
+  show(history: ScrapeHistory): void {
+    const now = performance.now();
+    // Timers may come a little early.
+    if (now - this.#shownMs < PLAIN_INTERVAL_MS * 0.9) return;
+    this.#shownMs = now;
+    this.say(summary(history));
+  }
+
+  close(): void {}
+}
+
+function clock(): string {
+  return new Date().toTimeString().slice(0, 8);
+}

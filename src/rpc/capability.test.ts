@@ -1,0 +1,348 @@
+// Capabilities as their users hold them: called through generated classes, passed on, kept, closed.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { type Client, ErrorClient, Message } from "capnp-es";
+import { BOX_INTERFACE, hosting, METHOD, OTHER_METHOD, silent } from "../../test/builders/box.ts";
+import { connectPair, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
+import {
+  bootstrapFrame,
+  callFrame,
+  finishFrame,
+  releaseFrame,
+  returnBootstrapFrame,
+  returnFrame,
+} from "../../test/builders/rpc-messages.ts";
+import {
+  Thread$Client,
+  Thread$Server,
+  ThreadMap_MakeThread$Params,
+  ThreadMap$Client,
+  ThreadMap$Server,
+} from "../schema/mp/proxy.ts";
+import { ImportedCapability } from "./capability.ts";
+
+afterEach(expectEmptyTables);
+
+describe("generated classes", () => {
+  function threadMap(): ThreadMap$Server {
+    return new ThreadMap$Server({
+      async makeThread({ name }, results) {
+        if (name === "") throw new Error("a thread needs a name");
+        const thread = new Thread$Server({
+          async getName(_, answer) {
+            answer.result = name;
+          },
+        });
+        results.result = thread.client();
+      },
+    });
+  }
+
+  test("call a capability, with parameters", async () => {
+    const { client } = connectPair({ server: { bootstrap: threadMap() } });
+    const object = await client.bootstrap();
+    const { result } = await new ThreadMap$Client(object)
+      .makeThread((params) => {
+        params.name = "worker";
+      })
+      .promise();
+    expect((await result.getName().promise()).result).toBe("worker");
+    for (const owned of [result.client, object]) owned.close();
+  });
+
+  test("call with parameters that were made before", async () => {
+    const { client } = connectPair({ server: { bootstrap: threadMap() } });
+    const object = await client.bootstrap();
+    const params = new Message().initRoot(ThreadMap_MakeThread$Params);
+    params.name = "made before";
+    const { result } = await object.call({ method: ThreadMap$Client.methods[0], params }).struct();
+    expect((await result.getName().promise()).result).toBe("made before");
+    for (const owned of [result.client, object]) owned.close();
+  });
+
+  test("call what results will bring, once they are there", async () => {
+    const { client } = connectPair({ server: { bootstrap: threadMap() } });
+    const object = await client.bootstrap();
+    const made = new ThreadMap$Client(object).makeThread((params) => {
+      params.name = "promised";
+    });
+    expect((await made.getResult().getName().promise()).result).toBe("promised");
+    made.getResult().client.close();
+    object.close();
+  });
+
+  test("get a rejection when what should bring it failed", async () => {
+    const { client, settled } = connectPair({ server: { bootstrap: threadMap() } });
+    const object = await client.bootstrap();
+    const made = new ThreadMap$Client(object).makeThread();
+    await expect(made.getResult().getName().promise()).rejects.toThrow("a thread needs a name");
+    // Nobody waits for these two: that must not become an unhandled rejection.
+    made.getResult().getName();
+    made.getResult().client.close();
+    await settled();
+    object.close();
+  });
+
+  test("find the objects of their own side in what comes back", async () => {
+    const bootstrap = hosting(({ first }, results) => Object.assign(results, { first }));
+    const { client } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    const thread = new Thread$Server({
+      async getName(_, answer) {
+        answer.result = "our own";
+      },
+    });
+    const { first } = await object.ask(METHOD, (params) => Object.assign(params, { first: thread })).results;
+    expect(first).toBe(thread);
+    expect((await new Thread$Client(first).getName().promise()).result).toBe("our own");
+    object.close();
+  });
+});
+
+describe("a capability in parameters", () => {
+  test("can be called while the method runs", async () => {
+    const bootstrap = hosting(async ({ first }, results) => {
+      const { text } = await (first as ImportedCapability).ask(METHOD).results;
+      results.text = `heard: ${text}`;
+    });
+    const { client } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    const callback = hosting((_, results) => Object.assign(results, { text: "hello" }));
+    const { text } = await object.ask(METHOD, (params) => Object.assign(params, { first: callback })).results;
+    expect(text).toBe("heard: hello");
+    object.close();
+  });
+
+  test("goes back with the Return", async () => {
+    const { client, server, settled } = connectPair({ server: { bootstrap: hosting(() => {}) } });
+    const object = await client.bootstrap();
+    await object.ask(METHOD, (params) => Object.assign(params, { first: silent(), second: silent() })).results;
+    await settled();
+    expect(client.sizes.exports).toBe(0);
+    expect(server.sizes.imports).toBe(0);
+    object.close();
+  });
+
+  test("that is retained stays until it is closed", async () => {
+    let kept: ImportedCapability | undefined;
+    const bootstrap = hosting(({ first }) => {
+      kept = (first as ImportedCapability).retain();
+    });
+    const { client, server, settled } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    const callback = hosting((_, results) => Object.assign(results, { text: "still here" }));
+    await object.ask(METHOD, (params) => Object.assign(params, { first: callback, second: silent() })).results;
+    await settled();
+    expect(client.sizes.exports).toBe(1);
+    expect(server.sizes.imports).toBe(1);
+    expect((await kept!.ask(METHOD).results).text).toBe("still here");
+    kept!.close();
+    kept!.close();
+    await settled();
+    expect(client.sizes.exports).toBe(0);
+    object.close();
+  });
+
+  test("that was not retained cannot be used after the Return", async () => {
+    let kept: ImportedCapability | undefined;
+    const bootstrap = hosting(({ first }) => {
+      kept = first as ImportedCapability;
+    });
+    const { client, server, settled } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    await object.ask(METHOD, (params) => Object.assign(params, { first: silent() })).results;
+    await expect(kept!.ask(METHOD).results).rejects.toThrow("the capability was closed");
+    kept!.close();
+    await settled();
+    expect(server.ended).toBeUndefined();
+    object.close();
+  });
+
+  test("that the method closes itself is released once", async () => {
+    const bootstrap = hosting(({ first }) => first.close());
+    const { client, settled } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    await object.ask(METHOD, (params) => Object.assign(params, { first: silent(), second: silent() })).results;
+    await settled();
+    expect(client.sizes.exports).toBe(0);
+    expect(client.ended).toBeUndefined();
+    object.close();
+  });
+
+  test("the same object twice, and kept once", async () => {
+    const kept: ImportedCapability[] = [];
+    const bootstrap = hosting(({ first }) => {
+      kept.push((first as ImportedCapability).retain());
+    });
+    const { client, settled } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    const callback = hosting((_, results) => Object.assign(results, { number: 1 }));
+    const fill = (params: object) => Object.assign(params, { first: callback, second: callback });
+    await object.ask(METHOD, fill).results;
+    await object.ask(METHOD, fill).results;
+    await settled();
+    expect(client.sizes.exports).toBe(1);
+    kept[0]!.close();
+    await settled();
+    expect((await kept[1]!.ask(METHOD).results).number).toBe(1);
+    kept[1]!.close();
+    await settled();
+    expect(client.sizes.exports).toBe(0);
+    object.close();
+  });
+});
+
+describe("what cannot be used", () => {
+  async function peerWithObject(): Promise<{ peer: RawPeer; object: ImportedCapability }> {
+    const peer = new RawPeer();
+    const bootstrap = peer.connection.bootstrap();
+    peer.send(returnBootstrapFrame(0, { senderHosted: 3 }));
+    const object = await bootstrap;
+    peer.take();
+    return { peer, object };
+  }
+
+  test("a closed capability: nothing is sent", async () => {
+    const { peer, object } = await peerWithObject();
+    object.close();
+    expect(peer.take()).toEqual([{ release: { id: 3, referenceCount: 1 } }]);
+    await expect(object.ask(METHOD).results).rejects.toMatchObject({
+      kind: "failed",
+      message: "the capability was closed",
+    });
+    object.close();
+    expect(peer.take()).toEqual([]);
+  });
+
+  test("a capability of another connection", async () => {
+    const { peer, object } = await peerWithObject();
+    const { peer: otherPeer, object: other } = await peerWithObject();
+    await expect(peer.connection.ask(other, METHOD, () => {}, {}).results).rejects.toThrow("another connection");
+    expect([...peer.take(), ...otherPeer.take()]).toEqual([]);
+    other.close();
+    object.close();
+  });
+
+  test.each<[string, (foreign: ImportedCapability, closed: ImportedCapability) => Client]>([
+    ["a capability of another connection", (foreign) => foreign],
+    ["a closed capability", (_, closed) => closed],
+    ["a client of no known kind", () => new ErrorClient(new Error("null"))],
+  ])("as a parameter, %s: nothing is sent and nothing stays exported", async (_, choose) => {
+    const { peer, object } = await peerWithObject();
+    const { object: foreign } = await peerWithObject();
+    const closed = new ImportedCapability(peer.connection, 4);
+    closed.close();
+    const question = object.ask(METHOD, (params) =>
+      Object.assign(params, { first: silent(), second: choose(foreign, closed) }),
+    );
+    await expect(question.results).rejects.toMatchObject({ kind: "failed" });
+    expect(peer.take()).toEqual([]);
+    expect(peer.connection.sizes.exports).toBe(0);
+    foreign.close();
+    object.close();
+  });
+
+  test("a capability whose connection was not asked to keep it", async () => {
+    const { peer, object } = await peerWithObject();
+    peer.connection.close();
+    object.close();
+    expect(object.isOpen).toBe(false);
+  });
+});
+
+describe("passing on", () => {
+  test("a capability of the peer's goes back to it as its own", async () => {
+    const own = silent();
+    let received: unknown;
+    const bootstrap = hosting(
+      (_, results) => Object.assign(results, { first: own }),
+      ({ first }) => {
+        received = first;
+      },
+    );
+    const { client } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    const { first } = await object.ask(METHOD).results;
+    await object.ask(OTHER_METHOD, (params) => Object.assign(params, { first })).results;
+    expect(received).toBe(own);
+    first.close();
+    object.close();
+  });
+
+  test("one object many times is one export with as many references", async () => {
+    const own = silent();
+    const bootstrap = hosting((_, results) => Object.assign(results, { first: own, second: own }));
+    const { client, server, settled } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    const handles: Client[] = [];
+    for (let round = 0; round < 3; round++) {
+      const { first, second } = await object.ask(METHOD).results;
+      handles.push(first, second);
+    }
+    await settled();
+    expect(server.sizes.exports).toBe(2);
+    for (const handle of handles.slice(1)) handle.close();
+    await settled();
+    expect(server.sizes.exports).toBe(2);
+    handles[0]!.close();
+    await settled();
+    expect(server.sizes.exports).toBe(1);
+    object.close();
+  });
+});
+
+describe("references", () => {
+  test("of one import are released together, when its last handle is closed", async () => {
+    const peer = new RawPeer();
+    const bootstraps = [0, 1, 2].map(() => peer.connection.bootstrap());
+    for (const id of [0, 1, 2]) peer.send(returnBootstrapFrame(id, { senderHosted: 9 }));
+    const handles = await Promise.all(bootstraps);
+    peer.take();
+    handles[0]!.close();
+    handles[2]!.close();
+    expect(peer.take()).toEqual([]);
+    handles[1]!.close();
+    expect(peer.take()).toEqual([{ release: { id: 9, referenceCount: 3 } }]);
+  });
+
+  test("of parameters count, though an older handle is closed meanwhile", async () => {
+    const gate = Promise.withResolvers<void>();
+    const peer = new RawPeer({ bootstrap: hosting(() => gate.promise) });
+    const bootstrap = peer.connection.bootstrap();
+    peer.send(returnBootstrapFrame(0, { senderHosted: 9 }));
+    const older = await bootstrap;
+    const call = { target: { importedCap: 0 }, interfaceId: BOX_INTERFACE, methodId: 0 };
+    peer.send(
+      bootstrapFrame(0),
+      callFrame({ questionId: 1, ...call, caps: [{ senderHosted: 9 }, { senderHosted: 9 }] }),
+    );
+    older.close();
+    peer.take();
+    gate.resolve();
+    await turn();
+    // The Return gives back the two of the parameters, so this is the one of the bootstrap.
+    expect(peer.take()).toEqual([
+      { release: { id: 9, referenceCount: 1 } },
+      { return: { answerId: 1, releaseParamCaps: true, noFinishNeeded: true, results: [] } },
+    ]);
+    peer.send(finishFrame(0, true));
+  });
+
+  test("of an export: released one by one, or as they were counted", async () => {
+    const own = silent();
+    const peer = new RawPeer();
+    const bootstrap = peer.connection.bootstrap();
+    peer.send(returnBootstrapFrame(0, { senderHosted: 0 }));
+    const object = await bootstrap;
+    const question = object.ask(METHOD, (params) => Object.assign(params, { first: own, second: own }));
+    const other = object.ask(METHOD, (params) => Object.assign(params, { first: own }));
+    for (const { id } of [question, other]) peer.send(returnFrame(id, (body) => body._initResults()));
+    const released = peer.connection.exportsReleased();
+    peer.send(releaseFrame(0, 1));
+    expect(peer.connection.sizes.exports).toBe(1);
+    peer.send(releaseFrame(0, 2));
+    await released;
+    expect(peer.connection.sizes.exports).toBe(0);
+    object.close();
+  });
+});

@@ -1,0 +1,337 @@
+// What a Return may say, whether our own side ever says it or not.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { utils } from "capnp-es";
+import { Return_Which } from "capnp-es/capnp/rpc";
+import { BOX_INTERFACE, Box, hosting, METHOD, silent } from "../../test/builders/box.ts";
+import { expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
+import {
+  bootstrapFrame,
+  callFrame,
+  contentOf,
+  finishFrame,
+  releaseFrame,
+  returnBootstrapFrame,
+  returnCapsFrame,
+  returnExceptionFrame,
+  returnFrame,
+} from "../../test/builders/rpc-messages.ts";
+import { ImportedCapability } from "./capability.ts";
+import type { RpcErrorKind } from "./errors.ts";
+import type { Question } from "./question.ts";
+
+afterEach(expectEmptyTables);
+
+/** A peer that was asked METHOD on its import 0, with what it heard already taken. */
+async function askedPeer(
+  options: ConstructorParameters<typeof RawPeer>[0] = {},
+): Promise<{ peer: RawPeer; object: ImportedCapability; question: Question<Box> }> {
+  const peer = new RawPeer(options);
+  const bootstrap = peer.connection.bootstrap();
+  peer.send(returnBootstrapFrame(0, { senderHosted: 0 }));
+  const object = await bootstrap;
+  const question = object.ask(METHOD);
+  peer.take();
+  return { peer, object, question };
+}
+
+const finish = { finish: { questionId: 0, releaseResultCaps: false } };
+
+describe("results", () => {
+  test("are given to the caller, and finished", async () => {
+    const { peer, object, question } = await askedPeer();
+    const frame = returnFrame(question.id, (body) => {
+      utils.setUint32(0, 42, contentOf(body._initResults(), 1, 3));
+    });
+    peer.send(frame);
+    expect((await question.results).number).toBe(42);
+    await question.returned;
+    expect(peer.take()).toEqual([finish]);
+    object.close();
+  });
+
+  test("that need no Finish get none", async () => {
+    const { peer, object, question } = await askedPeer();
+    const frame = returnFrame(question.id, (body) => {
+      body._initResults();
+      body.noFinishNeeded = true;
+    });
+    peer.send(frame);
+    await question.results;
+    expect(peer.take()).toEqual([]);
+    object.close();
+  });
+
+  test("without content have default values", async () => {
+    const { peer, object, question } = await askedPeer();
+    peer.send(returnFrame(question.id, (body) => body._initResults()));
+    const { number, text } = await question.results;
+    expect({ number, text }).toEqual({ number: 0, text: "" });
+    object.close();
+  });
+
+  test.each([
+    ["an older schema", 0, 1],
+    ["a newer schema", 4, 9],
+  ])("of %s are read as far as both know them", async (_, dataWords, pointerCount) => {
+    const { peer, object, question } = await askedPeer();
+    const frame = returnFrame(question.id, (body) => {
+      const content = contentOf(body._initResults(), dataWords, pointerCount);
+      if (dataWords > 0) utils.setUint32(0, 7, content);
+      utils.setText(0, "known", content);
+    });
+    peer.send(frame);
+    const { number, text } = await question.results;
+    expect({ number, text }).toEqual({ number: dataWords > 0 ? 7 : 0, text: "known" });
+    object.close();
+  });
+
+  test("with a capability: it is the caller's to close", async () => {
+    const { peer, object, question } = await askedPeer();
+    const frame = returnFrame(question.id, (body) => {
+      const payload = body._initResults();
+      utils.setInterfacePointer(0, utils.getPointer(1, contentOf(payload, 1, 3)));
+      payload._initCapTable(1).get(0).senderHosted = 5;
+    });
+    peer.send(frame);
+    const { first } = await question.results;
+    expect(first).toBeInstanceOf(ImportedCapability);
+    expect(peer.connection.sizes.imports).toBe(2);
+    peer.take();
+    first.close();
+    expect(peer.take()).toEqual([{ release: { id: 5, referenceCount: 1 } }]);
+    object.close();
+  });
+
+  test("that cannot be read cost this question only, and their capabilities go back", async () => {
+    const { peer, object, question } = await askedPeer();
+    const frame = returnFrame(question.id, (body) => {
+      const payload = body._initResults();
+      payload._initCapTable(2).get(0).senderHosted = 5;
+      payload.capTable.get(1).senderHosted = 6;
+      utils.setText(0, "no struct", payload);
+    });
+    peer.send(frame);
+    await expect(question.results).rejects.toMatchObject({
+      kind: "failed",
+      message: expect.stringContaining("Boxes.method0: unreadable results"),
+    });
+    expect(peer.take()).toEqual([
+      { release: { id: 5, referenceCount: 1 } },
+      { release: { id: 6, referenceCount: 1 } },
+      finish,
+    ]);
+    object.close();
+  });
+
+  test("of a bootstrap that are no capability", async () => {
+    const peer = new RawPeer();
+    const bootstrap = peer.connection.bootstrap();
+    peer.send(returnFrame(0, (body) => body._initResults()));
+    await expect(bootstrap).rejects.toThrow("the peer offers no capability");
+  });
+});
+
+describe("an exception", () => {
+  test.each<[RpcErrorKind, number]>([
+    ["failed", 0],
+    ["overloaded", 1],
+    ["disconnected", 2],
+    ["unimplemented", 3],
+    ["failed", 17],
+  ])("is %s when its type is %p", async (kind, type) => {
+    const { peer, object, question } = await askedPeer();
+    peer.send(returnExceptionFrame(question.id, type, "the peer's reason"));
+    await expect(question.results).rejects.toMatchObject({ name: "RpcError", kind, message: "the peer's reason" });
+    expect(peer.take()).toEqual([finish]);
+    object.close();
+  });
+
+  test("without a reason", async () => {
+    const { peer, object, question } = await askedPeer();
+    peer.send(returnFrame(question.id, (body) => body._initException()));
+    await expect(question.results).rejects.toMatchObject({ kind: "failed", message: "" });
+    object.close();
+  });
+});
+
+describe("neither results nor an exception", () => {
+  test("canceled", async () => {
+    const { peer, object, question } = await askedPeer();
+    const frame = returnFrame(question.id, (body) => {
+      body.canceled = true;
+    });
+    peer.send(frame);
+    await expect(question.results).rejects.toThrow("Boxes.method0: canceled by the peer");
+    expect(peer.take()).toEqual([finish]);
+    object.close();
+  });
+
+  test("results sent elsewhere, which was not asked for", async () => {
+    const { peer, object, question } = await askedPeer();
+    const frame = returnFrame(question.id, (body) => {
+      body.resultsSentElsewhere = true;
+    });
+    peer.send(frame);
+    await expect(question.results).rejects.toThrow("Boxes.method0: results were sent elsewhere, unasked");
+    object.close();
+  });
+
+  test.each([
+    ["results to be accepted from a third party", Return_Which.ACCEPT_FROM_THIRD_PARTY],
+    ["a kind that nobody knows yet", 6],
+  ])("%s", async (_, which) => {
+    const { peer, object, question } = await askedPeer();
+    const frame = returnFrame(question.id, (body) => utils.setUint16(6, which, body));
+    peer.send(frame);
+    await expect(question.results).rejects.toMatchObject({
+      kind: "unimplemented",
+      message: `Boxes.method0: return of unknown kind ${which}`,
+    });
+    object.close();
+  });
+});
+
+describe("results of a call that the peer forwarded to us", () => {
+  const TO_YOURSELF = {
+    target: { importedCap: 0 },
+    interfaceId: BOX_INTERFACE,
+    methodId: 0,
+    sendResultsTo: 1,
+  } as const;
+
+  function takeFrom(answerId: number, questionId: number): Uint8Array {
+    return returnFrame(answerId, (body) => {
+      body.takeFromOtherQuestion = questionId;
+    });
+  }
+
+  /** Our object is export 0 of a peer that asked for it on its question 90; it asks it to keep its results, on question 91. */
+  async function forwardedPeer(implementation: Parameters<typeof hosting>[0]): ReturnType<typeof askedPeer> {
+    const asked = await askedPeer({ bootstrap: hosting(implementation) });
+    asked.peer.send(bootstrapFrame(90), callFrame({ questionId: 91, ...TO_YOURSELF }));
+    return asked;
+  }
+
+  test("are those of our own answer", async () => {
+    const { peer, object, question } = await forwardedPeer((_, results) => Object.assign(results, { text: "kept" }));
+    await turn();
+    expect(peer.take().slice(1)).toEqual([
+      { return: { answerId: 91, releaseParamCaps: true, noFinishNeeded: false, resultsSentElsewhere: true } },
+    ]);
+    peer.send(takeFrom(question.id, 91));
+    expect((await question.results).text).toBe("kept");
+    expect(peer.take()).toEqual([finish]);
+    peer.send(finishFrame(91, false), finishFrame(90, true));
+    object.close();
+  });
+
+  test("are waited for", async () => {
+    const gate = Promise.withResolvers<void>();
+    const { peer, object, question } = await forwardedPeer(async (_, results) => {
+      await gate.promise;
+      results.text = "at last";
+    });
+    peer.send(takeFrom(question.id, 91));
+    gate.resolve();
+    expect((await question.results).text).toBe("at last");
+    peer.send(finishFrame(91, true), finishFrame(90, true));
+    object.close();
+  });
+
+  test("may be an exception", async () => {
+    const { peer, object, question } = await forwardedPeer(() => Promise.reject(new Error("went wrong")));
+    await turn();
+    expect(peer.take().slice(1)).toEqual([
+      { return: { answerId: 91, releaseParamCaps: true, noFinishNeeded: false, resultsSentElsewhere: true } },
+    ]);
+    peer.send(takeFrom(question.id, 91));
+    await expect(question.results).rejects.toThrow("went wrong");
+    peer.send(finishFrame(91, true), finishFrame(90, true));
+    object.close();
+  });
+
+  test("keep no export for capabilities that the peer never got", async () => {
+    const { peer, object, question } = await forwardedPeer((_, results) => Object.assign(results, { first: silent() }));
+    await turn();
+    peer.send(takeFrom(question.id, 91));
+    await question.results;
+    peer.send(finishFrame(91, false), finishFrame(90, true));
+    expect(peer.connection.sizes.exports).toBe(0);
+    object.close();
+  });
+
+  test("end with the connection", async () => {
+    const { peer, question } = await forwardedPeer(() => new Promise(() => {}));
+    peer.send(takeFrom(question.id, 91));
+    peer.connection.disconnected("gone");
+    await expect(question.results).rejects.toMatchObject({ kind: "disconnected" });
+  });
+
+  test("of an answer that is not there: the peer broke the protocol", async () => {
+    const { peer, question } = await askedPeer();
+    peer.send(takeFrom(question.id, 3));
+    expect((await peer.ended).message).toBe("return takes from unknown answer 3");
+    await expect(question.results).rejects.toMatchObject({ kind: "disconnected" });
+  });
+});
+
+describe("capabilities of the parameters", () => {
+  test("are given back by a Return that says so, and only then", async () => {
+    const { peer, object, question } = await askedPeer();
+    peer.send(returnFrame(question.id, (body) => body._initResults()));
+    const withObjects = () =>
+      object.ask(METHOD, (params) => Object.assign(params, { first: silent(), second: silent() }));
+    const kept = withObjects();
+    const givenBack = withObjects();
+    expect(peer.connection.sizes.exports).toBe(4);
+    peer.send(
+      returnFrame(givenBack.id, (body) => {
+        body._initResults();
+        body.releaseParamCaps = true;
+      }),
+    );
+    expect(peer.connection.sizes.exports).toBe(2);
+    peer.send(returnCapsFrame(kept.id));
+    expect(peer.connection.sizes.exports).toBe(2);
+    expect(await kept.results).toBeInstanceOf(Box);
+    peer.send(releaseFrame(0, 1), releaseFrame(1, 1));
+    expect(peer.connection.sizes.exports).toBe(0);
+    object.close();
+  });
+
+  test("may come back as results of the Return that gives them back", async () => {
+    const { peer, object, question } = await askedPeer();
+    peer.send(returnFrame(question.id, (body) => body._initResults()));
+    const passed = silent();
+    const back = object.ask(METHOD, (params) => Object.assign(params, { first: passed }));
+    peer.send(
+      returnFrame(back.id, (body) => {
+        const payload = body._initResults();
+        utils.setInterfacePointer(0, utils.getPointer(1, contentOf(payload, 1, 3)));
+        payload._initCapTable(1).get(0).receiverHosted = 0;
+        body.releaseParamCaps = true;
+      }),
+    );
+    expect((await back.results).first).toBe(passed);
+    object.close();
+  });
+
+  test("are given back by the late Return to a canceled question", async () => {
+    const { peer, object, question } = await askedPeer();
+    peer.send(returnFrame(question.id, (body) => body._initResults()));
+    const controller = new AbortController();
+    const canceled = object.ask(METHOD, (params) => Object.assign(params, { first: silent() }), {
+      signal: controller.signal,
+    });
+    controller.abort();
+    expect(peer.connection.sizes.exports).toBe(1);
+    peer.send(
+      returnFrame(canceled.id, (body) => {
+        body.canceled = true;
+        body.releaseParamCaps = true;
+      }),
+    );
+    object.close();
+  });
+});

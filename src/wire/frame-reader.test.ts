@@ -1,0 +1,210 @@
+// The stream cut into frames: however it comes, the same frames come out; over a limit, nothing is read or allocated.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { cutAt, frameOf, segmentTable } from "../../test/builders/frames.ts";
+import type { Frame } from "./frame.ts";
+import { FRAME_LIMITS, FrameReader } from "./frame-reader.ts";
+import { ProtocolError } from "./protocol-error.ts";
+
+/** What a frame says of itself, and its bytes; copied, as a frame is valid only while it is handled. */
+interface SeenFrame {
+  readonly bytes: Buffer;
+  readonly segmentCount: number;
+  readonly root: Buffer;
+}
+
+function seen({ bytes, start, end, segmentCount, rootStart, rootEnd }: Frame): SeenFrame {
+  return {
+    bytes: Buffer.from(bytes.subarray(start, end)),
+    segmentCount,
+    root: Buffer.from(bytes.subarray(rootStart, rootEnd)),
+  };
+}
+
+function readAll(chunks: Iterable<Uint8Array>, reader?: (frame: Frame) => void): SeenFrame[] {
+  const frames: SeenFrame[] = [];
+  const frameReader = new FrameReader((frame) => {
+    frames.push(seen(frame));
+    reader?.(frame);
+  });
+  for (const chunk of chunks) frameReader.read(chunk);
+  expect(frameReader.pendingBytes).toBe(0);
+  return frames;
+}
+
+function wholeFrames(frames: readonly (readonly Uint8Array[])[]): SeenFrame[] {
+  return frames.map((segments) => ({
+    bytes: Buffer.from(frameOf(...segments)),
+    segmentCount: segments.length,
+    root: Buffer.from(segments[0]!),
+  }));
+}
+
+const anySegment = (minWords: number) =>
+  fc.array(fc.uint8Array({ minLength: 8, maxLength: 8 }), { minLength: minWords, maxLength: 5 }).map(Buffer.concat);
+const anyFrame = fc
+  .tuple(anySegment(1), fc.array(anySegment(0), { maxLength: 4 }))
+  .map(([root, others]) => [root, ...others]);
+const anyFrames = fc.array(anyFrame, { minLength: 1, maxLength: 6 });
+
+function streamOf(frames: readonly (readonly Uint8Array[])[]): Buffer {
+  return Buffer.concat(frames.map((segments) => frameOf(...segments)));
+}
+
+/** A segment of `words` words, none of which is zero. */
+function filledSegment(words: number): Uint8Array {
+  return new Uint8Array(words * 8).fill(0xa5);
+}
+
+describe("the same frames come out", () => {
+  test("of one chunk", () => {
+    fc.assert(fc.property(anyFrames, (frames) => expect(readAll([streamOf(frames)])).toEqual(wholeFrames(frames))));
+  });
+
+  test("of two chunks, cut anywhere", () => {
+    fc.assert(
+      fc.property(anyFrames, (frames) => {
+        const stream = streamOf(frames);
+        const expected = wholeFrames(frames);
+        for (let cut = 0; cut <= stream.length; cut++) expect(readAll(cutAt(stream, [cut]))).toEqual(expected);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test("of single bytes", () => {
+    fc.assert(
+      fc.property(anyFrames, (frames) => {
+        const stream = streamOf(frames);
+        const everywhere = Array.from({ length: stream.length }, (_, offset) => offset);
+        expect(readAll(cutAt(stream, everywhere))).toEqual(wholeFrames(frames));
+      }),
+    );
+  });
+
+  test("of random pieces, empty ones among them", () => {
+    fc.assert(
+      fc.property(anyFrames, fc.array(fc.nat(), { maxLength: 12 }), (frames, cuts) => {
+        const stream = streamOf(frames);
+        const chunks = cutAt(
+          stream,
+          cuts.map((cut) => cut % (stream.length + 1)),
+        );
+        expect(readAll(chunks)).toEqual(wholeFrames(frames));
+      }),
+    );
+  });
+
+  test("of chunks that end exactly with a frame", () => {
+    fc.assert(
+      fc.property(anyFrames, (frames) => {
+        expect(readAll(frames.map((segments) => frameOf(...segments)))).toEqual(wholeFrames(frames));
+      }),
+    );
+  });
+
+  test("of a frame larger than any buffer kept, between small ones, in pieces", () => {
+    const frames = [[filledSegment(3)], [filledSegment(50_000), filledSegment(7)], [filledSegment(1)]];
+    const stream = streamOf(frames);
+    const cuts = Array.from({ length: 30 }, (_, index) => index * 13_001);
+    expect(readAll(cutAt(stream, cuts))).toEqual(wholeFrames(frames));
+  });
+
+  test("of as many segments as the limit allows", () => {
+    const frames = [Array.from({ length: FRAME_LIMITS.segments }, () => filledSegment(1))];
+    expect(readAll([streamOf(frames)])).toEqual(wholeFrames(frames));
+  });
+});
+
+describe("memory", () => {
+  test("a frame that lies whole in a chunk is handed on in place", () => {
+    const chunk = frameOf(filledSegment(2));
+    let bytes: Uint8Array | undefined;
+    readAll([chunk], (frame) => {
+      bytes = frame.bytes;
+    });
+    expect(bytes).toBe(chunk);
+  });
+
+  test("what a frame promises is not allocated before it comes", () => {
+    let buffer: Uint8Array | undefined;
+    const reader = new FrameReader((frame) => {
+      buffer = frame.bytes;
+    });
+    reader.read(segmentTable([FRAME_LIMITS.words]));
+    expect(reader.pendingBytes).toBe(8);
+    reader.read(new Uint8Array(100));
+    expect(reader.pendingBytes).toBe(108);
+    expect(buffer).toBeUndefined();
+  });
+
+  test("the buffer of a frame in pieces is a small multiple of what came", () => {
+    const sizeBytes = 1_000_000;
+    let bufferBytes = 0;
+    const stream = frameOf(new Uint8Array(sizeBytes));
+    readAll(cutAt(stream, [1, 10, 1000, sizeBytes / 2]), (frame) => {
+      bufferBytes = frame.bytes.length;
+    });
+    expect(bufferBytes).toBeWithin(sizeBytes, sizeBytes * 2 + 1);
+  });
+
+  test("the buffer that grew for a large frame is given back after it", () => {
+    const bufferSizes: number[] = [];
+    const small = frameOf(filledSegment(2));
+    const stream = Buffer.concat([frameOf(filledSegment(100_000)), small]);
+    readAll(cutAt(stream, [1, stream.length - 5]), (frame) => bufferSizes.push(frame.bytes.length));
+    expect(bufferSizes[0]).toBeGreaterThan(800_000);
+    expect(bufferSizes[1]).toBeLessThan(100_000);
+  });
+});
+
+describe("limits", () => {
+  const limits = { segments: 3, words: 10 };
+
+  function readWithLimits(...chunks: Uint8Array[]): SeenFrame[] {
+    const frames: SeenFrame[] = [];
+    const reader = new FrameReader((frame) => frames.push(seen(frame)), limits);
+    for (const chunk of chunks) reader.read(chunk);
+    return frames;
+  }
+
+  test("a frame at both limits is read", () => {
+    expect(readWithLimits(frameOf(filledSegment(4), filledSegment(3), filledSegment(3)))).toHaveLength(1);
+  });
+
+  test.each([
+    ["one segment too many", segmentTable([1, 1, 1, 1]), "frame of 4 segments is over the limit of 3 segments"],
+    [
+      "as many segments as a number holds",
+      new Uint8Array(8).fill(0xff),
+      "frame of 4294967296 segments is over the limit of 3 segments",
+    ],
+    ["one word too many", segmentTable([11]), "frame of 11 words is over the limit of 10 words"],
+    ["one word too many in all", segmentTable([4, 4, 3]), "frame of 11 words is over the limit of 10 words"],
+    [
+      "more words than a 32-bit number holds",
+      segmentTable([0xffffffff, 0xffffffff, 0xffffffff]),
+      "frame of 12884901885 words is over the limit of 10 words",
+    ],
+    ["no word for the root pointer", segmentTable([0]), "frame whose first segment has no root pointer"],
+    ["no word for the root pointer, but others", segmentTable([0, 5]), "frame whose first segment has no root pointer"],
+  ])("%s", (_, table, message) => {
+    const refused = new ProtocolError(message);
+    expect(() => readWithLimits(table)).toThrow(refused);
+    expect(() => readWithLimits(...cutAt(table, [1, 2, 3, 4, 5, 6, 7]))).toThrow(refused);
+    expect(() => readWithLimits(Buffer.concat([frameOf(filledSegment(1)), table]))).toThrow(refused);
+  });
+
+  test("too many segments are refused at the first word, before the table came", () => {
+    expect(() => readWithLimits(segmentTable([1, 1, 1, 1, 1, 1]).slice(0, 8))).toThrow(ProtocolError);
+  });
+
+  test("without others, those of the C++ runtime hold", () => {
+    const read = (table: Uint8Array) => new FrameReader(() => {}).read(table);
+    read(segmentTable([8 * 1024 * 1024]));
+    expect(() => read(segmentTable([8 * 1024 * 1024 + 1]))).toThrow("over the limit of 8388608 words");
+    read(segmentTable(new Array(512).fill(1)));
+    expect(() => read(segmentTable(new Array(513).fill(1)))).toThrow("over the limit of 512 segments");
+  });
+});

@@ -1,0 +1,131 @@
+// Structs read in place: the view moves to what a pointer names, and never to anything outside the segment.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { StructView } from "./struct-view.ts";
+
+const WORD = 8;
+
+/** A struct pointer; `offset` is in words from the end of the pointer. */
+function structPointer(offset: number, dataWords: number, pointerCount: number): bigint {
+  return BigInt.asUintN(32, BigInt(offset) << 2n) | (BigInt(dataWords) << 32n) | (BigInt(pointerCount) << 48n);
+}
+
+/** A view on a segment of these words, with foreign bytes on both sides of it. */
+function viewOn(...words: bigint[]): { view: StructView; at: (word: number) => number } {
+  const outside = [0xffff_ffff_ffff_ffffn, 0x5555_5555_5555_5555n];
+  const bytes = new Uint8Array(new BigUint64Array([...outside, ...words, ...outside]).buffer);
+  const start = outside.length * WORD;
+  const view = new StructView();
+  view.reset(bytes, start, start + words.length * WORD);
+  return { view, at: (word) => start + word * WORD };
+}
+
+/** Where the view is, in words of the segment. */
+function place({ view, at }: ReturnType<typeof viewOn>): { data: number; dataWords: number; pointerCount: number } {
+  return { data: (view.data - at(0)) / WORD, dataWords: view.dataBytes / WORD, pointerCount: view.pointerCount };
+}
+
+describe("follow", () => {
+  test("moves to the struct behind the pointer", () => {
+    const segment = viewOn(structPointer(1, 2, 1), 7n, 8n, 9n, 0n);
+    expect(segment.view.follow(segment.at(0))).toBe(true);
+    expect(place(segment)).toEqual({ data: 2, dataWords: 2, pointerCount: 1 });
+  });
+
+  test("moves to a struct before the pointer", () => {
+    const segment = viewOn(7n, 8n, structPointer(-3, 2, 0));
+    expect(segment.view.follow(segment.at(2))).toBe(true);
+    expect(place(segment)).toEqual({ data: 0, dataWords: 2, pointerCount: 0 });
+  });
+
+  test("moves to an empty struct, which lies at its own pointer", () => {
+    const segment = viewOn(0n, structPointer(-1, 0, 0));
+    expect(segment.view.follow(segment.at(1))).toBe(true);
+    expect(place(segment)).toEqual({ data: 1, dataWords: 0, pointerCount: 0 });
+  });
+
+  test("moves to a struct that ends with the segment", () => {
+    const segment = viewOn(structPointer(0, 1, 1), 7n, 0n);
+    expect(segment.view.follow(segment.at(0))).toBe(true);
+    expect(place(segment)).toEqual({ data: 1, dataWords: 1, pointerCount: 1 });
+  });
+
+  test.each<[string, bigint]>([
+    ["null", 0n],
+    ["a list", structPointer(0, 1, 0) | 1n],
+    ["a far pointer", 2n],
+    ["a double far pointer", 6n],
+    ["a capability", 3n],
+    ["data beyond the segment", structPointer(0, 4, 0)],
+    ["pointers beyond the segment", structPointer(0, 1, 3)],
+    ["a begin beyond the segment", structPointer(4, 0, 0)],
+    ["a begin before the segment", structPointer(-3, 1, 0)],
+    ["the farthest begin", structPointer(2 ** 29 - 1, 1, 1)],
+    ["the farthest begin backwards", structPointer(-(2 ** 29), 1, 1)],
+    ["the largest struct", structPointer(0, 0xffff, 0xffff)],
+  ])("refuses %s and does not move", (_, pointer) => {
+    const segment = viewOn(structPointer(0, 1, 0), pointer, 7n, 8n, 9n);
+    segment.view.follow(segment.at(0));
+    const before = place(segment);
+    expect(segment.view.follow(segment.at(1))).toBe(false);
+    expect(place(segment)).toEqual(before);
+  });
+
+  test.each([-1, 3])("refuses a pointer at word %p of a segment of 3", (word) => {
+    const segment = viewOn(structPointer(0, 0, 0), 0n, 0n);
+    expect(segment.view.follow(segment.at(word))).toBe(false);
+  });
+
+  test("never leaves the segment, whatever the words", () => {
+    const anyWord = fc.oneof(
+      fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      fc
+        .tuple(fc.integer({ min: -8, max: 8 }), fc.nat({ max: 4 }), fc.nat({ max: 4 }))
+        .map((parts) => structPointer(...parts)),
+    );
+    let followed = 0;
+    fc.assert(
+      fc.property(fc.array(anyWord, { minLength: 1, maxLength: 8 }), fc.array(fc.nat({ max: 5 })), (words, slots) => {
+        const segment = viewOn(...words);
+        for (let word = 0; word < words.length; word++) {
+          if (!segment.view.follow(segment.at(word))) continue;
+          followed++;
+          for (const slot of slots) {
+            const { data, dataWords, pointerCount } = place(segment);
+            expect(data).toBeGreaterThanOrEqual(0);
+            expect(data + dataWords + pointerCount).toBeLessThanOrEqual(words.length);
+            segment.view.followSlot(slot);
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(followed).toBeGreaterThan(100);
+  });
+});
+
+describe("followSlot", () => {
+  test("follows the pointer in the slot, after the data", () => {
+    const segment = viewOn(structPointer(0, 1, 2), 7n, 0n, structPointer(0, 1, 0), 9n);
+    segment.view.follow(segment.at(0));
+    expect(segment.view.followSlot(0)).toBe(false);
+    expect(segment.view.followSlot(1)).toBe(true);
+    expect(place(segment)).toEqual({ data: 4, dataWords: 1, pointerCount: 0 });
+  });
+
+  test("refuses a slot that the struct does not have, whatever lies there", () => {
+    const segment = viewOn(structPointer(0, 1, 1), 7n, 0n, structPointer(0, 1, 0), 9n);
+    segment.view.follow(segment.at(0));
+    expect(segment.view.followSlot(1)).toBe(false);
+    expect(place(segment)).toEqual({ data: 1, dataWords: 1, pointerCount: 1 });
+  });
+});
+
+test("a reset view has nothing to read", () => {
+  const segment = viewOn(structPointer(0, 1, 1), 7n, structPointer(-1, 0, 0));
+  segment.view.follow(segment.at(0));
+  segment.view.reset(segment.view.bytes, segment.at(0), segment.at(3));
+  expect(place(segment)).toEqual({ data: 0, dataWords: 0, pointerCount: 0 });
+  expect(segment.view.followSlot(0)).toBe(false);
+});

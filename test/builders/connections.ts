@@ -1,0 +1,200 @@
+// Connections for tests, without sockets: two of ours back to back, or one with a peer that says what a test writes.
+// A test file that makes some says `afterEach(expectEmptyTables)`: whatever a test did, nothing may be left in a table.
+
+import { expect } from "bun:test";
+import { Connection, type ConnectionOptions, type TableSizes, type Transport } from "../../src/rpc/connection.ts";
+import { splitFrames } from "./frames.ts";
+import { type PlainMessage, plainMessage } from "./rpc-messages.ts";
+
+export const EMPTY_TABLES: TableSizes = { questions: 0, answers: 0, imports: 0, exports: 0 };
+
+/** Longer than any test takes: where no deadline is the subject, none is to be seen. */
+const NO_DEADLINE_MS = 60_000;
+
+type Options = Partial<Omit<ConnectionOptions, "transport">>;
+
+const opened: { connection: Connection; settled: () => Promise<void> }[] = [];
+
+/** Fails unless every connection that the test opened has empty tables once all is quiet. Ends them. */
+export async function expectEmptyTables(): Promise<void> {
+  const connections = opened.splice(0);
+  for (const { settled } of connections) await settled();
+  const sizes = connections.map(({ connection }) => connection.sizes);
+  for (const { connection } of connections) connection.close();
+  expect(sizes).toEqual(connections.map(() => EMPTY_TABLES));
+}
+
+/** One turn of the event loop: every promise that can settle has. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function open(transport: Transport, options: Options): { connection: Connection; ended: Promise<Error> } {
+  const { promise, resolve } = Promise.withResolvers<Error>();
+  const onEnd = (reason: Error) => {
+    options.onEnd?.(reason);
+    resolve(reason);
+  };
+  const connection = new Connection({ deadlineMs: NO_DEADLINE_MS, ...options, transport, onEnd });
+  return { connection, ended: promise };
+}
+
+// ---- two of ours ----
+
+/** How a link hands on what is written: write by write, byte by byte, or taking only a few bytes of each write. */
+export type Delivery = "whole" | "bytes" | "partial";
+export const DELIVERIES: readonly Delivery[] = ["whole", "bytes", "partial"];
+
+const PARTIAL_BYTES = 13;
+
+/** One direction of a stream. What is written arrives in a later microtask, or, while held, when it is let go. */
+class Link implements Transport {
+  readonly #delivery: Delivery;
+  #chunks: Uint8Array[] = [];
+  #isClosed = false;
+  #isScheduled = false;
+  #ends: { sender: Connection; receiver: Connection } | undefined;
+  isHeld = false;
+
+  constructor(delivery: Delivery) {
+    this.#delivery = delivery;
+  }
+
+  join(sender: Connection, receiver: Connection): void {
+    this.#ends = { sender, receiver };
+  }
+
+  get isQuiet(): boolean {
+    return this.isHeld || (this.#chunks.length === 0 && !this.#isScheduled);
+  }
+
+  write(bytes: Uint8Array): number {
+    const taken = this.#delivery === "partial" ? Math.min(PARTIAL_BYTES, bytes.length) : bytes.length;
+    this.#chunks.push(bytes.slice(0, taken));
+    this.#schedule();
+    return taken;
+  }
+
+  close(rest: Uint8Array): void {
+    this.#chunks.push(rest.slice());
+    this.#isClosed = true;
+    this.#schedule();
+  }
+
+  letGo(): void {
+    this.isHeld = false;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.isHeld) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      if (!this.isHeld) this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    const { sender, receiver } = this.#ends!;
+    for (const chunk of this.#chunks.splice(0)) {
+      if (this.#delivery === "bytes") for (const byte of chunk) receiver.receive(Uint8Array.of(byte));
+      else receiver.receive(chunk);
+    }
+    if (this.#delivery === "partial") sender.drained();
+    if (this.#isClosed) receiver.disconnected("the peer closed the stream");
+  }
+}
+
+export interface Pair {
+  readonly client: Connection;
+  readonly server: Connection;
+  readonly clientEnded: Promise<Error>;
+  readonly serverEnded: Promise<Error>;
+  /** The streams from the client to the server and back. */
+  readonly up: Link;
+  readonly down: Link;
+  /** Resolves when nothing is under way, but for what is held and for methods that wait for something else. */
+  settled(): Promise<void>;
+}
+
+/** Two connections back to back. The server offers `server.bootstrap`. */
+export function connectPair(options: { client?: Options; server?: Options; delivery?: Delivery } = {}): Pair {
+  const delivery = options.delivery ?? "whole";
+  const up = new Link(delivery);
+  const down = new Link(delivery);
+  const client = open(up, options.client ?? {});
+  const server = open(down, options.server ?? {});
+  up.join(client.connection, server.connection);
+  down.join(server.connection, client.connection);
+  const settled = async () => {
+    do await turn();
+    while (!up.isQuiet || !down.isQuiet);
+  };
+  for (const { connection } of [client, server]) opened.push({ connection, settled });
+  return {
+    client: client.connection,
+    server: server.connection,
+    clientEnded: client.ended,
+    serverEnded: server.ended,
+    up,
+    down,
+    settled,
+  };
+}
+
+// ---- one of ours, and a peer by hand ----
+
+/** The peer of one connection, which says what a test writes and keeps what it hears. */
+export class RawPeer {
+  readonly connection: Connection;
+  readonly ended: Promise<Error>;
+  /** Whether the connection closed the stream. */
+  isClosed = false;
+  /** Bytes that the stream takes of each write, from now on. */
+  takesBytes = Number.POSITIVE_INFINITY;
+  /** Sizes of the writes so far. */
+  readonly writes: number[] = [];
+  #heard: Uint8Array[] = [];
+
+  constructor(options: Options = {}) {
+    const transport = {
+      write: (bytes: Uint8Array) => {
+        const taken = bytes.slice(0, this.takesBytes);
+        this.writes.push(taken.length);
+        this.#heard.push(taken);
+        return taken.length;
+      },
+      close: (rest: Uint8Array) => {
+        this.#heard.push(rest.slice());
+        this.isClosed = true;
+      },
+    };
+    const { connection, ended } = open(transport, options);
+    this.connection = connection;
+    this.ended = ended;
+    opened.push({ connection, settled: turn });
+  }
+
+  /** Says these frames, in one chunk. */
+  send(...frames: Uint8Array[]): void {
+    this.connection.receive(Buffer.concat(frames));
+  }
+
+  /** What was heard since the last time, frame by frame. */
+  takeFrames(): Uint8Array[] {
+    return splitFrames(Buffer.concat(this.#heard.splice(0)));
+  }
+
+  /** What was heard since the last time. */
+  take(): PlainMessage[] {
+    return this.takeFrames().map(plainMessage);
+  }
+
+  /** Says these frames and hears what comes back once all is quiet. */
+  async ask(...frames: Uint8Array[]): Promise<PlainMessage[]> {
+    this.send(...frames);
+    await turn();
+    return this.take();
+  }
+}
