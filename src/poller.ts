@@ -15,6 +15,9 @@ export interface PollerEvents {
   callFailed(method: string, error: unknown, isMissing: boolean): void;
 }
 
+/** What the collectors have to ask, by source. */
+export type Polls = Required<Pick<Collector, "queryPolls" | "rpcPolls" | "miningPolls">>;
+
 /** The polls of one visit to a node. Made anew for each, as the next node may be another. */
 export class Poller {
   readonly #session: NodeSession;
@@ -28,14 +31,14 @@ export class Poller {
   #oneByOne = false;
   #round = 0;
 
-  constructor(session: NodeSession, collectors: readonly Collector[], events: PollerEvents) {
+  constructor(session: NodeSession, collectors: Polls, events: PollerEvents) {
     this.#session = session;
     this.#events = events;
     const { queries, jsonRpc } = session;
-    this.#queryPolls = queries === undefined ? [] : collectors.flatMap(({ queryPolls = [] }) => queryPolls);
-    this.#rpcPolls = jsonRpc === undefined ? [] : collectors.flatMap(({ rpcPolls = [] }) => rpcPolls);
-    const isMiningOnly = queries === undefined && jsonRpc === undefined;
-    this.#miningPolls = isMiningOnly ? collectors.flatMap(({ miningPolls = [] }) => miningPolls) : [];
+    this.#queryPolls = queries === undefined ? [] : collectors.queryPolls;
+    const needsSeeds = queries === undefined;
+    this.#rpcPolls = jsonRpc === undefined ? [] : collectors.rpcPolls.filter((poll) => needsSeeds || !poll.isSeedsOnly);
+    this.#miningPolls = queries === undefined && jsonRpc === undefined ? collectors.miningPolls : [];
   }
 
   /** Asks everything that is due, one after the other. Never rejects. Stops early when the session is over. */
@@ -71,7 +74,7 @@ export class Poller {
     for (const group of groups) {
       if (this.#session.isOver || group.length === 0) return;
       const outcomes = await this.#ask(rpc, group);
-      group.forEach((poll, index) => this.#settle(poll, outcomes[index]!));
+      for (const [index, poll] of group.entries()) this.#settle(poll, outcomes[index]!);
     }
   }
 

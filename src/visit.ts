@@ -1,16 +1,17 @@
 // One visit to a node, from connecting to the end of the connection: handshake, waiting for its start, subscribing or
 // watching the tip, polling. The exporter makes one after the other.
 
-import type { Collector } from "./collectors/collector.ts";
+import type { Collectors } from "./collectors/catalogue.ts";
 import type { ExporterCollector } from "./collectors/exporter.ts";
+import type { ChainEvents } from "./node/chain-notifications.ts";
 import type { LayoutName } from "./node/layouts.ts";
-import type { Tip } from "./node/mining.ts";
 import { NodeSession, type SessionEvents } from "./node/session.ts";
 import { connectUnix } from "./node/socket.ts";
 import { Poller } from "./poller.ts";
 import type { Connection } from "./rpc/connection.ts";
 import { errorText } from "./rpc/errors.ts";
 import { startGraceMs } from "./start-grace.ts";
+import { TipPolls } from "./tip-polls.ts";
 import { watchTips } from "./tip-watcher.ts";
 
 export interface VisitOptions {
@@ -19,16 +20,12 @@ export interface VisitOptions {
   /** Whether to trace the UTXO cache where the node can. */
   readonly utxoTrace: boolean;
   /** The layout to assume; found out when undefined. */
-  readonly layout: LayoutName | undefined;
-  readonly events: SessionEvents;
-  readonly collectors: readonly Collector[];
+  readonly layout?: LayoutName | undefined;
+  readonly collectors: Collectors;
   readonly self: ExporterCollector;
-  /** Whether the last poll said that the node is in initial block download; undefined when it is not known. */
-  readonly isSyncing: () => boolean | undefined;
-  /** Told of each tip of a node without notifications. */
-  readonly onTip: (tip: Tip) => void;
+  /** Whether each event and poll gets a log line. */
+  readonly debug: boolean;
   readonly log: (line: string) => void;
-  readonly debug: (line: string) => void;
 }
 
 export interface VisitEnd {
@@ -45,10 +42,12 @@ const WARMUP_INTERVAL_MS = 1000;
 
 export class Visit {
   readonly #options: VisitOptions;
+  readonly #debug: (line: string) => void;
   readonly #ended = Promise.withResolvers<Error>();
   #connection: Connection | undefined;
   #session: NodeSession | undefined;
   #poller: Poller | undefined;
+  #tipPolls: TipPolls | undefined;
   /** Ends the pause that `run` is in. */
   #wake = () => {};
   #isLeaving = false;
@@ -56,6 +55,7 @@ export class Visit {
 
   constructor(options: VisitOptions) {
     this.#options = options;
+    this.#debug = options.debug ? options.log : () => {};
   }
 
   /** Resolves when the visit is over: the node went, could not be reached, or `leave` was called. Never rejects. */
@@ -73,6 +73,7 @@ export class Visit {
     }
     self.disconnected();
     this.#poller?.clear();
+    this.#tipPolls?.clear();
     return { wasUp: this.#wasUp, reason: errorText(await this.#ended.promise) };
   }
 
@@ -86,7 +87,7 @@ export class Visit {
   }
 
   async #open(): Promise<void> {
-    const { socketPath, events, layout, self, log } = this.#options;
+    const { socketPath, layout, self, log } = this.#options;
     this.#connection = await connectUnix(socketPath, {
       deadlineMs: CALL_DEADLINE_MS,
       onEnd: (reason) => {
@@ -96,8 +97,9 @@ export class Visit {
     });
     // Told to leave while connecting: nothing is registered, so closing is enough.
     if (this.#isLeaving) this.#connection.close();
-    const session = await NodeSession.open(this.#connection, events, layout);
+    const session = await NodeSession.open(this.#connection, this.#events(), layout);
     this.#session = session;
+    this.#tipPolls = this.#makeTipPolls(session);
     await this.#waitForStart(session);
     if (session.hasNotifications) await session.subscribe();
     else void this.#watch(session);
@@ -109,7 +111,7 @@ export class Visit {
 
   /** Waits while the node is starting. Rejects when the connection ends. */
   async #waitForStart(session: NodeSession): Promise<void> {
-    const { socketPath, log, debug } = this.#options;
+    const { socketPath, log } = this.#options;
     if (session.jsonRpc === undefined) {
       const graceMs = startGraceMs(socketPath);
       if (graceMs === 0) return;
@@ -121,49 +123,84 @@ export class Visit {
       const status = await session.warmupStatus();
       if (status === undefined) return;
       say(`waiting for the node to start: ${status}`);
-      say = debug;
+      say = this.#debug;
       await this.#pause(WARMUP_INTERVAL_MS);
     }
   }
 
-  #watch(session: NodeSession): Promise<void> {
-    const { events, isSyncing, onTip } = this.#options;
-    return watchTips({
+  /** What the node's callbacks go to. A block that was connected is asked about too. */
+  #events(): SessionEvents {
+    const { collectors, debug, log } = this.#options;
+    const chain: ChainEvents = {
+      ...collectors.events,
+      blockConnected: (height) => {
+        collectors.events.blockConnected(height);
+        this.#tipPolls?.tipChanged(height);
+      },
+    };
+    return { chain, utxoCache: collectors.utxoCacheEvents ?? NO_COINS, debug: debug ? log : undefined };
+  }
+
+  #makeTipPolls(session: NodeSession): TipPolls {
+    return new TipPolls({
       session,
-      events: events.chain,
-      isSyncing: () => isSyncing() === true,
-      onTip,
+      polls: this.#options.collectors.tipPolls,
+      isSyncing: () => this.#isSyncing,
       onError: (method, error) => this.#callFailed(method, error),
     });
   }
 
+  #watch(session: NodeSession): Promise<void> {
+    return watchTips({
+      session,
+      events: this.#options.collectors.events,
+      isSyncing: () => this.#isSyncing,
+      onTip: (tip) => this.#tipPolls?.tipChanged(tip),
+      onError: (method, error) => this.#callFailed(method, error),
+    });
+  }
+
+  /** Whether the last poll said that the node is in initial block download. */
+  get #isSyncing(): boolean {
+    return this.#options.collectors.initialBlockDownload === true;
+  }
+
   async #pollUntilEnd(session: NodeSession): Promise<void> {
-    const { collectors, pollIntervalMs, utxoTrace, self, isSyncing, debug, log } = this.#options;
+    const { collectors, pollIntervalMs, utxoTrace, self, log } = this.#options;
     const poller = new Poller(session, collectors, {
-      answered: (method, value) => debug(`poll: ${method} = ${valueText(value)}`),
+      answered: (method, value) => this.#debug(`poll: ${method} = ${valueText(value)}`),
       callFailed: (method, error, isMissing) => {
         this.#callFailed(method, error);
         if (isMissing) log(`the node has no ${method}: its metrics stay empty until another node is there`);
       },
     });
     this.#poller = poller;
-    let traced = !utxoTrace || !session.hasUtxoTrace;
+    let traced = !utxoTrace || !session.hasUtxoTrace || collectors.utxoCacheEvents === undefined;
+    let isFirst = true;
     while (!session.isOver) {
       const start = performance.now();
       await poller.poll();
       if (session.isOver) return;
       self.polled(performance.now() - start);
+      if (isFirst) await this.#askAboutTip(session);
+      isFirst = false;
       // Tracing during initial block download would slow it many times over; the first poll after it registers.
-      if (!traced && isSyncing() === false) traced = await this.#trace(session);
+      if (!traced && collectors.initialBlockDownload === false) traced = await this.#trace(session);
       if (!session.isOver) await this.#pause(pollIntervalMs);
     }
+  }
+
+  /** Notifications tell of the next block only: the one that is the tip already is asked about once. */
+  async #askAboutTip(session: NodeSession): Promise<void> {
+    const height = await session.queries?.getHeight().catch(() => undefined);
+    if (height !== undefined) this.#tipPolls?.tipChanged(height);
   }
 
   /** Resolves to whether the trace is registered. A refusal is tried again at the next poll. */
   async #trace(session: NodeSession): Promise<boolean> {
     try {
       await session.traceUtxoCache();
-      this.#options.debug("tracing the UTXO cache");
+      this.#debug("tracing the UTXO cache");
       return true;
     } catch (error) {
       if (!session.isOver) this.#callFailed("Tracing.traceUtxoCache", error);
@@ -173,7 +210,7 @@ export class Visit {
 
   #callFailed(method: string, error: unknown): void {
     this.#options.self.callFailed(method);
-    this.#options.debug(`${method} failed: ${errorText(error)}`);
+    this.#debug(`${method} failed: ${errorText(error)}`);
   }
 
   /** Waits `delayMs`, or until the connection ends or `leave` is called. */
@@ -185,6 +222,9 @@ export class Visit {
     clearTimeout(timer);
   }
 }
+
+/** The trace is not registered where nobody counts coins. */
+const NO_COINS = { add() {}, spend() {}, uncache() {} };
 
 /** What this node gives and what it does not, for the log. */
 function describe(session: NodeSession): string {

@@ -81,12 +81,10 @@ const anyContext = fc.constantFrom<PointerNode>(
 );
 const anyRole = fc.nat({ max: 3 }).map<StructNode>((bits) => ({ data: [BigInt(bits)], pointers: [] }));
 const anyBlock = otherAge(
-  fc
-    .tuple(anyInt32, fc.nat({ max: 9 }), anyWord, fc.nat(), anyBytes)
-    .map(([height, file, position, time, data]) => ({
-      data: [word(height ^ -1, file), position, word(time)],
-      pointers: [{ bytes: new Uint8Array(32).fill(1) }, { bytes: new Uint8Array(32).fill(2) }, { bytes: data }],
-    })),
+  fc.tuple(anyInt32, fc.nat({ max: 9 }), anyWord, fc.nat(), anyBytes).map(([height, file, position, time, data]) => ({
+    data: [word(height ^ -1, file), position, word(time)],
+    pointers: [{ bytes: new Uint8Array(32).fill(1) }, { bytes: new Uint8Array(32).fill(2) }, { bytes: data }],
+  })),
 );
 const anyCoin = otherAge(
   fc.tuple(fc.nat(), fc.nat(), anyInt64, fc.boolean()).map(([n, height, value, isCoinbase]) => ({
@@ -215,4 +213,4 @@ test("calls of every method, size and layout: the same events, the same answers"
   expect(counts.events).toBeGreaterThan(1500);
 });
 
-export { BothPaths, frameOf, segmentsOf, recordedCalls, describe };
+export { BothPaths, describe, frameOf, recordedCalls, segmentsOf };

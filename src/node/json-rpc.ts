@@ -42,8 +42,8 @@ export type RpcOutcome = { readonly result: JsonValue } | { readonly error: Erro
 
 export interface JsonRpc {
   /**
-   * Calls methods, and resolves to an outcome for each, in order: one that fails costs only itself. Rejects when nothing
-   * could be asked at all, as ServerThreads.call does.
+   * Calls methods, and resolves to an outcome for each, in order: one that fails costs only itself. Rejects as
+   * ServerThreads.call does when nothing could be asked at all, and when a method is not in the table of calls.ts.
    */
   callAll(requests: readonly RpcRequest[]): Promise<readonly RpcOutcome[]>;
 }
@@ -77,22 +77,24 @@ export function singleRpc(threads: ServerThreads, node: ImportedCapability): Jso
   return {
     async callAll(requests) {
       const outcomes: RpcOutcome[] = [];
-      for (const { method, params = [] } of requests) outcomes.push(await callOne(method, JSON.stringify(params)));
+      for (const { method, params = [] } of requests) {
+        const outcome = callOne(checked(method), JSON.stringify(params));
+        outcomes.push(await outcome.catch((error: Error) => ({ error })));
+      }
       return outcomes;
     },
   };
 
-  async function callOne(method: RpcMethod, params: string): Promise<RpcOutcome> {
-    const command = checked(method);
+  async function callOne(command: RpcMethod, params: string): Promise<RpcOutcome> {
     const { result, error, rpcError } = await threads.call(node, CALLS.node.executeRpc, (fields) => {
       fields.command = command;
       fields.params = params;
       fields.uri = "/";
     });
     // Of the three texts, the one that applies is not empty.
-    if (rpcError !== "") return outcomeOf(method, { error: parse(method, rpcError) });
-    if (error !== "") return { error: new RpcError("failed", `${method}: ${error}`) };
-    return { result: parse(method, result) };
+    if (rpcError !== "") return { error: errorOf(command, parse(command, rpcError)) };
+    if (error !== "") return { error: new RpcError("failed", `${command}: ${error}`) };
+    return { result: parse(command, result) };
   }
 }
 
@@ -122,8 +124,12 @@ function parseReply(text: string): Map<string, JsonValue> {
 
 function outcomeOf(method: string, reply: JsonValue | undefined): RpcOutcome {
   if (!isObject(reply)) return { error: new RpcError("failed", `${method} was not answered`) };
-  const error = reply["error"];
-  if (!isObject(error)) return { result: reply["result"] ?? null };
+  const error = reply["error"] ?? null;
+  return error === null ? { result: reply["result"] ?? null } : { error: errorOf(method, error) };
+}
+
+function errorOf(method: string, error: JsonValue): Error {
+  if (!isObject(error)) return new RpcError("failed", `${method} answered an error that is no JSON object`);
   const code = error["code"] instanceof Decimal ? error["code"].toNumber() : 0;
-  return { error: new JsonRpcError(code, `${method}: ${String(error["message"])}`) };
+  return new JsonRpcError(code, `${method}: ${String(error["message"])}`);
 }

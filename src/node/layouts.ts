@@ -76,39 +76,51 @@ async function detect(probe: Probe): Promise<LayoutName> {
     if (fifth === undefined) return "master";
     if (await probe.isInterface(fifth, CALLS.chain.shutdownRequested)) return "pr-29409";
   }
-  throw new UnknownLayoutError(`the node has none of the known IPC layouts: ${probe.seen.join("; ")}`);
+  throw probe.unknownLayout();
 }
 
-/** A node that waits to hand out its Mining until its chain is loaded may take this long: as long as its start. */
-const MAKE_DEADLINE_MS = 24 * 60 * 60 * 1000;
+/** Ordinals of Mining. A node that hands it out only when its chain is loaded may take this long: as long as its start. */
+const MINING_ORDINALS: readonly MakeOrdinal[] = [2, 3];
+const MINING_DEADLINE_MS = 24 * 60 * 60 * 1000;
 
 class Probe {
   readonly #init: ImportedCapability;
   readonly #threads: ServerThreads;
   readonly made = new Map<MakeOrdinal, ImportedCapability>();
   /** What the node answered, for the error line. */
-  readonly seen: string[] = [];
+  readonly #seen: string[] = [];
 
   constructor(init: ImportedCapability, threads: ServerThreads) {
     this.#init = init;
     this.#threads = threads;
   }
 
-  /** What Init hands out at `ordinal`, or undefined when it does not. */
+  unknownLayout(): UnknownLayoutError {
+    return new UnknownLayoutError(`the node has none of the known IPC layouts: ${this.#seen.join("; ")}`);
+  }
+
+  /**
+   * What Init hands out at `ordinal`, or undefined when it has no such ordinal. One that it has and refuses, as a node does
+   * with ordinals that it gave up, tells nothing that could be built on.
+   */
   async make(ordinal: MakeOrdinal): Promise<ImportedCapability | undefined> {
     try {
-      const capability = await makeInterface(this.#init, this.#threads, ordinal, MAKE_DEADLINE_MS);
+      const deadlineMs = MINING_ORDINALS.includes(ordinal) ? MINING_DEADLINE_MS : undefined;
+      const capability = await makeInterface(this.#init, this.#threads, ordinal, deadlineMs);
       this.made.set(ordinal, capability);
-      this.seen.push(`Init@${ordinal} is there`);
+      this.#seen.push(`Init@${ordinal} is there`);
       return capability;
     } catch (error) {
-      if (!(error instanceof RpcError) || error.kind === "disconnected") throw error;
-      this.seen.push(`Init@${ordinal}: ${error.message}`);
+      const kind = this.#note(`Init@${ordinal}`, error);
+      if (kind === "failed") throw this.unknownLayout();
       return undefined;
     }
   }
 
-  /** Whether `capability` has the interface of `method`: a method that only reads, and needs no chain to be loaded. */
+  /**
+   * Whether `capability` has the interface of `method`: a method that only reads, and needs no chain to be loaded. It has,
+   * too, when the method was found and then failed.
+   */
   async isInterface<P extends ContextParams, R extends Struct>(
     capability: ImportedCapability,
     method: Method<P, R>,
@@ -117,10 +129,15 @@ class Probe {
       await this.#threads.call(capability, method);
       return true;
     } catch (error) {
-      if (!(error instanceof RpcError) || error.kind === "disconnected") throw error;
-      this.seen.push(`${method.interfaceName}: ${error.message}`);
-      return false;
+      return this.#note(`${method.interfaceName}`, error) === "failed";
     }
+  }
+
+  /** Keeps what the node said. Throws what says nothing of its layout: that the call was late, or the node went. */
+  #note(what: string, error: unknown): "failed" | "unimplemented" {
+    if (!(error instanceof RpcError) || error.kind === "disconnected" || error.kind === "overloaded") throw error;
+    this.#seen.push(`${what}: ${error.message}`);
+    return error.kind;
   }
 }
 

@@ -42,6 +42,8 @@ export class NodeSession {
   /** Everything that was ever registered on this connection, or is being. */
   readonly #registrations: Registration[] = [];
   #mining: ImportedCapability | undefined;
+  /** Set while Mining is asked for: the first poll and the tip watcher may want it at once. */
+  #makingMining: Promise<ImportedCapability> | undefined;
   #isLeaving = false;
 
   private constructor(connection: Connection, capabilities: NodeCapabilities, events: SessionEvents) {
@@ -90,7 +92,12 @@ export class NodeSession {
 
   /** The Mining interface. Newer nodes hand it out only when their chain is loaded: to be asked for after the start. */
   async mining(): Promise<MiningQueries> {
-    this.#mining ??= await this.#capabilities.makeMining();
+    if (this.#mining === undefined) {
+      this.#makingMining ??= this.#capabilities.makeMining().finally(() => {
+        this.#makingMining = undefined;
+      });
+      this.#mining = await this.#makingMining;
+    }
     return miningQueries(this.#capabilities.threads, this.#mining, this.layout);
   }
 
@@ -143,7 +150,8 @@ export class NodeSession {
     register: (capability: ImportedCapability) => Promise<{ result: Handler$Client }>,
   ): Promise<void> {
     if (this.#isLeaving) throw new RpcError("disconnected", "the exporter is leaving the node");
-    if (capability === undefined) throw new RpcError("unimplemented", `a node of layout ${this.layout} has no such events`);
+    if (capability === undefined)
+      throw new RpcError("unimplemented", `a node of layout ${this.layout} has no such events`);
     const registration = register(capability).then(({ result }) => result.client as ImportedCapability);
     this.#registrations.push(registration);
     await registration;

@@ -23,7 +23,7 @@ export async function compareTips(rpc: JsonRpc, from: Tip, to: Tip): Promise<Tip
 /** The height of the last block that both tips build on. */
 async function forkHeight(rpc: JsonRpc, from: Tip, to: Tip): Promise<number> {
   // Nearly always: one block more.
-  if ((await previousHash(rpc, to.hash)) === from.hash) return from.height;
+  if (to.height === from.height + 1 && (await previousHash(rpc, to.hash)) === from.hash) return from.height;
   let { hash, height } = from;
   while (height > to.height || (await ancestorHash(rpc, to, height)) !== hash) {
     hash = await previousHash(rpc, hash);

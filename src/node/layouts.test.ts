@@ -1,0 +1,199 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
+import { type ReferenceClient, visit } from "../../test/reference-node/client.ts";
+import { ReferenceNode, referenceLayouts, type Stats } from "../../test/reference-node/reference-node.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { CALLS } from "./calls.ts";
+import { isLayoutName, LAYOUTS, type LayoutName, UnknownLayoutError } from "./layouts.ts";
+
+beforeAll(buildReferenceNode, buildTimeoutMs);
+
+const names = Object.keys(LAYOUTS) as LayoutName[];
+
+/** What a node of each layout is asked to make until it is known which it is, and then for the rest. */
+const MADE: Record<LayoutName, readonly string[]> = {
+  "pr/trace": ["makeChain", "makeNode", "makeTracing"],
+  "ipc-2026-02": ["makeNode", "makeChain"],
+  v30: ["makeMining"],
+  v31: ["makeMining"],
+  master: ["makeRpc"],
+  "pr-29409": ["makeRpc", "makeChain", "makeNode"],
+};
+
+test("the reference node has every layout", () => {
+  expect([...referenceLayouts].sort()).toEqual([...names].sort());
+});
+
+test("a name is told from what is none", () => {
+  expect(["v30", "pr/trace", "", "toString", "V30"].map(isLayoutName)).toEqual([true, true, false, false, false]);
+});
+
+describe.each(names)("a node of layout %s", (name) => {
+  test("is known by what it hands out, and lives on", async () => {
+    await using node = await ReferenceNode.start({ layout: name });
+    for (let connection = 1; connection <= 2; connection++) {
+      using client = await visit(node);
+      expect(client.layout).toBe(name);
+      await expectUsable(client);
+    }
+    const stats = await node.stats();
+    expect(stats).toMatchObject({ connections: 2, walletLoaderCalls: 0, threadViolations: 0, uncleanLeaves: 0 });
+    const twice = Object.fromEntries(MADE[name].map((method) => [method, 2]));
+    // The Mining of a layout that has more than that is made when it is wanted: here by expectUsable.
+    expect(initCalls(stats)).toEqual({ construct: 2, makeMining: 2, ...twice });
+  });
+
+  test("is asked for nothing to find out when it is said to be one", async () => {
+    await using node = await ReferenceNode.start({ layout: name });
+    using client = await visit(node, { layout: name });
+    expect(client.layout).toBe(name);
+    const { calls, walletLoaderCalls } = await node.stats();
+    expect(walletLoaderCalls).toBe(0);
+    const made = MADE[name].filter((method) => method !== "makeMining").map((method) => `Init.${method}`);
+    expect(Object.keys(calls).sort()).toEqual(["Init.construct", "ThreadMap.makeThread", ...made].sort());
+    await expectUsable(client);
+  });
+
+  test("gives everything back", async () => {
+    await using node = await ReferenceNode.start({ layout: name });
+    const client = await visit(node);
+    const { init, threads, chain, node: nodeObject, tracing, rpc } = client;
+    const mining = await client.makeMining();
+    for (const owned of [mining, rpc, tracing, nodeObject, chain, threads, init]) owned?.close();
+    // Releases are sent in order, so an answer to a later question says that they came.
+    const last = await client.connection.bootstrap();
+    const { live } = await node.stats();
+    expect({ ...live, Init: 0 }).toEqual(Object.fromEntries(Object.keys(live).map((object) => [object, 0])));
+    last.close();
+    client[Symbol.dispose]();
+  });
+});
+
+describe("a node that fits no layout", () => {
+  test.each([
+    [
+      "has neither what others have at @4 nor any Mining",
+      "echo-only",
+      [/Init@4: .*not implemented/i, /Init@3: .*not implemented/i, /Init@2: .*Old mining interface/],
+    ],
+    [
+      "has something else where others have Chain, Node or Rpc",
+      "tracing-at-4",
+      [
+        "Init@4 is there",
+        /chain\.capnp:Chain: Requested interface not implemented.*actualInterfaceName = tracing\.capnp:Tracing/,
+        /node\.capnp:Node: Requested interface not implemented/,
+        /rpc\.capnp:Rpc: Requested interface not implemented/,
+      ],
+    ],
+  ] as const)("because it %s: the error says what was seen", async (_, layout, seen) => {
+    await using node = await ReferenceNode.start({ layout });
+    const error = await failure(visit(node));
+    expect(error).toBeInstanceOf(UnknownLayoutError);
+    expect(error.message).toStartWith("the node has none of the known IPC layouts: Init@4");
+    const parts = error.message.slice(error.message.indexOf("Init@4")).split(/; (?=Init@|\w+\.capnp:\w+: )/);
+    expect(parts).toHaveLength(seen.length);
+    for (const [index, part] of parts.entries()) expect(part).toMatch(seen[index]!);
+    expect(await node.stats()).toMatchObject({ walletLoaderCalls: 0, threadViolations: 0 });
+    // It lives on.
+    expect(await failure(visit(node))).toBeInstanceOf(UnknownLayoutError);
+  });
+
+  test("because it has an Rpc and then something that is no Chain", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr-29409" });
+    await node.fail("Chain.shutdownRequested", "unimplemented", "Requested interface not implemented.");
+    const error = await failure(visit(node));
+    expect(error).toBeInstanceOf(UnknownLayoutError);
+    expect(error.message).toContain("Init@5 is there; ");
+    expect(await node.stats()).toMatchObject({ walletLoaderCalls: 0 });
+  });
+
+  test("because it refuses what it has", async () => {
+    await using node = await ReferenceNode.start({ layout: "master" });
+    await node.fail("Init.makeRpc", "failed", "std::exception: Old RPC interface (@4) not supported.");
+    expect(await failure(visit(node))).toEqual(
+      new UnknownLayoutError(
+        "the node has none of the known IPC layouts: Init@4: remote exception: " +
+          "std::exception: Old RPC interface (@4) not supported.",
+      ),
+    );
+  });
+});
+
+describe("what says nothing of the layout is no answer", () => {
+  test("a method that is there and fails shows that its interface is there", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr/trace" });
+    await node.fail("Chain.shutdownRequested", "failed", "std::exception: no chainman");
+    using client = await visit(node);
+    expect(client.layout).toBe("pr/trace");
+  });
+
+  test.each(["overloaded", "disconnected"] as const)("a call that is answered as %s", async (kind) => {
+    await using node = await ReferenceNode.start({ layout: "v31" });
+    await node.fail("Init.makeMining", kind, "not now");
+    const error = await failure(visit(node));
+    expect(error).toBeInstanceOf(RpcError);
+    expect(error).toMatchObject({ kind, message: expect.stringContaining("not now") });
+    await node.clear();
+    using client = await visit(node);
+    expect(client.layout).toBe("v31");
+  });
+
+  test("a call that is late", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr/trace" });
+    await node.hang("Chain.shutdownRequested");
+    expect(await failure(visit(node, { deadlineMs: 50 }))).toBeInstanceOf(DeadlineError);
+  });
+
+  test("the end of the connection", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr/trace" });
+    await node.hang("Init.makeChain");
+    const visited = failure(visit(node));
+    while ((await node.stats()).calls["Init.makeChain"] !== 1) await Bun.sleep(1);
+    await node.drop();
+    expect(await visited).toMatchObject({ name: "RpcError", kind: "disconnected" });
+  });
+});
+
+test("a Mining that comes only when the chain is loaded is waited for, however long other calls may take", async () => {
+  await using node = await ReferenceNode.start({ layout: "v31" });
+  await node.delay("Init.makeMining", 300);
+  using client = await visit(node, { deadlineMs: 100 });
+  expect(client.layout).toBe("v31");
+});
+
+test("a layout that the node does not have is refused by it", async () => {
+  await using node = await ReferenceNode.start({ layout: "v31" });
+  expect(await failure(visit(node, { layout: "master" }))).toMatchObject({ name: "RpcError", kind: "unimplemented" });
+  using client = await visit(node);
+  expect(client.layout).toBe("v31");
+});
+
+/** Every interface that was handed out answers as what it is taken for. */
+async function expectUsable(client: ReferenceClient): Promise<void> {
+  const { threads, chain, node, tracing, rpc } = client;
+  const { layout } = client;
+  const has = Object.keys(LAYOUTS[layout]).filter((name) => name !== "mining");
+  const handedOut = { chain, node, tracing, rpc };
+  expect(Object.entries(handedOut).flatMap(([name, object]) => (object === undefined ? [] : [name]))).toEqual(has);
+  if (chain !== undefined) expect((await threads.call(chain, CALLS.chain.getHeight)).result).toBe(120);
+  if (node !== undefined) expect((await threads.call(node, CALLS.node.getNodeCount)).result).toBe(0n);
+  if (rpc !== undefined) expect((await threads.call(rpc, CALLS.rpc.executeRpc)).result).toContain("-32600");
+  const mining = await client.makeMining();
+  expect((await threads.call(mining, CALLS.mining.getTip)).result.height).toBe(120);
+}
+
+/** Init's methods → how often they were called. */
+function initCalls({ calls }: Stats): Record<string, number> {
+  const counts = Object.entries(calls).filter(([method]) => method.startsWith("Init."));
+  return Object.fromEntries(counts.map(([method, count]) => [method.slice("Init.".length), count]));
+}
+
+async function failure(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it did not fail");
+}

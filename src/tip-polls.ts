@@ -1,0 +1,68 @@
+// Asks the collectors about each block that becomes the tip, one block at a time and the newest first: while one is being
+// asked about, older ones that came meanwhile are passed over.
+
+import type { TipPoll } from "./collectors/collector.ts";
+import { callRpc, type JsonRpc } from "./node/json-rpc.ts";
+import type { Tip } from "./node/mining.ts";
+import type { NodeSession } from "./node/session.ts";
+
+export interface TipPollsOptions {
+  readonly session: NodeSession;
+  readonly polls: readonly TipPoll[];
+  /** Nothing is asked while this says that the node is in initial block download: every block would be. */
+  readonly isSyncing: () => boolean;
+  readonly onError: (method: string, error: unknown) => void;
+}
+
+export class TipPolls {
+  readonly #options: TipPollsOptions;
+  /** The newest tip that was not asked about; by its height alone where notifications did not name it. */
+  #next: Tip | number | undefined;
+  #isRunning = false;
+
+  constructor(options: TipPollsOptions) {
+    this.#options = options;
+  }
+
+  /** A block became the tip. Returns at once. */
+  tipChanged(tip: Tip | number): void {
+    const { jsonRpc } = this.#options.session;
+    if (jsonRpc === undefined || this.#options.polls.length === 0) return;
+    this.#next = tip;
+    if (!this.#isRunning) void this.#run(jsonRpc);
+  }
+
+  clear(): void {
+    this.#next = undefined;
+    for (const poll of this.#options.polls) poll.clear();
+  }
+
+  async #run(rpc: JsonRpc): Promise<void> {
+    const { session, isSyncing } = this.#options;
+    this.#isRunning = true;
+    while (this.#next !== undefined && !session.isOver && !isSyncing()) {
+      const next = this.#next;
+      this.#next = undefined;
+      await this.#ask(rpc, next);
+    }
+    this.#isRunning = false;
+  }
+
+  async #ask(rpc: JsonRpc, next: Tip | number): Promise<void> {
+    const { session, polls, onError } = this.#options;
+    let method = "getblockhash";
+    try {
+      const tip = typeof next === "object" ? next : await tipAt(rpc, next);
+      for (const poll of polls) {
+        method = poll.method;
+        await poll.run(rpc, tip);
+      }
+    } catch (error) {
+      if (!session.isOver) onError(method, error);
+    }
+  }
+}
+
+async function tipAt(rpc: JsonRpc, height: number): Promise<Tip> {
+  return { hash: String(await callRpc(rpc, "getblockhash", [height])), height };
+}
