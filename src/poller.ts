@@ -90,12 +90,15 @@ export class Poller {
   #settle(poll: RpcPoll, outcome: RpcOutcome): void {
     // What Chain and Node were asked for is theirs to set.
     const seeds = this.#session.queries === undefined;
+    if ("error" in outcome) {
+      poll.clear(seeds);
+      return this.#failed(poll, outcome.error);
+    }
     try {
-      if ("error" in outcome) throw outcome.error;
       poll.read(outcome.result, seeds);
       this.#events.answered(poll.method, outcome.result);
     } catch (error) {
-      poll.clear(seeds);
+      // The families at fault are cleared, the others are set.
       this.#failed(poll, error);
     }
   }

@@ -9,7 +9,7 @@ import type { NodeSession } from "./node/session.ts";
 export interface TipPollsOptions {
   readonly session: NodeSession;
   readonly polls: readonly TipPoll[];
-  /** Nothing is asked while this says that the node is in initial block download: every block would be. */
+  /** Nothing is asked while the node may be in initial block download: every block would be. */
   readonly isSyncing: () => boolean;
   readonly onError: (method: string, error: unknown) => void;
 }
@@ -49,17 +49,18 @@ export class TipPolls {
   }
 
   async #ask(rpc: JsonRpc, next: Tip | number): Promise<void> {
-    const { session, polls, onError } = this.#options;
-    let method = "getblockhash";
-    try {
-      const tip = typeof next === "object" ? next : await tipAt(rpc, next);
-      for (const poll of polls) {
-        method = poll.method;
-        await poll.run(rpc, tip);
-      }
-    } catch (error) {
+    const tip = typeof next === "object" ? next : await this.#try("getblockhash", tipAt(rpc, next));
+    if (tip === undefined) return;
+    for (const poll of this.#options.polls) await this.#try(poll.method, poll.run(rpc, tip));
+  }
+
+  /** What `asked` resolves to, or undefined when it rejects, which is reported. */
+  async #try<T>(method: string, asked: Promise<T>): Promise<T | undefined> {
+    const { session, onError } = this.#options;
+    return asked.catch((error) => {
       if (!session.isOver) onError(method, error);
-    }
+      return undefined;
+    });
   }
 }
 

@@ -15,9 +15,15 @@ const RETRY_MS = 5000;
 /** Between two looks at the tip of a node that is catching up, whose tip is always new. */
 const SYNCING_MS = 1000;
 
+/** Where a tip goes: to the events of a node with notifications, or as its height alone where blocks cannot be told apart. */
+export interface TipEvents {
+  readonly events: Pick<ChainEvents, "blockConnected" | "blockDisconnected" | "updatedBlockTip">;
+  tipSeen(height: number): void;
+}
+
 export interface TipWatcherOptions {
   readonly session: NodeSession;
-  readonly events: Pick<ChainEvents, "blockConnected" | "blockDisconnected" | "updatedBlockTip">;
+  readonly events: TipEvents;
   /** Whether the node is known to be in initial block download. */
   readonly isSyncing: () => boolean;
   /** Told of the first tip and of each new one, after the events. */
@@ -48,8 +54,10 @@ export async function watchTips({ session, events, isSyncing, onTip, onError }: 
 }
 
 /** Turns a change of tip into the events that a node with notifications would have told. */
-async function report(session: NodeSession, from: Tip, to: Tip, events: TipWatcherOptions["events"]): Promise<void> {
-  if (session.jsonRpc !== undefined) {
+async function report(session: NodeSession, from: Tip, to: Tip, { events, tipSeen }: TipEvents): Promise<void> {
+  if (session.jsonRpc === undefined) {
+    tipSeen(to.height);
+  } else {
     const { connected, disconnected } = await compareTips(session.jsonRpc, from, to);
     for (let block = 0; block < disconnected; block++) events.blockDisconnected(from.height - block);
     for (let block = 1; block <= connected; block++) events.blockConnected(to.height - connected + block);

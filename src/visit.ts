@@ -5,6 +5,7 @@ import type { Collectors } from "./collectors/catalogue.ts";
 import type { ExporterCollector } from "./collectors/exporter.ts";
 import type { ChainEvents } from "./node/chain-notifications.ts";
 import type { LayoutName } from "./node/layouts.ts";
+import type { Tip } from "./node/mining.ts";
 import { NodeSession, type SessionEvents } from "./node/session.ts";
 import { connectUnix } from "./node/socket.ts";
 import { Poller } from "./poller.ts";
@@ -48,6 +49,8 @@ export class Visit {
   #session: NodeSession | undefined;
   #poller: Poller | undefined;
   #tipPolls: TipPolls | undefined;
+  /** The newest tip of a node without notifications. */
+  #tip: Tip | undefined;
   /** Ends the pause that `run` is in. */
   #wake = () => {};
   #isLeaving = false;
@@ -145,7 +148,7 @@ export class Visit {
     return new TipPolls({
       session,
       polls: this.#options.collectors.tipPolls,
-      isSyncing: () => this.#isSyncing,
+      isSyncing: () => this.#options.collectors.initialBlockDownload !== false,
       onError: (method, error) => this.#callFailed(method, error),
     });
   }
@@ -153,16 +156,14 @@ export class Visit {
   #watch(session: NodeSession): Promise<void> {
     return watchTips({
       session,
-      events: this.#options.collectors.events,
-      isSyncing: () => this.#isSyncing,
-      onTip: (tip) => this.#tipPolls?.tipChanged(tip),
+      events: this.#options.collectors,
+      isSyncing: () => this.#options.collectors.initialBlockDownload === true,
+      onTip: (tip) => {
+        this.#tip = tip;
+        this.#tipPolls?.tipChanged(tip);
+      },
       onError: (method, error) => this.#callFailed(method, error),
     });
-  }
-
-  /** Whether the last poll said that the node is in initial block download. */
-  get #isSyncing(): boolean {
-    return this.#options.collectors.initialBlockDownload === true;
   }
 
   async #pollUntilEnd(session: NodeSession): Promise<void> {
@@ -190,10 +191,10 @@ export class Visit {
     }
   }
 
-  /** Notifications tell of the next block only: the one that is the tip already is asked about once. */
+  /** What came before the first poll told whether the node syncs is asked about now, and so is the tip that it began with. */
   async #askAboutTip(session: NodeSession): Promise<void> {
-    const height = await session.queries?.getHeight().catch(() => undefined);
-    if (height !== undefined) this.#tipPolls?.tipChanged(height);
+    const tip = session.queries === undefined ? this.#tip : await session.queries.getHeight().catch(() => undefined);
+    if (tip !== undefined) this.#tipPolls?.tipChanged(tip);
   }
 
   /** Resolves to whether the trace is registered. A refusal is tried again at the next poll. */

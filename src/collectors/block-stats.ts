@@ -90,7 +90,7 @@ function tipPoll<Answer>(
     method,
     async run(rpc, tip) {
       const run = ++latest;
-      const answer = await ask(rpc, tip).catch((error) => {
+      const answer = await ask(rpc, tip).catch((error: unknown) => {
         if (run === latest) clear();
         throw error;
       });

@@ -114,6 +114,8 @@ export interface Collectors extends Required<Omit<Collector, "events" | "utxoCac
   readonly events: ChainEvents;
   /** Undefined when nobody counts coins: then there is no need to trace them. */
   readonly utxoCacheEvents: UtxoCacheEvents | undefined;
+  /** For a node that tells its tip, but not the blocks on the way to it. */
+  tipSeen(height: number): void;
   /** Whether the node is in initial block download; undefined while that is not known. */
   readonly initialBlockDownload: boolean | undefined;
 }
@@ -124,13 +126,16 @@ export function makeCollectors(names: Iterable<CollectorName>, context: Collecto
   const chain = CATALOGUE.chain.make(context);
   const others = COLLECTOR_NAMES.filter((name) => name !== "chain" && chosen.has(name));
   const all: readonly Collector[] = [chain, ...others.map((name) => CATALOGUE[name].make(context))];
+  let events = NO_EVENTS;
+  for (const collector of all) events = { ...events, ...collector.events };
   return {
     queryPolls: all.flatMap(({ queryPolls = [] }) => queryPolls),
     rpcPolls: mergeRpcPolls(all.flatMap(({ rpcPolls = [] }) => rpcPolls)),
     miningPolls: all.flatMap(({ miningPolls = [] }) => miningPolls),
     tipPolls: all.flatMap(({ tipPolls = [] }) => tipPolls),
-    events: Object.assign({}, NO_EVENTS, ...all.map(({ events = {} }) => events)),
+    events,
     utxoCacheEvents: all.find(({ utxoCacheEvents }) => utxoCacheEvents !== undefined)?.utxoCacheEvents,
+    tipSeen: chain.tipSeen,
     get initialBlockDownload() {
       return chain.initialBlockDownload;
     },

@@ -10,6 +10,8 @@ type Events = Pick<ChainEvents, "blockConnected" | "blockDisconnected" | "update
 
 export interface ChainCollector extends Collector {
   readonly events: Events;
+  /** For a node that tells its tip, but not the blocks on the way to it. */
+  tipSeen(height: number): void;
   /** What the last poll read; undefined before it, or when it failed. */
   readonly initialBlockDownload: boolean | undefined;
 }
@@ -53,6 +55,7 @@ export function chainCollector(registry: Registry): ChainCollector {
       updatedBlockTip: () => void tipUpdates.inc(),
       chainStateFlushed: () => void flushes.inc(),
     },
+    tipSeen: (tipHeight) => blockHeight.set(tipHeight),
     queryPolls: [
       poll("Chain.getHeight", height, (node) => node.getHeight()),
       poll("Node.getHeaderTip", headerHeight, (node) => node.getHeaderTip()),

@@ -93,6 +93,6 @@ function toCount(what: string, value: JsonValue): bigint {
 const SHOWN_CHARACTERS = 60;
 
 function wrong(what: string, expected: string, value: JsonValue): never {
-  const shown = value instanceof Decimal ? value.text : JSON.stringify(value);
+  const shown = JSON.stringify(value, (_, part: unknown) => (part instanceof Decimal ? part.toNumber() : part));
   throw new Error(`${what} is not ${expected}: ${shown.slice(0, SHOWN_CHARACTERS)}`);
 }

@@ -21,6 +21,11 @@ export class Decimal {
     return Number(this.text);
   }
 
+  /** For logs: as near as JSON gets. */
+  toJSON(): number {
+    return this.toNumber();
+  }
+
   /**
    * An amount in bitcoin, in satoshis.
    * @throws RangeError when it is not a whole number of satoshis.

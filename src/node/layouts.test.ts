@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
 import { type ReferenceClient, visit } from "../../test/reference-node/client.ts";
-import { ReferenceNode, referenceLayouts, type Stats } from "../../test/reference-node/reference-node.ts";
+import { type Layout, ReferenceNode, referenceLayouts, type Stats } from "../../test/reference-node/reference-node.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { CALLS } from "./calls.ts";
 import { isLayoutName, LAYOUTS, type LayoutName, UnknownLayoutError } from "./layouts.ts";
@@ -63,30 +63,33 @@ describe.each(names)("a node of layout %s", (name) => {
     // Releases are sent in order, so an answer to a later question says that they came.
     const last = await client.connection.bootstrap();
     const { live } = await node.stats();
-    expect({ ...live, Init: 0 }).toEqual(Object.fromEntries(Object.keys(live).map((object) => [object, 0])));
+    expect(Object.entries(live).filter(([, count]) => count > 0)).toEqual([["Init", 1]]);
     last.close();
     client[Symbol.dispose]();
   });
 });
 
+/** A fault, the layout that has it, and what of it the error tells, in order. */
+const UNKNOWN: [fault: string, layout: Layout, seen: RegExp[]][] = [
+  [
+    "has neither what others have at @4 nor any Mining",
+    "echo-only",
+    [/^Init@4: .*not implemented/i, /Init@3: .*not implemented/i, /Init@2: .*Old mining interface/],
+  ],
+  [
+    "has something else where others have Chain, Node or Rpc",
+    "tracing-at-4",
+    [
+      /^Init@4 is there$/,
+      /chain\.capnp:Chain: Requested interface not implemented.*actualInterfaceName = tracing\.capnp:Tracing/,
+      /node\.capnp:Node: Requested interface not implemented/,
+      /rpc\.capnp:Rpc: Requested interface not implemented/,
+    ],
+  ],
+];
+
 describe("a node that fits no layout", () => {
-  test.each([
-    [
-      "has neither what others have at @4 nor any Mining",
-      "echo-only",
-      [/Init@4: .*not implemented/i, /Init@3: .*not implemented/i, /Init@2: .*Old mining interface/],
-    ],
-    [
-      "has something else where others have Chain, Node or Rpc",
-      "tracing-at-4",
-      [
-        "Init@4 is there",
-        /chain\.capnp:Chain: Requested interface not implemented.*actualInterfaceName = tracing\.capnp:Tracing/,
-        /node\.capnp:Node: Requested interface not implemented/,
-        /rpc\.capnp:Rpc: Requested interface not implemented/,
-      ],
-    ],
-  ] as const)("because it %s: the error says what was seen", async (_, layout, seen) => {
+  test.each(UNKNOWN)("because it %s: the error says what was seen", async (_, layout, seen) => {
     await using node = await ReferenceNode.start({ layout });
     const error = await failure(visit(node));
     expect(error).toBeInstanceOf(UnknownLayoutError);
@@ -113,8 +116,7 @@ describe("a node that fits no layout", () => {
     await node.fail("Init.makeRpc", "failed", "std::exception: Old RPC interface (@4) not supported.");
     expect(await failure(visit(node))).toEqual(
       new UnknownLayoutError(
-        "the node has none of the known IPC layouts: Init@4: remote exception: " +
-          "std::exception: Old RPC interface (@4) not supported.",
+        "the node has none of the known IPC layouts: Init@4: std::exception: Old RPC interface (@4) not supported.",
       ),
     );
   });
@@ -171,11 +173,9 @@ test("a layout that the node does not have is refused by it", async () => {
 
 /** Every interface that was handed out answers as what it is taken for. */
 async function expectUsable(client: ReferenceClient): Promise<void> {
-  const { threads, chain, node, tracing, rpc } = client;
-  const { layout } = client;
-  const has = Object.keys(LAYOUTS[layout]).filter((name) => name !== "mining");
-  const handedOut = { chain, node, tracing, rpc };
-  expect(Object.entries(handedOut).flatMap(([name, object]) => (object === undefined ? [] : [name]))).toEqual(has);
+  const { layout, threads, chain, node, tracing, rpc } = client;
+  const handedOut = Object.entries({ chain, node, tracing, rpc }).flatMap(([name, object]) => (object ? [name] : []));
+  expect(["mining", ...handedOut].sort()).toEqual(Object.keys(LAYOUTS[layout]).sort());
   if (chain !== undefined) expect((await threads.call(chain, CALLS.chain.getHeight)).result).toBe(120);
   if (node !== undefined) expect((await threads.call(node, CALLS.node.getNodeCount)).result).toBe(0n);
   if (rpc !== undefined) expect((await threads.call(rpc, CALLS.rpc.executeRpc)).result).toContain("-32600");
