@@ -106,9 +106,12 @@ function watch(): void {
   watching = watchTips({
     session: node.session,
     events: {
-      blockConnected: (height) => told.push(`connected ${height}`),
-      blockDisconnected: (height) => told.push(`disconnected ${height}`),
-      updatedBlockTip: () => told.push("updated"),
+      events: {
+        blockConnected: (height) => told.push(`connected ${height}`),
+        blockDisconnected: (height) => told.push(`disconnected ${height}`),
+        updatedBlockTip: () => told.push("updated"),
+      },
+      tipSeen: (height) => told.push(`seen ${height}`),
     },
     isSyncing: () => isSyncing,
     onTip: ({ hash, height }) => told.push(`tip ${height} ${Number.parseInt(hash, 16)}`),
@@ -214,7 +217,7 @@ describe("with JSON-RPC", () => {
   });
 });
 
-test("without JSON-RPC, only that the tip is another", async () => {
+test("without JSON-RPC, only that the tip is another, and its height", async () => {
   node.jsonRpc = undefined;
   await watched();
   const fork = node.tree.active;
@@ -222,7 +225,7 @@ test("without JSON-RPC, only that the tip is another", async () => {
   await waiting(2);
   node.extend(3, fork);
   await waiting(3);
-  expect(told).toEqual(["updated", "tip 102 103", "updated", "tip 103 106"]);
+  expect(told).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 106"]);
 });
 
 test("a node without a tip is asked for one every second", async () => {

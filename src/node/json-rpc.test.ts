@@ -196,7 +196,7 @@ describe("a batch", () => {
     await node.answer("Rpc.executeRpc", { result: JSON.stringify(replies) });
     expect(await rpc.callAll(two)).toEqual([
       { error: new RpcError("failed", "uptime answered an error that is no JSON object") },
-      { error: new JsonRpcError(0, "getpeerinfo: no code") },
+      { error: new JsonRpcError(0, "no code", "getpeerinfo") },
     ]);
   });
 
@@ -248,7 +248,7 @@ describe("one call a method", () => {
       { rpcError: "[1]" },
       new RpcError("failed", "uptime answered an error that is no JSON object"),
     ],
-    ["an error without a code", { rpcError: '{"message":"sad"}' }, new JsonRpcError(0, "uptime: sad")],
+    ["an error without a code", { rpcError: '{"message":"sad"}' }, new JsonRpcError(0, "sad", "uptime")],
     ["a result that is no JSON", { result: "{" }, new RpcError("failed", "uptime answered what is no JSON: {")],
     ["nothing at all", {}, new RpcError("failed", "uptime answered what is no JSON: ")],
   ])("%s is an error", async (_, results, error) => {

@@ -15,10 +15,13 @@ const METHOD_NOT_FOUND = -32601;
 export class JsonRpcError extends Error {
   override readonly name = "JsonRpcError";
   readonly code: number;
+  /** What the node says, without the method. */
+  readonly reason: string;
 
-  constructor(code: number, message: string) {
-    super(message);
+  constructor(code: number, reason: string, method?: string) {
+    super(method === undefined ? reason : `${method}: ${reason}`);
     this.code = code;
+    this.reason = reason;
   }
 
   /** The node has no such method, and will not have it before it is another node. */
@@ -131,5 +134,5 @@ function outcomeOf(method: string, reply: JsonValue | undefined): RpcOutcome {
 function errorOf(method: string, error: JsonValue): Error {
   if (!isObject(error)) return new RpcError("failed", `${method} answered an error that is no JSON object`);
   const code = error["code"] instanceof Decimal ? error["code"].toNumber() : 0;
-  return new JsonRpcError(code, `${method}: ${String(error["message"])}`);
+  return new JsonRpcError(code, String(error["message"]), method);
 }

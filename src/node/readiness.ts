@@ -13,6 +13,6 @@ export async function warmupStatus(rpc: JsonRpc): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     if (!(error instanceof JsonRpcError)) throw error;
-    return error.isWarmup ? error.message : undefined;
+    return error.isWarmup ? error.reason : undefined;
   }
 }

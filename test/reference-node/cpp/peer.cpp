@@ -40,17 +40,20 @@ kj::Promise<kj::Maybe<kj::Own<Turn>>> Peer::takeTurn(Method method, CallContext 
   auto type = method.getParamType();
   if (type.findFieldByName("context") == nullptr) return kj::mv(turn);
 
+  auto noThread = [this] {
+    return kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(simulation.layout.noThread));
+  };
   auto named = context.getParams().getAs<capnp::DynamicStruct>(type).get("context").as<::Context>();
-  if (!named.hasThread()) return KJ_EXCEPTION(FAILED, "invalid thread handle");
+  if (!named.hasThread()) return noThread();
   auto thread = named.getThread();
-  return simulation.threads.getLocalServer(thread).then([this, thread](kj::Maybe<::Thread::Server&> server) mutable {
+  return simulation.threads.getLocalServer(thread).then([=](kj::Maybe<::Thread::Server&> server) mutable {
     KJ_IF_MAYBE(ours, server) {
       auto turn = kj::downcast<Thread>(*ours).takeTurn(kj::mv(thread));
       return simulation.timer.afterDelay(threadTime).then([turn = kj::mv(turn)]() mutable {
         return kj::Maybe<kj::Own<Turn>>(kj::mv(turn));
       });
     }
-    kj::throwFatalException(KJ_EXCEPTION(FAILED, "invalid thread handle"));
+    kj::throwFatalException(noThread());
   });
 }
 
