@@ -44,6 +44,8 @@ export class Exporter {
   /** The visit that is going on; undefined while there is no connection. */
   #connection: Connection | undefined;
   #session: NodeSession | undefined;
+  /** The handshake: a pr/trace node may die of a connection that ends in the middle of it. */
+  #opening: Promise<NodeSession> | undefined;
   /** Ends the pause that `run` is in. */
   #wake = () => {};
   #isLeaving = false;
@@ -79,7 +81,11 @@ export class Exporter {
   async leave(deadlineMs: number): Promise<boolean> {
     this.#isLeaving = true;
     this.#wake();
-    const inOrder = (await this.#session?.leave(deadlineMs)) ?? true;
+    const end = performance.now() + deadlineMs;
+    const session =
+      this.#session ?? (await Promise.race([this.#opening?.catch(() => undefined), Bun.sleep(deadlineMs)]));
+    const isQuiet = (this.#connection?.sizes.questions ?? 0) === 0;
+    const inOrder = (await session?.leave(Math.max(0, end - performance.now()))) ?? isQuiet;
     this.#connection?.close();
     await this.#running;
     return inOrder;
@@ -120,9 +126,13 @@ export class Exporter {
         utxoCache: this.#utxoCache.events,
         debug: this.#options.debug ? this.#options.log : undefined,
       };
-      this.#session = await NodeSession.open(this.#connection, events);
+      this.#opening = NodeSession.open(this.#connection, events);
+      this.#session = await this.#opening;
       await this.#waitForStart(this.#session);
-      await this.#session.subscribe();
+      await this.#refuseStopping(this.#session);
+      await this.#session.subscribe(CALL_DEADLINE_MS);
+      // Its last flush may have been before that.
+      await this.#refuseStopping(this.#session);
       wasUp = true;
       this.#self.connected();
       this.#options.log(`connected to the node at ${this.#options.socketPath}`);
@@ -132,13 +142,18 @@ export class Exporter {
     }
     // A failure on our way in leaves the connection open, and perhaps a registration on it.
     if (!this.#isLeaving && this.#connection?.ended === undefined) {
-      await this.#session?.leave(CALL_DEADLINE_MS);
+      await this.#session?.leave(Number.POSITIVE_INFINITY);
       this.#connection?.close();
     }
     this.#self.disconnected();
     for (const poll of this.#polls) poll.clear();
-    this.#connection = this.#session = undefined;
+    this.#connection = this.#session = this.#opening = undefined;
     return { wasUp, reason: errorText(await ended.promise) };
+  }
+
+  /** A node that is stopping dies of what is registered on it. */
+  async #refuseStopping(session: NodeSession): Promise<void> {
+    if (await session.isStopping()) throw new Error("the node is stopping");
   }
 
   /** Waits while the node is starting. Rejects when the connection ends. */
@@ -167,6 +182,7 @@ export class Exporter {
   async #poll(connection: Connection, session: NodeSession): Promise<void> {
     const start = performance.now();
     for (const poll of this.#polls) {
+      if (session.isLeaving) return;
       try {
         const value = await poll.run(session.queries);
         this.#debug(`poll: ${poll.method} = ${value ?? "none"}`);
@@ -182,7 +198,7 @@ export class Exporter {
   /** Resolves to whether the trace is registered. A refusal is tried again at the next poll. */
   async #trace(session: NodeSession): Promise<boolean> {
     try {
-      await session.traceUtxoCache();
+      await session.traceUtxoCache(CALL_DEADLINE_MS);
       this.#debug("tracing the UTXO cache");
       return true;
     } catch (error) {

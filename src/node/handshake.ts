@@ -1,7 +1,7 @@
 // From a fresh connection to the capabilities that the exporter works with, in the pr/trace layout of Init. What is asked
 // of them later is not known here.
 
-import type { ImportedCapability } from "../rpc/capability.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { Init$Client } from "../schema/init.ts";
 import { ServerThreads } from "./server-threads.ts";
@@ -34,10 +34,10 @@ export async function handshake(connection: Connection): Promise<NodeCapabilitie
   const init = await connection.bootstrap();
   // Our side of the thread map stays null: the node needs it only to run callbacks on threads of ours.
   const { threadMap } = await init.ask(INIT.construct).results;
-  const threads = new ServerThreads(threadMap.client as ImportedCapability, THREAD_NAME);
+  const threads = new ServerThreads(importOf(threadMap.client), THREAD_NAME);
   await threads.start();
-  const chain = (await threads.call(init, INIT.makeChain)).result.client as ImportedCapability;
-  const node = (await threads.call(init, INIT.makeNode)).result.client as ImportedCapability;
-  const tracing = (await threads.call(init, INIT.makeTracing)).result.client as ImportedCapability;
+  const chain = importOf((await threads.call(init, INIT.makeChain)).result.client);
+  const node = importOf((await threads.call(init, INIT.makeNode)).result.client);
+  const tracing = importOf((await threads.call(init, INIT.makeTracing)).result.client);
   return { init, threads, chain, node, tracing };
 }

@@ -2,7 +2,7 @@
 // so a thread is lent to one call and comes back with its Return, not with its deadline.
 
 import type { Method, Struct } from "capnp-es";
-import type { ImportedCapability } from "../rpc/capability.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import { RpcError } from "../rpc/errors.ts";
 import type { CallOptions } from "../rpc/question.ts";
 import { type Context, Thread$Client, ThreadMap$Client } from "../schema/mp/proxy.ts";
@@ -14,6 +14,8 @@ export interface ContextParams extends Struct {
 
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
 const MAX_THREADS = 4;
+/** One more for leaving, which has to get through whatever is stuck. */
+const MAX_THREADS_LEAVING = MAX_THREADS + 1;
 
 const [makeThread] = ThreadMap$Client.methods;
 
@@ -22,6 +24,16 @@ export class ServerThreads {
   readonly #name: string;
   readonly #threads: ImportedCapability[] = [];
   readonly #idle: ImportedCapability[] = [];
+  /** Threads that the node has made or is making. */
+  #made = 0;
+  /** Methods of objects that the node is at, be it that their callers gave up. */
+  readonly #running = new Set<string>();
+  #maxThreads = MAX_THREADS;
+  /** Calls from the moment that they ask for a thread until the node has returned them. */
+  #underWay = 0;
+  /** Called, and forgotten, when none is under way any more. */
+  readonly #onQuiet: (() => void)[] = [];
+  #isClosing = false;
 
   /** `name` is what the node calls the threads in its log. */
   constructor(threadMap: ImportedCapability, name: string) {
@@ -36,7 +48,8 @@ export class ServerThreads {
 
   /**
    * Calls `method` on a thread of its own and resolves to the results. Rejects as ImportedCapability.ask does, and with
-   * `overloaded` when every thread is stuck in an earlier call.
+   * `overloaded` when the node is still at an earlier call of it, so that one that hangs takes one thread and not all, or
+   * when every thread is stuck.
    */
   async call<P extends ContextParams, R extends Struct>(
     capability: ImportedCapability,
@@ -44,7 +57,15 @@ export class ServerThreads {
     fill: (params: P) => void = () => {},
     options: CallOptions = {},
   ): Promise<R> {
-    const thread = this.#idle.pop() ?? (await this.#makeThread());
+    if (this.#isClosing) throw new RpcError("disconnected", "the exporter is leaving the node");
+    const call = `${capability.importId} ${method.interfaceId} ${method.methodId}`;
+    if (this.#running.has(call)) throw new RpcError("overloaded", "the node is still at an earlier call of it");
+    this.#running.add(call);
+    this.#underWay++;
+    const thread = await this.#lendThread().catch((error) => {
+      this.#ended(call);
+      throw error;
+    });
     const question = capability.ask(
       method,
       (params) => {
@@ -53,8 +74,28 @@ export class ServerThreads {
       },
       options,
     );
-    question.returned.then(() => this.#idle.push(thread));
+    question.returned.then(() => {
+      this.#idle.push(thread);
+      this.#ended(call);
+    });
     return question.results;
+  }
+
+  /** From now on only calls that leave the node are made. */
+  startLeaving(): void {
+    this.#maxThreads = MAX_THREADS_LEAVING;
+  }
+
+  /**
+   * Begins no more calls, and resolves when the node has returned those that are under way: a pr/trace node dies when a
+   * connection ends during a call, or a thread before its first one.
+   */
+  quiet(): Promise<void> {
+    this.#isClosing = true;
+    return new Promise((resolve) => {
+      if (this.#underWay === 0) resolve();
+      else this.#onQuiet.push(resolve);
+    });
   }
 
   /** Gives all threads back to the node, which ends each once its call is done. */
@@ -63,16 +104,32 @@ export class ServerThreads {
     this.#threadMap.close();
   }
 
+  #ended(call: string): void {
+    this.#running.delete(call);
+    this.#underWay--;
+    if (this.#underWay === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
+  }
+
+  async #lendThread(): Promise<ImportedCapability> {
+    return this.#idle.pop() ?? this.#makeThread();
+  }
+
   async #makeThread(): Promise<ImportedCapability> {
-    if (this.#threads.length === MAX_THREADS) {
-      throw new RpcError("overloaded", `all ${MAX_THREADS} threads of the node are stuck in earlier calls`);
+    if (this.#made >= this.#maxThreads) {
+      throw new RpcError("overloaded", `all ${this.#maxThreads} threads of the node are stuck in earlier calls`);
     }
     const fill = (params: { name: string }) => {
       params.name = this.#name;
     };
-    const { result } = await this.#threadMap.ask(makeThread, fill).results;
-    const thread = result.client as ImportedCapability;
-    this.#threads.push(thread);
-    return thread;
+    this.#made++;
+    try {
+      const { result } = await this.#threadMap.ask(makeThread, fill).results;
+      const thread = importOf(result.client);
+      this.#threads.push(thread);
+      return thread;
+    } catch (error) {
+      this.#made--;
+      throw error;
+    }
   }
 }

@@ -1,13 +1,14 @@
 // One visit to a node: handshake, subscriptions, questions, and leaving in order. Made anew for each connection.
 
 import type { Server } from "capnp-es";
-import type { ImportedCapability } from "../rpc/capability.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
-import { RpcError } from "../rpc/errors.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import type { HotReader } from "../rpc/hot-path.ts";
-import { Chain$Client } from "../schema/chain.ts";
+import { Chain$Client, type ChainNotifications$Client } from "../schema/chain.ts";
 import { Handler$Client } from "../schema/handler.ts";
-import { Tracing$Client } from "../schema/tracing.ts";
+import { Node$Client } from "../schema/node.ts";
+import { Tracing$Client, type UtxoCacheTrace$Client } from "../schema/tracing.ts";
 import {
   type ChainEvents,
   chainNotificationsReader,
@@ -22,6 +23,7 @@ import { type UtxoCacheEvents, utxoCacheTraceReader, utxoCacheTraceServer } from
 const handleNotifications = Chain$Client.methods[39];
 const [traceUtxoCache] = Tracing$Client.methods;
 const [, disconnect] = Handler$Client.methods;
+const shutdownRequested = Node$Client.methods[10];
 
 export interface SessionEvents {
   readonly chain: ChainEvents;
@@ -33,14 +35,26 @@ export interface SessionEvents {
 /** A registration in the node; it resolves to what ends it. */
 type Registration = Promise<ImportedCapability>;
 
+/**
+ * A registration that comes late has to be ended like any other: its caller may give up, the call is never. The longest
+ * that a timer takes.
+ */
+const NEVER = { deadlineMs: 2 ** 31 - 1 };
+
 export class NodeSession {
   readonly #connection: Connection;
   readonly #capabilities: NodeCapabilities;
   readonly #events: SessionEvents;
   readonly queries: NodeQueries;
-  /** Everything that was ever registered on this connection, or is being. */
-  readonly #registrations: Registration[] = [];
-  #isLeaving = false;
+  /** The registrations on this connection, made or being made; the trace's until it fails. */
+  #notifications: Registration | undefined;
+  #trace: Registration | undefined;
+  /** The question whether the node stops, while it is asked. */
+  #stopping: Promise<boolean> | undefined;
+  /** Resolves when the node stops and waits for our answer to its last flush. */
+  readonly #lastFlush = Promise.withResolvers<void>();
+  /** Resolves when nothing is registered any more. Set when leaving begins. */
+  #unregistered: Promise<void> | undefined;
 
   private constructor(connection: Connection, capabilities: NodeCapabilities, events: SessionEvents) {
     this.#connection = connection;
@@ -64,46 +78,60 @@ export class NodeSession {
 
   /** Whether `leave` was called: no question should be begun any more. */
   get isLeaving(): boolean {
-    return this.#isLeaving;
+    return this.#unregistered !== undefined;
   }
 
-  /** Registers for blocks, mempool changes and flushes. Rejects when the node refuses. */
-  async subscribe(): Promise<void> {
+  /** Whether the node was told to stop. False when it cannot say. */
+  isStopping(): Promise<boolean> {
+    const { threads, node } = this.#capabilities;
+    this.#stopping ??= threads
+      .call(node, shutdownRequested)
+      .then(
+        ({ result }) => result,
+        () => false,
+      )
+      .finally(() => {
+        this.#stopping = undefined;
+      });
+    return this.#stopping;
+  }
+
+  /** Registers for blocks, mempool changes and flushes. Rejects when the node refuses, or is not through in time. */
+  async subscribe(deadlineMs: number): Promise<void> {
     const { threads, chain } = this.#capabilities;
     const { chain: events, debug } = this.#events;
-    const server = chainNotificationsServer(events, debug);
+    const server = chainNotificationsServer(events, debug, () => this.#flushed());
     this.#readHot(server, chainNotificationsReader(events));
-    await this.#register(() =>
-      threads.call(chain, handleNotifications, (params) => {
-        params.notifications = server.client();
-      }),
-    );
+    this.#refuseWhenLeaving();
+    const fill = (params: { notifications: ChainNotifications$Client }) => {
+      params.notifications = server.client();
+    };
+    this.#notifications = registrationOf(threads.call(chain, handleNotifications, fill, NEVER));
+    await within(deadlineMs, this.#notifications, "Chain.handleNotifications");
   }
 
-  /** Registers for the coins of the UTXO cache. Rejects when the node refuses. */
-  async traceUtxoCache(): Promise<void> {
-    const { threads, tracing } = this.#capabilities;
-    const { utxoCache: events, debug } = this.#events;
-    const server = utxoCacheTraceServer(events, debug);
-    this.#readHot(server, utxoCacheTraceReader(events));
-    await this.#register(() =>
-      threads.call(tracing, traceUtxoCache, (params) => {
-        params.callback = server.client();
-      }),
-    );
+  /**
+   * Registers for the coins of the UTXO cache. Rejects when the node refuses, or is not through in time; to be called
+   * again then. Twice in the node would be counted twice.
+   */
+  async traceUtxoCache(deadlineMs: number): Promise<void> {
+    this.#refuseWhenLeaving();
+    this.#trace ??= this.#registerTrace();
+    await within(deadlineMs, this.#trace, "Tracing.traceUtxoCache");
   }
 
   /**
    * Ends every registration, gives everything back and closes the connection. A pr/trace node dies when a connection
-   * closes with a registration on it; so this waits until the node has let go of every object of ours, and closes without
-   * that only when `deadlineMs` is over. Resolves to whether the node had let go. Never rejects.
+   * closes with a registration or a call on it; so this waits until the node has let go of every object of ours and has
+   * returned every call, and closes without that only when `deadlineMs`, which may be infinite, is over. Resolves to
+   * whether the node was done with us. Never rejects.
    */
   async leave(deadlineMs: number): Promise<boolean> {
-    this.#isLeaving = true;
-    const { promise: timeout, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, deadlineMs);
-    await Promise.race([timeout, this.#endRegistrations()]);
-    const inOrder = this.#connection.sizes.exports === 0;
+    // Told to leave while it leaves already: each registration is ended once.
+    this.#unregistered ??= this.#unregister();
+    const { promise: timeout, resolve } = Promise.withResolvers<boolean>();
+    const timer = Number.isFinite(deadlineMs) ? setTimeout(() => resolve(false), deadlineMs) : undefined;
+    const inOrder = await Promise.race([timeout, this.#unregistered.then(() => this.#ended())]);
     clearTimeout(timer);
     const { init, threads, chain, node, tracing } = this.#capabilities;
     for (const owned of [tracing, node, chain, threads, init]) owned.close();
@@ -111,11 +139,23 @@ export class NodeSession {
     return inOrder;
   }
 
-  async #register(register: () => Promise<{ result: Handler$Client }>): Promise<void> {
-    if (this.#isLeaving) throw new RpcError("disconnected", "the exporter is leaving the node");
-    const registration = register().then(({ result }) => result.client as ImportedCapability);
-    this.#registrations.push(registration);
-    await registration;
+  #registerTrace(): Registration {
+    const { threads, tracing } = this.#capabilities;
+    const { utxoCache: events, debug } = this.#events;
+    const server = utxoCacheTraceServer(events, debug);
+    this.#readHot(server, utxoCacheTraceReader(events));
+    const fill = (params: { callback: UtxoCacheTrace$Client }) => {
+      params.callback = server.client();
+    };
+    const registration = registrationOf(threads.call(tracing, traceUtxoCache, fill, NEVER));
+    registration.catch(() => {
+      this.#trace = undefined;
+    });
+    return registration;
+  }
+
+  #refuseWhenLeaving(): void {
+    if (this.isLeaving) throw new RpcError("disconnected", "the exporter is leaving the node");
   }
 
   /** Events are read by offset, unless each is to be described in a line. */
@@ -123,14 +163,57 @@ export class NodeSession {
     if (this.#events.debug === undefined) this.#connection.setHotReader(server, reader);
   }
 
-  async #endRegistrations(): Promise<void> {
-    for (const registration of await Promise.allSettled(this.#registrations)) {
-      if (registration.status === "rejected") continue;
-      const handler = registration.value;
-      // A failure shows in the exports that the node keeps.
-      await this.#capabilities.threads.call(handler, disconnect).catch(() => {});
-      handler.close();
+  /**
+   * Ends the registrations, the one for notifications last: as long as it is there, a node that stops waits for us in its
+   * last flush. Once it has gone on, it closes all connections, and dies if anything is registered on one.
+   */
+  async #unregister(): Promise<void> {
+    this.#capabilities.threads.startLeaving();
+    await this.#disconnect(this.#trace);
+    if (this.#notifications !== undefined && (await this.isStopping())) {
+      await Promise.race([this.#lastFlush.promise, this.#connection.exportsReleased()]);
     }
+    await this.#disconnect(this.#notifications);
+  }
+
+  async #disconnect(registration: Registration | undefined): Promise<void> {
+    const handler = await registration?.catch(() => undefined);
+    if (handler === undefined) return;
+    // A failure shows in the exports that the node keeps.
+    await this.#capabilities.threads.call(handler, disconnect).catch(() => {});
+    handler.close();
+  }
+
+  /** Resolves to true when the node is done with us: it has let go of our objects and returned our calls. */
+  async #ended(): Promise<boolean> {
     await this.#connection.exportsReleased();
+    await this.#capabilities.threads.quiet();
+    return true;
+  }
+
+  /** What the answer to a flush waits for: nothing, unless the node stops. */
+  async #flushed(): Promise<void> {
+    if (!(await this.isStopping())) return;
+    this.#lastFlush.resolve();
+    void this.leave(Number.POSITIVE_INFINITY);
+    await this.#unregistered;
+  }
+}
+
+function registrationOf(results: Promise<{ result: Handler$Client }>): Registration {
+  const registration = results.then(({ result }) => importOf(result.client));
+  registration.catch(() => {});
+  return registration;
+}
+
+/** Rejects with a DeadlineError when `answer` takes longer; what it is the answer to goes on. */
+async function within(deadlineMs: number, answer: Promise<unknown>, name: string): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const error = new DeadlineError(`${name} was not answered within ${deadlineMs} ms`);
+  const timer = setTimeout(() => reject(error), deadlineMs);
+  try {
+    await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

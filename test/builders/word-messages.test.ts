@@ -15,7 +15,11 @@ const tree: StructNode = {
 };
 
 class Root extends Struct {
-  static override readonly _capnp = { displayName: "Root", id: "0", size: { dataByteLength: 0, pointerLength: 0 } as never };
+  static override readonly _capnp = {
+    displayName: "Root",
+    id: "0",
+    size: { dataByteLength: 0, pointerLength: 0 } as never,
+  };
 }
 
 function read(frame: Uint8Array): unknown[] {
