@@ -1,14 +1,18 @@
-// Compiles the exporter into one executable: `bun run build` makes dist/bitcoind-ipc-exporter.
-// `--target bun-linux-arm64` and the like compile for another machine, where Bun's runtime for it is at hand.
+// Compiles the exporter into one executable: `bun run build` makes dist/bitcoind-ipc-exporter for this machine.
+// `--target bun-linux-arm64-musl` and the like compile for another, with the runtime that npm has for it or that `--runtime`
+// names.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { fetchRuntime, RuntimeError, readTarget } from "./runtime.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
 const { values } = parseArgs({
   options: {
     target: { type: "string" },
+    runtime: { type: "string" },
     outfile: { type: "string", default: join(ROOT, "dist", "bitcoind-ipc-exporter") },
     revision: { type: "string", default: gitRevision() },
   },
@@ -20,7 +24,7 @@ const result = await Bun.build({
   define: { BUILD_REVISION: JSON.stringify(values.revision) },
   compile: {
     outfile: values.outfile,
-    ...(values.target === undefined ? {} : { target: values.target as Bun.Build.CompileTarget }),
+    ...otherMachine(),
     // The executable is started in folders that others may write to: what lies there must not become part of it.
     autoloadDotenv: false,
     autoloadBunfig: false,
@@ -32,8 +36,23 @@ for (const message of result.logs) console.error(message);
 if (!result.success) process.exit(1);
 console.log(`built ${values.outfile} (revision ${values.revision})`);
 
-/** The commit that is built, with a mark when the tree differs from it, or "unknown" outside a repository. */
+/** What to compile for, and with which runtime, when that is not this machine and the Bun that runs here. */
+function otherMachine(): { target?: Bun.Build.CompileTarget; executablePath?: string } {
+  try {
+    const target = values.target && readTarget(values.target);
+    const executablePath = values.runtime ?? (target && fetchRuntime(target));
+    if (executablePath && !existsSync(executablePath)) throw new RuntimeError(`no runtime at ${executablePath}`);
+    return { ...(target && { target }), ...(executablePath && { executablePath }) };
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    console.error(`build: ${error.message}`);
+    process.exit(1);
+  }
+}
+
+/** The commit that is built, with a mark when the tree differs from it, or "unknown" outside a repository or without git. */
 function gitRevision(): string {
+  if (Bun.which("git") === null) return "unknown";
   const git = (...args: string[]) => Bun.spawnSync(["git", "-C", ROOT, ...args], { stderr: "ignore" });
   const head = git("rev-parse", "--short=12", "HEAD");
   if (!head.success) return "unknown";

@@ -1,5 +1,6 @@
 // The program: reads the command line, serves the exporter's metrics, ends on signals. The only place that exits.
 
+import { getSystemErrorMap } from "node:util";
 import { BUILD, NAME } from "./build-info.ts";
 import { Exporter } from "./exporter.ts";
 import { type MetricsServer, serve } from "./http/server.ts";
@@ -10,6 +11,12 @@ import { errorText } from "./rpc/errors.ts";
 const EXIT_OK = 0;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
+
+/**
+ * The same signal again this soon is the first one: `timeout` and some shells signal a process and then its group, and npm
+ * passes on what the terminal has sent to all.
+ */
+const SAME_SIGNAL_MS = 500;
 
 /** Leaving in order must be over before a service manager loses patience: 5 s in all. */
 const LEAVE_DEADLINE_MS = 4000;
@@ -48,12 +55,17 @@ function listen(address: Address, payload: () => Uint8Array): MetricsServer {
   try {
     return serve({ ...address, payload });
   } catch (error) {
-    const { code } = error as { code?: string };
-    const reason =
-      code === "EADDRINUSE" ? "the address is in use; choose another with --metrics-addr" : errorText(error);
-    console.error(`${NAME}: cannot listen on ${hostPort(address)}: ${reason}`);
+    console.error(`${NAME}: cannot listen on ${hostPort(address)}: ${listenErrorText(error)}`);
     process.exit(EXIT_FAILURE);
   }
+}
+
+/** Bun says "Failed to listen at HOST" whatever the reason is; the system's own words tell one from the other. */
+function listenErrorText(error: unknown): string {
+  const { code, errno = 0 } = error as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE") return "the address is in use; choose another with --metrics-addr";
+  const text = getSystemErrorMap().get(-Math.abs(errno))?.[1];
+  return text === undefined ? errorText(error) : `${text} (${code})`;
 }
 
 /**
@@ -61,10 +73,14 @@ function listen(address: Address, payload: () => Uint8Array): MetricsServer {
  * signal ends at once: whoever sends it has decided.
  */
 function endOnSignals(exporter: Exporter, server: MetricsServer, log: Log): void {
-  let isEnding = false;
+  let ending: { reason: string; since: number } | undefined;
   const end = async (reason: string, exitCode: number): Promise<void> => {
-    if (isEnding) process.exit(EXIT_FAILURE);
-    isEnding = true;
+    const now = performance.now();
+    if (ending !== undefined) {
+      if (reason === ending.reason && now - ending.since < SAME_SIGNAL_MS) return;
+      process.exit(EXIT_FAILURE);
+    }
+    ending = { reason, since: now };
     log.line(`${reason}: leaving the node`);
     const inOrder = await exporter.leave(LEAVE_DEADLINE_MS);
     server.stop();
@@ -78,7 +94,7 @@ function endOnSignals(exporter: Exporter, server: MetricsServer, log: Log): void
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.line(`${event}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-      if (!isEnding) void end("internal error", EXIT_FAILURE);
+      if (ending === undefined) void end("internal error", EXIT_FAILURE);
     });
   }
 }

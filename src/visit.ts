@@ -47,6 +47,8 @@ export class Visit {
   readonly #ended = Promise.withResolvers<Error>();
   #connection: Connection | undefined;
   #session: NodeSession | undefined;
+  /** The handshake: a pr/trace node may die of a connection that ends in the middle of it. */
+  #opening: Promise<NodeSession> | undefined;
   #poller: Poller | undefined;
   #tipPolls: TipPolls | undefined;
   /** The newest tip of a node without notifications. */
@@ -71,7 +73,7 @@ export class Visit {
     }
     // A failure on our way in leaves the connection open, and perhaps a registration on it.
     if (!this.#isLeaving && this.#connection?.ended === undefined) {
-      await this.#session?.leave(CALL_DEADLINE_MS);
+      await this.#session?.leave(Number.POSITIVE_INFINITY);
       this.#connection?.close();
     }
     self.disconnected();
@@ -84,7 +86,11 @@ export class Visit {
   async leave(deadlineMs: number): Promise<boolean> {
     this.#isLeaving = true;
     this.#wake();
-    const inOrder = (await this.#session?.leave(deadlineMs)) ?? true;
+    const end = performance.now() + deadlineMs;
+    const session =
+      this.#session ?? (await Promise.race([this.#opening?.catch(() => undefined), Bun.sleep(deadlineMs)]));
+    const isQuiet = (this.#connection?.sizes.questions ?? 0) === 0;
+    const inOrder = (await session?.leave(Math.max(0, end - performance.now()))) ?? isQuiet;
     this.#connection?.close();
     return inOrder;
   }
@@ -100,16 +106,24 @@ export class Visit {
     });
     // Told to leave while connecting: nothing is registered, so closing is enough.
     if (this.#isLeaving) this.#connection.close();
-    const session = await NodeSession.open(this.#connection, this.#events(), layout);
+    this.#opening = NodeSession.open(this.#connection, this.#events(), layout);
+    const session = await this.#opening;
     this.#session = session;
     this.#tipPolls = this.#makeTipPolls(session);
     await this.#waitForStart(session);
-    if (session.hasNotifications) await session.subscribe();
+    if (session.hasNotifications) await this.#subscribe(session);
     else void this.#watch(session);
     this.#wasUp = true;
     self.connected(session.layout);
     log(`connected to the node at ${socketPath}: layout ${session.layout}, ${describe(session)}`);
     await this.#pollUntilEnd(session);
+  }
+
+  /** A node that is stopping dies of what is registered on it, and may have begun before we had registered. */
+  async #subscribe(session: NodeSession): Promise<void> {
+    await refuseStopping(session);
+    await session.subscribe(CALL_DEADLINE_MS);
+    await refuseStopping(session);
   }
 
   /** Waits while the node is starting. Rejects when the connection ends. */
@@ -200,7 +214,7 @@ export class Visit {
   /** Resolves to whether the trace is registered. A refusal is tried again at the next poll. */
   async #trace(session: NodeSession): Promise<boolean> {
     try {
-      await session.traceUtxoCache();
+      await session.traceUtxoCache(CALL_DEADLINE_MS);
       this.#debug("tracing the UTXO cache");
       return true;
     } catch (error) {
@@ -222,6 +236,10 @@ export class Visit {
     await promise;
     clearTimeout(timer);
   }
+}
+
+async function refuseStopping(session: NodeSession): Promise<void> {
+  if (await session.isStopping()) throw new Error("the node is stopping");
 }
 
 /** The trace is not registered where nobody counts coins. */

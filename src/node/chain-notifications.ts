@@ -38,8 +38,15 @@ export function blockHeight(block: BlockInfo): number {
   return utils.getInt32(HEIGHT_AT, block) ^ HEIGHT_MASK;
 }
 
-/** The object to register with Chain.handleNotifications. With `debug`, each call is described in a line. */
-export function chainNotificationsServer(events: ChainEvents, debug: DebugLine = () => {}): ChainNotifications$Server {
+/**
+ * The object to register with Chain.handleNotifications. With `debug`, each call is described in a line. A flush is answered
+ * when `beforeFlushReturns` has resolved; until then the node waits.
+ */
+export function chainNotificationsServer(
+  events: ChainEvents,
+  debug: DebugLine = () => {},
+  beforeFlushReturns: () => Promise<void> = async () => {},
+): ChainNotifications$Server {
   return new ChainNotifications$Server({
     async destroy() {},
     async transactionAddedToMempool(params) {
@@ -69,6 +76,7 @@ export function chainNotificationsServer(events: ChainEvents, debug: DebugLine =
     async chainStateFlushed({ role }) {
       events.chainStateFlushed();
       debug(`chain state flushed: validated=${role.validated} historical=${role.historical}`);
+      await beforeFlushReturns();
     },
   });
 }
@@ -93,14 +101,13 @@ const TRANSACTION_REMOVED = 2;
 const BLOCK_CONNECTED = 3;
 const BLOCK_DISCONNECTED = 4;
 const UPDATED_BLOCK_TIP = 5;
-const CHAIN_STATE_FLUSHED = 6;
 
 const REASON_AT = 0;
 const BLOCK_CONNECTED_BLOCK = 2;
 const BLOCK_DISCONNECTED_BLOCK = 1;
 const HEIGHT_AT = 0;
 
-/** Reads the same calls by offset, all but destroy. */
+/** Reads the same calls by offset, all but destroy and the rare chainStateFlushed, whose answer may have to wait. */
 export function chainNotificationsReader(events: ChainEvents): HotReader {
   return new HotReader(ChainNotifications$Client.interfaceId, (methodId, params) => {
     switch (methodId) {
@@ -121,9 +128,6 @@ export function chainNotificationsReader(events: ChainEvents): HotReader {
         return true;
       case UPDATED_BLOCK_TIP:
         events.updatedBlockTip();
-        return true;
-      case CHAIN_STATE_FLUSHED:
-        events.chainStateFlushed();
         return true;
       default:
         return false;

@@ -1,7 +1,7 @@
 // From a fresh connection to the capabilities that the exporter works with, whatever the node's layout of Init. What is
 // asked of them later is not known here.
 
-import type { ImportedCapability } from "../rpc/capability.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { CALLS } from "./calls.ts";
 import { detectLayout, LAYOUTS, type LayoutName, makeInterface, type Ordinals } from "./layouts.ts";
@@ -32,7 +32,7 @@ export async function handshake(connection: Connection, layout?: LayoutName): Pr
   const init = await connection.bootstrap();
   // Our side of the thread map stays null: the node needs it only to run callbacks on threads of ours.
   const { threadMap } = await init.ask(CALLS.init.construct).results;
-  const threads = new ServerThreads(threadMap.client as ImportedCapability, THREAD_NAME);
+  const threads = new ServerThreads(importOf(threadMap.client), THREAD_NAME);
   await threads.start();
 
   const detected = layout === undefined ? await detectLayout(init, threads) : { layout, made: new Map() };

@@ -3,6 +3,8 @@
 
 import type { ImportedCapability } from "../rpc/capability.ts";
 import { RpcError } from "../rpc/errors.ts";
+import type { Node_ExecuteRpc$Params } from "../schema/node.ts";
+import type { Rpc_ExecuteRpc$Params } from "../schema/rpc.ts";
 import { CALLS, isAllowedRpc, type RpcMethod } from "./calls.ts";
 import { Decimal, isObject, type JsonValue, parseJson } from "./json.ts";
 import type { ServerThreads } from "./server-threads.ts";
@@ -65,10 +67,12 @@ export function batchRpc(threads: ServerThreads, rpc: ImportedCapability): JsonR
       const request = JSON.stringify(
         requests.map(({ method, params = [] }, id) => ({ jsonrpc: "2.0", id, method: checked(method), params })),
       );
-      const { result } = await threads.call(rpc, CALLS.rpc.executeRpc, (fields) => {
+      const fill = (fields: Rpc_ExecuteRpc$Params) => {
         fields.request = request;
         fields.uri = "/";
-      });
+      };
+      const subject = requests.map(({ method }) => method).join();
+      const { result } = await threads.call(rpc, CALLS.rpc.executeRpc, fill, { subject });
       const replies = parseReply(result);
       return requests.map(({ method }, id) => outcomeOf(method, replies.get(String(id))));
     },
@@ -89,11 +93,12 @@ export function singleRpc(threads: ServerThreads, node: ImportedCapability): Jso
   };
 
   async function callOne(command: RpcMethod, params: string): Promise<RpcOutcome> {
-    const { result, error, rpcError } = await threads.call(node, CALLS.node.executeRpc, (fields) => {
+    const fill = (fields: Node_ExecuteRpc$Params) => {
       fields.command = command;
       fields.params = params;
       fields.uri = "/";
-    });
+    };
+    const { result, error, rpcError } = await threads.call(node, CALLS.node.executeRpc, fill, { subject: command });
     // Of the three texts, the one that applies is not empty.
     if (rpcError !== "") return { error: errorOf(command, parse(command, rpcError)) };
     if (error !== "") return { error: new RpcError("failed", `${command}: ${error}`) };

@@ -6,7 +6,7 @@
 // be makeWalletLoader.
 
 import type { Method, Struct } from "capnp-es";
-import type { ImportedCapability } from "../rpc/capability.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { CALLS, type MakeOrdinal, makeMethod } from "./calls.ts";
 import type { ContextParams, ServerThreads } from "./server-threads.ts";
@@ -150,5 +150,5 @@ export async function makeInterface(
 ): Promise<ImportedCapability> {
   const options = deadlineMs === undefined ? {} : { deadlineMs };
   const { result } = await threads.call(init, makeMethod(ordinal), () => {}, options);
-  return result.client as ImportedCapability;
+  return importOf(result.client);
 }

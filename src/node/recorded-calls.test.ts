@@ -49,7 +49,8 @@ describe.each(PATHS)("on the %s path", (path) => {
     const node = await subscribed(path);
     expect(await node.peer.ask(recorded.frame)).toEqual([emptyReturn(recorded.questionId!)]);
     expect(node.take()).toEqual(expectedEvents(recorded));
-    const isHot = path === "hot" && !recorded.call!.endsWith(".destroy");
+    // Flushes are rare, and their answer may have to wait for other calls.
+    const isHot = path === "hot" && !/\.(destroy|chainStateFlushed)$/.test(recorded.call!);
     expect(node.peer.connection.hotCalls).toBe(isHot ? 1 : 0);
     node.unsubscribe();
   });

@@ -2,8 +2,8 @@
 // so a thread is lent to one call and comes back with its Return, not with its deadline.
 
 import type { Method, Struct } from "capnp-es";
-import type { ImportedCapability } from "../rpc/capability.ts";
-import { RpcError } from "../rpc/errors.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import type { CallOptions } from "../rpc/question.ts";
 import { type Context, Thread$Client } from "../schema/mp/proxy.ts";
 import { CALLS, isAllowed } from "./calls.ts";
@@ -13,14 +13,31 @@ export interface ContextParams extends Struct {
   _initContext(): Context;
 }
 
+export interface ThreadCallOptions extends CallOptions {
+  /** What a method is asked about, where calls of it have nothing to do with each other: one that hangs stops only its own. */
+  readonly subject?: string;
+}
+
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
 const MAX_THREADS = 4;
+/** One more for leaving, which has to get through whatever is stuck. */
+const MAX_THREADS_LEAVING = MAX_THREADS + 1;
 
 export class ServerThreads {
   readonly #threadMap: ImportedCapability;
   readonly #name: string;
   readonly #threads: ImportedCapability[] = [];
   readonly #idle: ImportedCapability[] = [];
+  /** Threads that the node has made or is making. */
+  #made = 0;
+  /** Calls whose callers gave up and that the node has not returned yet. */
+  readonly #late = new Set<string>();
+  #maxThreads = MAX_THREADS;
+  /** Calls from the moment that they ask for a thread until the node has returned them. */
+  #underWay = 0;
+  /** Called, and forgotten, when none is under way any more. */
+  readonly #onQuiet: (() => void)[] = [];
+  #isClosing = false;
 
   /** `name` is what the node calls the threads in its log. */
   constructor(threadMap: ImportedCapability, name: string) {
@@ -35,21 +52,28 @@ export class ServerThreads {
 
   /**
    * Calls `method` on a thread of its own and resolves to the results. Rejects as ImportedCapability.ask does, and with
-   * `overloaded` when every thread is stuck in an earlier call. Refuses a method that is not in the table of calls.ts.
+   * `overloaded` when the node is still at an earlier call of it that was late, so that one that hangs takes one thread and
+   * not all, or
+   * when every thread is stuck. Refuses a method that is not in the table of calls.ts.
    */
   async call<P extends ContextParams, R extends Struct>(
     capability: ImportedCapability,
     method: Method<P, R>,
     fill: (params: P) => void = () => {},
-    options: CallOptions = {},
+    options: ThreadCallOptions = {},
   ): Promise<R> {
     if (!isAllowed(method)) {
-      throw new RpcError(
-        "failed",
-        `${method.interfaceName}.${method.methodName} is not a method that the exporter may call`,
-      );
+      const name = `${method.interfaceName}.${method.methodName}`;
+      throw new RpcError("failed", `${name} is not a method that the exporter may call`);
     }
-    const thread = this.#idle.pop() ?? (await this.#makeThread());
+    if (this.#isClosing) throw new RpcError("disconnected", "the exporter is leaving the node");
+    const call = `${capability.importId} ${method.interfaceId} ${method.methodId} ${options.subject ?? ""}`;
+    if (this.#late.has(call)) throw new RpcError("overloaded", "the node is still at an earlier call of it");
+    this.#underWay++;
+    const thread = await this.#lendThread().catch((error) => {
+      this.#ended();
+      throw error;
+    });
     const question = capability.ask(
       method,
       (params) => {
@@ -58,8 +82,32 @@ export class ServerThreads {
       },
       options,
     );
-    question.returned.then(() => this.#idle.push(thread));
+    question.results.catch((error) => {
+      if (error instanceof DeadlineError) this.#late.add(call);
+    });
+    question.returned.then(() => {
+      this.#late.delete(call);
+      this.#idle.push(thread);
+      this.#ended();
+    });
     return question.results;
+  }
+
+  /** From now on only calls that leave the node are made. */
+  startLeaving(): void {
+    this.#maxThreads = MAX_THREADS_LEAVING;
+  }
+
+  /**
+   * Begins no more calls, and resolves when the node has returned those that are under way: a pr/trace node dies when a
+   * connection ends during a call, or a thread before its first one.
+   */
+  quiet(): Promise<void> {
+    this.#isClosing = true;
+    return new Promise((resolve) => {
+      if (this.#underWay === 0) resolve();
+      else this.#onQuiet.push(resolve);
+    });
   }
 
   /** Gives all threads back to the node, which ends each once its call is done. */
@@ -68,16 +116,31 @@ export class ServerThreads {
     this.#threadMap.close();
   }
 
+  #ended(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
+  }
+
+  async #lendThread(): Promise<ImportedCapability> {
+    return this.#idle.pop() ?? this.#makeThread();
+  }
+
   async #makeThread(): Promise<ImportedCapability> {
-    if (this.#threads.length === MAX_THREADS) {
-      throw new RpcError("overloaded", `all ${MAX_THREADS} threads of the node are stuck in earlier calls`);
+    if (this.#made >= this.#maxThreads) {
+      throw new RpcError("overloaded", `all ${this.#maxThreads} threads of the node are stuck in earlier calls`);
     }
     const fill = (params: { name: string }) => {
       params.name = this.#name;
     };
-    const { result } = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill).results;
-    const thread = result.client as ImportedCapability;
-    this.#threads.push(thread);
-    return thread;
+    this.#made++;
+    try {
+      const { result } = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill).results;
+      const thread = importOf(result.client);
+      this.#threads.push(thread);
+      return thread;
+    } catch (error) {
+      this.#made--;
+      throw error;
+    }
   }
 }

@@ -1,11 +1,13 @@
-// One visit to a node: handshake, sources, subscriptions, and leaving in order. Made anew for each connection.
+// One visit to a node: handshake, subscriptions, questions, and leaving in order. Made anew for each connection.
 
 import type { Server } from "capnp-es";
-import type { ImportedCapability } from "../rpc/capability.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
-import { RpcError } from "../rpc/errors.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import type { HotReader } from "../rpc/hot-path.ts";
+import type { ChainNotifications$Client } from "../schema/chain.ts";
 import type { Handler$Client } from "../schema/handler.ts";
+import type { UtxoCacheTrace$Client } from "../schema/tracing.ts";
 import { CALLS } from "./calls.ts";
 import {
   type ChainEvents,
@@ -31,6 +33,12 @@ export interface SessionEvents {
 /** A registration in the node; it resolves to what ends it. */
 type Registration = Promise<ImportedCapability>;
 
+/**
+ * A registration that comes late has to be ended like any other: its caller may give up, the call is never. The longest
+ * that a timer takes.
+ */
+const NEVER = { deadlineMs: 2 ** 31 - 1 };
+
 export class NodeSession {
   readonly #connection: Connection;
   readonly #capabilities: NodeCapabilities;
@@ -39,12 +47,18 @@ export class NodeSession {
   readonly queries: NodeQueries | undefined;
   /** JSON-RPC over IPC, where the node offers it. */
   readonly jsonRpc: JsonRpc | undefined;
-  /** Everything that was ever registered on this connection, or is being. */
-  readonly #registrations: Registration[] = [];
+  /** The registrations on this connection, made or being made; the trace's until it fails. */
+  #notifications: Registration | undefined;
+  #trace: Registration | undefined;
   #mining: ImportedCapability | undefined;
   /** Set while Mining is asked for: the first poll and the tip watcher may want it at once. */
   #makingMining: Promise<ImportedCapability> | undefined;
-  #isLeaving = false;
+  /** The question whether the node stops, while it is asked. */
+  #stopping: Promise<boolean> | undefined;
+  /** Resolves when the node stops and waits for our answer to its last flush. */
+  readonly #lastFlush = Promise.withResolvers<void>();
+  /** Resolves when nothing is registered any more. Set when leaving begins. */
+  #unregistered: Promise<void> | undefined;
 
   private constructor(connection: Connection, capabilities: NodeCapabilities, events: SessionEvents) {
     this.#connection = connection;
@@ -77,11 +91,6 @@ export class NodeSession {
     return this.#capabilities.tracing !== undefined;
   }
 
-  /** Whether `leave` was called or the connection has ended: no question should be begun any more. */
-  get isOver(): boolean {
-    return this.#isLeaving || this.#connection.ended !== undefined;
-  }
-
   /**
    * What a node that is still starting is doing; undefined once it has started and may be asked anything, or where there
    * is no way to ask.
@@ -101,43 +110,64 @@ export class NodeSession {
     return miningQueries(this.#capabilities.threads, this.#mining, this.layout);
   }
 
-  /** Registers for blocks, mempool changes and flushes. Rejects when the node refuses. */
-  async subscribe(): Promise<void> {
-    const { threads, chain } = this.#capabilities;
-    const { chain: events, debug } = this.#events;
-    const server = chainNotificationsServer(events, debug);
-    this.#readHot(server, chainNotificationsReader(events));
-    await this.#register(chain, (chain) =>
-      threads.call(chain, CALLS.chain.handleNotifications, (params) => {
-        params.notifications = server.client();
-      }),
-    );
+  /** Whether `leave` was called or the connection has ended: no question should be begun any more. */
+  get isOver(): boolean {
+    return this.#unregistered !== undefined || this.#connection.ended !== undefined;
   }
 
-  /** Registers for the coins of the UTXO cache. Rejects when the node refuses. */
-  async traceUtxoCache(): Promise<void> {
-    const { threads, tracing } = this.#capabilities;
-    const { utxoCache: events, debug } = this.#events;
-    const server = utxoCacheTraceServer(events, debug);
-    this.#readHot(server, utxoCacheTraceReader(events));
-    await this.#register(tracing, (tracing) =>
-      threads.call(tracing, CALLS.tracing.traceUtxoCache, (params) => {
-        params.callback = server.client();
-      }),
-    );
+  /** Whether the node was told to stop. False when it cannot say. */
+  async isStopping(): Promise<boolean> {
+    const { threads, node } = this.#capabilities;
+    if (node === undefined) return false;
+    this.#stopping ??= threads
+      .call(node, CALLS.node.shutdownRequested)
+      .then(
+        ({ result }) => result,
+        () => false,
+      )
+      .finally(() => {
+        this.#stopping = undefined;
+      });
+    return this.#stopping;
+  }
+
+  /** Registers for blocks, mempool changes and flushes. Rejects when the node refuses, or is not through in time. */
+  async subscribe(deadlineMs: number): Promise<void> {
+    const { threads, chain } = this.#capabilities;
+    const { chain: events, debug } = this.#events;
+    const server = chainNotificationsServer(events, debug, () => this.#flushed());
+    this.#readHot(server, chainNotificationsReader(events));
+    this.#refuseWhenLeaving();
+    if (chain === undefined) throw this.#lacks("notifications");
+    const fill = (params: { notifications: ChainNotifications$Client }) => {
+      params.notifications = server.client();
+    };
+    this.#notifications = registrationOf(threads.call(chain, CALLS.chain.handleNotifications, fill, NEVER));
+    await within(deadlineMs, this.#notifications, "Chain.handleNotifications");
+  }
+
+  /**
+   * Registers for the coins of the UTXO cache. Rejects when the node refuses, or is not through in time; to be called
+   * again then. Twice in the node would be counted twice.
+   */
+  async traceUtxoCache(deadlineMs: number): Promise<void> {
+    this.#refuseWhenLeaving();
+    this.#trace ??= this.#registerTrace();
+    await within(deadlineMs, this.#trace, "Tracing.traceUtxoCache");
   }
 
   /**
    * Ends every registration, gives everything back and closes the connection. A pr/trace node dies when a connection
-   * closes with a registration on it; so this waits until the node has let go of every object of ours, and closes without
-   * that only when `deadlineMs` is over. Resolves to whether the node had let go. Never rejects.
+   * closes with a registration or a call on it; so this waits until the node has let go of every object of ours and has
+   * returned every call, and closes without that only when `deadlineMs`, which may be infinite, is over. Resolves to
+   * whether the node was done with us. Never rejects.
    */
   async leave(deadlineMs: number): Promise<boolean> {
-    this.#isLeaving = true;
-    const { promise: timeout, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, deadlineMs);
-    await Promise.race([timeout, this.#endRegistrations()]);
-    const inOrder = this.#connection.sizes.exports === 0;
+    // Told to leave while it leaves already: each registration is ended once.
+    this.#unregistered ??= this.#unregister();
+    const { promise: timeout, resolve } = Promise.withResolvers<boolean>();
+    const timer = Number.isFinite(deadlineMs) ? setTimeout(() => resolve(false), deadlineMs) : undefined;
+    const inOrder = await Promise.race([timeout, this.#unregistered.then(() => this.#ended())]);
     clearTimeout(timer);
     const { init, threads, chain, node, tracing, rpc } = this.#capabilities;
     for (const owned of [this.#mining, rpc, tracing, node, chain, threads, init]) owned?.close();
@@ -145,16 +175,28 @@ export class NodeSession {
     return inOrder;
   }
 
-  async #register(
-    capability: ImportedCapability | undefined,
-    register: (capability: ImportedCapability) => Promise<{ result: Handler$Client }>,
-  ): Promise<void> {
-    if (this.#isLeaving) throw new RpcError("disconnected", "the exporter is leaving the node");
-    if (capability === undefined)
-      throw new RpcError("unimplemented", `a node of layout ${this.layout} has no such events`);
-    const registration = register(capability).then(({ result }) => result.client as ImportedCapability);
-    this.#registrations.push(registration);
-    await registration;
+  #registerTrace(): Registration {
+    const { threads, tracing } = this.#capabilities;
+    const { utxoCache: events, debug } = this.#events;
+    const server = utxoCacheTraceServer(events, debug);
+    this.#readHot(server, utxoCacheTraceReader(events));
+    if (tracing === undefined) throw this.#lacks("UTXO trace");
+    const fill = (params: { callback: UtxoCacheTrace$Client }) => {
+      params.callback = server.client();
+    };
+    const registration = registrationOf(threads.call(tracing, CALLS.tracing.traceUtxoCache, fill, NEVER));
+    registration.catch(() => {
+      this.#trace = undefined;
+    });
+    return registration;
+  }
+
+  #lacks(what: string): RpcError {
+    return new RpcError("unimplemented", `a node of layout ${this.layout} has no ${what}`);
+  }
+
+  #refuseWhenLeaving(): void {
+    if (this.isOver) throw new RpcError("disconnected", "the exporter is leaving the node");
   }
 
   /** Events are read by offset, unless each is to be described in a line. */
@@ -162,14 +204,58 @@ export class NodeSession {
     if (this.#events.debug === undefined) this.#connection.setHotReader(server, reader);
   }
 
-  async #endRegistrations(): Promise<void> {
-    for (const registration of await Promise.allSettled(this.#registrations)) {
-      if (registration.status === "rejected") continue;
-      const handler = registration.value;
-      // A failure shows in the exports that the node keeps.
-      await this.#capabilities.threads.call(handler, CALLS.handler.disconnect).catch(() => {});
-      handler.close();
+  /**
+   * Ends the registrations, the one for notifications last: as long as it is there, a node that stops waits for us in its
+   * last flush. Once it has gone on, it closes all connections, and dies if anything is registered on one.
+   */
+  async #unregister(): Promise<void> {
+    this.#capabilities.threads.startLeaving();
+    await this.#disconnect(this.#trace);
+    if (this.#notifications !== undefined && (await this.isStopping())) {
+      await Promise.race([this.#lastFlush.promise, this.#connection.exportsReleased()]);
     }
+    await this.#disconnect(this.#notifications);
+  }
+
+  async #disconnect(registration: Registration | undefined): Promise<void> {
+    const handler = await registration?.catch(() => undefined);
+    if (handler === undefined) return;
+    // A failure shows in the exports that the node keeps.
+    await this.#capabilities.threads.call(handler, CALLS.handler.disconnect).catch(() => {});
+    handler.close();
+  }
+
+  /** Resolves to true when the node is done with us: it has let go of our objects and returned our calls. */
+  async #ended(): Promise<boolean> {
     await this.#connection.exportsReleased();
+    // A node without notifications is left while it waits for its next tip, which does it no harm (run on stock master).
+    if (this.hasNotifications) await this.#capabilities.threads.quiet();
+    return true;
+  }
+
+  /** What the answer to a flush waits for: nothing, unless the node stops. */
+  async #flushed(): Promise<void> {
+    if (!(await this.isStopping())) return;
+    this.#lastFlush.resolve();
+    void this.leave(Number.POSITIVE_INFINITY);
+    await this.#unregistered;
+  }
+}
+
+function registrationOf(results: Promise<{ result: Handler$Client }>): Registration {
+  const registration = results.then(({ result }) => importOf(result.client));
+  registration.catch(() => {});
+  return registration;
+}
+
+/** Rejects with a DeadlineError when `answer` takes longer; what it is the answer to goes on. */
+async function within(deadlineMs: number, answer: Promise<unknown>, name: string): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const error = new DeadlineError(`${name} was not answered within ${deadlineMs} ms`);
+  const timer = setTimeout(() => reject(error), deadlineMs);
+  try {
+    await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

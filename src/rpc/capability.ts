@@ -1,7 +1,7 @@
 // A capability that the peer hosts, as its users hold it: to call, to pass on, to close.
 
 import { type Call, type Client, clientFromResolution, isDataCall, type Method, type Struct, utils } from "capnp-es";
-import type { RpcError } from "./errors.ts";
+import { RpcError } from "./errors.ts";
 import type { CallOptions, Question } from "./question.ts";
 
 type Answer<R extends Struct> = ReturnType<typeof answerOf<R>>;
@@ -69,6 +69,15 @@ export class ImportedCapability implements Client {
     this.#open = false;
     this.host.closeImport(this);
   }
+}
+
+/**
+ * The handle in a client that came with results.
+ * @throws RpcError when the peer gave null, or what is no capability of the peer's.
+ */
+export function importOf(client: Client): ImportedCapability {
+  if (client instanceof ImportedCapability) return client;
+  throw new RpcError("failed", "the peer gave no capability");
 }
 
 /** A generated client's view of results that are on their way. Calls on them wait for the results: no pipelining. */

@@ -4,6 +4,7 @@
 // It speaks level 1 with one simplification: a promise of the peer that resolves to a capability is not shortened. Calls
 // go on through the promise, which the peer forwards in order, so no embargo is ever needed.
 
+import "./capnp-es-faults.ts";
 import { type Client, Message, type Method, type Server, type Struct } from "capnp-es";
 import {
   type CapDescriptor,

@@ -109,7 +109,8 @@ export interface Stats {
 export type ReferenceEvent =
   | { event: "listening" }
   | { event: "connected"; connection: number }
-  | { event: "subscribed" | "unsubscribed"; connection: number; interface: string }
+  | { event: "subscribed"; connection: number; interface: string }
+  | { event: "unsubscribed"; connection: number; interface: string }
   | { event: "disconnected"; connection: number; how: "clean" | "unclean" | "dropped" };
 
 type EventOf<Name> = Extract<ReferenceEvent, { event: Name }>;

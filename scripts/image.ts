@@ -1,0 +1,38 @@
+// Makes the root of the container image: the executable, and the loader and the libraries that it needs, nothing else.
+// `bun run image` leaves it in dist/image; packaging/Containerfile makes an image of it.
+
+import { chmodSync, copyFileSync, mkdirSync, realpathSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+/** Fills `root` anew, and returns what is in it. */
+export function makeRoot(executable: string, root: string): string[] {
+  rmSync(root, { recursive: true, force: true });
+  const files = new Map([[`/${basename(executable)}`, executable]]);
+  for (const library of libraries(executable)) files.set(library, realpathSync(library));
+  for (const [path, source] of files) {
+    const target = join(root, path);
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(source, target);
+    chmodSync(target, 0o755);
+  }
+  return [...files.keys()].sort();
+}
+
+/** The loader and the libraries by the paths that the loader finds them at, as ldd tells. The vdso has no path. */
+function libraries(executable: string): string[] {
+  const ldd = Bun.spawnSync(["ldd", executable], { stderr: "pipe" });
+  if (!ldd.success) throw new Error(`ldd ${executable}: ${ldd.stderr.toString().trim()}`);
+  return Array.from(ldd.stdout.toString().matchAll(/(\/\S+) \(0x/g), ([, path]) => path!);
+}
+
+if (import.meta.main) {
+  const dist = join(import.meta.dirname, "..", "dist");
+  const root = join(dist, "image");
+  let total = 0;
+  for (const file of makeRoot(join(dist, "bitcoind-ipc-exporter"), root)) {
+    const { size } = statSync(join(root, file));
+    total += size;
+    console.log(`${String(size).padStart(11)}  ${file}`);
+  }
+  console.log(`${String(total).padStart(11)}  bytes in all, in ${root}`);
+}

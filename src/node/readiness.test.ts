@@ -1,0 +1,45 @@
+// What a node says of itself while it starts.
+
+import { afterEach, expect, test } from "bun:test";
+import { expectEmptyTables } from "../../test/builders/connections.ts";
+import { FakeNode } from "../../test/builders/fake-node.ts";
+import { RpcError } from "../rpc/errors.ts";
+import { handshake } from "./handshake.ts";
+import { warmupStatus } from "./readiness.ts";
+
+afterEach(expectEmptyTables);
+
+/** The status of a node that answers Node.executeRpc like this. */
+async function statusOf(fake: FakeNode): Promise<string | undefined> {
+  const capabilities = await handshake(fake.connection);
+  try {
+    return await warmupStatus(capabilities);
+  } finally {
+    for (const owned of Object.values(capabilities)) owned.close();
+  }
+}
+
+const answering = (rpcError: string) => new FakeNode({ values: { "Node.executeRpc": { rpcError } } });
+
+test.each([
+  ["", undefined],
+  ['{"code":-28,"message":"Loading block index…"}', "Loading block index…"],
+  ['{"code":-32601,"message":"Method not found"}', undefined],
+  ['{"message":"no code"}', undefined],
+  ['{"code":-28}', "undefined"],
+])("an error of %p means %p", async (rpcError, status) => {
+  expect(await statusOf(answering(rpcError))).toBe(status);
+});
+
+test.each(["no JSON", "null", "-28", '"text"', "[", "x".repeat(1000)])("an error of %p is none", async (rpcError) => {
+  await expect(statusOf(answering(rpcError))).rejects.toMatchObject({
+    kind: "failed",
+    message: expect.stringMatching(/^Node\.executeRpc answered an error that is no JSON object: .{1,100}$/),
+  });
+});
+
+test("a node without that method rejects with what it says", async () => {
+  const fake = answering("");
+  fake.refuse("Node.executeRpc", new RpcError("unimplemented", "Method not implemented."));
+  await expect(statusOf(fake)).rejects.toMatchObject({ kind: "unimplemented" });
+});

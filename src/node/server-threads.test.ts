@@ -1,0 +1,183 @@
+// Threads of a node: lent to one call at a time, kept from others while a call is stuck, and given back.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { expectEmptyTables } from "../../test/builders/connections.ts";
+import { FakeNode } from "../../test/builders/fake-node.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { Init$Client } from "../schema/init.ts";
+import { Node$Client } from "../schema/node.ts";
+import { ServerThreads } from "./server-threads.ts";
+
+const [construct, , , , , makeNode] = Init$Client.methods;
+const METHODS = [
+  Node$Client.methods[26],
+  Node$Client.methods[27],
+  Node$Client.methods[28],
+  Node$Client.methods[29],
+  Node$Client.methods[30],
+] as const;
+const NAMES = [
+  "Node.getTotalBytesRecv",
+  "Node.getTotalBytesSent",
+  "Node.getMempoolSize",
+  "Node.getMempoolDynamicUsage",
+  "Node.getMempoolMaxUsage",
+] as const;
+const VALUES = Object.fromEntries(NAMES.map((name, index) => [name, { result: BigInt(index) }]));
+
+let fake: FakeNode;
+let init: ImportedCapability;
+let threads: ServerThreads;
+/** What the methods are called on, by the first thread. */
+let node: ImportedCapability;
+
+beforeEach(async () => {
+  fake = new FakeNode({ values: VALUES });
+  init = await fake.connection.bootstrap();
+  const { threadMap } = await init.ask(construct).results;
+  threads = new ServerThreads(importOf(threadMap.client), "test threads");
+  await threads.start();
+  node = importOf((await threads.call(init, makeNode)).result.client);
+});
+afterEach(async () => {
+  threads.close();
+  for (const owned of [node, init]) owned.close();
+  await expectEmptyTables();
+});
+
+const call = (index: number, options = {}) => threads.call(node, METHODS[index]!, () => {}, options);
+const resultOf = async (index: number) => (await call(index)).result;
+
+/** Calls that the node holds, in order, with what lets each go on. */
+async function stuck(indexes: readonly number[]): Promise<(() => void)[]> {
+  const releases: (() => void)[] = [];
+  for (const index of indexes) {
+    releases.push(fake.hold(NAMES[index]!));
+    await expect(call(index, { deadlineMs: 1 })).rejects.toBeInstanceOf(DeadlineError);
+  }
+  return releases;
+}
+
+test("calls one after the other share one thread", async () => {
+  for (const index of [0, 1, 2, 0]) expect(await resultOf(index)).toBe(BigInt(index));
+  expect(fake.threadNames).toEqual(["test threads"]);
+});
+
+test("calls at once have a thread each, and the threads serve later calls", async () => {
+  // The node would answer "thread busy" to a second call on a thread.
+  expect(await Promise.all([0, 1, 2].map(resultOf))).toEqual([0n, 1n, 2n]);
+  expect(fake.threadNames).toHaveLength(3);
+  expect(await Promise.all([2, 3, 4].map(resultOf))).toEqual([2n, 3n, 4n]);
+  expect(fake.threadNames).toHaveLength(3);
+});
+
+test("never more than four, however many are called at once", async () => {
+  const outcomes = await Promise.allSettled([0, 1, 2, 3, 4].map(resultOf));
+  expect(fake.threadNames.length).toBeLessThanOrEqual(4);
+  const errors = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toBeInstanceOf(RpcError);
+  expect(errors[0]).toMatchObject({
+    kind: "overloaded",
+    message: "all 4 threads of the node are stuck in earlier calls",
+  });
+});
+
+describe("a call that is stuck", () => {
+  test("keeps its thread until the node answers, which its deadline does not change", async () => {
+    const [release] = await stuck([0]);
+    expect(await resultOf(1)).toBe(1n);
+    expect(fake.threadNames).toHaveLength(2);
+    release!();
+    await fake.pair.settled();
+    await Promise.all([resultOf(0), resultOf(1)]);
+    expect(fake.threadNames).toHaveLength(2);
+  });
+
+  test("on every thread: no more calls are taken until one of them is answered", async () => {
+    const releases = await stuck([0, 1, 2, 3]);
+    expect(fake.threadNames).toHaveLength(4);
+    await expect(call(4)).rejects.toMatchObject({ kind: "overloaded" });
+    expect(fake.asked).not.toContain(NAMES[4]);
+    releases[2]!();
+    await fake.pair.settled();
+    expect(await resultOf(4)).toBe(4n);
+    for (const release of releases) release();
+    await fake.pair.settled();
+  });
+
+  test("is not asked a second time", async () => {
+    const [release] = await stuck([0]);
+    await expect(call(0)).rejects.toMatchObject({ kind: "overloaded" });
+    expect(fake.asked.filter((name) => name === NAMES[0])).toHaveLength(1);
+    release!();
+    await fake.pair.settled();
+    expect(await resultOf(0)).toBe(0n);
+  });
+
+  test("ends with the connection", async () => {
+    await stuck([0]);
+    const waiting = call(1);
+    fake.connection.disconnected("gone");
+    await expect(waiting).rejects.toMatchObject({ kind: "disconnected" });
+  });
+});
+
+test("a call that fails gives its thread back", async () => {
+  fake.refuse("Node.getMempoolSize", new RpcError("failed", "no mempool"));
+  await expect(call(2)).rejects.toMatchObject({ kind: "failed", message: "no mempool" });
+  expect(await resultOf(1)).toBe(1n);
+  expect(fake.threadNames).toHaveLength(1);
+});
+
+test("a call that cannot be sent gives its thread back", async () => {
+  const fill = () => {
+    throw new Error("no parameters");
+  };
+  await expect(threads.call(node, METHODS[0], fill)).rejects.toThrow("no parameters");
+  expect(await resultOf(0)).toBe(0n);
+  expect(fake.threadNames).toHaveLength(1);
+});
+
+describe("a node that makes no thread", () => {
+  const error = new RpcError("failed", "no thread for you");
+
+  test("is found out at the start", async () => {
+    fake.refuse("ThreadMap.makeThread", error);
+    const { threadMap } = await init.ask(construct).results;
+    const others = new ServerThreads(importOf(threadMap.client), "others");
+    await expect(others.start()).rejects.toMatchObject({ kind: "failed", message: "no thread for you" });
+    others.close();
+  });
+
+  test("for a while is asked again later, and not counted as if it had", async () => {
+    fake.refuse("ThreadMap.makeThread", error);
+    const release = fake.hold(NAMES[0]);
+    const held = call(0);
+    for (let attempt = 0; attempt < 5; attempt++) await expect(call(1)).rejects.toThrow("no thread for you");
+    fake.refuse("ThreadMap.makeThread", undefined);
+    expect(await resultOf(1)).toBe(1n);
+    release();
+    await held;
+  });
+
+  test("but gives null", async () => {
+    fake.givesNull.add("ThreadMap.makeThread");
+    const { threadMap } = await init.ask(construct).results;
+    const others = new ServerThreads(importOf(threadMap.client), "others");
+    await expect(others.start()).rejects.toMatchObject({ name: "RpcError", message: "the peer gave no capability" });
+    others.close();
+  });
+});
+
+test("all threads are given back, one that is busy too", async () => {
+  const [release] = await stuck([0]);
+  await resultOf(1);
+  threads.close();
+  await fake.pair.settled();
+  // What is left are Init and Node.
+  expect(fake.connection.sizes.imports).toBe(2);
+  release!();
+  await fake.pair.settled();
+});

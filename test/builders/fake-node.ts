@@ -1,0 +1,197 @@
+// A small pr/trace node in memory: the generated server classes behind one of our own connections. It keeps what it was
+// asked, runs one call at a time on a thread as real nodes do, and can be told to refuse or to hold what it is asked.
+
+import { type Client, Server } from "capnp-es";
+import type { ImportedCapability } from "../../src/rpc/capability.ts";
+import type { Connection } from "../../src/rpc/connection.ts";
+import { RpcError } from "../../src/rpc/errors.ts";
+import { Chain$Server, type Chain$Server$Target, ChainNotifications$Client } from "../../src/schema/chain.ts";
+import { Handler$Server } from "../../src/schema/handler.ts";
+import { Init$Server, type Init$Server$Target } from "../../src/schema/init.ts";
+import { type Context, Thread$Server, ThreadMap$Server } from "../../src/schema/mp/proxy.ts";
+import { Node$Server, type Node$Server$Target } from "../../src/schema/node.ts";
+import { Tracing$Server, UtxoCacheTrace$Client } from "../../src/schema/tracing.ts";
+import { connectPair, type Pair } from "./connections.ts";
+
+const [destroyNotifications] = ChainNotifications$Client.methods;
+const [destroyTrace] = UtxoCacheTrace$Client.methods;
+
+/** Results by method, such as "Node.getMempoolSize"; set on the results one by one. */
+export type Values = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Parameters of a method that runs on a thread. */
+interface OnThread {
+  readonly context: Context;
+}
+
+interface Gate {
+  readonly opened: Promise<void>;
+  readonly open: () => void;
+}
+
+export class FakeNode {
+  /** What was asked of it, in order: "Init.construct", "Node.getMempoolSize", … */
+  readonly asked: string[] = [];
+  /** What the client registered, as long as it did not end it. */
+  readonly registered: { name: string; callback: ImportedCapability }[] = [];
+  /** Threads that it was asked to make. */
+  readonly threadNames: string[] = [];
+  /** Whether it was told to stop. */
+  isStopping = false;
+  /** Instead of an object, these methods give a null capability. */
+  readonly givesNull = new Set<string>();
+  readonly pair: Pair;
+  readonly #values: Values;
+  readonly #busy = new Set<Client>();
+  readonly #refusals = new Map<string, Error>();
+  readonly #gates = new Map<string, Gate>();
+  readonly #waiting: { name: string; arrived: () => void }[] = [];
+
+  constructor(options: { values?: Values; deadlineMs?: number } = {}) {
+    this.#values = options.values ?? {};
+    const client = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
+    this.pair = connectPair({ client, server: { bootstrap: this.#init() } });
+  }
+
+  /** The client's side. */
+  get connection(): Connection {
+    return this.pair.client;
+  }
+
+  /** From now on `name` answers with this exception, until `undefined` is given. */
+  refuse(name: string, error: Error | undefined): void {
+    if (error === undefined) this.#refusals.delete(name);
+    else this.#refusals.set(name, error);
+  }
+
+  /** From now on calls of `name` are not answered before what is returned is called. */
+  hold(name: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gates.set(name, { opened: promise, open: resolve });
+    return () => {
+      this.#gates.delete(name);
+      resolve();
+    };
+  }
+
+  /** Resolves when `name` is asked the next time. */
+  nextCallOf(name: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ name, arrived: resolve });
+    return promise;
+  }
+
+  /** What the client registered for with this method. */
+  callbackOf(name: string): ImportedCapability {
+    return this.registered.find((entry) => entry.name === name)!.callback;
+  }
+
+  // ---- its objects ----
+
+  #init(): Init$Server {
+    return new Init$Server({
+      construct: this.#method("Init.construct", (_, results) => {
+        results.threadMap = this.#threadMap().client();
+      }),
+      makeChain: this.#onThread("Init.makeChain", (_, results) => {
+        results.result = this.#chain().client();
+      }),
+      makeNode: this.#onThread("Init.makeNode", (_, results) => {
+        results.result = this.#node().client();
+      }),
+      makeTracing: this.#onThread("Init.makeTracing", (_, results) => {
+        results.result = this.#tracing().client();
+      }),
+    } as Partial<Init$Server$Target> as Init$Server$Target);
+  }
+
+  #threadMap(): ThreadMap$Server {
+    return new ThreadMap$Server({
+      makeThread: this.#method("ThreadMap.makeThread", ({ name }, results) => {
+        this.threadNames.push(name);
+        results.result = new Thread$Server({ getName: async () => {} }).client();
+      }),
+    });
+  }
+
+  #chain(): Chain$Server {
+    const target: Partial<Chain$Server$Target> = {
+      handleNotifications: this.#onThread("Chain.handleNotifications", ({ notifications }, results) => {
+        results.result = this.#register("Chain.handleNotifications", notifications.client).client();
+      }),
+    };
+    return new Chain$Server(this.#withValues("Chain", target) as Chain$Server$Target);
+  }
+
+  #node(): Node$Server {
+    const target: Partial<Node$Server$Target> = {
+      shutdownRequested: this.#onThread("Node.shutdownRequested", (_, results) => {
+        results.result = this.isStopping;
+      }),
+    };
+    return new Node$Server(this.#withValues("Node", target) as Node$Server$Target);
+  }
+
+  #tracing(): Tracing$Server {
+    return new Tracing$Server({
+      traceUtxoCache: this.#onThread("Tracing.traceUtxoCache", ({ callback }, results) => {
+        results.result = this.#register("Tracing.traceUtxoCache", callback.client).client();
+      }),
+    });
+  }
+
+  /** Registers a callback, and hosts what ends that: as a real node, it says `destroy` before it lets go. */
+  #register(name: string, client: Client): Handler$Server {
+    const callback = (client as ImportedCapability).retain();
+    const entry = { name, callback };
+    this.registered.push(entry);
+    return new Handler$Server({
+      destroy: async () => {},
+      disconnect: this.#onThread(`${name}: Handler.disconnect`, async () => {
+        const isChain = name === "Chain.handleNotifications";
+        await (isChain ? callback.ask(destroyNotifications).results : callback.ask(destroyTrace).results);
+        callback.close();
+        this.registered.splice(this.registered.indexOf(entry), 1);
+      }),
+    });
+  }
+
+  /** Adds methods that give the values which the test chose for this interface. */
+  #withValues(interfaceName: string, target: object): object {
+    const methods = Object.entries(this.#values).map(([name, values]) => {
+      const [ofInterface, methodName = ""] = name.split(".");
+      if (ofInterface !== interfaceName) return {};
+      return { [methodName]: this.#onThread(name, (_: OnThread, results: object) => Object.assign(results, values)) };
+    });
+    return Object.assign(target, ...methods);
+  }
+
+  // ---- how it answers ----
+
+  #method<P, R>(name: string, implementation: (params: P, results: R) => unknown) {
+    return async (params: P, results: R): Promise<void> => {
+      this.asked.push(name);
+      for (const waiting of this.#waiting) if (waiting.name === name) waiting.arrived();
+      await this.#gates.get(name)?.opened;
+      const refusal = this.#refusals.get(name);
+      if (refusal !== undefined) throw refusal;
+      if (!this.givesNull.has(name)) await implementation(params, results);
+    };
+  }
+
+  /** A method that runs on the thread which its context names. */
+  #onThread<P extends OnThread, R>(name: string, implementation: (params: P, results: R) => unknown) {
+    const method = this.#method(name, implementation);
+    return async (params: P, results: R): Promise<void> => {
+      const { client: thread } = params.context.thread;
+      if (!(thread instanceof Server)) throw new RpcError("failed", "invalid thread handle");
+      if (this.#busy.has(thread)) throw new RpcError("failed", "thread busy");
+      this.#busy.add(thread);
+      try {
+        await method(params, results);
+      } finally {
+        this.#busy.delete(thread);
+      }
+    };
+  }
+}

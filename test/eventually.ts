@@ -1,0 +1,31 @@
+// Waiting for conditions instead of for time.
+
+const INTERVAL_MS = 10;
+/** Long: only a failing test waits for the end of it, and the machine may be busy. */
+export const DEADLINE_MS = 20_000;
+
+export interface WaitOptions {
+  readonly deadlineMs?: number;
+  /** Between one answer and the next question. */
+  readonly intervalMs?: number;
+  /** What to say at the deadline. */
+  readonly describe?: () => string;
+}
+
+/**
+ * Asks until the answer is neither undefined nor false, and returns it. Throws after `deadlineMs`, with what `describe`
+ * says then, and passes on what `ask` throws.
+ */
+export async function eventually<T>(
+  what: string,
+  ask: () => T | Promise<T>,
+  { deadlineMs = DEADLINE_MS, intervalMs = INTERVAL_MS, describe = () => "" }: WaitOptions = {},
+): Promise<Exclude<T, undefined | false>> {
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;
+    if (performance.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}\n${describe()}`);
+    await Bun.sleep(intervalMs);
+  }
+}

@@ -1,0 +1,73 @@
+// From the socket to the first poll: what the node is asked, and in which order.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { eventually } from "../eventually.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { ARRIVAL, called, POLLED_METHODS, registered, TEST_TIMEOUT_MS } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** No second poll while a test runs. */
+const ONE_POLL = ["--poll-interval", "3600"];
+
+test.concurrent("asks one thing after the other", async () => {
+  await using node = await ReferenceNode.start();
+  const steps = [...ARRIVAL, ...POLLED_METHODS, "Tracing.traceUtxoCache"];
+  for (const method of steps) await node.hang(method);
+  await using exporter = await ExporterProcess.start(node.socketPath, { args: ONE_POLL });
+  for (const [index, method] of steps.entries()) {
+    // Whether the node stops is asked before and after subscribing.
+    const { "Node.shutdownRequested": _, ...calls } = (await called(node, method)).calls;
+    expect(calls).toEqual(Object.fromEntries(steps.slice(0, index + 1).map((step) => [step, 1])));
+    const isUp = index >= ARRIVAL.length;
+    expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(Number(isUp));
+    await node.clear(method);
+  }
+  await registered(node);
+  expect(await node.stats()).toMatchObject({
+    connections: 1,
+    threadViolations: 0,
+    subscriptions: 2,
+    live: { Init: 1, ThreadMap: 1, Thread: 1, Chain: 1, Node: 1, Tracing: 1, Handler: 2 },
+  });
+  expect(exporter.log.slice(1)).toEqual([`connected to the node at ${node.socketPath}`]);
+});
+
+test.concurrent("leaves the UTXO cache alone with --no-utxo-trace", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--no-utxo-trace"] });
+  await exporter.connected();
+  await exporter.polled();
+  await exporter.polled();
+  const { calls, subscriptions } = await node.stats();
+  expect(calls).not.toHaveProperty("Tracing.traceUtxoCache");
+  expect(subscriptions).toBe(1);
+});
+
+test.concurrent("polls again when the interval is over", async () => {
+  const intervalS = 0.25;
+  await using node = await ReferenceNode.start();
+  await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", String(intervalS)] });
+  const ends = new Set<number>();
+  await eventually("five polls", async () => {
+    const end = (await exporter.metrics()).get("bitcoin_ipc_last_poll_timestamp_seconds");
+    if (end !== undefined) ends.add(end);
+    return ends.size === 5;
+  });
+  const times = [...ends];
+  for (const [index, time] of times.slice(1).entries()) {
+    // A clock in milliseconds may make it look one shorter.
+    expect(time - times[index]!).toBeGreaterThan(intervalS - 0.002);
+  }
+  const { calls, threadViolations } = await node.stats();
+  const polls = POLLED_METHODS.map((method) => calls[method]!);
+  expect(Math.min(...polls)).toBeGreaterThanOrEqual(5);
+  expect(Math.max(...polls) - Math.min(...polls)).toBeLessThanOrEqual(1);
+  expect(calls).toMatchObject({ "Chain.handleNotifications": 1, "Tracing.traceUtxoCache": 1, "Node.executeRpc": 1 });
+  expect(threadViolations).toBe(0);
+});

@@ -1,0 +1,255 @@
+// Every callback of the node is counted once, by the time that the node has its answer; read by offset, and with --debug
+// by the generated classes.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import type { ExporterProcess, Samples } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import {
+  type BlockInfo,
+  type CallbackParams,
+  type FireOptions,
+  type Int64,
+  ReferenceNode,
+} from "../reference-node/reference-node.ts";
+import { callErrors, expectOrderlyLeave, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const ADDED = "ChainNotifications.transactionAddedToMempool";
+const REMOVED = "ChainNotifications.transactionRemovedFromMempool";
+const CONNECTED = "ChainNotifications.blockConnected";
+const DISCONNECTED = "ChainNotifications.blockDisconnected";
+const ROLE = { validated: true };
+
+/** As large as most transactions are. */
+const TRANSACTION = { tx: 400 };
+
+describe.each([
+  ["by offset", [], 10_000],
+  ["with --debug", ["--debug"], 2_000],
+])("%s", (_, args, many) => {
+  test("each method of ChainNotifications", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    const expected = { ...NOTHING };
+
+    await fire(node, ADDED, TRANSACTION, { count: 3 });
+    expected["bitcoin_mempool_tx_added_total"] = "3";
+    expect(await events(exporter)).toEqual(expected);
+
+    await fire(node, "ChainNotifications.updatedBlockTip", {}, { count: 4 });
+    expected["bitcoin_tip_updates_total"] = "4";
+    expect(await events(exporter)).toEqual(expected);
+
+    await fire(node, "ChainNotifications.chainStateFlushed", { role: ROLE, locator: 700 }, { count: 5 });
+    expected["bitcoin_chain_state_flushes_total"] = "5";
+    expect(await events(exporter)).toEqual(expected);
+
+    await fire(node, DISCONNECTED, { block: block(119) }, { count: 2 });
+    expected["bitcoin_blocks_disconnected_total"] = "2";
+    expect(await events(exporter)).toEqual(expected);
+
+    await fire(node, CONNECTED, { role: ROLE, block: block(121) });
+    expected["bitcoin_blocks_connected_total"] = "1";
+    expected["bitcoin_block_height"] = "121";
+    expect(await events(exporter)).toEqual(expected);
+
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+    expect((await node.stats()).callbacks).toEqual({
+      [ADDED]: 3,
+      "ChainNotifications.updatedBlockTip": 4,
+      "ChainNotifications.chainStateFlushed": 5,
+      [DISCONNECTED]: 2,
+      [CONNECTED]: 1,
+      "ChainNotifications.destroy": 1,
+      "UtxoCacheTrace.destroy": 1,
+    });
+  });
+
+  test("heights that are large, negative or none", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    for (const [index, height] of [0, 1, 32_768, 65_535, 65_536, 924_612, 2_147_483_647].entries()) {
+      await fire(node, CONNECTED, { role: ROLE, block: block(height) });
+      expect(await events(exporter)).toEqual({
+        ...NOTHING,
+        bitcoin_blocks_connected_total: String(index + 1),
+        bitcoin_block_height: String(height),
+      });
+    }
+    // Counted, and the height that is known stays.
+    await fire(node, CONNECTED, { role: ROLE, block: block(-1) });
+    await fire(node, CONNECTED, { role: ROLE, block: block(-2_147_483_648) });
+    await fire(node, DISCONNECTED, { block: block(-1) });
+    expect(await events(exporter)).toEqual({
+      ...NOTHING,
+      bitcoin_blocks_connected_total: "9",
+      bitcoin_blocks_disconnected_total: "1",
+      bitcoin_block_height: "2147483647",
+    });
+  });
+
+  test("removals by reason", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    for (let reason = 0; reason < 6; reason++)
+      await fire(node, REMOVED, { ...TRANSACTION, reason }, { count: reason + 1 });
+    for (const reason of [6, -1, 2_147_483_647]) await fire(node, REMOVED, { ...TRANSACTION, reason });
+    expect(await events(exporter)).toEqual({
+      ...NOTHING,
+      bitcoin_mempool_tx_removed_total: "24",
+      'bitcoin_mempool_tx_removed_by_reason_total{reason="expiry"}': "1",
+      'bitcoin_mempool_tx_removed_by_reason_total{reason="sizelimit"}': "2",
+      'bitcoin_mempool_tx_removed_by_reason_total{reason="reorg"}': "3",
+      'bitcoin_mempool_tx_removed_by_reason_total{reason="block"}': "4",
+      'bitcoin_mempool_tx_removed_by_reason_total{reason="conflict"}': "5",
+      'bitcoin_mempool_tx_removed_by_reason_total{reason="replaced"}': "6",
+      'bitcoin_mempool_tx_removed_by_reason_total{reason="unknown"}': "3",
+    });
+  });
+
+  test("coins and their values", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    const expected = { ...NOTHING };
+    for (const name of ["add", "spend", "uncache"] as const) {
+      const method = `UtxoCacheTrace.${name}` as const;
+      let coins = 0;
+      let sum = 0n;
+      const move = async (value: bigint, count: number) => {
+        await fire(node, method, coin(String(value)), { count });
+        coins += count;
+        sum += value * BigInt(count);
+        expected[`bitcoin_utxo_cache_${name}_total`] = String(coins);
+        expected[`bitcoin_utxo_cache_${name}_value_total`] = String(sum);
+        expect(await events(exporter)).toEqual(expected);
+      };
+      await move(0n, 1);
+      await move(1n, 2);
+      // Each half of the 64 bits carries.
+      await move(4_294_967_295n, 3);
+      await move(9_007_199_254_740_993n, 5);
+      // To the last satoshi that an int64 has room for.
+      await move(2n ** 63n - 1n - sum, 1);
+    }
+  });
+
+  test("values that are none", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    await fire(node, "UtxoCacheTrace.add", coin("-1"), { count: 2 });
+    await fire(node, "UtxoCacheTrace.spend", coin("-9223372036854775808"));
+    // One more than there is room for.
+    await fire(node, "UtxoCacheTrace.uncache", coin("9223372036854775807"));
+    await fire(node, "UtxoCacheTrace.uncache", coin(1));
+    expect(await events(exporter)).toEqual({
+      ...NOTHING,
+      bitcoin_utxo_cache_add_total: "2",
+      bitcoin_utxo_cache_spend_total: "1",
+      bitcoin_utxo_cache_uncache_total: "2",
+      bitcoin_utxo_cache_uncache_value_total: "9223372036854775807",
+    });
+    const metrics = await exporter.metrics();
+    const errors = ["add", "spend", "uncache"].map((name) => callErrors(metrics, `UtxoCacheTrace.${name}`));
+    expect(errors).toEqual([2, 1, 1]);
+  });
+
+  test("blocks of megabytes", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    const big = { ...block(122), data: 2_000_000 };
+    await fire(node, CONNECTED, { role: ROLE, block: big }, { count: 20 });
+    await fire(node, CONNECTED, { role: ROLE, block: { ...big, height: 123 } }, { count: 20, depth: 4 });
+    // As large as a block may be, with what undoes it.
+    const biggest = { ...block(124), data: 4_000_000, undoData: 1_000_000 };
+    await fire(node, CONNECTED, { role: ROLE, block: biggest }, { count: 3 });
+    await fire(node, DISCONNECTED, { block: biggest }, { count: 2 });
+    expect(await events(exporter)).toEqual({
+      ...NOTHING,
+      bitcoin_blocks_connected_total: "43",
+      bitcoin_blocks_disconnected_total: "2",
+      bitcoin_block_height: "124",
+    });
+  });
+
+  test("transactions by the thousands", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    await fire(node, ADDED, TRANSACTION, { count: many / 4 });
+    await fire(node, ADDED, TRANSACTION, { count: many, depth: 16 });
+    // As large as a mempool takes them.
+    await fire(node, ADDED, { tx: 400_000 }, { count: 50, depth: 4 });
+    expect(await events(exporter)).toEqual({
+      ...NOTHING,
+      bitcoin_mempool_tx_added_total: String(1.25 * many + 50),
+    });
+  });
+
+  test("both subscriptions at once", async () => {
+    const count = many / 4;
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    await Promise.all([
+      fire(node, ADDED, TRANSACTION, { count, depth: 4 }),
+      fire(node, "UtxoCacheTrace.add", coin(21), { count, depth: 4 }),
+      fire(node, "UtxoCacheTrace.spend", coin(34), { count }),
+    ]);
+    expect(await events(exporter)).toEqual({
+      ...NOTHING,
+      bitcoin_mempool_tx_added_total: String(count),
+      bitcoin_utxo_cache_add_total: String(count),
+      bitcoin_utxo_cache_add_value_total: String(21 * count),
+      bitcoin_utxo_cache_spend_total: String(count),
+      bitcoin_utxo_cache_spend_value_total: String(34 * count),
+    });
+  });
+});
+
+const NOTHING: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    "bitcoin_blocks_connected_total",
+    "bitcoin_blocks_disconnected_total",
+    "bitcoin_tip_updates_total",
+    "bitcoin_chain_state_flushes_total",
+    "bitcoin_mempool_tx_added_total",
+    "bitcoin_mempool_tx_removed_total",
+    ...["expiry", "sizelimit", "reorg", "block", "conflict", "replaced", "unknown"].map(
+      (reason) => `bitcoin_mempool_tx_removed_by_reason_total{reason="${reason}"}`,
+    ),
+    ...["add", "spend", "uncache"].flatMap((name) => [
+      `bitcoin_utxo_cache_${name}_total`,
+      `bitcoin_utxo_cache_${name}_value_total`,
+    ]),
+  ].map((series) => [series, "0"]),
+);
+
+/** Fires, and expects an answer to each call. */
+async function fire<Method extends keyof CallbackParams>(
+  node: ReferenceNode,
+  method: Method,
+  params: CallbackParams[Method],
+  options: FireOptions = {},
+): Promise<void> {
+  const { microseconds, errors } = await node.fire(method, params, options);
+  expect(errors).toEqual([]);
+  expect(microseconds).toHaveLength(options.count ?? 1);
+}
+
+/** What callbacks count, and the height that they bring. Asked once: a call that was answered was counted. */
+async function events(exporter: ExporterProcess): Promise<Record<string, string>> {
+  const samples: Samples = await exporter.samples();
+  const isEvent = (series: string) => series in NOTHING || series === "bitcoin_block_height";
+  return Object.fromEntries([...samples].filter(([series]) => isEvent(series)));
+}
+
+function block(height: number): BlockInfo {
+  return { hash: 32, prevHash: 32, height, data: 300, chainTimeMax: 1_795_343_588 };
+}
+
+function coin(value: Int64): CallbackParams["UtxoCacheTrace.add"] {
+  return { utxoInfo: { outpointHash: 32, outpointN: 4_294_967_295, height: 2_147_483_647, value, isCoinbase: false } };
+}

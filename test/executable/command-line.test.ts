@@ -1,0 +1,127 @@
+// The command line of the executable: what it prints where, and the exit status.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { networkInterfaces } from "node:os";
+import packageJson from "../../package.json";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { TEST_TIMEOUT_MS } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const NAME = "bitcoind-ipc-exporter";
+const HELP_START = `Prometheus exporter for Bitcoin Core over its IPC socket (${NAME} v${packageJson.version})`;
+const NO_NODE = "/nonexistent/node.sock";
+
+interface Output {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the executable to its end. */
+async function run(...args: readonly string[]): Promise<Output> {
+  const child = Bun.spawn([...(await compiledExporter()), ...args], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: 30_000,
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { exitCode, stdout, stderr };
+}
+
+test("--version", async () => {
+  const { stdout, ...rest } = await run("--version");
+  expect(rest).toEqual({ exitCode: 0, stderr: "" });
+  expect(stdout).toMatch(/^\S+ \S+ \(revision \S+, Bun \S+\)\n$/);
+  expect(stdout).toStartWith(`${NAME} ${packageJson.version} (revision `);
+  expect(stdout).toEndWith(`, Bun ${packageJson.engines.bun})\n`);
+});
+
+test.each(["--help", "-h"])("%s", async (flag) => {
+  const { stdout, ...rest } = await run(flag);
+  expect(rest).toEqual({ exitCode: 0, stderr: "" });
+  expect(stdout).toStartWith(`${HELP_START}\n`);
+  expect(stdout).toContain(`\nUSAGE ${NAME} `);
+  for (const option of ["--metrics-addr", "--poll-interval", "--no-utxo-trace", "--debug", "--version", "--help"]) {
+    expect(stdout).toContain(option);
+  }
+});
+
+describe.concurrent("a wrong command line", () => {
+  test.each([
+    [[], "missing the path of the node's socket"],
+    [["--bogus", NO_NODE], "unknown flag --bogus"],
+    [["-d", NO_NODE], "unknown flag -d"],
+    [[NO_NODE, "more"], 'unexpected argument "more" after the socket path'],
+    [["x".repeat(108)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
+    [[NO_NODE, "--metrics-addr", "9332"], /^bad address "9332" for --metrics-addr: /],
+    [[NO_NODE, "--metrics-addr", "localhost:65536"], /^bad address "localhost:65536" for --metrics-addr: /],
+    [[NO_NODE, "--metrics-addr"], "--metrics-addr needs a value"],
+    [[NO_NODE, "--poll-interval", "0"], /^bad value "0" for --poll-interval: /],
+    [[NO_NODE, "--poll-interval", "soon"], /^bad value "soon" for --poll-interval: /],
+    [[NO_NODE, "--poll-interval"], "--poll-interval needs a value"],
+  ])("%j", async (args: string[], message) => {
+    const { exitCode, stdout, stderr } = await run(...args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    const [first, empty, ...usage] = stderr.split("\n");
+    expect(first).toStartWith(`${NAME}: `);
+    const told = first!.slice(NAME.length + 2);
+    if (typeof message === "string") expect(told).toBe(message);
+    else expect(told).toMatch(message);
+    expect(empty).toBe("");
+    expect(usage[0]).toBe(HELP_START);
+    expect(usage.length).toBeGreaterThan(10);
+  });
+});
+
+describe("an address", () => {
+  test("that is in use", async () => {
+    await using other = await ExporterProcess.start(NO_NODE);
+    const address = new URL(other.url).host;
+    expect(await run("--metrics-addr", address, NO_NODE)).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: `${NAME}: cannot listen on ${address}: the address is in use; choose another with --metrics-addr\n`,
+    });
+  });
+
+  test("that is not one of this host", async () => {
+    // Of a net that is for documentation.
+    expect(await run("--metrics-addr", "192.0.2.1:9332", NO_NODE)).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: `${NAME}: cannot listen on 192.0.2.1:9332: address not available (EADDRNOTAVAIL)\n`,
+    });
+  });
+
+  test("that has no host is all addresses", async () => {
+    const port = freePort();
+    await using exporter = await ExporterProcess.start(NO_NODE, { args: ["--metrics-addr", `:${port}`] });
+    expect(exporter.url).toBe(`http://[::]:${port}/metrics`);
+    const hosts = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    for (const { address, family } of hosts.filter(({ scopeid }) => !scopeid)) {
+      const response = await fetch(`http://${family === "IPv6" ? `[${address}]` : address}:${port}/`);
+      expect(await response.text()).toContain("bitcoin_ipc_up 0\n");
+    }
+  });
+
+  const hasIpv6 = networkInterfaces()["lo"]?.some(({ address }) => address === "::1") ?? false;
+  test.skipIf(!hasIpv6)(`that is IPv6${hasIpv6 ? "" : " (skipped: this host has no ::1)"}`, async () => {
+    const port = freePort();
+    await using exporter = await ExporterProcess.start(NO_NODE, { args: ["--metrics-addr", `[::1]:${port}`] });
+    expect(exporter.url).toBe(`http://[::1]:${port}/metrics`);
+    expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
+    await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+  });
+});
+
+/** A TCP port that nobody listens on now. */
+function freePort(): number {
+  const listener = Bun.listen({ hostname: "::", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}

@@ -1,0 +1,133 @@
+// What --debug adds to the log: a line for each poll and each event, in the terms of Bitcoin Core's own log.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import type { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
+import { POLLED_METHODS, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** The coinbase transaction of Bitcoin's first block. */
+const COINBASE = {
+  head:
+    "01000000" /* version */ +
+    "0100000000000000000000000000000000000000000000000000000000000000" +
+    "00ffffffff4d04ffff001d0104455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e20" +
+    "6272696e6b206f66207365636f6e64206261696c6f757420666f722062616e6b73ffffffff" +
+    "0100f2052a01000000434104678afdb0fe5548271967f1a67130b7105cd6a828e03909a67962e0ea1f61deb649f6bc3f4cef38c4f355" +
+    "04e51ec112de5c384df7ba0b8d578a4c702b6bf11d5fac",
+  lockTime: "00000000",
+  id: "4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b",
+};
+const TRANSACTION = COINBASE.head + COINBASE.lockTime;
+/** The same with a witness, which the id leaves out. */
+const WITNESS = "0104deadbeef";
+const WITH_WITNESS = `${COINBASE.head.slice(0, 8)}0001${COINBASE.head.slice(8)}${WITNESS}${COINBASE.lockTime}`;
+
+const HASH = {
+  wire: "6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000",
+  display: "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
+};
+
+test.concurrent("has a line for each poll", async () => {
+  await using node = await ReferenceNode.start();
+  await node.answer("Node.getMempoolSize", { result: "9007199254740993" });
+  await node.answer("Node.getHeaderTip", { result: false });
+  await node.fail("Node.getNodeCount", "overloaded", "too busy to count");
+  await using exporter = await visit(node, { args: ["--debug", "--poll-interval", "3600"] });
+  await exporter.logs(/^tracing the UTXO cache$/);
+  expect(exporter.log.slice(1)).toEqual([
+    `connected to the node at ${node.socketPath}`,
+    "poll: Chain.getHeight = 120",
+    "poll: Node.getHeaderTip = none",
+    "poll: Chain.isInitialBlockDownload = false",
+    "poll: Node.getVerificationProgress = 1",
+    "poll: Node.getMempoolSize = 9007199254740993",
+    "poll: Node.getMempoolDynamicUsage = 0",
+    "poll: Node.getMempoolMaxUsage = 300000000",
+    expect.stringMatching(/^Node\.getNodeCount failed: .*too busy to count/),
+    "poll: Node.getTotalBytesRecv = 0",
+    "poll: Node.getTotalBytesSent = 0",
+    "tracing the UTXO cache",
+  ]);
+  expect(POLLED_METHODS).toHaveLength(10);
+});
+
+test.concurrent("has a line for each transaction", async () => {
+  const added = "ChainNotifications.transactionAddedToMempool";
+  const removed = "ChainNotifications.transactionRemovedFromMempool";
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { args: ["--debug"] });
+  await node.fire(added, { tx: TRANSACTION });
+  await expectEvent(exporter, `transaction added to mempool: txid=${COINBASE.id} size=204`);
+  await node.fire(added, { tx: WITH_WITNESS });
+  await expectEvent(exporter, `transaction added to mempool: txid=${COINBASE.id} size=212`);
+  for (const [reason, name] of ["expiry", "sizelimit", "reorg", "block", "conflict", "replaced", 6].entries()) {
+    await node.fire(removed, { tx: TRANSACTION, reason });
+    await expectEvent(exporter, `transaction removed from mempool: txid=${COINBASE.id} size=204 reason=${name}`);
+  }
+  // What is no transaction is counted, too.
+  const { errors } = await node.fire(added, { tx: WITH_WITNESS.slice(0, 100) });
+  expect(errors).toEqual([]);
+  await expectEvent(exporter, "transaction added to mempool: txid=undefined size=50");
+});
+
+test.concurrent("has a line for each change of the chain", async () => {
+  const block = { hash: HASH.wire, height: 70_000, data: 2_000_000 };
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { args: ["--debug"] });
+  await node.fire("ChainNotifications.blockConnected", { role: { validated: true }, block });
+  const described = `height=70000 hash=${HASH.display} size=2000000`;
+  await expectEvent(exporter, `block connected: ${described} validated=true historical=false`);
+  const assumed = { validated: false, historical: true };
+  await node.fire("ChainNotifications.blockConnected", { role: assumed, block: { ...block, height: -1 } });
+  await expectEvent(
+    exporter,
+    `block connected: height=-1 hash=${HASH.display} size=2000000 validated=false historical=true`,
+  );
+  await node.fire("ChainNotifications.blockDisconnected", { block });
+  await expectEvent(exporter, `block disconnected: ${described}`);
+  await node.fire("ChainNotifications.updatedBlockTip", {});
+  await expectEvent(exporter, "block tip updated");
+  await node.fire("ChainNotifications.chainStateFlushed", { role: { validated: true }, locator: 70 });
+  await expectEvent(exporter, "chain state flushed: validated=true historical=false");
+});
+
+test.concurrent.each(["add", "spend", "uncache"] as const)("has a line for each coin: %s", async (name) => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { args: ["--debug"] });
+  const coin = (utxoInfo: Partial<CallbackParams["UtxoCacheTrace.add"]["utxoInfo"]>) => ({
+    utxoInfo: { outpointHash: HASH.wire, outpointN: 0, height: 0, value: 0, isCoinbase: false, ...utxoInfo },
+  });
+  await node.fire(`UtxoCacheTrace.${name}`, coin({ outpointN: 3, value: 5_000_000_000, height: 1, isCoinbase: true }));
+  await expectEvent(exporter, `utxo cache ${name}: outpoint=${HASH.display}:3 value=5000000000 height=1 coinbase=true`);
+  await node.fire(
+    `UtxoCacheTrace.${name}`,
+    coin({ outpointN: 4_294_967_295, value: "9007199254740993", height: 2_147_483_647 }),
+  );
+  await expectEvent(
+    exporter,
+    `utxo cache ${name}: outpoint=${HASH.display}:4294967295 value=9007199254740993 height=2147483647 coinbase=false`,
+  );
+});
+
+test.concurrent("has a line for the end of each part of a visit", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { args: ["--debug", "--poll-interval", "3600"] });
+  await exporter.logs(/^tracing the UTXO cache$/);
+  exporter.signal("SIGINT");
+  await exporter.ended();
+  expect(exporter.log.slice(-2)).toEqual(["SIGINT: leaving the node", "left in order"]);
+  // Each line has the time in front, and is one line.
+  expect(exporter.log.filter((line) => line.trim() === "" || /^\d{4}-/.test(line))).toEqual([]);
+});
+
+/** Waits until the last line about an event is `line`. */
+async function expectEvent(exporter: ExporterProcess, line: string): Promise<void> {
+  const last = () => exporter.log.findLast((other) => !/^(poll: |tracing )/.test(other));
+  await exporter.waitUntil(`the log says: ${line}`, () => last() === line);
+}

@@ -1,0 +1,122 @@
+// Calls that the node answers with an exception: the metric has no sample, the error is counted, everything else goes on.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { DEADLINE_MS } from "../eventually.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import {
+  ARRIVAL,
+  callErrors,
+  expectOrderlyLeave,
+  fastPauses,
+  POLLED_METHODS,
+  POLLED_METRICS,
+  POLLS,
+  polledMetrics,
+  registered,
+  TEST_TIMEOUT_MS,
+  visit,
+} from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const args = ["--poll-interval", "0.1"];
+
+describe.concurrent("a poll", () => {
+  test.each(["failed", "overloaded", "disconnected", "unimplemented"] as const)("that ends in %s", async (kind) => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    for (const [method, metric] of POLLS) {
+      await node.fail(method, kind, "for the test");
+      const others = POLLED_METRICS.filter((other) => other !== metric);
+      await exporter.waitUntil(
+        `${method} failed, and nothing else`,
+        (metrics) => callErrors(metrics, method) > 0 && Bun.deepEquals(polledMetrics(metrics), others),
+      );
+      await node.clear(method);
+    }
+    const metrics = await exporter.waitUntil(
+      "every metric is back",
+      (metrics) => polledMetrics(metrics).length === POLLED_METRICS.length,
+    );
+    expect(metrics.get("bitcoin_ipc_up")).toBe(1);
+    expect(metrics.get("bitcoin_ipc_connects_total")).toBe(1);
+    expect(exporter.log.slice(1)).toEqual([`connected to the node at ${node.socketPath}`]);
+    expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0, live: { Thread: 1 } });
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+  });
+
+  test("of which every call fails", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    for (const method of POLLED_METHODS) await node.fail(method, "failed", "for the test");
+    const failed = await exporter.waitUntil("every call failed twice", (metrics) =>
+      POLLED_METHODS.every((method) => callErrors(metrics, method) >= 2),
+    );
+    expect(polledMetrics(failed)).toEqual([]);
+    expect(failed.get("bitcoin_ipc_up")).toBe(1);
+    // Callbacks are counted all the same.
+    await node.fire("ChainNotifications.updatedBlockTip", {}, { count: 3 });
+    expect((await exporter.metrics()).get("bitcoin_tip_updates_total")).toBe(3);
+
+    await node.clear();
+    await exporter.waitUntil("all are back", (metrics) => polledMetrics(metrics).length === POLLED_METRICS.length);
+    const before = await exporter.polled();
+    const after = await exporter.polled();
+    for (const method of POLLED_METHODS) expect(callErrors(after, method)).toBe(callErrors(before, method));
+  });
+
+  test("that is slow delays the others and fails none", async () => {
+    await using node = await ReferenceNode.start();
+    await node.delay("Node.getMempoolSize", 400);
+    await using exporter = await visit(node, { args });
+    const metrics = await exporter.waitFor("bitcoin_mempool_size", 0);
+    expect((await exporter.polled()).get("bitcoin_ipc_poll_duration_seconds")).toBeGreaterThan(0.39);
+    expect(POLLED_METHODS.map((method) => callErrors(metrics, method)).every((count) => count === 0)).toBe(true);
+    expect(await node.stats()).toMatchObject({ threadViolations: 0, live: { Thread: 1 } });
+  });
+});
+
+describe.concurrent("an arrival", () => {
+  test.each(ARRIVAL)("that the node refuses at %s is tried again", async (method) => {
+    await using node = await ReferenceNode.start();
+    await node.fail(method, "failed", "for the test");
+    await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--debug"], env: fastPauses(20) });
+    await exporter.logs(/^cannot reach the node at \S+: .*for the test; next attempt in 0\.[56] s$/);
+    await exporter.logs(/^still cannot reach the node: .*for the test; next attempt in \d\.\d s$/, 2);
+    // Each attempt is a connection of its own, and left as found.
+    for (let attempt = 0; attempt < 3; attempt++)
+      expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+    const metrics = await exporter.metrics();
+    expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+    expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
+
+    await node.clear(method);
+    await registered(node);
+    await exporter.connected();
+    expect(exporter.log.filter((line) => line.startsWith("cannot reach the node"))).toHaveLength(1);
+    expect(await node.stats()).toMatchObject({ liveConnections: 1, threadViolations: 0, uncleanLeaves: 0 });
+  });
+
+  test.each([
+    "Init.construct",
+    "ThreadMap.makeThread",
+    "Init.makeChain",
+    "Init.makeTracing",
+    "Chain.handleNotifications",
+  ])("that gets nothing from %s is given up in one line", async (method) => {
+    await using node = await ReferenceNode.start();
+    await node.answer(method, {});
+    await using exporter = await ExporterProcess.start(node.socketPath);
+    await exporter.logs(/^cannot reach the node at \S+: [^{}]+; next attempt in 0\.[56] s$/);
+    expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+    exporter.signal("SIGTERM");
+    expect((await exporter.ended()).exitCode).toBe(0);
+    expect((await node.stats()).liveConnections).toBe(0);
+  });
+});

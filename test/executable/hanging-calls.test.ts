@@ -1,0 +1,148 @@
+// Calls that the node does not answer: given up after their deadline, while the others go on over another of its threads.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { DEADLINE_MS } from "../eventually.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import {
+  ARRIVAL,
+  callErrors,
+  called,
+  expectOrderlyLeave,
+  fastClock,
+  POLLED_METHODS,
+  POLLED_METRICS,
+  polledMetrics,
+  registered,
+  TEST_TIMEOUT_MS,
+  visit,
+} from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** A call's deadline of 10 s becomes half a second, the poll interval a tenth. */
+const options = { env: fastClock(20), args: ["--poll-interval", "2"] };
+const SIZE = "Node.getMempoolSize";
+
+describe.concurrent("a poll", () => {
+  test("that hangs once holds up nothing else, and its thread is used again", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    await node.hang(SIZE);
+    const hung = await exporter.waitUntil("it was given up", (metrics) => callErrors(metrics, SIZE) === 1);
+    expect(hung.get("bitcoin_ipc_up")).toBe(1);
+    await node.answer("Node.getNodeCount", { result: 77 });
+    const metrics = await exporter.waitFor("bitcoin_peers", 77);
+    expect(polledMetrics(metrics)).toEqual(POLLED_METRICS.filter((name) => name !== "bitcoin_mempool_size"));
+    expect(await node.stats()).toMatchObject({ threadViolations: 0, live: { Thread: 2 } });
+
+    await node.answer(SIZE, { result: 5 });
+    await node.clear(SIZE);
+    await exporter.waitFor("bitcoin_mempool_size", 5);
+    // The next that hangs needs no third.
+    await node.hang("Chain.getHeight");
+    await exporter.waitUntil("it was given up", (metrics) => callErrors(metrics, "Chain.getHeight") === 1);
+    await node.answer("Node.getNodeCount", { result: 78 });
+    await exporter.waitFor("bitcoin_peers", 78);
+    expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0, live: { Thread: 2 } });
+    await node.clear();
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+  });
+
+  test("that hangs for good holds up nothing else, however often it is due", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    await node.hang(SIZE);
+    await exporter.waitUntil("it was given up again and again", (metrics) => callErrors(metrics, SIZE) >= 6);
+    await node.answer("Node.getNodeCount", { result: 77 });
+    const metrics = await exporter.waitFor("bitcoin_peers", 77);
+    expect(polledMetrics(metrics)).toEqual(POLLED_METRICS.filter((name) => name !== "bitcoin_mempool_size"));
+    expect((await node.stats()).threadViolations).toBe(0);
+    exporter.signal("SIGTERM");
+    await node.clear();
+    await expectOrderlyLeave(node, exporter);
+  });
+
+  test("of which every call hangs is over when they return", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    for (const method of POLLED_METHODS) await node.hang(method);
+    await exporter.waitUntil("all were given up", (metrics) =>
+      POLLED_METHODS.every((method) => callErrors(metrics, method) > 0),
+    );
+    expect(polledMetrics(await exporter.metrics())).toEqual([]);
+    await node.clear();
+    await exporter.waitUntil("all are back", (metrics) => polledMetrics(metrics).length === POLLED_METRICS.length);
+    expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0 });
+  });
+
+  test("of which every call hangs does not keep the exporter", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    for (const method of POLLED_METHODS) await node.hang(method);
+    await exporter.waitUntil("all were given up", (metrics) =>
+      POLLED_METHODS.every((method) => callErrors(metrics, method) > 0),
+    );
+    exporter.signal("SIGTERM");
+    const { exitCode } = await exporter.ended();
+    expect(exitCode).toBe(0);
+    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
+    // Nothing is registered any more, which is what the node would die of.
+    expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+  });
+});
+
+describe.concurrent("an arrival", () => {
+  test.each(ARRIVAL.slice(0, -1))("that hangs at %s is tried again", async (method) => {
+    await using node = await ReferenceNode.start();
+    await node.hang(method);
+    await using exporter = await ExporterProcess.start(node.socketPath, { env: fastClock(40) });
+    // After the handshake, the connection is kept until the node has returned the call.
+    if (method === "Node.executeRpc") {
+      await called(node, method);
+      await Bun.sleep(500);
+      await node.clear(method);
+    }
+    await exporter.logs(/^cannot reach the node at \S+: \S+ was not answered within 10000 ms; next attempt/);
+    expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+    await node.clear(method);
+    await registered(node);
+    await exporter.connected();
+  });
+});
+
+// Longer than a call may, shorter than that and leaving together: a registration that nobody waits for is one in the node.
+describe.concurrent("a registration that takes long", () => {
+  test("of the UTXO cache is made once, and ended", async () => {
+    const trace = "Tracing.traceUtxoCache";
+    await using node = await ReferenceNode.start();
+    await node.delay(trace, 1_800);
+    await using exporter = await visit(node, options);
+    expect(callErrors(await exporter.metrics(), trace)).toBeGreaterThan(0);
+    await exporter.polled();
+    await exporter.polled();
+    const utxoInfo = { outpointHash: 32, outpointN: 0, height: 1, value: 3, isCoinbase: false };
+    await node.fire("UtxoCacheTrace.add", { utxoInfo }, { count: 5 });
+    expect((await exporter.metrics()).get("bitcoin_utxo_cache_add_total")).toBe(5);
+    expect(await node.stats()).toMatchObject({ subscriptions: 2, calls: { [trace]: 1 } });
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+  });
+
+  test("of the chain's notifications is ended, and tried again", async () => {
+    const subscribe = "Chain.handleNotifications";
+    await using node = await ReferenceNode.start();
+    await node.delay(subscribe, 700);
+    await using exporter = await ExporterProcess.start(node.socketPath, options);
+    await exporter.logs(/^cannot reach the node at \S+: Chain\.handleNotifications was not answered within 10000 ms/);
+    expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+    await node.clear(subscribe);
+    await exporter.connected();
+    expect((await node.stats()).uncleanLeaves).toBe(0);
+  });
+});

@@ -1,0 +1,73 @@
+// During initial block download the UTXO cache is left alone; the first poll after it begins the trace.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { callErrors, called, fastPauses, registered, TEST_TIMEOUT_MS } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const QUESTION = "Chain.isInitialBlockDownload";
+const TRACE = "Tracing.traceUtxoCache";
+
+test.concurrent("the trace begins with the first poll after it", async () => {
+  await using node = await downloading();
+  await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "1"] });
+  await called(node, QUESTION, 2);
+  expect((await exporter.metrics()).get("bitcoin_ibd")).toBe(1);
+  expect(await node.stats()).toMatchObject({ subscriptions: 1 });
+  expect((await node.stats()).calls).not.toHaveProperty(TRACE);
+
+  // The poll that hears of the end is held up, so that none has gone before that the test does not know of.
+  await node.hang(QUESTION);
+  const { calls } = await called(node, QUESTION, 3);
+  await node.answer(QUESTION, { result: false });
+  await node.clear(QUESTION);
+  await registered(node);
+  expect((await node.stats()).calls[QUESTION]).toBe(calls[QUESTION]!);
+  await exporter.waitFor("bitcoin_ibd", 0);
+  expect((await node.stats()).calls[TRACE]).toBe(1);
+});
+
+test.concurrent("a node that came back is asked anew", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await ExporterProcess.start(node.socketPath);
+  await registered(node);
+  await node.answer(QUESTION, { result: true });
+  await node.drop();
+  await exporter.waitUntil("a second visit", (metrics) => metrics.get("bitcoin_ipc_connects_total") === 2);
+  await exporter.polled();
+  await exporter.polled();
+  expect(await node.stats()).toMatchObject({ subscriptions: 1, calls: { [TRACE]: 1 } });
+});
+
+test.concurrent("a question that fails does not begin the trace", async () => {
+  await using node = await downloading();
+  await node.fail(QUESTION, "failed", "not now");
+  await using exporter = await ExporterProcess.start(node.socketPath);
+  await exporter.waitUntil("it failed", (metrics) => callErrors(metrics, QUESTION) >= 3);
+  expect((await node.stats()).calls).not.toHaveProperty(TRACE);
+});
+
+test.concurrent("a trace that is refused is asked for again", async () => {
+  await using node = await ReferenceNode.start();
+  await node.fail(TRACE, "failed", "not now");
+  await using exporter = await ExporterProcess.start(node.socketPath, { env: fastPauses(2) });
+  await exporter.waitUntil("it failed", (metrics) => callErrors(metrics, TRACE) >= 3);
+  expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(1);
+  await node.clear(TRACE);
+  await registered(node);
+  const metrics = await exporter.polled();
+  expect(callErrors(await exporter.polled(), TRACE)).toBe(callErrors(metrics, TRACE));
+  expect(await node.stats()).toMatchObject({ subscriptions: 2, threadViolations: 0 });
+});
+
+async function downloading(): Promise<ReferenceNode> {
+  const node = await ReferenceNode.start();
+  await node.answer(QUESTION, { result: true });
+  return node;
+}

@@ -1,0 +1,304 @@
+// Whatever the exporter is at when it is told to end: it ends its registrations first, gives everything back, and is gone
+// within 5 seconds. A pr/trace node dies of anything else.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { DEADLINE_MS, eventually } from "../eventually.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
+import {
+  ARRIVAL,
+  called,
+  expectNothingLeft,
+  expectOrderlyLeave,
+  LEAVE_DEADLINE_MS,
+  POLLED_METHODS,
+  TEST_TIMEOUT_MS,
+  visit,
+} from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const SUBSCRIBE = "Chain.handleNotifications";
+const TRACE = "Tracing.traceUtxoCache";
+const DISCONNECT = "Handler.disconnect";
+const LEAVING = /^SIG\w+: leaving the node$/;
+const COIN: CallbackParams["UtxoCacheTrace.add"] = {
+  utxoInfo: { outpointHash: 32, outpointN: 1, height: 120, value: 1, isCoinbase: false },
+};
+
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+describe.concurrent.each(SIGNALS)("on %s", (signal) => {
+  test("when nothing happens", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args: ["--poll-interval", "3600"] });
+    await called(node, POLLED_METHODS.at(-1)!);
+    exporter.signal(signal);
+    await expectOrderlyLeave(node, exporter);
+    const { calls, callbacks } = await node.stats();
+    expect(calls[DISCONNECT]).toBe(2);
+    expect(callbacks).toEqual({ "ChainNotifications.destroy": 1, "UtxoCacheTrace.destroy": 1 });
+    expect(exporter.log.slice(-2)).toEqual([`${signal}: leaving the node`, "left in order"]);
+  });
+
+  test("in the middle of a poll", async () => {
+    await expectNothingBegun(signal, "Node.getMempoolSize");
+  });
+});
+
+describe.concurrent("on arrival", () => {
+  test.each(ARRIVAL.slice(0, -1).map((method, index) => [method, SIGNALS[index % SIGNALS.length]!] as const))(
+    "when the node is at %s, on %s",
+    (method, signal) => expectNothingBegun(signal, method),
+  );
+});
+
+describe.concurrent("while it registers", () => {
+  const cases = [
+    [SUBSCRIBE, "SIGTERM"],
+    [TRACE, "SIGINT"],
+  ] as const;
+  test.each(cases)("when %s is slow, on %s", async (method, signal) => {
+    await using node = await ReferenceNode.start();
+    await node.delay(method, 200);
+    await using exporter = await ExporterProcess.start(node.socketPath);
+    await called(node, method);
+    exporter.signal(signal);
+    await expectOrderlyLeave(node, exporter);
+    expect((await node.stats()).calls[DISCONNECT]).toBe(method === TRACE ? 2 : 1);
+  });
+
+  test.each(cases)("when %s hangs and is through later, on %s", async (method, signal) => {
+    await using node = await ReferenceNode.start();
+    await node.hang(method);
+    await using exporter = await ExporterProcess.start(node.socketPath);
+    await called(node, method);
+    exporter.signal(signal);
+    await exporter.logs(LEAVING);
+    expect((await node.stats()).calls).not.toHaveProperty(DISCONNECT);
+    await node.clear(method);
+    await expectOrderlyLeave(node, exporter);
+  });
+});
+
+describe("under callbacks", () => {
+  test.each([
+    ["read by offset, 20 of 20", [], 20, 1_000],
+    ["with --debug, 6 of 6", ["--debug"], 6, 100],
+  ])("%s", async (_, args, visits, calls) => {
+    await using node = await ReferenceNode.start();
+    for (let turn = 0; turn < visits; turn++) {
+      await using exporter = await visit(node, { args });
+      const options = { count: 1_000_000, depth: turn % 2 === 0 ? 1 : 16 };
+      const volleys = [
+        node.fire("ChainNotifications.transactionAddedToMempool", { tx: 400 }, options),
+        node.fire("UtxoCacheTrace.add", COIN, options),
+      ];
+      await exporter.waitUntil("callbacks are counted", (metrics) =>
+        ["bitcoin_mempool_tx_added_total", "bitcoin_utxo_cache_add_total"].every((name) => metrics.get(name)! > calls),
+      );
+      exporter.signal("SIGTERM");
+      await expectOrderlyLeave(node, exporter);
+      // Each callback that was made was answered.
+      for (const { errors } of await Promise.all(volleys)) expect(errors).toEqual([]);
+    }
+  });
+});
+
+describe.concurrent("a node that does not let go", () => {
+  test.each([SUBSCRIBE, TRACE, DISCONNECT])("because %s hangs is left within the deadline", async (method) => {
+    await using node = await ReferenceNode.start();
+    await node.hang(method);
+    await using exporter = await ExporterProcess.start(node.socketPath);
+    if (method === DISCONNECT) await called(node, TRACE);
+    else await called(node, method);
+    exporter.signal("SIGTERM");
+    const { exitCode, durationMs } = await exporter.ended();
+    expect(exitCode).toBe(0);
+    expect(durationMs).toBeWithin(3_500, LEAVE_DEADLINE_MS);
+    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
+  });
+
+  test("but goes itself is not waited for", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node);
+    await node.hang(DISCONNECT);
+    exporter.signal("SIGTERM");
+    await called(node, DISCONNECT);
+    await node.kill();
+    const { exitCode, durationMs } = await exporter.ended();
+    expect(exitCode).toBe(0);
+    expect(durationMs).toBeLessThan(3_000);
+  });
+
+  test("is left at once on a second signal", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node);
+    await node.hang(DISCONNECT);
+    exporter.signal("SIGTERM");
+    await called(node, DISCONNECT);
+    const start = performance.now();
+    exporter.signal("SIGINT");
+    const { exitCode } = await exporter.ended();
+    expect(exitCode).toBe(1);
+    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(exporter.log.at(-1)).toMatch(LEAVING);
+  });
+
+  test("is left at once when the same signal comes again later", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node);
+    await node.hang(DISCONNECT);
+    exporter.signal("SIGTERM");
+    const start = performance.now();
+    await called(node, DISCONNECT);
+    await eventually("it is no echo of the first", () => performance.now() - start > 700);
+    exporter.signal("SIGTERM");
+    const { exitCode, durationMs } = await exporter.ended();
+    expect(exitCode).toBe(1);
+    expect(durationMs).toBeLessThan(3_000);
+  });
+
+  test("is given its time when the same signal comes twice", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node);
+    await node.hang(DISCONNECT);
+    const start = performance.now();
+    exporter.signal("SIGTERM");
+    await exporter.logs(LEAVING);
+    // On a machine that is this busy, the second would be meant.
+    if (performance.now() - start > 400) return;
+    // As from `timeout`, which signals a process and then its group.
+    exporter.signal("SIGTERM");
+    await called(node, DISCONNECT);
+    await node.clear();
+    await expectOrderlyLeave(node, exporter);
+  });
+
+  test("because it refuses to is left within the deadline", async () => {
+    await using node = await ReferenceNode.start();
+    await node.fail(DISCONNECT, "failed", "for the test");
+    await using exporter = await visit(node);
+    exporter.signal("SIGTERM");
+    const { exitCode, durationMs } = await exporter.ended();
+    expect(exitCode).toBe(0);
+    expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
+    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
+  });
+});
+
+describe("after", () => {
+  test.each([
+    ["an uncaught error", "SIGUSR2", /^uncaughtException: .*thrown for the test/],
+    ["an unhandled rejection", "SIGWINCH", /^unhandledRejection: .*rejected for the test/],
+  ] as const)("%s", async (_, signal, report) => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { env: preloading(join(import.meta.dirname, "../throw-when-told.ts")) });
+    const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 1_000_000, depth: 4 });
+    await exporter.waitUntil("coins move", (metrics) => metrics.get("bitcoin_utxo_cache_add_total")! > 50);
+    exporter.signal(signal);
+    await expectOrderlyLeave(node, exporter, 1);
+    expect(exporter.logged(report)).toBeDefined();
+    expect(exporter.logged(/^internal error: leaving the node$/)).toBeDefined();
+    expect((await volley).errors).toEqual([]);
+  });
+});
+
+test("another exporter on the same node goes on", async () => {
+  await using node = await ReferenceNode.start();
+  await using first = await visit(node);
+  await using second = await visit(node);
+  await node.fire("UtxoCacheTrace.add", COIN, { count: 3 });
+  first.signal("SIGTERM");
+  expect((await first.ended()).exitCode).toBe(0);
+  expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+  await node.fire("UtxoCacheTrace.add", COIN, { count: 4 });
+  expect((await second.polled()).get("bitcoin_utxo_cache_add_total")).toBe(7);
+  second.signal("SIGTERM");
+  await expectOrderlyLeave(node, second);
+});
+
+test("everything is given back before the connection closes, and no more than that", async () => {
+  await using node = await ReferenceNode.start();
+  await using relay = await Relay.start(node.socketPath);
+  await using exporter = await ExporterProcess.start(relay.socketPath, { args: ["--poll-interval", "0.1"] });
+  const { calls } = await called(node, TRACE);
+  // A call on the only thread: leaving takes a second one, which is one more to give back.
+  await node.hang("Chain.getHeight");
+  await called(node, "Chain.getHeight", calls["Chain.getHeight"]! + 1);
+  exporter.signal("SIGTERM");
+  await exporter.logs(LEAVING);
+  await node.clear();
+  expect((await exporter.ended()).exitCode).toBe(0);
+  // The relay has not told the node that the exporter is gone.
+  let live: Record<string, number> = {};
+  await eventually(
+    "the node has everything back",
+    async () => {
+      ({ live } = await node.stats());
+      // Init lives as long as its connection.
+      return Object.entries(live).every(([name, count]) => count === (name === "Init" ? 1 : 0));
+    },
+    { describe: () => JSON.stringify(live) },
+  );
+  expect(Object.keys(live)).toContainValues(["Chain", "Node", "Tracing", "Thread", "ThreadMap", "Handler"]);
+  // A release of what it does not hold would have made the node end the connection.
+  expect(await node.stats()).toMatchObject({ liveConnections: 1, subscriptions: 0 });
+  relay.hangUp();
+  await expectNothingLeft(node);
+});
+
+/**
+ * The node hangs at `method`, and the exporter is told to end: it waits, as a real node dies of a connection that ends during
+ * a call, and then begins nothing that would come after that. A handshake is finished first: its calls have no end.
+ */
+async function expectNothingBegun(signal: NodeJS.Signals, method: string): Promise<void> {
+  await using node = await ReferenceNode.start();
+  await node.hang(method);
+  await using exporter = await ExporterProcess.start(node.socketPath);
+  await called(node, method);
+  exporter.signal(signal);
+  await exporter.logs(LEAVING);
+  expect((await node.stats()).liveConnections).toBe(1);
+  await node.clear(method);
+  await expectOrderlyLeave(node, exporter);
+  const { calls } = await node.stats();
+  const order: string[] = [...ARRIVAL, ...POLLED_METHODS, TRACE];
+  const begin = Math.max(order.indexOf(method), order.indexOf("Init.makeTracing"));
+  for (const later of order.slice(begin + 1)) expect(calls).not.toHaveProperty(later);
+}
+
+/** Passes bytes on between the exporter and the node, except that the exporter is gone. */
+class Relay implements AsyncDisposable {
+  readonly socketPath: string;
+  readonly #server;
+  readonly hangUp: () => void;
+
+  static async start(nodePath: string): Promise<Relay> {
+    const relay = new Relay(nodePath);
+    await new Promise<void>((resolve) => relay.#server.listen(relay.socketPath, resolve));
+    return relay;
+  }
+
+  private constructor(nodePath: string) {
+    this.socketPath = `${nodePath}.relay`;
+    const node = connect(nodePath);
+    this.#server = createServer((exporter) => {
+      exporter.pipe(node, { end: false });
+      node.pipe(exporter);
+      exporter.on("error", () => {});
+    });
+    this.hangUp = () => node.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.hangUp();
+    this.#server.close();
+  }
+}

@@ -1,0 +1,227 @@
+// The node goes and comes back: what the metrics say in between, what is kept, what the log says and how often.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DEADLINE_MS, eventually } from "../eventually.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import {
+  ARRIVAL,
+  called,
+  expectOrderlyLeave,
+  fastPauses,
+  POLLED_METRICS,
+  polledMetrics,
+  registered,
+  TEST_TIMEOUT_MS,
+  visit,
+} from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** The first pause between attempts, half a second, becomes 25 ms; the poll interval 100 ms. */
+const options = { env: fastPauses(20), args: ["--debug", "--poll-interval", "2"] };
+/** Half a second, once more so, and up to a quarter more by chance. */
+const FIRST_PAUSES = [/ 0\.[56] s$/, / 1\.[0-3] s$/, / 2\.[0-5] s$/, / [45]\.\d s$/];
+
+describe.concurrent("the node", () => {
+  test("is killed and started again", async () => {
+    const node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    await count(node);
+    await node.kill();
+    await expectAway(exporter);
+    await exporter.logs(/^still cannot reach the node: connection refused \(ECONNREFUSED\); next attempt in/, 3);
+
+    await using again = await ReferenceNode.start({ socketPath: node.socketPath });
+    await expectBack(again, exporter, 2);
+    expect(ownLines(exporter)).toEqual([
+      `connected to the node at ${node.socketPath}`,
+      expect.stringMatching(LOST),
+      `connected to the node at ${node.socketPath}`,
+    ]);
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(again, exporter);
+  });
+
+  test("is stopped and started again", async () => {
+    const node = await ReferenceNode.start();
+    const { socketPath } = node;
+    await using exporter = await visit(node, options);
+    await count(node);
+    await node.stop();
+    await expectAway(exporter);
+    await exporter.logs(/^still cannot reach the node: no such file or directory \(ENOENT\); next attempt in/, 2);
+
+    await mkdir(dirname(socketPath));
+    await using again = await ReferenceNode.start({ socketPath });
+    await expectBack(again, exporter, 2);
+  });
+
+  test("drops the connection, again and again", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    await count(node);
+    for (let visits = 2; visits <= 5; visits++) {
+      await node.drop();
+      expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("dropped");
+      await registered(node);
+      await exporter.waitFor("bitcoin_ipc_connects_total", visits);
+    }
+    // A pause after a visit is the first again.
+    const lost = exporter.log.filter((line) => line.startsWith("lost the node"));
+    expect(lost).toHaveLength(4);
+    for (const line of lost) expect(line).toMatch(FIRST_PAUSES[0]!);
+    await expectCounted(exporter, 1);
+    expect(await node.stats()).toMatchObject({ connections: 5, liveConnections: 1, subscriptions: 2 });
+  });
+
+  test("drops the connection in the middle of callbacks", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    const volley = node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: 100_000, depth: 16 });
+    await exporter.waitUntil("coins are counted", (metrics) => metrics.get("bitcoin_utxo_cache_add_total")! > 100);
+    await node.drop();
+    await volley;
+    await registered(node);
+    const counted = (await exporter.metrics()).get("bitcoin_utxo_cache_add_total")!;
+    await node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: 7 });
+    expect((await exporter.metrics()).get("bitcoin_utxo_cache_add_total")).toBe(counted + 7);
+  });
+
+  test("drops the connection in the middle of a poll", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    await node.hang("Node.getNodeCount");
+    const { calls } = await node.stats();
+    await called(node, "Node.getNodeCount", calls["Node.getNodeCount"]! + 1);
+    await node.drop();
+    await node.clear();
+    await registered(node);
+    const metrics = await exporter.polled();
+    // The end of a connection is no fault of a call.
+    expect([...metrics.keys()].filter((series) => series.startsWith("bitcoin_ipc_call_errors_total"))).toEqual([]);
+    expect(polledMetrics(metrics)).toEqual(POLLED_METRICS);
+  });
+
+  test("drops the connection at every step of an arrival", async () => {
+    await using node = await ReferenceNode.start();
+    for (const method of ARRIVAL) await node.hang(method);
+    await using exporter = await ExporterProcess.start(node.socketPath, { env: fastPauses(100) });
+    for (const method of ARRIVAL) {
+      await called(node, method);
+      await node.drop();
+      expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("dropped");
+      await node.clear(method);
+    }
+    await registered(node);
+    await exporter.waitFor("bitcoin_ipc_connects_total", 1);
+    expect(await node.stats()).toMatchObject({ connections: ARRIVAL.length + 1, liveConnections: 1 });
+    expect(exporter.log.filter((line) => line.startsWith("cannot reach the node"))).toHaveLength(1);
+  });
+
+  test("is not there yet", async () => {
+    const { socketPath } = await stopped();
+    await using exporter = await ExporterProcess.start(socketPath, options);
+    await exporter.logs(/^still cannot reach the node/, 3);
+    const attempts = exporter.log.filter((line) => line.includes("cannot reach the node")).slice(0, 4);
+    expect(attempts[0]).toStartWith(`cannot reach the node at ${socketPath}: no such file or directory (ENOENT); `);
+    for (const [index, line] of attempts.entries()) expect(line).toMatch(FIRST_PAUSES[index]!);
+    const metrics = await exporter.metrics();
+    expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+    expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
+    expect(polledMetrics(metrics)).toEqual([]);
+
+    await using node = await ReferenceNode.start({ socketPath });
+    await registered(node);
+    expect((await exporter.connected()).get("bitcoin_ipc_connects_total")).toBe(1);
+  });
+});
+
+test("without --debug the log has one line for each state", async () => {
+  const node = await ReferenceNode.start();
+  await using exporter = await visit(node, { env: fastPauses(200) });
+  await node.kill();
+  await rm(node.socketPath);
+  let attempts = 0;
+  const refusing = Bun.listen({
+    unix: node.socketPath,
+    socket: {
+      open(socket) {
+        attempts++;
+        socket.end();
+      },
+      data() {},
+    },
+  });
+  await eventually("six attempts", () => attempts >= 6);
+  refusing.stop(true);
+  await using again = await ReferenceNode.start({ socketPath: node.socketPath });
+  await registered(again);
+  await exporter.waitFor("bitcoin_ipc_connects_total", 2);
+  expect(exporter.log.slice(1)).toEqual([
+    `connected to the node at ${node.socketPath}`,
+    expect.stringMatching(LOST),
+    `connected to the node at ${node.socketPath}`,
+  ]);
+});
+
+/** A node that was there once. */
+async function stopped(): Promise<ReferenceNode> {
+  const node = await ReferenceNode.start();
+  await node.stop();
+  await mkdir(dirname(node.socketPath));
+  return node;
+}
+
+const COIN = { outpointHash: 32, outpointN: 0, height: 1, value: "9007199254740993", isCoinbase: false };
+
+/** How a socket ends depends on what was on its way. */
+const LOST = /^lost the node: (the node closed the socket|.*connection reset by peer.*); next attempt in 0\.[56] s$/;
+
+/** Some of each: what `expectCounted` looks for. */
+async function count(node: ReferenceNode): Promise<void> {
+  await node.fire("ChainNotifications.blockConnected", { role: { validated: true }, block: { hash: 32, height: 7 } });
+  await node.fire("ChainNotifications.transactionRemovedFromMempool", { tx: 400, reason: 5 }, { count: 2 });
+  await node.fire("UtxoCacheTrace.spend", { utxoInfo: COIN }, { count: 3 });
+}
+
+/** The events of so many calls of `count` are there. */
+async function expectCounted(exporter: ExporterProcess, times: number): Promise<void> {
+  const samples = await exporter.samples();
+  expect(samples.get("bitcoin_blocks_connected_total")).toBe(String(times));
+  expect(samples.get("bitcoin_block_height")).toBe("7");
+  expect(samples.get("bitcoin_mempool_tx_removed_total")).toBe(String(2 * times));
+  expect(samples.get('bitcoin_mempool_tx_removed_by_reason_total{reason="replaced"}')).toBe(String(2 * times));
+  expect(samples.get("bitcoin_utxo_cache_spend_total")).toBe(String(3 * times));
+  expect(samples.get("bitcoin_utxo_cache_spend_value_total")).toBe(String(3n * 9_007_199_254_740_993n * BigInt(times)));
+}
+
+/** The node is gone: what it was asked is unknown, what it told is kept. */
+async function expectAway(exporter: ExporterProcess): Promise<void> {
+  const metrics = await exporter.waitFor("bitcoin_ipc_up", 0);
+  expect(polledMetrics(metrics)).toEqual([]);
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(1);
+  await expectCounted(exporter, 1);
+}
+
+/** The node is there again, and what it tells is added. */
+async function expectBack(node: ReferenceNode, exporter: ExporterProcess, visits: number): Promise<void> {
+  await registered(node);
+  const metrics = await exporter.polled();
+  expect(metrics.get("bitcoin_ipc_up")).toBe(1);
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(visits);
+  expect(polledMetrics(metrics)).toEqual(POLLED_METRICS);
+  await count(node);
+  await expectCounted(exporter, 2);
+}
+
+/** The lines that come without --debug, too. */
+function ownLines(exporter: ExporterProcess): string[] {
+  return exporter.log.slice(1).filter((line) => /^(connected|lost|cannot)/.test(line));
+}

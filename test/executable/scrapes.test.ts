@@ -1,0 +1,137 @@
+// Scrapes while the node calls back at full rate: each is whole, and no counter goes back.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { gunzipSync } from "node:zlib";
+import { connectRaw, type RawResponse } from "../../src/http/raw-client.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { parseExposition } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { POLLED_METRICS, polledMetrics, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const CALLS = 6_000;
+const SCRAPERS = 2;
+const ADDED = "bitcoin_mempool_tx_added_total";
+const TEXT = "text/plain; version=0.0.4; charset=utf-8";
+
+interface Volleys {
+  isOver: boolean;
+  readonly done: Promise<unknown>;
+}
+
+/** Both subscriptions are called as fast as they answer. */
+function callBack(node: ReferenceNode): Volleys {
+  const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
+  const options = { count: CALLS, depth: 8 };
+  const volleys: Volleys = {
+    isOver: false,
+    done: Promise.all([
+      node.fire("ChainNotifications.transactionAddedToMempool", { tx: 400 }, options),
+      node.fire("UtxoCacheTrace.add", { utxoInfo }, options),
+    ]).finally(() => {
+      volleys.isOver = true;
+    }),
+  };
+  return volleys;
+}
+
+test("every scrape during callbacks is whole, and counters only rise", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node);
+  const volleys = callBack(node);
+  const scrape = async (): Promise<number> => {
+    let scrapes = 0;
+    let last = 0;
+    for (; !volleys.isOver; scrapes++) {
+      const metrics = await exporter.metrics();
+      const added = metrics.get(ADDED)!;
+      expect(added).toBeGreaterThanOrEqual(last);
+      last = added;
+      // Count and value of a coin change together.
+      const coins = metrics.get("bitcoin_utxo_cache_add_total")!;
+      expect(metrics.get("bitcoin_utxo_cache_add_value_total")).toBe(2 * coins);
+    }
+    return scrapes;
+  };
+  const scrapes = await Promise.all(Array.from({ length: SCRAPERS }, scrape));
+  await volleys.done;
+  expect(Math.min(...scrapes)).toBeGreaterThan(2);
+  const metrics = await exporter.polled();
+  expect(metrics.get(ADDED)).toBe(CALLS);
+  expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(CALLS);
+  expect(polledMetrics(metrics)).toEqual(POLLED_METRICS);
+});
+
+test("the ways to ask, during callbacks", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node);
+  const { port, host } = new URL(exporter.url);
+  const ask = async (request: string, bodiless?: "bodiless"): Promise<RawResponse> => {
+    const client = await connectRaw(Number(port));
+    client.send(request);
+    const response = await client.response(bodiless);
+    expect(response.status).toBe(200);
+    expect(response.fields.get("content-type")).toBe(TEXT);
+    client.close();
+    return response;
+  };
+  const volleys = callBack(node);
+
+  const get = await ask(`GET /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  expect(parseExposition(get.body.toString()).get("bitcoin_ipc_up")).toBe(1);
+
+  const head = await ask(`HEAD /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`, "bodiless");
+  expect(Number(head.fields.get("content-length"))).toBeWithin(get.body.length - 100, get.body.length + 100);
+
+  const gzip = await ask(`GET / HTTP/1.1\r\nHost: ${host}\r\nAccept-Encoding: gzip\r\n\r\n`);
+  expect(gzip.fields.get("content-encoding")).toBe("gzip");
+  expect(gzip.body.length).toBeLessThan(get.body.length / 2);
+  expect(parseExposition(gunzipSync(gzip.body).toString()).get("bitcoin_ipc_up")).toBe(1);
+
+  const old = await connectRaw(Number(port));
+  old.send("GET /metrics HTTP/1.0\r\n\r\n");
+  expect(parseExposition((await old.response()).body.toString()).get("bitcoin_ipc_up")).toBe(1);
+  expect(await old.ended()).toHaveLength(0);
+  old.close();
+
+  // As Prometheus does: one connection, kept.
+  const kept = await connectRaw(Number(port));
+  for (let scrape = 0; scrape < 20; scrape++) {
+    kept.send(`GET /metrics HTTP/1.1\r\nHost: ${host}\r\nAccept-Encoding: gzip\r\n\r\n`);
+    const { body } = await kept.response();
+    expect(parseExposition(gunzipSync(body).toString()).get("bitcoin_ipc_up")).toBe(1);
+  }
+  kept.close();
+  await volleys.done;
+});
+
+const hasPromtool = Bun.which("promtool") !== null;
+test.skipIf(!hasPromtool)(
+  `promtool finds nothing wrong with the page${hasPromtool ? "" : " (skipped: no promtool)"}`,
+  async () => {
+    await using node = await ReferenceNode.start();
+    await node.fail("Node.getNodeCount", "failed", 'a "reason"\nof two lines');
+    await using exporter = await visit(node);
+    const volleys = callBack(node);
+    await exporter.polled();
+    expect(await promtool(await exporter.payload())).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+    await volleys.done;
+    await node.kill();
+    await exporter.waitFor("bitcoin_ipc_up", 0);
+    expect(await promtool(await exporter.payload())).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+  },
+);
+
+async function promtool(page: string): Promise<{ stdout: string; stderr: string; exitCode: number }> {
+  const check = Bun.spawn(["promtool", "check", "metrics"], {
+    stdin: new TextEncoder().encode(page),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([check.stdout.text(), check.stderr.text(), check.exited]);
+  return { stdout, stderr, exitCode };
+}

@@ -1,0 +1,110 @@
+// A node whose socket is open while it starts: until it says that it has started, nothing is asked that needs its chain.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { called, expectOrderlyLeave, fastPauses, registered, TEST_TIMEOUT_MS } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** A node that is starting is asked every second. */
+const env = fastPauses(20);
+
+const HANDSHAKE = {
+  "Init.construct": 1,
+  "ThreadMap.makeThread": 1,
+  "Init.makeChain": 1,
+  "Init.makeNode": 1,
+  "Init.makeTracing": 1,
+};
+
+test.concurrent("is asked for nothing else until it has started", async () => {
+  await using node = await starting("Loading block index…");
+  await using exporter = await ExporterProcess.start(node.socketPath, { env });
+  const { calls, threadViolations } = await called(node, "Node.executeRpc", 5);
+  expect({ ...calls, "Node.executeRpc": 1 }).toEqual({ ...HANDSHAKE, "Node.executeRpc": 1 });
+  expect(threadViolations).toBe(0);
+  const metrics = await exporter.metrics();
+  expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
+  expect(metrics.has("bitcoin_chain_height")).toBe(false);
+
+  // It says what it does, and the log has a line for the first.
+  await starts(node, "Verifying blocks…");
+  await called(node, "Node.executeRpc", calls["Node.executeRpc"]! + 5);
+  await started(node);
+  await registered(node);
+  expect((await exporter.connected()).get("bitcoin_ipc_connects_total")).toBe(1);
+  expect(exporter.log.slice(1)).toEqual([
+    "waiting for the node to start: Loading block index…",
+    `connected to the node at ${node.socketPath}`,
+  ]);
+});
+
+test.concurrent("has a line for each question with --debug", async () => {
+  await using node = await starting("Loading wallet…");
+  await using exporter = await ExporterProcess.start(node.socketPath, { env, args: ["--debug"] });
+  await exporter.logs(/^the node is starting: Loading wallet…$/, 3);
+  await started(node);
+  await exporter.connected();
+  expect(exporter.log.filter((line) => line.startsWith("waiting for the node"))).toHaveLength(1);
+});
+
+test.concurrent("can be left", async () => {
+  await using node = await starting("Rescanning…");
+  await using exporter = await ExporterProcess.start(node.socketPath);
+  await exporter.logs(/^waiting for the node/);
+  exporter.signal("SIGTERM");
+  await expectOrderlyLeave(node, exporter);
+});
+
+test.concurrent("that goes while it starts is waited for anew", async () => {
+  await using node = await starting("Loading block index…");
+  await using exporter = await ExporterProcess.start(node.socketPath, { env });
+  await exporter.logs(/^waiting for the node/);
+  await node.drop();
+  await exporter.logs(/^cannot reach the node/);
+  await exporter.logs(/^waiting for the node/, 2);
+  await started(node);
+  await exporter.connected();
+});
+
+test.concurrent.each([
+  ["an error of another kind counts as started", '{"code":-32601,"message":"Method not found"}'],
+  ["an error without a code counts as started", "{}"],
+])("%s", async (_, rpcError) => {
+  await using node = await ReferenceNode.start();
+  await node.answer("Node.executeRpc", { rpcError });
+  await using exporter = await ExporterProcess.start(node.socketPath);
+  await exporter.connected();
+});
+
+test.concurrent("an error that is none is no answer", async () => {
+  await using node = await ReferenceNode.start();
+  await node.answer("Node.executeRpc", { rpcError: "what" });
+  await using exporter = await ExporterProcess.start(node.socketPath, { env });
+  await exporter.logs(
+    /^cannot reach the node .*: Node\.executeRpc answered an error that is no JSON object: what; next/,
+  );
+  await started(node);
+  await exporter.connected();
+});
+
+async function starting(status: string): Promise<ReferenceNode> {
+  const node = await ReferenceNode.start();
+  await starts(node, status);
+  return node;
+}
+
+/** What a node answers while it starts: RPC_IN_WARMUP. */
+async function starts(node: ReferenceNode, status: string): Promise<void> {
+  await node.answer("Node.executeRpc", { rpcError: JSON.stringify({ code: -28, message: status }) });
+}
+
+async function started(node: ReferenceNode): Promise<void> {
+  await node.answer("Node.executeRpc", { result: "12" });
+}

@@ -1,0 +1,96 @@
+// Sockets that are none, that nobody may open, or behind which there is no node: the log says what is wrong, and the exporter
+// serves and can be ended all the same.
+
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess, type StartOptions } from "../exporter-process.ts";
+import { fastClock, LEAVE_DEADLINE_MS, TEST_TIMEOUT_MS } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const folder = await mkdtemp(join(tmpdir(), "unreachable-node-"));
+afterAll(() => rm(folder, { recursive: true }));
+
+/** A user who is not root. */
+const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+test.concurrent("a path where nothing is", async () => {
+  await expectFailure(join(folder, "nothing"), /^no such file or directory \(ENOENT\)$/);
+});
+
+test.concurrent("a plain file", async () => {
+  await Bun.write(join(folder, "file"), "");
+  await expectFailure(join(folder, "file"), /^connection refused \(ECONNREFUSED\)$/);
+});
+
+test.concurrent("a directory", async () => {
+  await expectFailure(folder, /^connection refused \(ECONNREFUSED\)$/);
+});
+
+test.concurrent("a socket that this user may not open", async () => {
+  const closed = join(folder, "closed");
+  await mkdir(closed);
+  const path = join(closed, "node.sock");
+  const listener = Bun.listen({ unix: path, socket: { data() {} } });
+  // Root may open anything.
+  const isRoot = process.getuid?.() === 0;
+  await chmod(path, isRoot ? 0o600 : 0);
+  const [executable] = await compiledExporter();
+  // One that others may read and run.
+  const command = [...(isRoot ? NOBODY : []), join(folder, "exporter")];
+  await Bun.write(command.at(-1)!, Bun.file(executable!));
+  await chmod(command.at(-1)!, 0o755);
+  await chmod(folder, 0o755);
+  try {
+    await expectFailure(path, /^permission denied \(EACCES\)$/, { command });
+  } finally {
+    listener.stop(true);
+  }
+});
+
+test.concurrent.each([
+  [
+    "hangs up",
+    (socket: Bun.Socket) => void socket.end(),
+    /(the node closed the socket|connection reset by peer \(ECONNRESET\))$/,
+  ],
+  ["says nothing", () => {}, /^bootstrap was not answered within 10000 ms$/],
+  [
+    "speaks another protocol",
+    (socket: Bun.Socket) => void socket.write("SSH-2.0-OpenSSH_10.0\r\n"),
+    /^frame of \d+ segments is over the limit of 512 segments$/,
+  ],
+  [
+    "sends what is no message",
+    (socket: Bun.Socket) => void socket.write(new Uint8Array(64)),
+    /^frame whose first segment has no root pointer$/,
+  ],
+])("a listener that %s", async (what, greet, reason) => {
+  const path = join(folder, `${what.replaceAll(" ", "-")}.sock`);
+  const listener = Bun.listen({ unix: path, socket: { open: greet, data() {} } });
+  try {
+    await expectFailure(path, reason, { env: fastClock(20) });
+  } finally {
+    listener.stop(true);
+  }
+});
+
+/** One line says why the node at `path` is not reached; the metrics are there; a signal ends the exporter. */
+async function expectFailure(path: string, reason: RegExp, options?: StartOptions): Promise<void> {
+  await using exporter = await ExporterProcess.start(path, options);
+  const prefix = `cannot reach the node at ${path}: `;
+  const [line] = await exporter.logs(/^cannot reach the node at /);
+  expect(line).toStartWith(prefix);
+  expect(line).toMatch(/; next attempt in 0\.[56] s$/);
+  expect(line!.slice(prefix.length, line!.lastIndexOf(";"))).toMatch(reason);
+  expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
+  exporter.signal("SIGTERM");
+  const { exitCode, durationMs } = await exporter.ended();
+  expect(exitCode).toBe(0);
+  expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
+  expect(exporter.log.slice(2)).toEqual(["SIGTERM: leaving the node", "left in order"]);
+}

@@ -1,0 +1,85 @@
+// Nobody reads stderr: the log loses lines, the node loses no time.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import type { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { expectNothingLeft, LEAVE_DEADLINE_MS, POLLED_METHODS, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const DROPPED = "bitcoin_ipc_exporter_log_lines_dropped_total";
+const COIN = { outpointHash: 32, outpointN: 7, height: 120, value: 1, isCoinbase: false };
+
+/** Fills the pipe, what this process has read ahead of it, and what the exporter holds back: some 1.2 MB. */
+async function fillLog(node: ReferenceNode, exporter: ExporterProcess): Promise<void> {
+  exporter.pauseLog();
+  for (const method of POLLED_METHODS) await node.fail(method, "failed", "for the test ".repeat(2_000));
+  await exporter.waitUntil("lines are dropped", (metrics) => metrics.get(DROPPED)! > 0);
+  await node.clear();
+}
+
+test("callbacks are answered and counted, lines are dropped and counted", async () => {
+  const calls = 2_000;
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { args: ["--debug"] });
+  await exporter.logs(/^tracing the UTXO cache$/);
+  await fillLog(node, exporter);
+  const before = (await exporter.polled()).get(DROPPED)!;
+  const volley = await node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: calls, depth: 16 });
+  expect(volley.errors).toEqual([]);
+  expect(volley.microseconds).toHaveLength(calls);
+  // Polls and scrapes go on, too.
+  const metrics = await exporter.polled();
+  expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(calls);
+  expect(metrics.get("bitcoin_mempool_size")).toBe(0);
+  // Where a long line had no room, some short ones have.
+  expect(metrics.get(DROPPED)! - before).toBeGreaterThan(calls / 2);
+
+  // Whoever reads again is told how much is missing, and gets the rest.
+  exporter.resumeLog();
+  await exporter.logs(/^\d+ log lines were dropped here: stderr was not read$/);
+  await node.fire("ChainNotifications.updatedBlockTip", {});
+  await exporter.logs(/^block tip updated$/);
+  const told = exporter.log.map((line) => Number(/^(\d+) log lines were dropped/.exec(line)?.[1] ?? 0));
+  const missing = told.reduce((sum, count) => sum + count, 0);
+  expect((await exporter.metrics()).get(DROPPED)).toBe(missing);
+  const coins = exporter.log.filter((line) => line.startsWith("utxo cache add: "));
+  expect(coins.length).toBeLessThan(calls);
+  expect(coins.length + missing).toBeGreaterThan(calls);
+  // Lines are whole.
+  expect(new Set(coins).size).toBeLessThanOrEqual(1);
+});
+
+test("leaving is not held up", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { args: ["--debug"] });
+  await fillLog(node, exporter);
+  const volley = node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: 1_000_000, depth: 16 });
+  await exporter.waitUntil("coins move", (metrics) => metrics.get("bitcoin_utxo_cache_add_total")! > 100);
+  exporter.signal("SIGTERM");
+  const { exitCode, durationMs } = await exporter.ended();
+  expect(exitCode).toBe(0);
+  expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
+  await expectNothingLeft(node);
+  expect((await volley).errors).toEqual([]);
+});
+
+test("a reader that goes is missed by nobody", async () => {
+  await using node = await ReferenceNode.start();
+  // The shell becomes the exporter, whose first line alone is read.
+  const command = ["bash", "-c", 'exec "$0" "$@" 2> >(exec head -n 1 >&2)', ...(await compiledExporter())];
+  await using exporter = await visit(node, { args: ["--debug"], command });
+  await exporter.waitUntil("lines are dropped", (metrics) => metrics.get(DROPPED)! > 0);
+  const { errors } = await node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: 500, depth: 16 });
+  expect(errors).toEqual([]);
+  expect((await exporter.polled()).get("bitcoin_utxo_cache_add_total")).toBe(500);
+  exporter.signal("SIGTERM");
+  const { exitCode, durationMs } = await exporter.ended();
+  expect(exitCode).toBe(0);
+  expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
+  await expectNothingLeft(node);
+});

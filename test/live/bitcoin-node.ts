@@ -1,0 +1,250 @@
+// A real node of Bitcoin Core on regtest, in a data directory and on ports of its own. One object is one data directory;
+// the process may end and be started again.
+
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DEADLINE_MS, eventually } from "../eventually.ts";
+import { fromEnvironment } from "./executables.ts";
+
+/** What a JSON-RPC method takes. Text goes as it is, everything else as JSON. */
+type Parameter = string | number | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
+
+/** How a process ended: by its exit code, or by a signal. */
+export interface Ending {
+  readonly exitCode: number | null;
+  readonly signal: Bun.Subprocess["signalCode"];
+  readonly durationMs: number;
+}
+
+export interface BlockchainInfo {
+  readonly blocks: number;
+  readonly headers: number;
+  readonly bestblockhash: string;
+  readonly initialblockdownload: boolean;
+  readonly verificationprogress: number;
+}
+
+export interface MempoolInfo {
+  readonly size: number;
+  readonly usage: number;
+  readonly maxmempool: number;
+}
+
+export interface NetTotals {
+  readonly totalbytesrecv: number;
+  readonly totalbytessent: number;
+}
+
+/** getblock with verbosity 2 or 3, as far as the tests read it. */
+export interface Block {
+  readonly hash: string;
+  readonly height: number;
+  readonly size: number;
+  readonly tx: readonly {
+    readonly txid: string;
+    readonly size: number;
+    /** What is spent: with verbosity 3, and not for a coinbase. */
+    readonly vin: readonly { readonly prevout?: { readonly value: number } }[];
+    readonly vout: readonly { readonly value: number; readonly scriptPubKey: { readonly type: string } }[];
+  }[];
+}
+
+/** bitcoin-cli could not do it: `code` is the JSON-RPC error's, undefined when the node was not reached. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly code: number | undefined;
+
+  constructor(method: string, stderr: string) {
+    super(`bitcoin-cli ${method}: ${stderr.trim()}`);
+    const code = /^error code: (-?\d+)/m.exec(stderr)?.[1];
+    this.code = code === undefined ? undefined : Number(code);
+  }
+}
+
+const LOG_TAIL_LINES = 25;
+/** Loading a few hundred blocks takes 0.3 s; a busy machine more. */
+const START_DEADLINE_MS = 60_000;
+
+export class BitcoinNode implements AsyncDisposable {
+  readonly socketPath: string;
+  readonly #dataDir: string;
+  readonly #rpcPort: number;
+  readonly #args: readonly string[];
+  readonly #p2pPort: number | undefined;
+  #process: Bun.Subprocess<"ignore", "ignore", "pipe"> | undefined;
+  #stderr: Promise<string> = Promise.resolve("");
+
+  private constructor(dataDir: string, args: readonly string[], ports: { rpc: number; p2p: number | undefined }) {
+    this.#dataDir = dataDir;
+    this.#args = args;
+    this.#rpcPort = ports.rpc;
+    this.#p2pPort = ports.p2p;
+    this.socketPath = join(dataDir, "regtest", "node.sock");
+  }
+
+  /** A node in a new data directory that is not started yet. `args` are added at each start. */
+  static async create(args: readonly string[] = [], { listens = false } = {}): Promise<BitcoinNode> {
+    const dataDir = await mkdtemp(join(tmpdir(), "live-node-"));
+    return new BitcoinNode(dataDir, args, { rpc: freePort(), p2p: listens ? freePort() : undefined });
+  }
+
+  /** A new node that answers. */
+  static async start(args: readonly string[] = [], options: { listens?: boolean } = {}): Promise<BitcoinNode> {
+    const node = await BitcoinNode.create(args, options);
+    node.launch();
+    await node.ready();
+    return node;
+  }
+
+  /** Starts the process and does not wait for it. */
+  launch(...args: readonly string[]): void {
+    if (this.isRunning) throw new Error("the node runs already");
+    const network =
+      this.#p2pPort === undefined ? ["-listen=0"] : [`-bind=127.0.0.1:${this.#p2pPort}`, "-listenonion=0"];
+    this.#process = Bun.spawn(
+      [
+        fromEnvironment("BITCOIN_NODE"),
+        "-regtest",
+        "-ipcbind=unix",
+        "-disablewallet",
+        "-printtoconsole=0",
+        "-fixedseeds=0",
+        "-dnsseed=0",
+        `-datadir=${this.#dataDir}`,
+        `-rpcport=${this.#rpcPort}`,
+        ...network,
+        ...this.#args,
+        ...args,
+      ],
+      { stdin: "ignore", stdout: "ignore", stderr: "pipe" },
+    );
+    this.#stderr = this.#process.stderr.text();
+  }
+
+  /** Resolves when the node has started and answers. Rejects, with the end of its log, when it ends instead. */
+  async ready(): Promise<void> {
+    await eventually("the node is ready", () => this.#answers(), { deadlineMs: START_DEADLINE_MS });
+  }
+
+  /** Throws, with what it said last, unless the process runs and answers. */
+  async expectAlive(): Promise<void> {
+    if (!(await this.#answers())) throw new Error("the node runs but does not answer");
+  }
+
+  /** Calls a JSON-RPC method. Throws CliError when the node refuses, or what became of the node when it has ended. */
+  async cli<T = unknown>(method: string, ...parameters: readonly Parameter[]): Promise<T> {
+    const cli = Bun.spawn(
+      [
+        fromEnvironment("BITCOIN_CLI"),
+        "-regtest",
+        `-datadir=${this.#dataDir}`,
+        `-rpcport=${this.#rpcPort}`,
+        "-stdin",
+        method,
+      ],
+      { stdin: "pipe", stdout: "pipe", stderr: "pipe" },
+    );
+    // A transaction may be longer than an argument.
+    for (const parameter of parameters) {
+      cli.stdin.write(`${typeof parameter === "string" ? parameter : JSON.stringify(parameter)}\n`);
+    }
+    cli.stdin.end();
+    const [stdout, stderr] = await Promise.all([cli.stdout.text(), cli.stderr.text(), cli.exited]);
+    if (cli.exitCode === 0) return parseResult(stdout.trim()) as T;
+    if (!this.isRunning) throw await this.#endedError(`bitcoin-cli ${method}`);
+    throw new CliError(method, stderr);
+  }
+
+  /** Stops the node by its own `stop`. Resolves when the process has ended, and tells how. */
+  async stop(): Promise<Ending> {
+    const start = performance.now();
+    await this.cli("stop");
+    return this.ended(start);
+  }
+
+  /** How the process ends; `start` is when the wait for it began. */
+  async ended(start = performance.now(), deadlineMs = START_DEADLINE_MS): Promise<Ending> {
+    const process = this.#process!;
+    await eventually("the node ends", () => !this.isRunning, { deadlineMs });
+    return { exitCode: process.exitCode, signal: process.signalCode, durationMs: performance.now() - start };
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  /** Stops the process and starts it again, and waits until it answers. */
+  async restart(...args: readonly string[]): Promise<Ending> {
+    const ending = await this.stop();
+    this.launch(...args);
+    await this.ready();
+    return ending;
+  }
+
+  get isRunning(): boolean {
+    return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  get socketExists(): boolean {
+    return existsSync(this.socketPath);
+  }
+
+  /** Where other nodes reach this one. */
+  get p2pAddress(): string {
+    if (this.#p2pPort === undefined) throw new Error("the node does not listen");
+    return `127.0.0.1:${this.#p2pPort}`;
+  }
+
+  /** What the process wrote last: its standard error and the end of its log. */
+  async lastWords(): Promise<string> {
+    const log = await Bun.file(join(this.#dataDir, "regtest", "debug.log"))
+      .text()
+      .catch(() => "");
+    const stderr = this.isRunning ? "" : await this.#stderr;
+    return `${stderr}${log.trim().split("\n").slice(-LOG_TAIL_LINES).join("\n")}`;
+  }
+
+  /** Stops the process, whatever it takes, and removes the data directory. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.isRunning) {
+      this.signal("SIGCONT");
+      await this.cli("stop").catch(() => {});
+      await this.ended(undefined, DEADLINE_MS).catch(() => this.signal("SIGKILL"));
+      await this.#process?.exited;
+    }
+    await rm(this.#dataDir, { recursive: true, force: true });
+  }
+
+  async #answers(): Promise<boolean> {
+    if (!this.isRunning) throw await this.#endedError("the node was asked whether it is alive");
+    try {
+      await this.cli("uptime");
+      return true;
+    } catch (error) {
+      if (error instanceof CliError) return false;
+      throw error;
+    }
+  }
+
+  async #endedError(what: string): Promise<Error> {
+    const { exitCode, signalCode } = this.#process ?? {};
+    return new Error(
+      `${what}: the node has ended, exit code ${exitCode}, signal ${signalCode}\n${await this.lastWords()}`,
+    );
+  }
+}
+
+function parseResult(text: string): unknown {
+  // Text comes without quotes: hashes, addresses, sentences.
+  return /^([[{]|-?\d+(\.\d+)?$|(true|false)$)/.test(text) ? JSON.parse(text) : text;
+}
+
+/** A TCP port that nobody listens on now. */
+function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}

@@ -1,0 +1,44 @@
+// A node that is busy: transactions enter the mempool, and blocks take them out, one after the other, until told to stop.
+
+import type { BitcoinNode } from "./bitcoin-node.ts";
+import { type Coin, mine, send, spend, split } from "./transactions.ts";
+
+/** Each transaction makes or spends this many coins: as many calls of the UTXO trace, and more. */
+const COINS = 1000;
+const FEE = 50_000;
+
+export class Load implements AsyncDisposable {
+  #isStopping = false;
+  readonly #running: Promise<void>;
+
+  /** Begins to spend `coin`, to many coins and back to one, with a block after each. */
+  constructor(node: BitcoinNode, coin: Coin) {
+    this.#running = this.#run(node, coin);
+    // Whoever stops the load hears of it.
+    this.#running.catch(() => {});
+  }
+
+  /** Resolves when the last transaction and block are through. Rejects with what the node refused. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#running;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop().catch(() => {});
+  }
+
+  async #run(node: BitcoinNode, first: Coin): Promise<void> {
+    let coin = first;
+    while (!this.#isStopping) {
+      const many = split(coin, COINS, FEE);
+      await send(node, many);
+      await mine(node);
+      const value = many.coins.reduce((sum, { value }) => sum + value, 0);
+      const one = spend(many.coins, [value - FEE]);
+      await send(node, one);
+      await mine(node);
+      coin = one.coins[0]!;
+    }
+  }
+}

@@ -1,0 +1,137 @@
+// Blocks and transactions without a wallet: every coin lies on a P2WSH script that anyone can spend, so a transaction
+// needs no signature, only its witness script, OP_TRUE. What is made this way is standard, so that nodes relay it.
+// Source of the formats: BIP 141 and BIP 144.
+
+import type { BitcoinNode, Block } from "./bitcoin-node.ts";
+
+const OP_TRUE = 0x51;
+const OP_RETURN = 0x6a;
+const OP_PUSHDATA4 = 0x4e;
+
+const WITNESS_SCRIPT = Uint8Array.of(OP_TRUE);
+/** OP_0 and the hash of the witness script. */
+const ANYONE_SCRIPT = Buffer.concat([Uint8Array.of(0x00, 0x20), sha256(WITNESS_SCRIPT)]);
+/** The same script, as generatetodescriptor and generateblock take it. */
+const ANYONE_DESCRIPTOR = `raw(${ANYONE_SCRIPT.toString("hex")})`;
+
+/** Another script that anyone can spend: blocks that pay to it differ from those of the same second that do not. */
+export const BRANCH_DESCRIPTOR = "raw(51)";
+
+/** May be replaced, though nodes today replace any transaction. */
+const SEQUENCE = 0xfffffffd;
+const TX_VERSION = 2;
+
+/** A coinbase may be spent in the block that comes this many after it. */
+export const COINBASE_MATURITY = 100;
+
+/** An output that the tests can spend. Values are satoshis: below 2^53, so plain numbers. */
+export interface Coin {
+  readonly txid: string;
+  readonly vout: number;
+  readonly value: number;
+}
+
+export interface Transaction {
+  readonly txid: string;
+  readonly hex: string;
+  /** With the witnesses. */
+  readonly size: number;
+  readonly coins: readonly Coin[];
+}
+
+/**
+ * Spends `coins` to outputs of these values that can be spent alike; what is left is the fee. With `dataBytes`, an
+ * output without value carries that many bytes of nothing.
+ */
+export function spend(coins: readonly Coin[], values: readonly number[], dataBytes = 0): Transaction {
+  const inputs = coins.map(({ txid, vout }) =>
+    Buffer.concat([Buffer.from(txid, "hex").reverse(), uint32(vout), compactSize(0), uint32(SEQUENCE)]),
+  );
+  const outputs = values.map((value) => output(value, ANYONE_SCRIPT));
+  if (dataBytes > 0) outputs.push(output(0, dataScript(dataBytes)));
+  const version = uint32(TX_VERSION);
+  const body = Buffer.concat([compactSize(inputs.length), ...inputs, compactSize(outputs.length), ...outputs]);
+  const witness = Buffer.concat([compactSize(1), compactSize(WITNESS_SCRIPT.length), WITNESS_SCRIPT]);
+  const lockTime = uint32(0);
+  const bytes = Buffer.concat([version, Uint8Array.of(0, 1), body, ...coins.map(() => witness), lockTime]);
+  const txid = Buffer.from(sha256(sha256(Buffer.concat([version, body, lockTime]))))
+    .reverse()
+    .toString("hex");
+  return {
+    txid,
+    hex: bytes.toString("hex"),
+    size: bytes.length,
+    coins: values.map((value, vout) => ({ txid, vout, value })),
+  };
+}
+
+/** Spends one coin to `count` equal ones and leaves `fee`, and less than `count`, to the miner. */
+export function split(coin: Coin, count: number, fee: number): Transaction {
+  const value = Math.floor((coin.value - fee) / count);
+  return spend([coin], Array<number>(count).fill(value));
+}
+
+/** Hands a transaction to the node's mempool. Throws CliError when the node does not want it. */
+export async function send(node: BitcoinNode, transaction: Transaction): Promise<void> {
+  // 0: no fee is too high.
+  await node.cli("sendrawtransaction", transaction.hex, 0);
+}
+
+/** Mines blocks with what the mempool has, and returns their hashes. */
+export function mine(node: BitcoinNode, count = 1, descriptor = ANYONE_DESCRIPTOR): Promise<string[]> {
+  return node.cli("generatetodescriptor", count, descriptor);
+}
+
+/** Mines a block of exactly these transactions, whether or not the mempool has them, and returns its hash. */
+export async function mineExactly(node: BitcoinNode, transactions: readonly Transaction[]): Promise<string> {
+  const hexes = transactions.map(({ hex }) => hex);
+  const { hash } = await node.cli<{ hash: string }>("generateblock", ANYONE_DESCRIPTOR, hexes);
+  return hash;
+}
+
+/** What a block's miner got. */
+export async function coinbaseOf(node: BitcoinNode, blockHash: string): Promise<Coin> {
+  const [coinbase] = (await node.cli<Block>("getblock", blockHash, 2)).tx;
+  return { txid: coinbase!.txid, vout: 0, value: satoshis(coinbase!.vout[0]!.value) };
+}
+
+/** Mines until `count` coins can be spent, and returns them. */
+export async function fund(node: BitcoinNode, count: number): Promise<Coin[]> {
+  const hashes = await mine(node, count + COINBASE_MATURITY);
+  return Promise.all(hashes.slice(0, count).map((hash) => coinbaseOf(node, hash)));
+}
+
+/** An amount as JSON-RPC gives it. */
+export function satoshis(amount: number): number {
+  return Math.round(amount * 1e8);
+}
+
+function output(value: number, script: Uint8Array): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return Buffer.concat([bytes, compactSize(script.length), script]);
+}
+
+function dataScript(dataBytes: number): Buffer {
+  return Buffer.concat([Uint8Array.of(OP_RETURN, OP_PUSHDATA4), uint32(dataBytes), Buffer.alloc(dataBytes)]);
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+/** Bitcoin's variable-length count. */
+function compactSize(value: number): Buffer {
+  if (value < 0xfd) return Buffer.from([value]);
+  const bytes = Buffer.alloc(value <= 0xffff ? 3 : 5);
+  bytes[0] = value <= 0xffff ? 0xfd : 0xfe;
+  if (value <= 0xffff) bytes.writeUInt16LE(value, 1);
+  else bytes.writeUInt32LE(value, 1);
+  return bytes;
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest();
+}

@@ -1,0 +1,144 @@
+// The image as buildah makes and runs it: its root holds what is needed and no more, and the exporter in it visits a node
+// and leaves in order. buildah runs it in a chroot, which needs neither a daemon nor a network.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeRoot } from "../../scripts/image.ts";
+import { startSimulatedNode } from "../../src/demo/simulated-node.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+
+const PACKAGING = join(import.meta.dirname, "../../packaging");
+
+/** The loader and the libraries, on the two machines that Debian has them for. */
+const LIBRARIES = {
+  x64: ["/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu"],
+  arm64: ["/lib/ld-linux-aarch64.so.1", "/lib/aarch64-linux-gnu"],
+} as const;
+
+const isDebian = process.platform === "linux" && readFileSync("/etc/os-release", "utf8").includes("ID=debian");
+const missing = Bun.which("buildah") === null ? "no buildah" : process.getuid!() === 0 ? undefined : "not root";
+
+let folder: string;
+let root: string;
+let files: string[];
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "image-test-"));
+  root = join(folder, "image");
+  const [executable] = await compiledExporter();
+  files = makeRoot(executable!, root);
+}, COMPILE_DEADLINE_MS);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function filesBelow(path: string): string[] {
+  return (readdirSync(path, { recursive: true }) as string[])
+    .filter((file) => !statSync(join(path, file)).isDirectory())
+    .map((file) => `/${file}`)
+    .sort();
+}
+
+describe("the image's root", () => {
+  test("holds what makeRoot says", () => {
+    expect(filesBelow(root)).toEqual(files);
+  });
+
+  test.skipIf(!isDebian)("holds the executable, the loader and four libraries", () => {
+    const [loader, libraries] = LIBRARIES[process.arch as keyof typeof LIBRARIES];
+    const needed = ["libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0"].map((name) => `${libraries}/${name}`);
+    expect(files).toEqual(["/bitcoind-ipc-exporter", loader, ...needed].sort());
+  });
+});
+
+describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+  const CONTAINER = "exporter";
+  const RUN_MARK = `image-test-${process.pid}`;
+
+  function buildah(...args: string[]): string[] {
+    const store = ["--storage-driver", "vfs", "--root", join(folder, "store"), "--runroot", join(folder, "run")];
+    return ["buildah", ...store, ...args];
+  }
+
+  function run(...args: string[]): string {
+    const { success, stdout, stderr } = Bun.spawnSync(buildah(...args), { stdout: "pipe", stderr: "pipe" });
+    if (!success) throw new Error(`buildah ${args[0]}: ${stderr}`);
+    return stdout.toString();
+  }
+
+  beforeAll(() => {
+    run("build", "--isolation", "chroot", "--file", join(PACKAGING, "Containerfile"), "--tag", CONTAINER, root);
+    run("from", "--name", CONTAINER, CONTAINER);
+  }, 60_000);
+
+  test("has the root as its only layer, and nobody as its user", () => {
+    const { OCIv1: image } = JSON.parse(run("inspect", "--type", "image", CONTAINER)) as {
+      OCIv1: { config: { User: string }; rootfs: { diff_ids: string[] } };
+    };
+    expect(image.rootfs.diff_ids).toHaveLength(1);
+    expect(image.config.User).toBe("65532:65532");
+  });
+
+  test("visits a node, answers, and leaves in order at SIGTERM", async () => {
+    const nodeFolder = join(folder, "node");
+    mkdirSync(nodeFolder);
+    await using node = startSimulatedNode({ socketPath: join(nodeFolder, "node.sock") });
+    const { Docker: image } = JSON.parse(run("inspect", "--type", "image", CONTAINER)) as {
+      Docker: { config: { Entrypoint: string[]; Cmd: string[] } };
+    };
+    const { Entrypoint, Cmd } = image.config;
+    // Where the image is used it runs as the node's user; here the node lets in the image's own. And there it is run with
+    // its entry point, which buildah leaves out.
+    chmodSync(node.socketPath, 0o777);
+    await using exporter = await ExporterProcess.start(Cmd[0]!, {
+      command: buildah(
+        ...["run", "--isolation", "chroot", "--env", `RUN_MARK=${RUN_MARK}`],
+        ...["--volume", `${nodeFolder}:/node:ro`, CONTAINER, "--", ...Entrypoint],
+      ),
+    });
+    await exporter.connected();
+    await node.mineBlock();
+    await exporter.waitFor("bitcoin_blocks_connected_total", 1);
+
+    // buildah does not pass signals on, as what runs images in earnest does.
+    process.kill(pidInImage(), "SIGTERM");
+    expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
+    expect(exporter.log).toContain("left in order");
+    expect(node).toMatchObject({ subscriptions: 0, uncleanLeaves: 0, fatalCalls: 0 });
+  });
+
+  /** The exporter's process as this machine sees it, known by its environment. */
+  function pidInImage(): number {
+    const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    const pid = pids.find((pid) => {
+      try {
+        const isOurs = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(`RUN_MARK=${RUN_MARK}`);
+        return isOurs && readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("/bitcoind-ipc-exporter\0");
+      } catch {
+        return false; // it has ended since
+      }
+    });
+    if (pid === undefined) throw new Error("no process of the image");
+    return Number(pid);
+  }
+});
+
+describe("compose.yaml", () => {
+  const { services, configs } = Bun.YAML.parse(readFileSync(join(PACKAGING, "compose.yaml"), "utf8")) as {
+    services: Record<string, { ports?: string[]; configs?: { source: string }[] }>;
+    configs: Record<string, { content: string }>;
+  };
+
+  test("opens ports on loopback alone, and has the configurations that it names", () => {
+    const ports = Object.values(services).flatMap((service) => service.ports ?? []);
+    for (const port of ports) expect(port).toStartWith("127.0.0.1:");
+    const sources = Object.values(services).flatMap((service) => service.configs ?? []);
+    expect(sources.map(({ source }) => source).sort()).toEqual(Object.keys(configs).sort());
+  });
+
+  test.skipIf(Bun.which("promtool") === null)("gives Prometheus a configuration that it takes", async () => {
+    const file = join(folder, "prometheus.yml");
+    await Bun.write(file, configs["prometheus"]!.content);
+    expect(Bun.spawnSync(["promtool", "check", "config", file]).exitCode).toBe(0);
+  });
+});

@@ -1,0 +1,74 @@
+// The unit as systemd reads it, alone and as the template of instances, with the drop-in and the user that belong to it.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const SOURCE = join(import.meta.dirname, "../../packaging/systemd");
+const NAME = "bitcoind-ipc-exporter";
+/** systemd's measure of what a service may do to its host, 0 to 10, times 10. A service without any hardening has 96. */
+const MAX_EXPOSURE = 15;
+
+const missing = ["systemd-analyze", "systemd-sysusers"].filter((tool) => Bun.which(tool) === null);
+const reason = missing.length === 0 ? "" : ` (skipped: no ${missing.join(", ")})`;
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "systemd-test-"));
+  // The executable has to be where the unit says, and need not be the right one.
+  writeFileSync(join(folder, NAME), "#!/bin/sh\n", { mode: 0o755 });
+  const unit = readFileSync(join(SOURCE, `${NAME}.service`), "utf8").replace("/usr/local/bin", folder);
+  for (const name of [NAME, `${NAME}@`]) writeFileSync(join(folder, `${name}.service`), unit);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function run(...command: string[]): { exitCode: number; output: string } {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(command, { stdout: "pipe", stderr: "pipe" });
+  return { exitCode, output: `${stdout}${stderr}` };
+}
+
+function verify(unit: string): ReturnType<typeof run> {
+  return run("systemd-analyze", "verify", "--man=no", join(folder, unit));
+}
+
+describe.skipIf(missing.length > 0)(`the systemd unit${reason}`, () => {
+  test.each([`${NAME}.service`, `${NAME}@.service`])("%s has no faults", (unit) => {
+    expect(verify(unit)).toEqual({ exitCode: 0, output: "" });
+  });
+
+  test("a fault would be seen", () => {
+    const unit = readFileSync(join(folder, `${NAME}.service`), "utf8");
+    writeFileSync(join(folder, "faulty.service"), unit.replace("Restart=on-failure", "Restart=sometimes"));
+    expect(verify("faulty.service").output).toContain("sometimes");
+  });
+
+  test("the drop-in for a user of its own has no faults", () => {
+    const dropIns = join(folder, `${NAME}.service.d`);
+    mkdirSync(dropIns);
+    copyFileSync(join(SOURCE, "own-user.conf"), join(dropIns, "own-user.conf"));
+    expect(verify(`${NAME}.service`)).toEqual({ exitCode: 0, output: "" });
+    rmSync(dropIns, { recursive: true });
+  });
+
+  test("sysusers.conf makes that user, in the node's group", () => {
+    const { exitCode, output } = run(
+      "systemd-sysusers",
+      "--dry-run",
+      `--root=${folder}`,
+      join(SOURCE, "sysusers.conf"),
+    );
+    expect(exitCode).toBe(0);
+    expect(output).toContain(`Creating user '${NAME}'`);
+    expect(output).toContain("Creating group 'bitcoin'");
+  });
+
+  test("the service can do little to its host", () => {
+    const { exitCode, output } = run(
+      ...["systemd-analyze", "security", "--no-pager", "--offline=true", `--threshold=${MAX_EXPOSURE}`],
+      join(folder, `${NAME}.service`),
+    );
+    expect(output).toContain("Overall exposure level");
+    expect(exitCode).toBe(0);
+  });
+});

@@ -1,0 +1,85 @@
+// `bun run build --target` for each machine that the exporter is released for: what comes out, and that it runs where this
+// machine can run it. The runtimes come from npm; a target is skipped when its runtime cannot be had.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import packageJson from "../../package.json" with { type: "json" };
+import { TARGETS, type Target } from "../../scripts/runtime.ts";
+
+const BUILD = join(import.meta.dirname, "../../scripts/build.ts");
+
+/** e_machine of the ELF header, and the loader that the executable asks for. */
+const EXPECTED: Readonly<Record<Target, { machine: number; loader: string }>> = {
+  "bun-linux-x64": { machine: 62, loader: "/lib64/ld-linux-x86-64.so.2" },
+  "bun-linux-x64-musl": { machine: 62, loader: "/lib/ld-musl-x86_64.so.1" },
+  "bun-linux-arm64": { machine: 183, loader: "/lib/ld-linux-aarch64.so.1" },
+  "bun-linux-arm64-musl": { machine: 183, loader: "/lib/ld-musl-aarch64.so.1" },
+};
+
+/** Where Debian's libc6-arm64-cross has the loader and libraries of an arm64 machine. */
+const ARM64_ROOT = "/usr/aarch64-linux-gnu";
+
+const folder = mkdtempSync(join(tmpdir(), "targets-test-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function build(...args: string[]): { exitCode: number; error: string } {
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, BUILD, ...args], { stdout: "ignore", stderr: "pipe" });
+  return { exitCode, error: stderr.toString() };
+}
+
+function readElf(path: string): { machine: number; loader: string | undefined } {
+  const head = Buffer.alloc(4096);
+  readSync(openSync(path, "r"), head);
+  expect(head.toString("latin1", 0, 4)).toBe("\x7fELF");
+  return { machine: head.readUInt16LE(18), loader: /\/lib[\w/.-]*\/ld-[\w.-]+/.exec(head.toString("latin1"))?.[0] };
+}
+
+/** What has to stand before the executable to run it here, or undefined when nothing does. */
+function runner(target: Target): string[] | undefined {
+  const { loader } = EXPECTED[target];
+  const isOurs = target.includes("arm64") === (process.arch === "arm64");
+  // Bun for musl also wants a libstdc++ for musl, which is in the same place on the systems that have one.
+  if (isOurs)
+    return existsSync(loader) && (!target.endsWith("-musl") || existsSync("/usr/lib/libstdc++.so.6")) ? [] : undefined;
+  const qemu = Bun.which("qemu-aarch64-static") ?? Bun.which("qemu-aarch64");
+  return qemu !== null && existsSync(join(ARM64_ROOT, loader)) ? [qemu, "-L", ARM64_ROOT] : undefined;
+}
+
+describe.each(TARGETS)("--target %s", (target) => {
+  const executable = join(folder, target, "bitcoind-ipc-exporter");
+  const built = build("--target", target, "--outfile", executable);
+  const isUnavailable = built.error.includes("cannot fetch");
+  const command = runner(target);
+
+  test.skipIf(isUnavailable)(`compiles for it${isUnavailable ? " (skipped: no runtime)" : ""}`, () => {
+    expect(built).toEqual({ exitCode: 0, error: "" });
+    expect(readElf(executable)).toEqual(EXPECTED[target]);
+  });
+
+  test.skipIf(isUnavailable || command === undefined)(
+    `runs${command ? "" : " (skipped: nothing here runs it)"}`,
+    () => {
+      const { stdout } = Bun.spawnSync([...command!, executable, "--version"]);
+      expect(stdout.toString()).toContain(`${packageJson.version} (revision`);
+    },
+  );
+});
+
+describe("a build that cannot be", () => {
+  test("names the targets there are", () => {
+    expect(build("--target", "bun-linux-riscv64", "--outfile", join(folder, "none"))).toEqual({
+      exitCode: 1,
+      error: `build: unknown target "bun-linux-riscv64": give one of ${TARGETS.join(", ")}\n`,
+    });
+  });
+
+  test("says that there is no such runtime", () => {
+    const runtime = join(folder, "no-runtime");
+    expect(build("--target", "bun-linux-arm64", "--runtime", runtime, "--outfile", join(folder, "none"))).toEqual({
+      exitCode: 1,
+      error: `build: no runtime at ${runtime}\n`,
+    });
+  });
+});
