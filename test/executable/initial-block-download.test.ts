@@ -20,7 +20,7 @@ test.concurrent("the trace begins with the first poll after it", async () => {
   await called(node, QUESTION, 2);
   expect((await exporter.metrics()).get("bitcoin_ibd")).toBe(1);
   expect(await node.stats()).toMatchObject({ subscriptions: 1 });
-  expect((await node.stats()).calls).not.toHaveProperty(TRACE);
+  expect(Object.keys((await node.stats()).calls)).not.toContain(TRACE);
 
   // The poll that hears of the end is held up, so that none has gone before that the test does not know of.
   await node.hang(QUESTION);
@@ -50,7 +50,7 @@ test.concurrent("a question that fails does not begin the trace", async () => {
   await node.fail(QUESTION, "failed", "not now");
   await using exporter = await ExporterProcess.start(node.socketPath);
   await exporter.waitUntil("it failed", (metrics) => callErrors(metrics, QUESTION) >= 3);
-  expect((await node.stats()).calls).not.toHaveProperty(TRACE);
+  expect(Object.keys((await node.stats()).calls)).not.toContain(TRACE);
 });
 
 test.concurrent("a trace that is refused is asked for again", async () => {
