@@ -12,6 +12,9 @@ const WAIT_MS = 60_000;
 /** Between a failure and the next try. */
 const RETRY_MS = 5000;
 
+/** Between two waits without a new tip. */
+const IDLE_MS = 10;
+
 /** Between two looks at the tip of a node that is catching up, whose tip is always new. */
 const SYNCING_MS = 1000;
 
@@ -44,6 +47,8 @@ export async function watchTips({ session, events, isSyncing, onTip, onError }: 
         tip = next;
         onTip(next);
       }
+      // A wait that was over for nothing must not become a loop that asks without a pause.
+      else await Bun.sleep(IDLE_MS);
       if (next === undefined || isSyncing()) await Bun.sleep(SYNCING_MS);
     } catch (error) {
       if (session.isOver) return;

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { handshake, type NodeCapabilities } from "../node/handshake.ts";
+import { singleRpc } from "../node/json-rpc.ts";
 import { warmupStatus } from "../node/readiness.ts";
 import { connectUnix } from "../node/socket.ts";
 import type { ImportedCapability } from "../rpc/capability.ts";
@@ -68,7 +69,7 @@ async function subscribe({ threads, chain }: TestClient, answer: (method: string
     updatedBlockTip: () => answer("updatedBlockTip"),
     chainStateFlushed: () => answer("chainStateFlushed"),
   });
-  const { result } = await threads.call(chain, handleNotifications, (params) => {
+  const { result } = await threads.call(chain!, handleNotifications, (params) => {
     params.notifications = server.client();
   });
   return result.client as ImportedCapability;
@@ -76,11 +77,11 @@ async function subscribe({ threads, chain }: TestClient, answer: (method: string
 
 test("answers from its chain", async () => {
   const { threads, chain, init } = await connect();
-  expect(await threads.call(chain, getHeight)).toMatchObject({ result: node.height, hasResult: true });
+  expect(await threads.call(chain!, getHeight)).toMatchObject({ result: node.height, hasResult: true });
   const mining = (await threads.call(init, makeMining)).result.client as ImportedCapability;
   const tip = (await threads.call(mining, getTip)).result;
   expect(tip.height).toBe(node.height);
-  const atTip = await threads.call(chain, getBlockHash, (params) => {
+  const atTip = await threads.call(chain!, getBlockHash, (params) => {
     params.height = node.height;
   });
   expect(atTip.result.toUint8Array()).toEqual(tip.hash.toUint8Array());
@@ -99,7 +100,7 @@ test("answers like a node what it does not have", async () => {
     kind: "failed",
     message: expect.stringContaining("Old mining interface (@2) not supported."),
   });
-  const { rpcError } = await threads.call(nodeObject, executeRpc, (params) => {
+  const { rpcError } = await threads.call(nodeObject!, executeRpc, (params) => {
     params.command = "stop";
   });
   expect(JSON.parse(rpcError)).toEqual({ code: -32601, message: "Method not found" });
@@ -108,8 +109,8 @@ test("answers like a node what it does not have", async () => {
 test("runs a method only on a thread that it made", async () => {
   const { chain, init } = await connect();
   const invalid = { kind: "failed", message: "invalid thread handle" };
-  expect(await failure(chain.ask(getHeight).results)).toMatchObject(invalid);
-  const wrong = chain.ask(getHeight, (params) => {
+  expect(await failure(chain!.ask(getHeight).results)).toMatchObject(invalid);
+  const wrong = chain!.ask(getHeight, (params) => {
     params._initContext().thread = new Thread$Client(init);
   });
   expect(await failure(wrong.results)).toMatchObject(invalid);
@@ -195,10 +196,10 @@ test("while it starts, says so, and notices a call that would end a real node", 
   await node.stop();
   node = startSimulatedNode({ socketPath: node.socketPath, warmupMs: 200 });
   const client = await connect();
-  expect(await warmupStatus(client)).toBe("Loading block index…");
-  expect(await failure(client.threads.call(client.chain, getHeight))).toMatchObject({ kind: "failed" });
+  expect(await warmupStatus(singleRpc(client.threads, client.node!))).toBe("Loading block index…");
+  expect(await failure(client.threads.call(client.chain!, getHeight))).toMatchObject({ kind: "failed" });
   await node.ready();
-  expect(await warmupStatus(client)).toBeUndefined();
+  expect(await warmupStatus(singleRpc(client.threads, client.node!))).toBeUndefined();
   expect(node.fatalCalls).toBe(1);
 });
 
@@ -213,7 +214,7 @@ test("drops its clients when it stops, and has the same chain when it starts aga
   await node.mineBlock();
   node.start();
   const again = await connect();
-  expect((await again.threads.call(again.chain, getHeight)).result).toBe(height + 1);
+  expect((await again.threads.call(again.chain!, getHeight)).result).toBe(height + 1);
   expect(node).toMatchObject({ uncleanLeaves: 0, subscriptions: 0 });
   expect(node.told.count("blockConnected")).toBe(1);
 });

@@ -15,8 +15,8 @@ test("asks for each interface in turn, on one thread, and gets them all", async 
   const { init, threads, chain, node, tracing } = await handshake(fake.connection);
   expect(fake.asked).toEqual(STEPS);
   expect(fake.threadNames).toEqual(["bitcoind-ipc-exporter"]);
-  expect(new Set([init, chain, node, tracing].map(({ importId }) => importId)).size).toBe(4);
-  for (const owned of [init, threads, chain, node, tracing]) owned.close();
+  expect(new Set([init, chain, node, tracing].map((owned) => owned?.importId)).size).toBe(4);
+  for (const owned of [init, threads, chain, node, tracing]) owned?.close();
 });
 
 describe.each(STEPS)("when %s", (step) => {

@@ -2,9 +2,10 @@
 
 import { afterEach, expect, test } from "bun:test";
 import { expectEmptyTables } from "../../test/builders/connections.ts";
-import { FakeNode } from "../../test/builders/fake-node.ts";
+import { closeAll, FakeNode } from "../../test/builders/fake-node.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { handshake } from "./handshake.ts";
+import { singleRpc } from "./json-rpc.ts";
 import { warmupStatus } from "./readiness.ts";
 
 afterEach(expectEmptyTables);
@@ -13,9 +14,9 @@ afterEach(expectEmptyTables);
 async function statusOf(fake: FakeNode): Promise<string | undefined> {
   const capabilities = await handshake(fake.connection);
   try {
-    return await warmupStatus(capabilities);
+    return await warmupStatus(singleRpc(capabilities.threads, capabilities.node!));
   } finally {
-    for (const owned of Object.values(capabilities)) owned.close();
+    closeAll(capabilities);
   }
 }
 
