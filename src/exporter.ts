@@ -140,6 +140,8 @@ export class Exporter {
     } catch (error) {
       ended.resolve(error as Error);
     }
+    // Otherwise nobody leaves while we poll.
+    const isStopping = wasUp && !this.#isLeaving && this.#session?.isLeaving === true;
     // A failure on our way in leaves the connection open, and perhaps a registration on it.
     if (!this.#isLeaving && this.#connection?.ended === undefined) {
       await this.#session?.leave(Number.POSITIVE_INFINITY);
@@ -148,7 +150,7 @@ export class Exporter {
     this.#self.disconnected();
     for (const poll of this.#polls) poll.clear();
     this.#connection = this.#session = this.#opening = undefined;
-    return { wasUp, reason: errorText(await ended.promise) };
+    return { wasUp, reason: isStopping ? "it is stopping" : errorText(await ended.promise) };
   }
 
   /** A node that is stopping dies of what is registered on it. */
@@ -160,6 +162,8 @@ export class Exporter {
   async #waitForStart(session: NodeSession): Promise<void> {
     let told = false;
     for (;;) {
+      // Told to leave during the handshake or the pause: `leave` has the session, and the node is asked nothing more.
+      if (this.#isLeaving) throw new Error("the exporter is leaving the node");
       const status = await session.warmupStatus();
       if (status === undefined) return;
       if (!told) this.#options.log(`waiting for the node to start: ${status}`);

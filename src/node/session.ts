@@ -41,6 +41,9 @@ type Registration = Promise<ImportedCapability>;
  */
 const NEVER = { deadlineMs: 2 ** 31 - 1 };
 
+/** Leaving waits for this answer, and a flush does. It is a flag in the node, which takes no lock to read it. */
+const STOPPING_OPTIONS = { deadlineMs: 1000 };
+
 export class NodeSession {
   readonly #connection: Connection;
   readonly #capabilities: NodeCapabilities;
@@ -81,11 +84,11 @@ export class NodeSession {
     return this.#unregistered !== undefined;
   }
 
-  /** Whether the node was told to stop. False when it cannot say. */
+  /** Whether the node was told to stop. False when it cannot say, or not within a second. */
   isStopping(): Promise<boolean> {
     const { threads, node } = this.#capabilities;
     this.#stopping ??= threads
-      .call(node, shutdownRequested)
+      .call(node, shutdownRequested, undefined, STOPPING_OPTIONS)
       .then(
         ({ result }) => result,
         () => false,

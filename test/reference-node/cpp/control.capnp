@@ -97,6 +97,8 @@ struct Stats {
 
   live @7 :Json.Value;
   # Interface name → objects that a client still holds.
+
+  interruptedCalls @8 :UInt32;
 }
 
 struct Event {

@@ -31,6 +31,7 @@ struct Simulation {
   uint connections = 0;
   uint liveConnections = 0;
   uint uncleanLeaves = 0;
+  uint interruptedCalls = 0;
   uint threadViolations = 0;
   Counts calls;      // received, by method
   Counts callbacks;  // answered with results, by method
