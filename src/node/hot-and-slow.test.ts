@@ -366,7 +366,13 @@ describe("recorded calls with one byte changed", () => {
     }
     expect(hot.ended).toBeUndefined();
     if (Bun.deepEquals({ ...hot, isHot: false }, slow)) return "equal";
-    // The slow path met damage in what the hot path does not read. It would have had the same events without it.
+    // The slow path met damage in what only it reads. If it saw that after the event, it answered with an exception.
+    if (slow.ended === undefined && Bun.deepEquals(slow.events, hot.events)) {
+      expect(slow.messages).toEqual([{ return: expect.objectContaining({ exception: expect.anything() }) }]);
+      return "lenient";
+    }
+    // If before, as in a capability table, it would have had the same event without that. It may have ended the connection,
+    // or capnp-es, which makes room in a message while it reads it, has written over other values.
     const undamaged = await paths.outcomes(withoutUnread(frame));
     expect({ ...undamaged.hot, isHot: false }).toEqual(undamaged.slow);
     expect(undamaged.hot).toEqual(hot);

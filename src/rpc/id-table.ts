@@ -1,5 +1,5 @@
-// A table whose ids we pick: questions and exports. The lowest free id is taken, so ids stay small and peers that keep
-// their tables in arrays stay quick.
+// A table whose ids we pick: questions and exports. A freed id is used again before a new one, so ids stay small and peers
+// that keep their tables in arrays stay quick.
 
 export class IdTable<T> {
   readonly #entries: (T | undefined)[] = [];
