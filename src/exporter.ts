@@ -84,8 +84,11 @@ export class Exporter {
     const end = performance.now() + deadlineMs;
     const session =
       this.#session ?? (await Promise.race([this.#opening?.catch(() => undefined), Bun.sleep(deadlineMs)]));
+    const restMs = Math.max(0, end - performance.now());
+    // Without a session a call of the handshake may be open that was given up as late.
+    if (session === undefined) await Promise.race([this.#connection?.questionsReturned(), Bun.sleep(restMs)]);
     const isQuiet = (this.#connection?.sizes.questions ?? 0) === 0;
-    const inOrder = (await session?.leave(Math.max(0, end - performance.now()))) ?? isQuiet;
+    const inOrder = (await session?.leave(restMs)) ?? isQuiet;
     this.#connection?.close();
     await this.#running;
     return inOrder;
@@ -142,15 +145,23 @@ export class Exporter {
     }
     // Otherwise nobody leaves while we poll.
     const isStopping = wasUp && !this.#isLeaving && this.#session?.isLeaving === true;
-    // A failure on our way in leaves the connection open, and perhaps a registration on it.
+    // A failure on our way in leaves the connection open, and perhaps a registration on it. A call that is under way
+    // when it ends may be a pr/trace node's death, so a peer that never answers is never hung up on.
     if (!this.#isLeaving && this.#connection?.ended === undefined) {
-      await this.#session?.leave(Number.POSITIVE_INFINITY);
-      this.#connection?.close();
+      await this.#leaveLate(this.#connection, await ended.promise);
     }
     this.#self.disconnected();
     for (const poll of this.#polls) poll.clear();
     this.#connection = this.#session = this.#opening = undefined;
     return { wasUp, reason: isStopping ? "it is stopping" : errorText(await ended.promise) };
+  }
+
+  async #leaveLate(connection: Connection | undefined, reason: Error): Promise<void> {
+    if (connection !== undefined && connection.sizes.questions > 0)
+      this.#options.log(`no answer from the node: ${errorText(reason)}; waiting until it has returned every call`);
+    await this.#session?.leave(Number.POSITIVE_INFINITY);
+    await connection?.questionsReturned();
+    connection?.close();
   }
 
   /** A node that is stopping dies of what is registered on it. */

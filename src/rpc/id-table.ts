@@ -31,9 +31,13 @@ export class IdTable<T> {
     this.#size--;
   }
 
+  get entries(): T[] {
+    return this.#entries.filter((entry) => entry !== undefined);
+  }
+
   /** Empties the table and returns what was in it. */
   clear(): T[] {
-    const entries = this.#entries.filter((entry) => entry !== undefined);
+    const { entries } = this;
     this.#entries.length = this.#free.length = this.#size = 0;
     return entries;
   }
