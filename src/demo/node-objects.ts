@@ -190,10 +190,10 @@ function rpcError(code: number, message: string): string {
   return JSON.stringify({ code, message });
 }
 
-/** What Chain and Node may do: nothing that needs the chain while it is being loaded. A real node ends on such a call. */
 /** Methods of Chain and Node that a node answers at any time. */
 const NEEDS_NO_CHAIN = ["destroy", "executeRpc", "shutdownRequested"];
 
+/** What Chain and Node may do: nothing that needs the chain while it is being loaded. A real node ends on such a call. */
 function needsChain(state: NodeState): (method: string) => void {
   return (method) => {
     if (state.startStep === undefined || NEEDS_NO_CHAIN.includes(method)) return;

@@ -105,5 +105,12 @@ export async function expectNothingLeft(node: ReferenceNode): Promise<void> {
     },
     { describe: () => JSON.stringify(stats.live) },
   );
-  expect(stats).toMatchObject({ liveConnections: 0, subscriptions: 0, threadViolations: 0, uncleanLeaves: 0 });
+  const { liveConnections, subscriptions, threadViolations, uncleanLeaves, interruptedCalls } = stats;
+  expect({ liveConnections, subscriptions, threadViolations, uncleanLeaves, interruptedCalls }).toEqual({
+    liveConnections: 0,
+    subscriptions: 0,
+    threadViolations: 0,
+    uncleanLeaves: 0,
+    interruptedCalls: 0,
+  });
 }
