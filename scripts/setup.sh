@@ -18,7 +18,7 @@ fi
 # command that a test needs : Debian package that has it
 missing=
 for need in capnp:capnproto capnpc-c++:capnproto g++:g++ promtool:prometheus \
-  systemd-analyze:systemd buildah:buildah; do
+  systemd-analyze:systemd buildah:buildah nix-instantiate:nix-bin; do
   command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
 done
 [ -e /usr/include/capnp/rpc-twoparty.h ] || missing="$missing libcapnp-dev"

@@ -242,7 +242,7 @@ test("a failure costs that poll only, and is tried again", async () => {
   expect([...shown.values.keys()].sort()).toEqual(["Chain.a", "Node.b", "getpeerinfo", "uptime"]);
 });
 
-test("a batch that is late is taken apart, so that the slow method is late alone", async () => {
+test("a batch that fails as a whole is taken apart at once, so that the slow method fails alone", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();
   const { poller, failures } = pollerOf(node, {
@@ -250,27 +250,52 @@ test("a batch that is late is taken apart, so that the slow method is late alone
   });
   node.fatal.set("getchaintips", new DeadlineError("late"));
   await poller.poll();
-  node.calls.length = failures.length = 0;
-  await poller.poll();
-  expect(node.calls).toEqual([["uptime"], ["getchaintips"], ["getpeerinfo"]]);
+  expect(node.calls).toEqual([
+    ["uptime", "getchaintips", "getpeerinfo"],
+    ["uptime"],
+    ["getchaintips"],
+    ["getpeerinfo"],
+  ]);
   expect(failures).toMatchObject([{ method: "getchaintips", isMissing: false }]);
   expect([...shown.values.keys()].sort()).toEqual(["getpeerinfo", "uptime"]);
 });
 
-test("a batch that fails otherwise stays one", async () => {
+test("what succeeded alone goes back into the batch, what failed does when it succeeds", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();
-  const { poller, failures } = pollerOf(node, { rpcPolls: [shown.rpcPoll("uptime"), shown.rpcPoll("getpeerinfo")] });
-  node.fatal.set("uptime", new RpcError("failed", "no"));
+  const { poller, failures } = pollerOf(node, {
+    rpcPolls: [shown.rpcPoll("uptime"), shown.rpcPoll("getchaintips"), shown.rpcPoll("getpeerinfo")],
+  });
+  node.fatal.set("getchaintips", new RpcError("failed", "an answer that is no JSON"));
   await poller.poll();
-  expect(failures.map(({ method }) => method)).toEqual(["uptime", "getpeerinfo"]);
+  node.calls.length = failures.length = 0;
+  await poller.poll();
+  expect(node.calls).toEqual([["uptime", "getpeerinfo"], ["getchaintips"]]);
+  expect(failures).toMatchObject([{ method: "getchaintips" }]);
   node.fatal.clear();
   await poller.poll();
-  expect(node.calls).toEqual([
+  await poller.poll();
+  expect(node.calls.slice(2)).toEqual([
     ["uptime", "getpeerinfo"],
-    ["uptime", "getpeerinfo"],
+    ["getchaintips"],
+    ["uptime", "getchaintips", "getpeerinfo"],
   ]);
-  expect(shown.values.size).toBe(2);
+  expect(failures).toHaveLength(1);
+  expect(shown.values.size).toBe(3);
+});
+
+test("what is asked rarely and failed is asked again at the next poll", async () => {
+  const node = new FakeNode("jsonRpc");
+  const shown = new Shown();
+  const { poller } = pollerOf(node, { rpcPolls: [shown.rpcPoll("getchaintips", { every: 5 })] });
+  node.outcomes.set("getchaintips", refused);
+  await poller.poll();
+  await poller.poll();
+  node.outcomes.clear();
+  for (let round = 2; round < 6; round++) await poller.poll();
+  // At rounds 0, 1, 2 and 5.
+  expect(node.calls).toHaveLength(4);
+  expect(shown.values.size).toBe(1);
 });
 
 test("what costs the node more is asked at the first poll, and then rarely", async () => {
@@ -322,12 +347,10 @@ test("a session that is over between two calls of JSON-RPC is asked no second on
   const shown = new Shown();
   const { poller, failures } = pollerOf(node, { rpcPolls: [shown.rpcPoll("uptime"), shown.rpcPoll("getpeerinfo")] });
   node.fatal.set("uptime", new DeadlineError("late"));
-  await poller.poll();
-  node.calls.length = failures.length = 0;
   node.during = () => {
-    node.isOver = true;
+    node.isOver = node.calls.length === 2;
   };
   await poller.poll();
-  expect(node.calls).toEqual([["uptime"]]);
+  expect(node.calls).toEqual([["uptime", "getpeerinfo"], ["uptime"]]);
   expect(failures).toEqual([]);
 });

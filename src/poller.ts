@@ -2,11 +2,10 @@
 // fails. A failure costs that poll's families only.
 
 import type { Collector, Poll, RpcPoll } from "./collectors/collector.ts";
-import { type JsonRpc, JsonRpcError, type RpcOutcome } from "./node/json-rpc.ts";
+import { isMissingMethod, type JsonRpc, type RpcOutcome } from "./node/json-rpc.ts";
 import type { MiningQueries } from "./node/mining.ts";
 import type { NodeQueries } from "./node/node-queries.ts";
 import type { NodeSession } from "./node/session.ts";
-import { DeadlineError, RpcError } from "./rpc/errors.ts";
 
 export interface PollerEvents {
   /** Told of each answer; `value` is what came. */
@@ -27,8 +26,10 @@ export class Poller {
   readonly #miningPolls: readonly Poll<MiningQueries>[];
   /** Polls whose method this node does not have. */
   readonly #missing = new Set<{ readonly method: string }>();
-  /** Set once a batch took too long: from then on each method gets a call of its own, and the slow one fails alone. */
-  #oneByOne = false;
+  /** Polls of batches that failed as a whole, for one was too slow: each gets a call of its own until that succeeds. */
+  readonly #alone = new Set<RpcPoll>();
+  /** Polls that failed: due at the next round, however seldom they are asked otherwise. */
+  readonly #failing = new Set<RpcPoll>();
   #round = 0;
 
   constructor(session: NodeSession, collectors: Polls, events: PollerEvents) {
@@ -69,46 +70,67 @@ export class Poller {
   }
 
   async #runRpc(rpc: JsonRpc): Promise<void> {
-    const due = this.#rpcPolls.filter((poll) => !this.#missing.has(poll) && this.#round % (poll.every ?? 1) === 0);
-    const groups = this.#oneByOne ? due.map((poll) => [poll]) : [due];
-    for (const group of groups) {
-      if (this.#session.isOver || group.length === 0) return;
-      const outcomes = await this.#ask(rpc, group);
-      for (const [index, poll] of group.entries()) this.#settle(poll, outcomes[index]!);
+    const due = this.#rpcPolls.filter((poll) => this.#isDue(poll));
+    await this.#askTogether(
+      rpc,
+      due.filter((poll) => !this.#alone.has(poll)),
+    );
+    // Which of a failed batch was at fault is found out in the same round, so that the others do not miss it.
+    for (const poll of due) if (this.#alone.has(poll)) await this.#askAlone(rpc, poll);
+  }
+
+  async #askTogether(rpc: JsonRpc, polls: readonly RpcPoll[]): Promise<void> {
+    if (this.#session.isOver || polls.length === 0) return;
+    try {
+      const outcomes = await rpc.callAll(polls);
+      for (const [index, poll] of polls.entries()) this.#settle(poll, outcomes[index]!);
+    } catch {
+      for (const poll of polls) this.#alone.add(poll);
     }
   }
 
-  async #ask(rpc: JsonRpc, polls: readonly RpcPoll[]): Promise<readonly RpcOutcome[]> {
+  async #askAlone(rpc: JsonRpc, poll: RpcPoll): Promise<void> {
+    if (this.#session.isOver) return;
     try {
-      return await rpc.callAll(polls);
+      const [outcome] = await rpc.callAll([poll]);
+      this.#alone.delete(poll);
+      this.#settle(poll, outcome!);
     } catch (error) {
-      if (error instanceof DeadlineError) this.#oneByOne = true;
-      return polls.map(() => ({ error: error as Error }));
+      this.#settle(poll, { error: error as Error });
     }
+  }
+
+  #isDue(poll: RpcPoll): boolean {
+    if (this.#missing.has(poll)) return false;
+    return this.#round % (poll.every ?? 1) === 0 || this.#failing.has(poll);
   }
 
   #settle(poll: RpcPoll, outcome: RpcOutcome): void {
+    this.#failing.delete(poll);
     // What Chain and Node were asked for is theirs to set.
     const seeds = this.#session.queries === undefined;
     if ("error" in outcome) {
       poll.clear(seeds);
-      return this.#failed(poll, outcome.error);
+      return this.#rpcFailed(poll, outcome.error);
     }
     try {
       poll.read(outcome.result, seeds);
       this.#events.answered(poll.method, outcome.result);
     } catch (error) {
       // The families at fault are cleared, the others are set.
-      this.#failed(poll, error);
+      this.#rpcFailed(poll, error);
     }
+  }
+
+  #rpcFailed(poll: RpcPoll, error: unknown): void {
+    this.#failing.add(poll);
+    this.#failed(poll, error);
   }
 
   #failed(poll: { readonly method: string }, error: unknown): void {
     // The end of the connection is no fault of the call.
     if (this.#session.isOver) return;
-    const isMissing =
-      (error instanceof RpcError && error.kind === "unimplemented") ||
-      (error instanceof JsonRpcError && error.isMethodNotFound);
+    const isMissing = isMissingMethod(error);
     if (isMissing) this.#missing.add(poll);
     this.#events.callFailed(poll.method, error, isMissing);
   }

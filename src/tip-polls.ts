@@ -2,7 +2,7 @@
 // asked about, older ones that came meanwhile are passed over.
 
 import type { TipPoll } from "./collectors/collector.ts";
-import { callRpc, type JsonRpc } from "./node/json-rpc.ts";
+import { callRpc, isMissingMethod, type JsonRpc } from "./node/json-rpc.ts";
 import type { Tip } from "./node/mining.ts";
 import type { NodeSession } from "./node/session.ts";
 
@@ -11,7 +11,8 @@ export interface TipPollsOptions {
   readonly polls: readonly TipPoll[];
   /** Nothing is asked while the node may be in initial block download: every block would be. */
   readonly isSyncing: () => boolean;
-  readonly onError: (method: string, error: unknown) => void;
+  /** `isMissing`: the node does not have the method, and it is not asked again on this connection. */
+  readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
 }
 
 export class TipPolls {
@@ -19,6 +20,8 @@ export class TipPolls {
   /** The newest tip that was not asked about; by its height alone where notifications did not name it. */
   #next: Tip | number | undefined;
   #isRunning = false;
+  /** Methods that this node does not have. */
+  readonly #missing = new Set<string>();
 
   constructor(options: TipPollsOptions) {
     this.#options = options;
@@ -49,18 +52,24 @@ export class TipPolls {
   }
 
   async #ask(rpc: JsonRpc, next: Tip | number): Promise<void> {
-    const tip = typeof next === "object" ? next : await this.#try("getblockhash", tipAt(rpc, next));
+    const tip = typeof next === "object" ? next : await this.#try("getblockhash", () => tipAt(rpc, next));
     if (tip === undefined) return;
-    for (const poll of this.#options.polls) await this.#try(poll.method, poll.run(rpc, tip));
+    for (const poll of this.#options.polls) await this.#try(poll.method, () => poll.run(rpc, tip));
   }
 
-  /** What `asked` resolves to, or undefined when it rejects, which is reported. */
-  async #try<T>(method: string, asked: Promise<T>): Promise<T | undefined> {
+  /** What `ask` resolves to, or undefined when it rejects, which is reported. */
+  async #try<T>(method: string, ask: () => Promise<T>): Promise<T | undefined> {
     const { session, onError } = this.#options;
-    return asked.catch((error) => {
-      if (!session.isOver) onError(method, error);
+    if (session.isOver || this.#missing.has(method)) return undefined;
+    try {
+      return await ask();
+    } catch (error) {
+      if (session.isOver) return undefined;
+      const isMissing = isMissingMethod(error);
+      if (isMissing) this.#missing.add(method);
+      onError(method, error, isMissing);
       return undefined;
-    });
+    }
   }
 }
 

@@ -74,7 +74,7 @@ function tipOf({ hash, height }: Block): Tip {
 let node: FakeNode;
 /** What was told, in order. */
 let told: string[];
-let errors: [method: string, error: unknown][];
+let errors: [method: string, error: unknown, isMissing: boolean][];
 let isSyncing: boolean;
 let watching: Promise<void>;
 /** The watcher's pauses, in milliseconds. They take no time. */
@@ -115,7 +115,7 @@ function watch(): void {
     },
     isSyncing: () => isSyncing,
     onTip: ({ hash, height }) => told.push(`tip ${height} ${Number.parseInt(hash, 16)}`),
-    onError: (method, error) => errors.push([method, error]),
+    onError: (...error) => void errors.push(error),
   });
 }
 
@@ -207,13 +207,34 @@ describe("with JSON-RPC", () => {
     const callAll = node.tree.callAll.bind(node.tree);
     node.tree.callAll = async (requests) => requests.map(() => ({ error: new JsonRpcError(-1, "not now") }));
     node.extend(2);
-    await eventually("two failures", () => errors.length >= 2);
-    expect(told).toEqual([]);
-    expect(new Set(pauses)).toEqual(new Set([5000]));
-    node.extend(1);
+    await waiting(2);
+    // What can be told is told at once; the wait for the next tip ends sooner, to try again.
+    expect(told).toEqual(["seen 102", "updated", "tip 102 103"]);
+    expect(node.waits.at(-1)).toBe(5000);
+    node.wake();
+    await waiting(3);
+    expect(errors).toMatchObject([
+      ["getblockheader", { code: -1 }, false],
+      ["getblockheader", { code: -1 }, false],
+    ]);
+    told.length = 0;
     node.tree.callAll = callAll;
-    await eventually("the tip", () => told.at(-1) === "tip 103 104");
+    node.extend(1);
+    await waiting(4);
     expect(told).toEqual(["connected 101", "connected 102", "connected 103", "updated", "tip 103 104"]);
+    expect(node.waits.at(-1)).toBe(60_000);
+  });
+
+  test("where the node has no getblockheader, that is told once, and only heights are", async () => {
+    await watched();
+    node.tree.callAll = async (requests) =>
+      requests.map(() => ({ error: new JsonRpcError(-32601, "Method not found") }));
+    node.extend(2);
+    await waiting(2);
+    node.extend(1);
+    await waiting(3);
+    expect(errors).toMatchObject([["getblockheader", { code: -32601 }, true]]);
+    expect(told).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 104"]);
   });
 });
 
@@ -259,7 +280,7 @@ test("a failure is told, and tried again after a while", async () => {
   node.failures.push(new RpcError("overloaded", "all 4 threads of the node are stuck in earlier calls"));
   node.extend(1);
   await eventually("the tip", () => told.at(-1) === "tip 101 102");
-  expect(errors).toMatchObject([["Mining.waitTipChanged", { kind: "overloaded" }]]);
+  expect(errors).toMatchObject([["Mining.waitTipChanged", { kind: "overloaded" }, false]]);
   expect(pauses).toEqual([5000]);
 });
 

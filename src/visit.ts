@@ -71,15 +71,29 @@ export class Visit {
     } catch (error) {
       this.#ended.resolve(error as Error);
     }
-    // A failure on our way in leaves the connection open, and perhaps a registration on it.
-    if (!this.#isLeaving && this.#connection?.ended === undefined) {
-      await this.#session?.leave(Number.POSITIVE_INFINITY);
-      this.#connection?.close();
-    }
+    // Otherwise nobody leaves while we poll.
+    const isStopping = this.#wasUp && !this.#isLeaving && this.#session?.isLeaving === true;
+    await this.#leaveLate();
     self.disconnected();
     this.#poller?.clear();
     this.#tipPolls?.clear();
-    return { wasUp: this.#wasUp, reason: errorText(await this.#ended.promise) };
+    return { wasUp: this.#wasUp, reason: isStopping ? "it is stopping" : errorText(await this.#ended.promise) };
+  }
+
+  /**
+   * A failure on our way in leaves the connection open, and perhaps a registration on it. A call that is under way when
+   * it ends may be a pr/trace node's death, so a peer that never answers is never hung up on.
+   */
+  async #leaveLate(): Promise<void> {
+    const connection = this.#connection;
+    if (this.#isLeaving || connection === undefined || connection.ended !== undefined) return;
+    if (connection.sizes.questions > 0) {
+      const reason = errorText(await this.#ended.promise);
+      this.#options.log(`no answer from the node: ${reason}; waiting until it has returned every call`);
+    }
+    await this.#session?.leave(Number.POSITIVE_INFINITY);
+    await connection.questionsReturned();
+    connection.close();
   }
 
   /** Leaves in order, as NodeSession.leave does; at any moment of the visit. */
@@ -89,8 +103,11 @@ export class Visit {
     const end = performance.now() + deadlineMs;
     const session =
       this.#session ?? (await Promise.race([this.#opening?.catch(() => undefined), Bun.sleep(deadlineMs)]));
+    const restMs = Math.max(0, end - performance.now());
+    // Without a session a call of the handshake may be open that was given up as late.
+    if (session === undefined) await Promise.race([this.#connection?.questionsReturned(), Bun.sleep(restMs)]);
     const isQuiet = (this.#connection?.sizes.questions ?? 0) === 0;
-    const inOrder = (await session?.leave(Math.max(0, end - performance.now()))) ?? isQuiet;
+    const inOrder = (await session?.leave(restMs)) ?? isQuiet;
     this.#connection?.close();
     return inOrder;
   }
@@ -130,19 +147,28 @@ export class Visit {
   async #waitForStart(session: NodeSession): Promise<void> {
     const { socketPath, log } = this.#options;
     if (session.jsonRpc === undefined) {
+      this.#refuseLeaving();
       const graceMs = startGraceMs(socketPath);
       if (graceMs === 0) return;
       log(`waiting ${Math.ceil(graceMs / 1000)} s for the node to start: its socket is new, and it cannot be asked`);
-      return this.#pause(graceMs);
+      await this.#pause(graceMs);
+      return this.#refuseLeaving();
     }
-    let say = log;
+    let isTold = false;
     for (;;) {
+      this.#refuseLeaving();
       const status = await session.warmupStatus();
       if (status === undefined) return;
-      say(`waiting for the node to start: ${status}`);
-      say = this.#debug;
+      if (isTold) this.#debug(`the node is starting: ${status}`);
+      else log(`waiting for the node to start: ${status}`);
+      isTold = true;
       await this.#pause(WARMUP_INTERVAL_MS);
     }
+  }
+
+  /** Told to leave during the handshake or a pause: `leave` has the session, and the node is asked nothing more. */
+  #refuseLeaving(): void {
+    if (this.#isLeaving) throw new Error("the exporter is leaving the node");
   }
 
   /** What the node's callbacks go to. A block that was connected is asked about too. */
@@ -152,7 +178,8 @@ export class Visit {
       ...collectors.events,
       blockConnected: (height) => {
         collectors.events.blockConnected(height);
-        this.#tipPolls?.tipChanged(height);
+        // -1 is how a BlockInfo says that it has no height.
+        if (height >= 0) this.#tipPolls?.tipChanged(height);
       },
     };
     return { chain, utxoCache: collectors.utxoCacheEvents ?? NO_COINS, debug: debug ? log : undefined };
@@ -163,7 +190,7 @@ export class Visit {
       session,
       polls: this.#options.collectors.tipPolls,
       isSyncing: () => this.#options.collectors.initialBlockDownload !== false,
-      onError: (method, error) => this.#callFailed(method, error),
+      onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });
   }
 
@@ -176,18 +203,15 @@ export class Visit {
         this.#tip = tip;
         this.#tipPolls?.tipChanged(tip);
       },
-      onError: (method, error) => this.#callFailed(method, error),
+      onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });
   }
 
   async #pollUntilEnd(session: NodeSession): Promise<void> {
-    const { collectors, pollIntervalMs, utxoTrace, self, log } = this.#options;
+    const { collectors, pollIntervalMs, utxoTrace, self } = this.#options;
     const poller = new Poller(session, collectors, {
       answered: (method, value) => this.#debug(`poll: ${method} = ${valueText(value)}`),
-      callFailed: (method, error, isMissing) => {
-        this.#callFailed(method, error);
-        if (isMissing) log(`the node has no ${method}: its metrics stay empty until another node is there`);
-      },
+      callFailed: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });
     this.#poller = poller;
     let traced = !utxoTrace || !session.hasUtxoTrace || collectors.utxoCacheEvents === undefined;
@@ -218,14 +242,16 @@ export class Visit {
       this.#debug("tracing the UTXO cache");
       return true;
     } catch (error) {
-      if (!session.isOver) this.#callFailed("Tracing.traceUtxoCache", error);
+      if (!session.isOver) this.#callFailed("Tracing.traceUtxoCache", error, false);
       return false;
     }
   }
 
-  #callFailed(method: string, error: unknown): void {
-    this.#options.self.callFailed(method);
+  #callFailed(method: string, error: unknown, isMissing: boolean): void {
+    const { self, log } = this.#options;
+    self.callFailed(method);
     this.#debug(`${method} failed: ${errorText(error)}`);
+    if (isMissing) log(`the node has no ${method}: its metrics stay empty until another node is there`);
   }
 
   /** Waits `delayMs`, or until the connection ends or `leave` is called. */

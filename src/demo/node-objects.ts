@@ -184,10 +184,10 @@ function nodeObject({ state, threads }: Host): Node$Server {
   );
 }
 
-/** What Chain and Node may do: nothing that needs the chain while it is being loaded. A real node ends on such a call. */
 /** Methods of Chain and Node that a node answers at any time. */
 const NEEDS_NO_CHAIN = ["destroy", "executeRpc", "shutdownRequested"];
 
+/** What Chain and Node may do: nothing that needs the chain while it is being loaded. A real node ends on such a call. */
 function needsChain(state: NodeState): (method: string) => void {
   return (method) => {
     if (state.startStep === undefined || NEEDS_NO_CHAIN.includes(method)) return;

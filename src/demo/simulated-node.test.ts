@@ -6,24 +6,25 @@ import { handshake, type NodeCapabilities } from "../node/handshake.ts";
 import { singleRpc } from "../node/json-rpc.ts";
 import { warmupStatus } from "../node/readiness.ts";
 import { connectUnix } from "../node/socket.ts";
-import type { ImportedCapability } from "../rpc/capability.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { Chain$Client, ChainNotifications$Server } from "../schema/chain.ts";
 import { Echo$Client } from "../schema/echo.ts";
 import { Handler$Client } from "../schema/handler.ts";
 import { Init$Client } from "../schema/init.ts";
 import { Mining$Client } from "../schema/mining.ts";
-import { Thread$Client } from "../schema/mp/proxy.ts";
+import { type Context, Thread$Client, ThreadMap$Client } from "../schema/mp/proxy.ts";
 import { Node$Client } from "../schema/node.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 
 const [, echo] = Echo$Client.methods;
 const [, disconnect] = Handler$Client.methods;
-const [, makeEcho, makeMiningOld2, makeMining] = Init$Client.methods;
+const [construct, makeEcho, makeMiningOld2, makeMining] = Init$Client.methods;
 const [, getHeight, getBlockHash] = Chain$Client.methods;
 const handleNotifications = Chain$Client.methods[39];
 const [, , getTip, waitTipChanged] = Mining$Client.methods;
 const executeRpc = Node$Client.methods[42];
+const [makeThread] = ThreadMap$Client.methods;
 
 let folder: string;
 let node: SimulatedNode;
@@ -76,19 +77,27 @@ async function subscribe({ threads, chain }: TestClient, answer: (method: string
 }
 
 test("answers from its chain", async () => {
-  const { threads, chain, init } = await connect();
+  const { threads, chain, init, makeMining } = await connect();
   expect(await threads.call(chain!, getHeight)).toMatchObject({ result: node.height, hasResult: true });
-  const mining = (await threads.call(init, makeMining)).result.client as ImportedCapability;
+  const mining = await makeMining();
   const tip = (await threads.call(mining, getTip)).result;
   expect(tip.height).toBe(node.height);
-  const atTip = await threads.call(chain!, getBlockHash, (params) => {
+  // What the exporter does not ask goes past its table of calls.
+  const { threadMap } = await init.ask(construct).results;
+  const { result: thread } = await importOf(threadMap.client).ask(makeThread).results;
+  const onThread = (params: { _initContext(): Context }) => {
+    params._initContext().thread = thread;
+  };
+  const atTip = await chain!.ask(getBlockHash, (params) => {
+    onThread(params);
     params.height = node.height;
-  });
+  }).results;
   expect(atTip.result.toUint8Array()).toEqual(tip.hash.toUint8Array());
-  const echoes = (await threads.call(init, makeEcho)).result.client as ImportedCapability;
-  const { result } = await threads.call(echoes, echo, (params) => {
+  const echoes = importOf((await init.ask(makeEcho, onThread).results).result.client);
+  const { result } = await echoes.ask(echo, (params) => {
+    onThread(params);
     params.echo = "hello";
-  });
+  }).results;
   expect(result).toBe("hello");
 });
 

@@ -61,9 +61,11 @@ export function chainNotificationsServer(
       const name = REMOVAL_REASONS[reason] ?? reason;
       debug(`transaction removed from mempool: txid=${transactionId(tx)} size=${tx.length} reason=${name}`);
     },
-    async blockConnected({ block, role }) {
+    async blockConnected(params) {
+      const { block } = params;
       events.blockConnected(blockHeight(block));
-      debug(`block connected: ${describe(block)} validated=${role.validated} historical=${role.historical}`);
+      const { validated, historical } = params.role;
+      debug(`block connected: ${describe(block)} validated=${validated} historical=${historical}`);
     },
     async blockDisconnected({ block }) {
       events.blockDisconnected(blockHeight(block));
@@ -73,9 +75,10 @@ export function chainNotificationsServer(
       events.updatedBlockTip();
       debug("block tip updated");
     },
-    async chainStateFlushed({ role }) {
+    async chainStateFlushed(params) {
       events.chainStateFlushed();
-      debug(`chain state flushed: validated=${role.validated} historical=${role.historical}`);
+      const { validated, historical } = params.role;
+      debug(`chain state flushed: validated=${validated} historical=${historical}`);
       await beforeFlushReturns();
     },
   });

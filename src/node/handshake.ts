@@ -4,7 +4,7 @@
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { CALLS } from "./calls.ts";
-import { detectLayout, LAYOUTS, type LayoutName, makeInterface, type Ordinals } from "./layouts.ts";
+import { confirmLayout, detectLayout, LAYOUTS, type LayoutName, makeInterface, type Ordinals } from "./layouts.ts";
 import { ServerThreads } from "./server-threads.ts";
 
 /** What a node hands out, as far as it does. All of it is the session's to close. */
@@ -35,7 +35,7 @@ export async function handshake(connection: Connection, layout?: LayoutName): Pr
   const threads = new ServerThreads(importOf(threadMap.client), THREAD_NAME);
   await threads.start();
 
-  const detected = layout === undefined ? await detectLayout(init, threads) : { layout, made: new Map() };
+  const detected = await (layout === undefined ? detectLayout(init, threads) : confirmLayout(init, threads, layout));
   const ordinals: Ordinals = LAYOUTS[detected.layout];
   const make = async (name: keyof Ordinals): Promise<ImportedCapability | undefined> => {
     const ordinal = ordinals[name];

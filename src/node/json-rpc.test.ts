@@ -133,7 +133,7 @@ describe.each(SOURCES)("%s of a node of layout %s", (source, layout, callsForThr
     await node.hang(source);
     await expect(callRpc(rpc, "uptime")).rejects.toBeInstanceOf(DeadlineError);
     client.connection.close();
-    await expect(callRpc(rpc, "uptime")).rejects.toMatchObject({ name: "RpcError", kind: "disconnected" });
+    await expect(callRpc(rpc, "getpeerinfo")).rejects.toMatchObject({ name: "RpcError", kind: "disconnected" });
     await node.clear();
   });
 });

@@ -37,6 +37,14 @@ export class JsonRpcError extends Error {
   }
 }
 
+/** Whether `error` says that this node does not have the method, over IPC or JSON-RPC. */
+export function isMissingMethod(error: unknown): boolean {
+  return (
+    (error instanceof RpcError && error.kind === "unimplemented") ||
+    (error instanceof JsonRpcError && error.isMethodNotFound)
+  );
+}
+
 export interface RpcRequest {
   readonly method: RpcMethod;
   readonly params?: readonly (string | number | boolean | readonly string[])[] | undefined;

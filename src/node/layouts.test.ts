@@ -20,6 +20,16 @@ const MADE: Record<LayoutName, readonly string[]> = {
   "pr-29409": ["makeRpc", "makeChain", "makeNode"],
 };
 
+/** What a node is asked to confirm the layout that it is said to have. */
+const CONFIRMED: Record<LayoutName, readonly string[]> = {
+  "pr/trace": ["Chain.shutdownRequested"],
+  "ipc-2026-02": [],
+  v30: [],
+  v31: [],
+  master: [],
+  "pr-29409": ["Rpc.executeRpc"],
+};
+
 test("the reference node has every layout", () => {
   expect([...referenceLayouts].sort()).toEqual([...names].sort());
 });
@@ -43,14 +53,15 @@ describe.each(names)("a node of layout %s", (name) => {
     expect(initCalls(stats)).toEqual({ construct: 2, makeMining: 2, ...twice });
   });
 
-  test("is asked for nothing to find out when it is said to be one", async () => {
+  test("is asked only what keeps away from makeWalletLoader when it is said to be one", async () => {
     await using node = await ReferenceNode.start({ layout: name });
     using client = await visit(node, { layout: name });
     expect(client.layout).toBe(name);
     const { calls, walletLoaderCalls } = await node.stats();
     expect(walletLoaderCalls).toBe(0);
     const made = MADE[name].filter((method) => method !== "makeMining").map((method) => `Init.${method}`);
-    expect(Object.keys(calls).sort()).toEqual(["Init.construct", "ThreadMap.makeThread", ...made].sort());
+    const asked = ["Init.construct", "ThreadMap.makeThread", ...made, ...CONFIRMED[name]];
+    expect(Object.keys(calls).sort()).toEqual(asked.sort());
     await expectUsable(client);
   });
 
@@ -169,6 +180,25 @@ test("a layout that the node does not have is refused by it", async () => {
   expect(await failure(visit(node, { layout: "master" }))).toMatchObject({ name: "RpcError", kind: "unimplemented" });
   using client = await visit(node);
   expect(client.layout).toBe("v31");
+});
+
+test.each(names)("whatever layout a node of %s is said to have, makeWalletLoader is not called", async (name) => {
+  await using node = await ReferenceNode.start({ layout: name });
+  for (const said of names) {
+    const outcome = await visit(node, { layout: said }).catch((error: Error) => error);
+    if (outcome instanceof Error) expect(["RpcError", "UnknownLayoutError"]).toContain(outcome.name);
+    else outcome[Symbol.dispose]();
+  }
+  expect(await node.stats()).toMatchObject({ connections: names.length, walletLoaderCalls: 0, threadViolations: 0 });
+});
+
+test("a layout that asks for more is refused when the node turns out to be of another", async () => {
+  await using node = await ReferenceNode.start({ layout: "ipc-2026-02" });
+  const error = await failure(visit(node, { layout: "pr/trace" }));
+  expect(error).toBeInstanceOf(UnknownLayoutError);
+  expect(error.message).toMatch(
+    /^the node is not of the layout pr\/trace that it is said to have: Init@4 is there; .*Requested interface not implemented/,
+  );
 });
 
 /** Every interface that was handed out answers as what it is taken for. */

@@ -62,6 +62,29 @@ export async function detectLayout(init: ImportedCapability, threads: ServerThre
   return { layout: await detect(probe), made: probe.made };
 }
 
+/**
+ * Takes `layout` as given, but where it asks for an ordinal that may be makeWalletLoader in another layout, sees first that
+ * Init@4 is what it should be, which is another interface in each of those. Rejects as detectLayout does.
+ */
+export async function confirmLayout(
+  init: ImportedCapability,
+  threads: ServerThreads,
+  layout: LayoutName,
+): Promise<Detected> {
+  const probe = new Probe(init, threads);
+  const ordinals: Ordinals = LAYOUTS[layout];
+  if (Object.values(ordinals).some((ordinal) => ordinal > 4)) {
+    const fourth = await probe.make(4);
+    const isAsSaid =
+      fourth !== undefined &&
+      (ordinals.chain === 4
+        ? await probe.isInterface(fourth, CALLS.chain.shutdownRequested)
+        : await probe.isInterface(fourth, CALLS.rpc.executeRpc));
+    if (!isAsSaid) throw probe.unlike(layout);
+  }
+  return { layout, made: probe.made };
+}
+
 async function detect(probe: Probe): Promise<LayoutName> {
   const fourth = await probe.make(4);
   if (fourth === undefined) {
@@ -97,6 +120,12 @@ class Probe {
 
   unknownLayout(): UnknownLayoutError {
     return new UnknownLayoutError(`the node has none of the known IPC layouts: ${this.#seen.join("; ")}`);
+  }
+
+  unlike(layout: LayoutName): UnknownLayoutError {
+    return new UnknownLayoutError(
+      `the node is not of the layout ${layout} that it is said to have: ${this.#seen.join("; ")}`,
+    );
   }
 
   /**

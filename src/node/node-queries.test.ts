@@ -41,6 +41,12 @@ test.each<[keyof NodeQueries, string, Record<string, unknown>, unknown]>([
   expect(await ask({ [`${interfaceName}.${query}`]: results }, query)).toBe(expected);
 });
 
+test("peers are counted in both directions", async () => {
+  const answer = ({ flags }: { flags: number }) => ({ result: BigInt(flags) });
+  // ConnectionDirection of Bitcoin Core: in is 1, out is 2.
+  expect(await ask({ "Node.getNodeCount": answer }, "getNodeCount")).toBe(3n);
+});
+
 test("a query that the node refuses rejects with the node's reason", async () => {
   const fake = new FakeNode({ values: { "Node.getMempoolSize": { result: 1n } } });
   fake.refuse("Node.getMempoolSize", new RpcError("failed", "std::exception: no mempool"));

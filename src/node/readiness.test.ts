@@ -20,10 +20,14 @@ async function statusOf(fake: FakeNode): Promise<string | undefined> {
   }
 }
 
-const answering = (rpcError: string) => new FakeNode({ values: { "Node.executeRpc": { rpcError } } });
+const answering = (rpcError: string, result = "") =>
+  new FakeNode({ values: { "Node.executeRpc": { rpcError, result } } });
+
+test("a node that answers has started", async () => {
+  expect(await statusOf(answering("", "12"))).toBeUndefined();
+});
 
 test.each([
-  ["", undefined],
   ['{"code":-28,"message":"Loading block index…"}', "Loading block index…"],
   ['{"code":-32601,"message":"Method not found"}', undefined],
   ['{"message":"no code"}', undefined],
@@ -35,7 +39,7 @@ test.each([
 test.each(["no JSON", "null", "-28", '"text"', "[", "x".repeat(1000)])("an error of %p is none", async (rpcError) => {
   await expect(statusOf(answering(rpcError))).rejects.toMatchObject({
     kind: "failed",
-    message: expect.stringMatching(/^Node\.executeRpc answered an error that is no JSON object: .{1,100}$/),
+    message: expect.stringMatching(/^uptime answered (an error that is no JSON object|what is no JSON: .{1,100})$/),
   });
 });
 

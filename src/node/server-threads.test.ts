@@ -171,6 +171,26 @@ describe("a node that makes no thread", () => {
   });
 });
 
+test("quiet is when the node has returned what was under way, and nothing more is begun", async () => {
+  await threads.call(node, METHODS[0]);
+  const release = fake.hold(NAMES[1]);
+  const arrived = fake.nextCallOf(NAMES[1]);
+  const held = resultOf(1);
+  await arrived;
+  let isQuiet = false;
+  const quiet = threads.quiet().then(() => {
+    isQuiet = true;
+  });
+  await expect(call(2)).rejects.toMatchObject({ kind: "disconnected" });
+  await fake.pair.settled();
+  expect(isQuiet).toBe(false);
+  expect(fake.asked).not.toContain(NAMES[2]);
+  release();
+  await quiet;
+  expect(await held).toBe(1n);
+  await threads.quiet();
+});
+
 test("all threads are given back, one that is busy too", async () => {
   const [release] = await stuck([0]);
   await resultOf(1);

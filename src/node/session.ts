@@ -39,6 +39,9 @@ type Registration = Promise<ImportedCapability>;
  */
 const NEVER = { deadlineMs: 2 ** 31 - 1 };
 
+/** Leaving waits for this answer, and a flush does. It is a flag in the node, which takes no lock to read it. */
+const STOPPING_OPTIONS = { deadlineMs: 1000 };
+
 export class NodeSession {
   readonly #connection: Connection;
   readonly #capabilities: NodeCapabilities;
@@ -110,17 +113,22 @@ export class NodeSession {
     return miningQueries(this.#capabilities.threads, this.#mining, this.layout);
   }
 
-  /** Whether `leave` was called or the connection has ended: no question should be begun any more. */
-  get isOver(): boolean {
-    return this.#unregistered !== undefined || this.#connection.ended !== undefined;
+  /** Whether `leave` was called. */
+  get isLeaving(): boolean {
+    return this.#unregistered !== undefined;
   }
 
-  /** Whether the node was told to stop. False when it cannot say. */
+  /** Whether `leave` was called or the connection has ended: no question should be begun any more. */
+  get isOver(): boolean {
+    return this.isLeaving || this.#connection.ended !== undefined;
+  }
+
+  /** Whether the node was told to stop. False when it cannot say, or not within a second. */
   async isStopping(): Promise<boolean> {
     const { threads, node } = this.#capabilities;
     if (node === undefined) return false;
     this.#stopping ??= threads
-      .call(node, CALLS.node.shutdownRequested)
+      .call(node, CALLS.node.shutdownRequested, undefined, STOPPING_OPTIONS)
       .then(
         ({ result }) => result,
         () => false,
@@ -228,8 +236,7 @@ export class NodeSession {
   /** Resolves to true when the node is done with us: it has let go of our objects and returned our calls. */
   async #ended(): Promise<boolean> {
     await this.#connection.exportsReleased();
-    // A node without notifications is left while it waits for its next tip, which does it no harm (run on stock master).
-    if (this.hasNotifications) await this.#capabilities.threads.quiet();
+    await this.#capabilities.threads.quiet();
     return true;
   }
 

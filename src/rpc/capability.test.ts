@@ -328,6 +328,45 @@ describe("references", () => {
     peer.send(finishFrame(0, true));
   });
 
+  test("of an object that was released and is sent again", async () => {
+    const own = hosting((_, results) => Object.assign(results, { number: 5 }));
+    const others = [silent(), silent()];
+    const bootstrap = hosting(async ({ first }, results) => {
+      results.number = (await (first as ImportedCapability).ask(METHOD).results).number;
+    });
+    const { client, settled } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    for (const other of others) {
+      const { number } = await object.ask(METHOD, (params) => Object.assign(params, { first: own, second: other }))
+        .results;
+      expect(number).toBe(5);
+      await settled();
+      expect(client.sizes.exports).toBe(0);
+      // Another object takes its id meanwhile.
+      await object.ask(METHOD, (params) => Object.assign(params, { first: own })).results;
+    }
+    object.close();
+  });
+
+  test("of several exports: all of them are waited for", async () => {
+    const bootstrap = hosting((_, results) => Object.assign(results, { first: silent(), second: silent() }));
+    const { client, server, settled } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    const { first, second } = await object.ask(METHOD).results;
+    let areReleased = false;
+    const released = server.exportsReleased().then(() => {
+      areReleased = true;
+    });
+    for (const handle of [first, object]) {
+      handle.close();
+      await settled();
+      expect(areReleased).toBe(false);
+    }
+    second.close();
+    await released;
+    await server.exportsReleased();
+  });
+
   test("of an export: released one by one, or as they were counted", async () => {
     const own = silent();
     const peer = new RawPeer();

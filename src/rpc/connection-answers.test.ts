@@ -407,6 +407,16 @@ describe("capabilities of the parameters", () => {
     expect(peer.take()).toEqual([{ release: { id: 12, referenceCount: 1 } }]);
   });
 
+  test("that the method closes itself are not given back again", async () => {
+    const peer = await peerOf((params: Box) => params.segment.message._capnp.capTable![0]!.close());
+    const frame = call({ questionId: 1, caps: [{ senderHosted: 11 }, { senderHosted: 12 }] });
+    expect(await peer.ask(frame)).toEqual([
+      { release: { id: 11, referenceCount: 1 } },
+      { release: { id: 12, referenceCount: 1 } },
+      { return: { answerId: 1, releaseParamCaps: false, noFinishNeeded: true, results: [] } },
+    ]);
+  });
+
   test("go back with an exception too", async () => {
     const peer = await peerOf(() => Promise.reject(new Error("no")));
     const frame = call({ questionId: 1, caps: [{ senderHosted: 11 }, { senderPromise: 12 }] });

@@ -1,9 +1,16 @@
 // Questions that end without an answer: by their deadline, by a signal, or with the connection.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import { getEventListeners } from "node:events";
 import { hosting, METHOD, silent } from "../../test/builders/box.ts";
 import { connectPair, EMPTY_TABLES, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
-import { finishFrame, returnBootstrapFrame, returnCapsFrame, returnFrame } from "../../test/builders/rpc-messages.ts";
+import {
+  finishFrame,
+  returnBootstrapFrame,
+  returnCapsFrame,
+  returnExceptionFrame,
+  returnFrame,
+} from "../../test/builders/rpc-messages.ts";
 import type { ImportedCapability } from "./capability.ts";
 import type { Connection } from "./connection.ts";
 import { DeadlineError, RpcError } from "./errors.ts";
@@ -128,6 +135,18 @@ describe("a signal", () => {
     await expect(question.results).rejects.toThrow("too early");
     await question.returned;
     expect(peer.take()).toEqual([]);
+    object.close();
+  });
+
+  test("is not listened to any more once the question has ended", async () => {
+    const { peer, object } = await peerWithObject();
+    const { signal } = new AbortController();
+    const questions = [0, 1].map(() => object.ask(METHOD, undefined, { signal }));
+    expect(getEventListeners(signal, "abort")).toHaveLength(2);
+    peer.send(returnFrame(questions[0]!.id, (body) => body._initResults()));
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    peer.send(returnExceptionFrame(questions[1]!.id, 0, "no"));
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
     object.close();
   });
 

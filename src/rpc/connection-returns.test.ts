@@ -17,7 +17,7 @@ import {
   returnFrame,
 } from "../../test/builders/rpc-messages.ts";
 import { ImportedCapability } from "./capability.ts";
-import type { RpcErrorKind } from "./errors.ts";
+import { DeadlineError, type RpcErrorKind } from "./errors.ts";
 import type { Question } from "./question.ts";
 
 afterEach(expectEmptyTables);
@@ -266,6 +266,20 @@ describe("results of a call that the peer forwarded to us", () => {
     peer.send(takeFrom(question.id, 91));
     peer.connection.disconnected("gone");
     await expect(question.results).rejects.toMatchObject({ kind: "disconnected" });
+  });
+
+  test("do not come in time: the call was returned, so nothing more is said of it", async () => {
+    const { peer, object, question } = await forwardedPeer(() => new Promise(() => {}));
+    peer.send(returnFrame(question.id, (body) => body._initResults()));
+    const late = object.ask(METHOD, undefined, { deadlineMs: 3 });
+    peer.send(takeFrom(late.id, 91));
+    // Its id is free for another question by now.
+    const next = object.ask(METHOD);
+    expect(next.id).toBe(late.id);
+    peer.take();
+    await expect(late.results).rejects.toBeInstanceOf(DeadlineError);
+    expect(peer.take()).toEqual([]);
+    peer.connection.close();
   });
 
   test("of an answer that is not there: the peer broke the protocol", async () => {

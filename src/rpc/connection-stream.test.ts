@@ -9,6 +9,7 @@ import {
   callFrame,
   contentOf,
   finishFrame,
+  messageFrame,
   returnBootstrapFrame,
 } from "../../test/builders/rpc-messages.ts";
 import { MAX_UNSENT_BYTES } from "./connection.ts";
@@ -35,6 +36,20 @@ describe("writes", () => {
     const peer = await peerOfHotObject();
     peer.send(...[1, 2, 3, 4].map(hotCall));
     expect(peer.connection.hotCalls).toBe(4);
+    expect(peer.take()).toHaveLength(4);
+    expect(peer.writes).toHaveLength(1);
+    peer.send(finishFrame(0, true));
+  });
+
+  test("so do exceptions and what is sent back", async () => {
+    const peer = await peerOfHotObject();
+    const noSuchExport = { ...call, target: { importedCap: 77 } };
+    peer.send(
+      callFrame({ questionId: 1, ...noSuchExport }),
+      messageFrame((root) => root._initProvide()),
+      hotCall(2),
+      callFrame({ questionId: 3, ...noSuchExport }),
+    );
     expect(peer.take()).toHaveLength(4);
     expect(peer.writes).toHaveLength(1);
     peer.send(finishFrame(0, true));

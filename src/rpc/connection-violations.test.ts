@@ -334,4 +334,13 @@ describe("an abort of the peer's", () => {
     expect(leaving.take()).toEqual([]);
     expect(leaving.isClosed).toBe(true);
   });
+
+  test("is the last that is read, of the chunk that it came in too", async () => {
+    let calls = 0;
+    const leaving = new RawPeer({ bootstrap: hosting(() => calls++) });
+    await leaving.ask(bootstrapFrame(0));
+    await leaving.ask(abortFrame(0, "enough"), callFrame({ questionId: 1, ...call }));
+    expect(calls).toBe(0);
+    expect(leaving.take()).toEqual([]);
+  });
 });

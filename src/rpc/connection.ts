@@ -112,6 +112,11 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     return this.exports.empty();
   }
 
+  /** Resolves when the peer has returned every call that is open now, late ones too, or the connection has ended. */
+  questionsReturned(): Promise<void> {
+    return this.#questions.returned();
+  }
+
   /** Asks the peer for its bootstrap capability. The caller closes it. Rejects as Question.results does. */
   bootstrap(options: CallOptions = {}): Promise<ImportedCapability> {
     return this.#questions.bootstrap(options);

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { utils } from "capnp-es";
 import { BOX_INTERFACE, Box, hosting } from "../../test/builders/box.ts";
 import { expectEmptyTables, RawPeer } from "../../test/builders/connections.ts";
+import { frameOf } from "../../test/builders/frames.ts";
 import {
   bootstrapFrame,
   type CallFields,
@@ -11,6 +12,7 @@ import {
   contentOf,
   finishFrame,
   plainMessage,
+  releaseFrame,
   resolveCapFrame,
   resolveExceptionFrame,
   returnBootstrapFrame,
@@ -201,6 +203,15 @@ describe("what is the slow path's", () => {
     expect(peer.connection.sizes.answers).toBe(2);
     await peer.ask(finishFrame(1, true));
     expect(peer.connection.sizes.answers).toBe(1);
+  });
+
+  test("Finish without an id, which is of question 0", async () => {
+    expect(peer.connection.sizes.answers).toBe(1);
+    // The pointer to its body is null, and behind it lies what would be the id of another one.
+    const words = [0x0001_0001_0000_0000n, 4n, 0n, 0x1111_1111_1111_1111n];
+    await peer.ask(frameOf(new Uint8Array(new BigUint64Array(words).buffer)));
+    expect(peer.connection.sizes.answers).toBe(0);
+    peer.send(releaseFrame(0, 1));
   });
 
   test("Resolve to an exception of a promise that is held", async () => {

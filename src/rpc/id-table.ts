@@ -1,5 +1,5 @@
-// A table whose ids we pick: questions and exports. The lowest free id is taken, so ids stay small and peers that keep
-// their tables in arrays stay quick.
+// A table whose ids we pick: questions and exports. A freed id is used again before a new one, so ids stay small and peers
+// that keep their tables in arrays stay quick.
 
 export class IdTable<T> {
   readonly #entries: (T | undefined)[] = [];
@@ -31,9 +31,13 @@ export class IdTable<T> {
     this.#size--;
   }
 
+  get entries(): T[] {
+    return this.#entries.filter((entry) => entry !== undefined);
+  }
+
   /** Empties the table and returns what was in it. */
   clear(): T[] {
-    const entries = this.#entries.filter((entry) => entry !== undefined);
+    const { entries } = this;
     this.#entries.length = this.#free.length = this.#size = 0;
     return entries;
   }

@@ -29,6 +29,8 @@ export interface OpenQuestion {
   readonly canceled: boolean;
   /** Exports in the parameters, each as often as it was sent: a Return with releaseParamCaps gives them back. */
   paramExports: readonly number[];
+  /** Resolves when the peer is done with the call, which may be long after a deadline, or the connection has ended. */
+  readonly returned: Promise<void>;
   /** False when the results could not be read: their capabilities are then nobody's. */
   resolve(payload: Payload): boolean;
   reject(reason: unknown): void;
@@ -44,7 +46,6 @@ export class Question<T> implements OpenQuestion {
    * caller's, to be closed. A rejection that nobody waits for is not an unhandled one.
    */
   readonly results: Promise<T>;
-  /** Resolves when the peer is done with the call, which may be long after a deadline, or the connection has ended. */
   readonly returned: Promise<void>;
   paramExports: readonly number[] = [];
   canceled = false;

@@ -90,6 +90,11 @@ export class Questions {
     question.end();
   }
 
+  /** Resolves when the peer has returned every call that is open now, or the connection has ended. */
+  async returned(): Promise<void> {
+    await Promise.all(this.#questions.entries.map((question) => question.returned));
+  }
+
   /** The connection has ended: every question rejects. */
   disconnect(reason: Error): void {
     for (const question of this.#questions.clear()) disconnect(question, reason);

@@ -11,11 +11,12 @@ function structPointer(offset: number, dataWords: number, pointerCount: number):
   return BigInt.asUintN(32, BigInt(offset) << 2n) | (BigInt(dataWords) << 32n) | (BigInt(pointerCount) << 48n);
 }
 
-/** A view on a segment of these words, with foreign bytes on both sides of it. */
+/** A view on a segment of these words, which lies between pointers that lead into it. */
 function viewOn(...words: bigint[]): { view: StructView; at: (word: number) => number } {
-  const outside = [0xffff_ffff_ffff_ffffn, 0x5555_5555_5555_5555n];
-  const bytes = new Uint8Array(new BigUint64Array([...outside, ...words, ...outside]).buffer);
-  const start = outside.length * WORD;
+  const before = [0xffff_ffff_ffff_ffffn, structPointer(0, 1, 0)];
+  const after = [structPointer(-2, 1, 0), 0xffff_ffff_ffff_ffffn];
+  const bytes = new Uint8Array(new BigUint64Array([...before, ...words, ...after]).buffer);
+  const start = before.length * WORD;
   const view = new StructView();
   view.reset(bytes, start, start + words.length * WORD);
   return { view, at: (word) => start + word * WORD };

@@ -17,8 +17,8 @@ import { connectPair, type Pair } from "./connections.ts";
 const [destroyNotifications] = ChainNotifications$Client.methods;
 const [destroyTrace] = UtxoCacheTrace$Client.methods;
 
-/** Results by method, such as "Node.getMempoolSize"; set on the results one by one. */
-export type Values = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+/** Results by method, such as "Node.getMempoolSize"; set on the results one by one. A function makes them of the parameters. */
+export type Values = Readonly<Record<string, object | ((params: never) => object)>>;
 
 /** Parameters of a method that runs on a thread. */
 interface OnThread {
@@ -163,7 +163,9 @@ export class FakeNode {
     const methods = Object.entries(this.#values).map(([name, values]) => {
       const [ofInterface, methodName = ""] = name.split(".");
       if (ofInterface !== interfaceName) return {};
-      return { [methodName]: this.#onThread(name, (_: OnThread, results: object) => Object.assign(results, values)) };
+      const valuesFor = (params: OnThread) => (typeof values === "function" ? values(params as never) : values);
+      const method = (params: OnThread, results: object) => Object.assign(results, valuesFor(params));
+      return { [methodName]: this.#onThread(name, method) };
     });
     return Object.assign(target, ...methods);
   }

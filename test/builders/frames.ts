@@ -3,7 +3,8 @@
 
 /** A frame whose segments hold these bytes, each a whole number of words. */
 export function frameOf(...segments: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat([segmentTable(segments.map((segment) => segment.length / 8)), ...segments]);
+  const table = segmentTable(segments.map((segment) => segment.length / 8));
+  return new Uint8Array(Buffer.concat([table, ...segments]));
 }
 
 /** A segment table that promises segments of these sizes, in words. */
@@ -13,13 +14,13 @@ export function segmentTable(segmentWords: readonly number[]): Uint8Array {
   return new Uint8Array(new Uint32Array(entries).buffer);
 }
 
-/** The segments of a whole frame. */
+/** Copies of the segments of a whole frame. */
 export function segmentsOf(frame: Uint8Array): Uint8Array[] {
   const { sizes, tableBytes } = readTable(frame);
   let start = tableBytes;
   return sizes.map((sizeBytes) => {
     start += sizeBytes;
-    return frame.slice(start - sizeBytes, start);
+    return new Uint8Array(frame.subarray(start - sizeBytes, start));
   });
 }
 

@@ -9,7 +9,6 @@ import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
   ARRIVAL,
   callErrors,
-  called,
   expectOrderlyLeave,
   fastClock,
   POLLED_METHODS,
@@ -98,21 +97,32 @@ describe.concurrent("a poll", () => {
 });
 
 describe.concurrent("an arrival", () => {
-  test.each(ARRIVAL.slice(0, -1))("that hangs at %s is tried again", async (method) => {
-    await using node = await ReferenceNode.start();
-    await node.hang(method);
-    await using exporter = await ExporterProcess.start(node.socketPath, { env: fastClock(40) });
-    // After the handshake, the connection is kept until the node has returned the call.
-    if (method === "Node.executeRpc") {
-      await called(node, method);
-      await Bun.sleep(500);
+  // A real node dies of a connection that ends during a call, so the late one is waited for.
+  test.each(ARRIVAL.slice(0, -1))(
+    "that is late at %s is tried again when the node has returned the call",
+    async (method) => {
+      await using node = await ReferenceNode.start();
+      await node.delay(method, 700);
+      await using exporter = await ExporterProcess.start(node.socketPath, { env: fastClock(40) });
+      await exporter.logs(/^cannot reach the node at \S+: \S+ was not answered within 10000 ms; next attempt/);
+      expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+      expect((await node.stats()).interruptedCalls).toBe(0);
       await node.clear(method);
-    }
-    await exporter.logs(/^cannot reach the node at \S+: \S+ was not answered within 10000 ms; next attempt/);
-    expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
-    await node.clear(method);
-    await registered(node);
-    await exporter.connected();
+      await registered(node);
+      await exporter.connected();
+    },
+  );
+
+  test("that hangs for good does not keep the exporter", async () => {
+    await using node = await ReferenceNode.start();
+    await node.hang("Init.makeNode");
+    await using exporter = await ExporterProcess.start(node.socketPath, {
+      env: fastClock(40),
+    });
+    await exporter.logs(/^no answer from the node: Init\.@5 was not answered within 10000 ms; waiting until/);
+    exporter.signal("SIGTERM");
+    expect((await exporter.ended()).exitCode).toBe(0);
+    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
   });
 });
 

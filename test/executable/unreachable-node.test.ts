@@ -58,7 +58,6 @@ test.concurrent.each([
     (socket: Bun.Socket) => void socket.end(),
     /(the node closed the socket|connection reset by peer \(ECONNRESET\))$/,
   ],
-  ["says nothing", () => {}, /^bootstrap was not answered within 10000 ms$/],
   [
     "speaks another protocol",
     (socket: Bun.Socket) => void socket.write("SSH-2.0-OpenSSH_10.0\r\n"),
@@ -74,6 +73,23 @@ test.concurrent.each([
   const listener = Bun.listen({ unix: path, socket: { open: greet, data() {} } });
   try {
     await expectFailure(path, reason, { env: fastClock(20) });
+  } finally {
+    listener.stop(true);
+  }
+});
+
+test.concurrent("a listener that says nothing is waited for, and ends nobody's leaving", async () => {
+  const path = join(folder, "silent.sock");
+  const listener = Bun.listen({ unix: path, socket: { data() {} } });
+  try {
+    await using exporter = await ExporterProcess.start(path, { env: fastClock(20) });
+    await exporter.logs(
+      /^no answer from the node: bootstrap was not answered within 10000 ms; waiting until it has returned every call$/,
+    );
+    expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
+    exporter.signal("SIGTERM");
+    expect((await exporter.ended()).exitCode).toBe(0);
+    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
   } finally {
     listener.stop(true);
   }

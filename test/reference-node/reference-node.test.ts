@@ -23,6 +23,7 @@ describe("reference node", () => {
       connections: 0,
       liveConnections: 0,
       uncleanLeaves: 0,
+      interruptedCalls: 0,
       threadViolations: 0,
       subscriptions: 0,
       calls: {},

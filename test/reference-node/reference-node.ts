@@ -89,6 +89,8 @@ export interface Stats {
   liveConnections: number;
   /** Connections that ended while something was subscribed: each would have killed a real node. */
   uncleanLeaves: number;
+  /** Calls that had not returned when their connection ended: each would have killed a real node, too. */
+  interruptedCalls: number;
   /** Calls sent on a thread that had one already. */
   threadViolations: number;
   subscriptions: number;

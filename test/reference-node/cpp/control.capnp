@@ -105,13 +105,16 @@ struct Stats {
   live @7 :Json.Value;
   # Interface name → objects that a client still holds.
 
-  walletLoaderCalls @8 :UInt32;
+  interruptedCalls @8 :UInt32;
+  # Calls that had not returned when their connection ended.
+
+  walletLoaderCalls @9 :UInt32;
   # Calls of makeWalletLoader, at whatever ordinal the layout has it.
 
-  rpcCalls @9 :Json.Value;
+  rpcCalls @10 :Json.Value;
   # JSON-RPC method → requests received.
 
-  waitTimeouts @10 :List(Float64);
+  waitTimeouts @11 :List(Float64);
   # Of each waitTipChanged, in milliseconds, as a node of the layout reads it.
 }
 

@@ -159,6 +159,7 @@ void Control::writeStats(control::Stats::Builder stats) {
   stats.setConnections(simulation.connections);
   stats.setLiveConnections(simulation.liveConnections);
   stats.setUncleanLeaves(simulation.uncleanLeaves);
+  stats.setInterruptedCalls(simulation.interruptedCalls);
   stats.setThreadViolations(simulation.threadViolations);
   stats.setSubscriptions(simulation.subscriptions.size());
   write(simulation.calls, stats.initCalls());

@@ -28,6 +28,7 @@ public:
 
   Simulation& simulation;
   const uint id;
+  uint callsUnderWay = 0;
   ::ThreadMap::Client clientThreads = nullptr;  // set by Init.construct; stays null for a client that gives none
 
 private:

@@ -50,8 +50,12 @@ void Server::goodbye(uint id) {
   auto connection = kj::mv(connections[id]);
   connections.erase(id);
   --simulation.liveConnections;
+  uint interruptedCalls = connection->peer->callsUnderWay;
   bool clean = connection->peer->leave();
-  if (!clean && !connection->dropped) ++simulation.uncleanLeaves;
+  if (!connection->dropped) {
+    simulation.interruptedCalls += interruptedCalls;
+    if (!clean) ++simulation.uncleanLeaves;
+  }
   simulation.output.event("disconnected", id, nullptr,
                           connection->dropped ? "dropped" : clean ? "clean" : "unclean");
 }

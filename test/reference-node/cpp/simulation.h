@@ -36,6 +36,7 @@ struct Simulation {
   uint connections = 0;
   uint liveConnections = 0;
   uint uncleanLeaves = 0;
+  uint interruptedCalls = 0;
   uint threadViolations = 0;
   uint walletLoaderCalls = 0;
   Counts calls;      // received, by method

@@ -62,14 +62,18 @@ kj::Promise<void> Subscription::call(Method method, kj::Maybe<capnp::DynamicStru
       if (given->has(field)) request.set(field, given->get(field));
     }
   }
-  return request.send().ignoreResult().then(
-      [this, name = nameOf(method)] { peer->simulation.callbacks[name] += 1; });
+  ++underWay;
+  return request.send()
+      .ignoreResult()
+      .then([this, name = nameOf(method)] { peer->simulation.callbacks[name] += 1; })
+      .attach(kj::defer([self = kj::addRef(*this)]() mutable { --self->underWay; }));
 }
 
 kj::Promise<void> Subscription::end() {
   if (leaving) return inLine([]() -> kj::Promise<void> { return kj::READY_NOW; });
   leaving = true;
-  return inLine([this] {
+  bool busy = underWay > 0;
+  auto ended = inLine([this] {
     return call(schema.getMethodByName("destroy"), nullptr).then([this] {
       auto& simulation = peer->simulation;
       simulation.output.event("unsubscribed", peer->id, interface());
@@ -77,6 +81,9 @@ kj::Promise<void> Subscription::end() {
       simulation.subscriptions.remove_if([this](auto& other) { return other.get() == this; });
     });
   });
+  if (!busy) return ended;
+  ended.detach([](kj::Exception&&) {});
+  return kj::READY_NOW;
 }
 
 }  // namespace reference

@@ -35,7 +35,8 @@ public:
   // The volley has to live until the promise is done. It stops early when the subscription ends.
   kj::Promise<void> fire(Volley& volley);
 
-  // Handler.disconnect: destroys the client's object, then lets go of it.
+  // Handler.disconnect: destroys the client's object, then lets go of it. When callbacks are under way it is done at once,
+  // and that follows them: the real node's thread that makes a callback holds the object until then.
   kj::Promise<void> end();
 
   // The connection is gone.
@@ -51,6 +52,7 @@ private:
   kj::Maybe<capnp::DynamicCapability::Client> callback;  // null after end
   ::Thread::Client requestThread;
   ::Thread::Client callbackThread;
+  uint underWay = 0;  // callbacks that wait for their Return
   bool leaving = false;
   kj::ForkedPromise<void> line;
 };

@@ -1,0 +1,58 @@
+// Recorded frames of every kind with some of their bytes changed: whatever they have become, nothing is thrown, nothing
+// hangs, and with the end of the connection every question is settled and every table empty.
+
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import fc from "fast-check";
+import { hosting, METHOD, silent } from "../../test/builders/box.ts";
+import { EMPTY_TABLES, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
+import { recordedFrames } from "../../test/builders/recorded-frames.ts";
+import { bootstrapFrame, returnBootstrapFrame } from "../../test/builders/rpc-messages.ts";
+
+afterEach(expectEmptyTables);
+setDefaultTimeout(30_000);
+
+const DAMAGED_BYTES = 300;
+/** A frame that takes longer than this, on a busy machine, would be one that hangs us. */
+const HANGS_MS = 2000;
+
+const recorded = [...recordedFrames("pr-trace"), ...recordedFrames("master")].filter(({ bytes }) => bytes < 30_000);
+
+/** A connection with something in each of its tables: what a frame damages, it has. */
+async function busyPeer(): Promise<{ peer: RawPeer; settled: Promise<unknown> }> {
+  const peer = new RawPeer({ bootstrap: hosting((_, results) => Object.assign(results, { first: silent() })) });
+  const bootstrap = peer.connection.bootstrap();
+  peer.send(returnBootstrapFrame(0, { senderHosted: 0 }), bootstrapFrame(100));
+  const object = await bootstrap;
+  const questions = Array.from({ length: 6 }, () =>
+    object.ask(METHOD, (params) => Object.assign(params, { first: silent() })),
+  );
+  return { peer, settled: Promise.allSettled(questions.map(({ results }) => results)) };
+}
+
+test("no damage makes a frame throw, hang or leave anything behind", async () => {
+  const anyDamage = fc.record({
+    frame: fc.constantFrom(...recorded.map(({ frame }) => frame)),
+    changes: fc.array(fc.tuple(fc.nat({ max: DAMAGED_BYTES }), fc.integer({ min: 1, max: 255 })), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+  });
+  let aborted = 0;
+  const property = fc.asyncProperty(anyDamage, async ({ frame, changes }) => {
+    const damaged = frame.slice();
+    for (const [at, flip] of changes) damaged[at % damaged.length]! ^= flip;
+    const { peer, settled } = await busyPeer();
+    const begin = performance.now();
+    peer.send(damaged);
+    await turn();
+    expect(performance.now() - begin).toBeLessThan(HANGS_MS);
+    if (peer.connection.ended !== undefined) aborted++;
+    peer.connection.disconnected("the end");
+    await settled;
+    expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
+  });
+  const numRuns = 500;
+  await fc.assert(property, { numRuns });
+  // Some damage is seen, some changes only values.
+  expect(aborted).toBeWithin(numRuns / 20, numRuns);
+});

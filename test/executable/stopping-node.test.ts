@@ -1,0 +1,99 @@
+// A node that was told to stop waits for the answer to its last flush, and dies of what is registered on it after that. So
+// the exporter ends its registrations before it answers, and stays away from a node that is stopping.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { DEADLINE_MS } from "../eventually.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import {
+  called,
+  expectNothingLeft,
+  expectOrderlyLeave,
+  fastPauses,
+  registered,
+  TEST_TIMEOUT_MS,
+  visit,
+} from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const QUESTION = "Node.shutdownRequested";
+const FLUSH = "ChainNotifications.chainStateFlushed";
+const FLUSHED = { role: { validated: true }, locator: 70 };
+
+/** Pauses between attempts of 25 ms and more. */
+const env = fastPauses(20);
+
+describe.concurrent.each([
+  ["by offset", []],
+  ["with --debug", ["--debug"]],
+])("%s", (_, args) => {
+  test("a flush of a node that goes on is answered at once", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    await node.answer(QUESTION, { result: false });
+    expect((await node.fire(FLUSH, FLUSHED, { count: 5 })).errors).toEqual([]);
+    expect((await exporter.metrics()).get("bitcoin_chain_state_flushes_total")).toBe(5);
+    expect(await node.stats()).toMatchObject({ subscriptions: 2, connections: 1 });
+  });
+
+  test("the last flush is answered when nothing is registered any more", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args, env });
+    await node.answer(QUESTION, { result: true });
+    expect((await node.fire(FLUSH, FLUSHED)).errors).toEqual([]);
+    expect((await node.stats()).calls["Handler.disconnect"]).toBe(2);
+    await expectNothingLeft(node);
+    const metrics = await exporter.waitFor("bitcoin_ipc_up", 0);
+    expect(metrics.get("bitcoin_chain_state_flushes_total")).toBe(1);
+    await exporter.logs(/^lost the node: it is stopping; next attempt in/);
+
+    // Until it is gone it is not visited again, and then it is another.
+    await called(node, "Init.makeTracing", 3);
+    expect((await node.stats()).calls["Chain.handleNotifications"]).toBe(1);
+    await node.kill();
+    await using again = await ReferenceNode.start({ socketPath: node.socketPath });
+    await registered(again);
+    expect((await exporter.waitFor("bitcoin_ipc_up", 1)).get("bitcoin_ipc_connects_total")).toBe(2);
+  });
+});
+
+test("a node that is stopping is not subscribed to", async () => {
+  await using node = await ReferenceNode.start();
+  await node.answer(QUESTION, { result: true });
+  await using exporter = await ExporterProcess.start(node.socketPath, { env });
+  await exporter.logs(/^cannot reach the node at \S+: the node is stopping; next attempt in/);
+  await expectNothingLeft(node);
+  expect(Object.keys((await node.stats()).calls)).not.toContain("Chain.handleNotifications");
+  await node.answer(QUESTION, { result: false });
+  await registered(node);
+  await exporter.connected();
+});
+
+test("told to leave a node that is stopping, the exporter waits for its last flush", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { args: ["--poll-interval", "3600"] });
+  await node.answer(QUESTION, { result: true });
+  exporter.signal("SIGTERM");
+  // Of the trace; the notifications' registration makes the node wait.
+  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("UtxoCacheTrace");
+  expect((await node.stats()).subscriptions).toBe(1);
+  expect((await node.fire(FLUSH, FLUSHED)).errors).toEqual([]);
+  await expectOrderlyLeave(node, exporter);
+});
+
+test("a node that does not say whether it stops is left all the same", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { args: ["--poll-interval", "3600"] });
+  await node.hang(QUESTION);
+  exporter.signal("SIGTERM");
+  await called(node, QUESTION, 3);
+  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("UtxoCacheTrace");
+  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("ChainNotifications");
+  await node.clear();
+  await expectOrderlyLeave(node, exporter);
+});
