@@ -27,7 +27,7 @@ done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "setup: installing$missing"
   apt-get update -qq
-  # The prometheus package would start a server of its own; only its promtool is wanted.
+  # The prometheus package would start a server of its own; only its programs are wanted.
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 else
   echo "setup: the tests need Debian packages; install them: sudo apt-get install -y$missing" >&2
