@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { DEFAULT_COLLECTORS } from "./collectors/catalogue.ts";
+import { DEFAULT_FEE_TARGETS } from "./collectors/fees.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
 
 const read = (...args: string[]) => readOptions(args) as Options;
@@ -9,6 +11,9 @@ test("the socket path alone gives the defaults", () => {
     metricsAddress: { hostname: "127.0.0.1", port: 9332 },
     pollIntervalMs: 60_000,
     utxoTrace: true,
+    layout: undefined,
+    collectors: DEFAULT_COLLECTORS,
+    feeTargets: DEFAULT_FEE_TARGETS,
     debug: false,
   });
 });
@@ -27,6 +32,9 @@ test("flags may stand before and after the path, with a space or an equals sign"
     metricsAddress: { hostname: "0.0.0.0", port: 1 },
     pollIntervalMs: 500,
     utxoTrace: false,
+    layout: undefined,
+    collectors: DEFAULT_COLLECTORS,
+    feeTargets: DEFAULT_FEE_TARGETS,
     debug: true,
   });
 });
@@ -42,6 +50,30 @@ test.each([
 
 test.each(["--help", "-h", "--debug --help", "--help --version"])("%s asks for help", (args) => {
   expect(readOptions(args.split(" "))).toBe("help");
+});
+
+test("what to collect, and what of it not", () => {
+  expect(read("--collectors", "chain,mempool,fees", "s").collectors).toEqual(["chain", "mempool", "fees"]);
+  expect(read("--no-collector", "fees", "--no-collector=tips,peers", "s").collectors).toEqual(
+    DEFAULT_COLLECTORS.filter((name) => !["fees", "tips", "peers"].includes(name)),
+  );
+});
+
+test("--fee-targets and --layout", () => {
+  expect(read("--fee-targets", "2,6,6,1008", "s").feeTargets).toEqual([2, 6, 1008]);
+  expect(read("--layout", "v31", "s").layout).toBe("v31");
+});
+
+test.each([
+  [["--collectors", "chain,weather", "s"], /^unknown collector "weather" for --collectors: there are chain, /],
+  [["--no-collector", "weather", "s"], /^unknown collector "weather" for --no-collector: there are chain, /],
+  [["--no-collector", "chain", "s"], /^--no-collector chain: the exporter needs what it reads$/],
+  [["s", "--no-collector"], /^--no-collector needs a value$/],
+  [["--fee-targets", "0", "s"], /^bad value "0" for --fee-targets: give blocks from 1 to 1008, separated by commas$/],
+  [["--fee-targets", "2,soon", "s"], /^bad value "2,soon" for --fee-targets: /],
+  [["--layout", "v99", "s"], /^unknown layout "v99" for --layout: there are pr\/trace, /],
+])("%p is refused", (args, message) => {
+  expect(() => readOptions(args)).toThrow(message);
 });
 
 test("--version needs no socket path", () => {

@@ -2,6 +2,15 @@
 
 import { type ArgsDef, defineCommand, parseArgs, renderUsage } from "citty";
 import { BUILD, NAME } from "./build-info.ts";
+import {
+  COLLECTOR_NAMES,
+  type CollectorName,
+  DEFAULT_COLLECTORS,
+  isAlwaysUsed,
+  isCollectorName,
+} from "./collectors/catalogue.ts";
+import { DEFAULT_FEE_TARGETS, MAX_FEE_TARGET, MIN_FEE_TARGET } from "./collectors/fees.ts";
+import { isLayoutName, LAYOUTS, type LayoutName } from "./node/layouts.ts";
 import { MAX_SOCKET_PATH_BYTES } from "./node/socket.ts";
 
 export interface Options {
@@ -9,6 +18,9 @@ export interface Options {
   readonly metricsAddress: Address;
   readonly pollIntervalMs: number;
   readonly utxoTrace: boolean;
+  readonly layout: LayoutName | undefined;
+  readonly collectors: readonly CollectorName[];
+  readonly feeTargets: readonly number[];
   readonly debug: boolean;
 }
 
@@ -48,6 +60,25 @@ const ARGS = {
     description: "Count the coins of the node's UTXO cache",
     negativeDescription: "Leave the node's UTXO cache alone, which costs the node less",
   },
+  collectors: {
+    type: "string",
+    valueHint: "A,B,…",
+    description: `What to collect: ${COLLECTOR_NAMES.join(", ")}`,
+    default: DEFAULT_COLLECTORS.join(","),
+  },
+  // citty would take --no-collector for the opposite of a flag "collector", so it never gets to see it.
+  "no-collector": { type: "string", valueHint: "A,B,…", description: "What of that to leave out" },
+  "fee-targets": {
+    type: "string",
+    default: DEFAULT_FEE_TARGETS.join(","),
+    valueHint: "BLOCKS,…",
+    description: "Confirmation targets of the fee estimates",
+  },
+  layout: {
+    type: "string",
+    valueHint: "NAME",
+    description: `Which IPC layout the node has, if it cannot be found out: ${Object.keys(LAYOUTS).join(", ")}`,
+  },
   debug: { type: "boolean", description: "Log every event and every poll" },
   version: { type: "boolean", description: "Print the version, the revision and Bun's version" },
   help: { type: "boolean", alias: "h", description: "Print this help" },
@@ -75,7 +106,8 @@ export async function usage(): Promise<string> {
  * @throws UsageError when they are not right.
  */
 export function readOptions(rawArgs: string[]): Options | "help" | "version" {
-  const args = parseArgs<typeof ARGS>(rawArgs, ARGS);
+  const { rest, excluded } = takeExclusions(rawArgs);
+  const args = parseArgs<typeof ARGS>(rest, ARGS);
   refuseUnknown(args);
   if (args.help) return "help";
   if (args.version) return "version";
@@ -93,8 +125,56 @@ export function readOptions(rawArgs: string[]): Options | "help" | "version" {
     metricsAddress: readAddress(text(args["metrics-addr"], "metrics-addr")),
     pollIntervalMs: readPollInterval(text(args["poll-interval"], "poll-interval")) * 1000,
     utxoTrace: args["utxo-trace"],
+    layout: args.layout === undefined ? undefined : readLayout(text(args.layout, "layout")),
+    collectors: readCollectors(text(args.collectors, "collectors"), excluded),
+    feeTargets: readFeeTargets(text(args["fee-targets"], "fee-targets")),
     debug: args.debug ?? false,
   };
+}
+
+/** Takes each --no-collector and its value out of the arguments. */
+function takeExclusions(rawArgs: readonly string[]): { rest: string[]; excluded: string } {
+  const rest: string[] = [];
+  const excluded: string[] = [];
+  for (let index = 0; index < rawArgs.length; index++) {
+    const arg = rawArgs[index]!;
+    if (arg === "--no-collector") excluded.push(text(rawArgs[++index], "no-collector"));
+    else if (arg.startsWith("--no-collector="))
+      excluded.push(text(arg.slice("--no-collector=".length), "no-collector"));
+    else rest.push(arg);
+  }
+  return { rest, excluded: excluded.join(",") };
+}
+
+function readCollectors(chosen: string, excluded: string): CollectorName[] {
+  const leftOut = new Set(readCollectorNames(excluded, "no-collector"));
+  for (const name of leftOut) {
+    if (isAlwaysUsed(name)) throw new UsageError(`--no-collector ${name}: the exporter needs what it reads`);
+  }
+  return readCollectorNames(chosen, "collectors").filter((name) => !leftOut.has(name));
+}
+
+function readCollectorNames(list: string, flag: string): CollectorName[] {
+  return list
+    .split(",")
+    .filter((name) => name !== "")
+    .map((name) => {
+      if (isCollectorName(name)) return name;
+      throw new UsageError(`unknown collector "${name}" for --${flag}: there are ${COLLECTOR_NAMES.join(", ")}`);
+    });
+}
+
+function readFeeTargets(list: string): number[] {
+  const targets = list.split(",").map((target) => (/^\d{1,4}$/.test(target) ? Number(target) : Number.NaN));
+  if (targets.every((target) => target >= MIN_FEE_TARGET && target <= MAX_FEE_TARGET)) return [...new Set(targets)];
+  throw new UsageError(
+    `bad value "${list}" for --fee-targets: give blocks from ${MIN_FEE_TARGET} to ${MAX_FEE_TARGET}, separated by commas`,
+  );
+}
+
+function readLayout(name: string): LayoutName {
+  if (isLayoutName(name)) return name;
+  throw new UsageError(`unknown layout "${name}" for --layout: there are ${Object.keys(LAYOUTS).join(", ")}`);
 }
 
 /** citty takes any flag; a misspelt one must not go unnoticed. It gives each flag in both spellings. */

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
+import type { MiningQueries } from "../node/mining.ts";
 import type { NodeQueries } from "../node/node-queries.ts";
 import { chainCollector } from "./chain.ts";
 import type { Collector } from "./collector.ts";
 import { exporterCollector } from "./exporter.ts";
 import { mempoolCollector } from "./mempool.ts";
-import { peersCollector } from "./peers.ts";
+import { networkCollector } from "./network.ts";
 import { processCollector } from "./process.ts";
 import { utxoCacheCollector } from "./utxo-cache.ts";
 
@@ -27,21 +29,15 @@ beforeEach(() => {
   registry = new Registry();
 });
 
-/** The samples on the page, without HELP and TYPE, by series. */
-function samples(): Record<string, string> {
-  const lines = new TextDecoder().decode(registry.render()).split("\n");
-  return Object.fromEntries(
-    lines.filter((line) => /^[^#]/.test(line)).map((line) => line.split(/ (?=\S+$)/) as [string, string]),
-  );
-}
+const samples = () => samplesOf(registry);
 
-async function pollAll({ polls }: Collector, node: NodeQueries = queries): Promise<void> {
-  for (const poll of polls) await poll.run(node).catch(() => {});
+async function pollAll({ queryPolls = [] }: Collector, node: NodeQueries = queries): Promise<void> {
+  for (const poll of queryPolls) await poll.run(node).catch(() => {});
 }
 
 describe("polls", () => {
   test("every answer goes to its family, exact to the last digit", async () => {
-    for (const collector of [chainCollector(registry), mempoolCollector(registry), peersCollector(registry)]) {
+    for (const collector of [chainCollector(registry), mempoolCollector(registry), networkCollector(registry)]) {
       await pollAll(collector);
     }
     expect(samples()).toMatchObject({
@@ -59,11 +55,11 @@ describe("polls", () => {
   });
 
   test("a call that fails rejects, and takes its own sample away and no other", async () => {
-    const peers = peersCollector(registry);
-    await pollAll(peers);
+    const network = networkCollector(registry);
+    await pollAll(network);
     const failing = { ...queries, getNodeCount: () => Promise.reject(new Error("refused")) };
-    expect(peers.polls[0]!.run(failing)).rejects.toThrow("refused");
-    await pollAll(peers, failing);
+    expect(network.queryPolls![0]!.run(failing)).rejects.toThrow("refused");
+    await pollAll(network, failing);
     expect(samples()).not.toHaveProperty("bitcoin_peers");
     expect(samples()).toHaveProperty("bitcoin_bytes_sent_total");
   });
@@ -71,7 +67,7 @@ describe("polls", () => {
   test("clear takes every polled sample away", async () => {
     const chain = chainCollector(registry);
     await pollAll(chain);
-    for (const poll of chain.polls) poll.clear();
+    for (const poll of chain.queryPolls!) poll.clear();
     expect(Object.keys(samples()).filter((name) => !name.endsWith("_total"))).toEqual([]);
   });
 
@@ -89,6 +85,31 @@ describe("polls", () => {
     expect(chain.initialBlockDownload).toBe(false);
     await pollAll(chain, { ...queries, isInitialBlockDownload: () => Promise.reject(new Error("refused")) });
     expect(chain.initialBlockDownload).toBeUndefined();
+  });
+});
+
+describe("Mining", () => {
+  const mining: MiningQueries = {
+    getTip: async () => ({ hash: "ab".repeat(32), height: 900_000 }),
+    isInitialBlockDownload: async () => true,
+    waitTipChanged: (tip) => Promise.resolve(tip),
+  };
+
+  async function askMining(collector: Collector, source: MiningQueries): Promise<void> {
+    for (const poll of collector.miningPolls!) await poll.run(source);
+  }
+
+  test("gives the height and whether it is initial block download", async () => {
+    const chain = chainCollector(registry);
+    await askMining(chain, mining);
+    expect(samples()).toMatchObject({ bitcoin_chain_height: "900000", bitcoin_ibd: "1" });
+    expect(chain.initialBlockDownload).toBe(true);
+  });
+
+  test("a node without a tip has no height", async () => {
+    await askMining(chainCollector(registry), { ...mining, getTip: async () => undefined });
+    expect(samples()).not.toHaveProperty("bitcoin_chain_height");
+    expect(samples()).toHaveProperty("bitcoin_ibd", "1");
   });
 });
 
@@ -128,11 +149,11 @@ describe("events", () => {
   });
 
   test("coin values add up exactly past 2^53", () => {
-    const { events } = utxoCacheCollector(registry, () => {});
+    const { utxoCacheEvents } = utxoCacheCollector(registry, () => {});
     // 21 million coins in satoshis, five times: 10.5e15, beyond 2^53.
     const value = 2_100_000_000_000_001n;
     for (let coin = 0; coin < 5; coin++) {
-      events.add(Number(BigInt.asIntN(32, value)), Number(value >> 32n));
+      utxoCacheEvents.add(Number(BigInt.asIntN(32, value)), Number(value >> 32n));
     }
     expect(samples()).toMatchObject({
       bitcoin_utxo_cache_add_total: "5",
@@ -143,9 +164,9 @@ describe("events", () => {
 
   test("a negative value leaves the sum alone and is reported", () => {
     const refused: string[] = [];
-    const { events } = utxoCacheCollector(registry, (method) => refused.push(method));
-    events.spend(5, 0);
-    events.spend(-1, -1);
+    const { utxoCacheEvents } = utxoCacheCollector(registry, (method) => refused.push(method));
+    utxoCacheEvents.spend(5, 0);
+    utxoCacheEvents.spend(-1, -1);
     expect(refused).toEqual(["UtxoCacheTrace.spend"]);
     expect(samples()).toMatchObject({ bitcoin_utxo_cache_spend_total: "2", bitcoin_utxo_cache_spend_value_total: "5" });
   });
@@ -154,20 +175,25 @@ describe("events", () => {
 test("the exporter shows its session, its polls and its failures", () => {
   const self = exporterCollector(registry, { version: "1", revision: "r", bun: "b" });
   expect(samples()).toMatchObject({ bitcoin_ipc_up: "0", bitcoin_ipc_connects_total: "0" });
-  self.connected();
+  self.connected("v31");
+  self.disconnected();
+  self.connected("pr/trace");
   self.callFailed("Node.getMempoolSize");
   self.polled(250);
   self.logLineDropped();
   expect(samples()).toMatchObject({
     bitcoin_ipc_up: "1",
-    bitcoin_ipc_connects_total: "1",
+    bitcoin_ipc_connects_total: "2",
+    'bitcoin_ipc_layout_info{layout="pr/trace"}': "1",
     'bitcoin_ipc_call_errors_total{method="Node.getMempoolSize"}': "1",
     bitcoin_ipc_poll_duration_seconds: "0.25",
     bitcoin_ipc_exporter_log_lines_dropped_total: "1",
     'bitcoin_ipc_exporter_build_info{version="1",revision="r",bun="b"}': "1",
   });
+  expect(samples()).not.toHaveProperty('bitcoin_ipc_layout_info{layout="v31"}');
   self.disconnected();
   expect(samples()).toHaveProperty("bitcoin_ipc_up", "0");
+  expect(samples()).not.toHaveProperty('bitcoin_ipc_layout_info{layout="pr/trace"}');
 });
 
 test("the process shows what /proc says of it", () => {

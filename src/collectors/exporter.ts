@@ -11,7 +11,8 @@ export interface Build {
 }
 
 export interface ExporterCollector {
-  connected(): void;
+  /** A session with a node of this layout begins. */
+  connected(layout: string): void;
   disconnected(): void;
   /** A call to the node, or one of the node's, failed. `method` is interface and method. */
   callFailed(method: string): void;
@@ -23,6 +24,12 @@ export interface ExporterCollector {
 export function exporterCollector(registry: Registry, build: Build): ExporterCollector {
   const up = registry.gauge("bitcoin_ipc_up", "1 while the exporter has a session with the node, else 0.");
   const connects = registry.counter("bitcoin_ipc_connects_total", "Sessions opened with the node.");
+  const layouts = registry.gaugeVec(
+    "bitcoin_ipc_layout_info",
+    "Which layout of IPC interfaces the node has.",
+    ["layout"],
+    1,
+  );
   const errors = registry.counterVec(
     "bitcoin_ipc_call_errors_total",
     "Calls over the node's IPC socket that failed, by interface and method.",
@@ -38,11 +45,16 @@ export function exporterCollector(registry: Registry, build: Build): ExporterCol
   up.set(0);
 
   return {
-    connected() {
+    connected(layout) {
       up.set(1);
       connects.inc();
+      layouts.clear();
+      layouts.with(layout).set(1);
     },
-    disconnected: () => up.set(0),
+    disconnected() {
+      up.set(0);
+      layouts.clear();
+    },
     callFailed: (method) => void errors.with(method).inc(),
     polled(durationMs) {
       pollDuration.set(durationMs / 1000);

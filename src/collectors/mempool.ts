@@ -3,6 +3,8 @@
 import type { Registry } from "../metrics/registry.ts";
 import { type ChainEvents, REMOVAL_REASONS } from "../node/chain-notifications.ts";
 import { type Collector, poll } from "./collector.ts";
+import * as result from "./result.ts";
+import { rpcPoll, seed, value } from "./rpc-poll.ts";
 
 type Events = Pick<ChainEvents, "transactionAddedToMempool" | "transactionRemovedFromMempool">;
 
@@ -28,6 +30,27 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
   const bytes = registry.gauge("bitcoin_mempool_bytes", "Memory that the mempool takes, in bytes.");
   const maxBytes = registry.gauge("bitcoin_mempool_max_bytes", "Memory that the mempool may take, in bytes.");
 
+  const vsize = registry.gauge(
+    "bitcoin_mempool_vsize_bytes",
+    "Virtual size of the transactions in the mempool, in virtual bytes.",
+  );
+  const totalFee = registry.gauge(
+    "bitcoin_mempool_total_fee_satoshis",
+    "Fees of the transactions in the mempool, in satoshis.",
+  );
+  const minFeeRate = registry.gauge(
+    "bitcoin_mempool_min_fee_rate_satoshis_per_vbyte",
+    "Fee rate below which a transaction does not enter the mempool, in satoshis per virtual byte.",
+  );
+  const relayFeeRate = registry.gauge(
+    "bitcoin_min_relay_fee_rate_satoshis_per_vbyte",
+    "Fee rate below which the node relays no transaction, however empty the mempool, in satoshis per virtual byte.",
+  );
+  const unbroadcast = registry.gauge(
+    "bitcoin_mempool_unbroadcast_transactions",
+    "Transactions in the mempool that no peer has asked for yet.",
+  );
+
   return {
     events: {
       transactionAddedToMempool: () => void added.inc(),
@@ -36,10 +59,23 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
         (reasons[reason] ?? unknownReason).inc();
       },
     },
-    polls: [
+    queryPolls: [
       poll("Node.getMempoolSize", size, (node) => node.getMempoolSize()),
       poll("Node.getMempoolDynamicUsage", bytes, (node) => node.getMempoolDynamicUsage()),
       poll("Node.getMempoolMaxUsage", maxBytes, (node) => node.getMempoolMaxUsage()),
+    ],
+    rpcPolls: [
+      rpcPoll("getmempoolinfo", [
+        seed(size, (info) => result.count(info, "size")),
+        seed(bytes, (info) => result.count(info, "usage")),
+        seed(maxBytes, (info) => result.count(info, "maxmempool")),
+        // The node's word for the virtual size is bytes.
+        value(vsize, (info) => result.count(info, "bytes")),
+        value(totalFee, (info) => result.satoshis(info, "total_fee")),
+        value(minFeeRate, (info) => result.feeRate(info, "mempoolminfee")),
+        value(relayFeeRate, (info) => result.feeRate(info, "minrelaytxfee")),
+        value(unbroadcast, (info) => result.count(info, "unbroadcastcount")),
+      ]),
     ],
   };
 }

@@ -1,20 +1,90 @@
-// The peer-to-peer network: who is connected and how much is said.
+// The peers one by one: which way and by which network and transport they are connected, and how far away they are.
 
 import type { Registry } from "../metrics/registry.ts";
-import { type Collector, poll } from "./collector.ts";
+import type { JsonValue } from "../node/json.ts";
+import type { Collector } from "./collector.ts";
+import * as result from "./result.ts";
+import { type Part, rpcPoll, value } from "./rpc-poll.ts";
+
+// What the node is known to answer. What is new, or missing on an old node, counts as OTHER: the series are bounded.
+const NETWORKS = ["ipv4", "ipv6", "onion", "i2p", "cjdns", "not_publicly_routable", "internal"];
+const CONNECTION_TYPES = [
+  "inbound",
+  "outbound-full-relay",
+  "block-relay-only",
+  "manual",
+  "addr-fetch",
+  "feeler",
+  "private-broadcast",
+];
+const TRANSPORTS = ["v1", "v2", "detecting"];
+const OTHER = "other";
+
+const MAX_SERIES = 2 * (NETWORKS.length + 1) * (CONNECTION_TYPES.length + 1) * (TRANSPORTS.length + 1);
+
+type Labels = readonly [direction: string, network: string, connectionType: string, transport: string];
+
+/** Shown even when there are none, so that sums by direction or transport are 0 rather than absent. */
+const ALWAYS_SHOWN: readonly Labels[] = [
+  ["inbound", "ipv4", "inbound", "v1"],
+  ["inbound", "ipv4", "inbound", "v2"],
+  ["outbound", "ipv4", "outbound-full-relay", "v1"],
+  ["outbound", "ipv4", "outbound-full-relay", "v2"],
+];
 
 export function peersCollector(registry: Registry): Collector {
-  const peers = registry.gauge("bitcoin_peers", "Connected peers, inbound and outbound.");
-  const received = registry.polledCounter(
-    "bitcoin_bytes_recv_total",
-    "Bytes received from peers since the node started.",
+  const connections = registry.gaugeVec(
+    "bitcoin_connections",
+    "Connected peers by direction, network, type of connection and transport protocol.",
+    ["direction", "network", "connection_type", "transport"],
+    MAX_SERIES,
   );
-  const sent = registry.polledCounter("bitcoin_bytes_sent_total", "Bytes sent to peers since the node started.");
+  const medianPing = registry.gauge("bitcoin_peer_ping_median_seconds", "Median of the peers' last ping times.");
+  const minPing = registry.gauge("bitcoin_peer_ping_min_seconds", "The least ping time ever seen of a connected peer.");
+
+  const counts: Part = {
+    set(peers) {
+      for (const labels of ALWAYS_SHOWN) connections.with(...labels);
+      const byLabels = Map.groupBy(result.asList(peers), (peer) => connections.with(...labelsOf(peer)));
+      // A series once shown stays, at 0, so that a graph of it does not end in the air.
+      for (const gauge of connections) gauge.set(byLabels.get(gauge)?.length ?? 0);
+    },
+    clear: () => connections.clear(),
+  };
+
   return {
-    polls: [
-      poll("Node.getNodeCount", peers, (node) => node.getNodeCount()),
-      poll("Node.getTotalBytesRecv", received, (node) => node.getTotalBytesRecv()),
-      poll("Node.getTotalBytesSent", sent, (node) => node.getTotalBytesSent()),
+    rpcPolls: [
+      rpcPoll("getpeerinfo", [
+        counts,
+        value(medianPing, (peers) => median(times(peers, "pingtime"))),
+        value(minPing, (peers) => times(peers, "minping").sort((a, b) => a - b)[0]),
+      ]),
     ],
   };
+}
+
+function labelsOf(peer: JsonValue): Labels {
+  return [
+    result.flag(peer, "inbound") === true ? "inbound" : "outbound",
+    known(NETWORKS, result.text(peer, "network")),
+    known(CONNECTION_TYPES, result.text(peer, "connection_type")),
+    known(TRANSPORTS, result.text(peer, "transport_protocol_type")),
+  ];
+}
+
+function known(values: readonly string[], text: string | undefined): string {
+  return text !== undefined && values.includes(text) ? text : OTHER;
+}
+
+/** The times of those peers that have one: a peer that was not pinged yet has none. */
+function times(peers: JsonValue, name: string): number[] {
+  return result.asList(peers).flatMap((peer) => result.number(peer, name) ?? []);
+}
+
+/** Of an even number of values, the mean of the two in the middle. */
+function median(values: number[]): number | undefined {
+  const sorted = values.sort((a, b) => a - b);
+  const low = sorted[(sorted.length - 1) >> 1];
+  const high = sorted[sorted.length >> 1];
+  return low === undefined || high === undefined ? undefined : (low + high) / 2;
 }

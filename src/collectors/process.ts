@@ -3,8 +3,8 @@
 // Source: https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
 
 import { readdirSync, readFileSync } from "node:fs";
-import type { Gauge } from "../metrics/cells.ts";
 import type { Registry } from "../metrics/registry.ts";
+import { setOrClear } from "./collector.ts";
 
 /** Scrapes may come thousands of times a second, and reading /proc costs more than a scrape. */
 const REFRESH_MS = 1000;
@@ -35,11 +35,6 @@ export function processCollector(registry: Registry): void {
     setOrClear(residentBytes, statusBytes(status, "VmRSS"));
     setOrClear(openFds, countFds());
   });
-}
-
-function setOrClear(gauge: Gauge, value: number | undefined): void {
-  if (value === undefined) gauge.clear();
-  else gauge.set(value);
 }
 
 function readProc(file: string): string {

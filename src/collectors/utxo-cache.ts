@@ -3,9 +3,10 @@
 import type { Counter } from "../metrics/cells.ts";
 import type { Registry } from "../metrics/registry.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
+import type { Collector } from "./collector.ts";
 
-export interface UtxoCacheCollector {
-  readonly events: UtxoCacheEvents;
+export interface UtxoCacheCollector extends Collector {
+  readonly utxoCacheEvents: UtxoCacheEvents;
 }
 
 /** `onRefused` is told of each coin whose value is no amount: it is counted, its value is not. */
@@ -19,7 +20,7 @@ export function utxoCacheCollector(registry: Registry, onRefused: (method: strin
     };
   };
   return {
-    events: {
+    utxoCacheEvents: {
       add: flow("add", "Coins added to the UTXO cache.", "Value of the coins added to the UTXO cache, in satoshis."),
       spend: flow(
         "spend",

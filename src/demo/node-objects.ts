@@ -118,6 +118,9 @@ function chainObject(host: Host): Chain$Server {
         isInitialBlockDownload(_, results) {
           results.result = state.isInitialBlockDownload;
         },
+        shutdownRequested(_, results) {
+          results.result = false;
+        },
         handleNotifications({ notifications }, results) {
           const object = callable(notifications.client);
           results.result = subscribe(host, object, chainNotifications(object, scheduler));
@@ -169,6 +172,9 @@ function nodeObject({ state, threads }: Host): Node$Server {
         isInitialBlockDownload(_, results) {
           results.result = state.isInitialBlockDownload;
         },
+        shutdownRequested(_, results) {
+          results.result = false;
+        },
         executeRpc({ command }, results) {
           if (state.startStep !== undefined) results.rpcError = rpcError(IN_WARMUP, state.startStep);
           else if (command === "uptime") results.result = String(state.uptimeS);
@@ -184,10 +190,13 @@ function rpcError(code: number, message: string): string {
   return JSON.stringify({ code, message });
 }
 
+/** Methods of Chain and Node that a node answers at any time. */
+const NEEDS_NO_CHAIN = ["destroy", "executeRpc", "shutdownRequested"];
+
 /** What Chain and Node may do: nothing that needs the chain while it is being loaded. A real node ends on such a call. */
 function needsChain(state: NodeState): (method: string) => void {
   return (method) => {
-    if (state.startStep === undefined || method === "destroy" || method === "executeRpc") return;
+    if (state.startStep === undefined || NEEDS_NO_CHAIN.includes(method)) return;
     state.fatalCalls++;
     throw new RpcError("failed", `${method} while the node starts: a real node would have ended`);
   };

@@ -3,26 +3,28 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { handshake, type NodeCapabilities } from "../node/handshake.ts";
+import { singleRpc } from "../node/json-rpc.ts";
 import { warmupStatus } from "../node/readiness.ts";
 import { connectUnix } from "../node/socket.ts";
-import type { ImportedCapability } from "../rpc/capability.ts";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { Chain$Client, ChainNotifications$Server } from "../schema/chain.ts";
 import { Echo$Client } from "../schema/echo.ts";
 import { Handler$Client } from "../schema/handler.ts";
 import { Init$Client } from "../schema/init.ts";
 import { Mining$Client } from "../schema/mining.ts";
-import { Thread$Client } from "../schema/mp/proxy.ts";
+import { type Context, Thread$Client, ThreadMap$Client } from "../schema/mp/proxy.ts";
 import { Node$Client } from "../schema/node.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 
 const [, echo] = Echo$Client.methods;
 const [, disconnect] = Handler$Client.methods;
-const [, makeEcho, makeMiningOld2, makeMining] = Init$Client.methods;
+const [construct, makeEcho, makeMiningOld2, makeMining] = Init$Client.methods;
 const [, getHeight, getBlockHash] = Chain$Client.methods;
 const handleNotifications = Chain$Client.methods[39];
 const [, , getTip, waitTipChanged] = Mining$Client.methods;
 const executeRpc = Node$Client.methods[42];
+const [makeThread] = ThreadMap$Client.methods;
 
 let folder: string;
 let node: SimulatedNode;
@@ -68,26 +70,34 @@ async function subscribe({ threads, chain }: TestClient, answer: (method: string
     updatedBlockTip: () => answer("updatedBlockTip"),
     chainStateFlushed: () => answer("chainStateFlushed"),
   });
-  const { result } = await threads.call(chain, handleNotifications, (params) => {
+  const { result } = await threads.call(chain!, handleNotifications, (params) => {
     params.notifications = server.client();
   });
   return result.client as ImportedCapability;
 }
 
 test("answers from its chain", async () => {
-  const { threads, chain, init } = await connect();
-  expect(await threads.call(chain, getHeight)).toMatchObject({ result: node.height, hasResult: true });
-  const mining = (await threads.call(init, makeMining)).result.client as ImportedCapability;
+  const { threads, chain, init, makeMining } = await connect();
+  expect(await threads.call(chain!, getHeight)).toMatchObject({ result: node.height, hasResult: true });
+  const mining = await makeMining();
   const tip = (await threads.call(mining, getTip)).result;
   expect(tip.height).toBe(node.height);
-  const atTip = await threads.call(chain, getBlockHash, (params) => {
+  // What the exporter does not ask goes past its table of calls.
+  const { threadMap } = await init.ask(construct).results;
+  const { result: thread } = await importOf(threadMap.client).ask(makeThread).results;
+  const onThread = (params: { _initContext(): Context }) => {
+    params._initContext().thread = thread;
+  };
+  const atTip = await chain!.ask(getBlockHash, (params) => {
+    onThread(params);
     params.height = node.height;
-  });
+  }).results;
   expect(atTip.result.toUint8Array()).toEqual(tip.hash.toUint8Array());
-  const echoes = (await threads.call(init, makeEcho)).result.client as ImportedCapability;
-  const { result } = await threads.call(echoes, echo, (params) => {
+  const echoes = importOf((await init.ask(makeEcho, onThread).results).result.client);
+  const { result } = await echoes.ask(echo, (params) => {
+    onThread(params);
     params.echo = "hello";
-  });
+  }).results;
   expect(result).toBe("hello");
 });
 
@@ -99,7 +109,7 @@ test("answers like a node what it does not have", async () => {
     kind: "failed",
     message: expect.stringContaining("Old mining interface (@2) not supported."),
   });
-  const { rpcError } = await threads.call(nodeObject, executeRpc, (params) => {
+  const { rpcError } = await threads.call(nodeObject!, executeRpc, (params) => {
     params.command = "stop";
   });
   expect(JSON.parse(rpcError)).toEqual({ code: -32601, message: "Method not found" });
@@ -108,8 +118,8 @@ test("answers like a node what it does not have", async () => {
 test("runs a method only on a thread that it made", async () => {
   const { chain, init } = await connect();
   const invalid = { kind: "failed", message: "invalid thread handle" };
-  expect(await failure(chain.ask(getHeight).results)).toMatchObject(invalid);
-  const wrong = chain.ask(getHeight, (params) => {
+  expect(await failure(chain!.ask(getHeight).results)).toMatchObject(invalid);
+  const wrong = chain!.ask(getHeight, (params) => {
     params._initContext().thread = new Thread$Client(init);
   });
   expect(await failure(wrong.results)).toMatchObject(invalid);
@@ -195,10 +205,10 @@ test("while it starts, says so, and notices a call that would end a real node", 
   await node.stop();
   node = startSimulatedNode({ socketPath: node.socketPath, warmupMs: 200 });
   const client = await connect();
-  expect(await warmupStatus(client)).toBe("Loading block index…");
-  expect(await failure(client.threads.call(client.chain, getHeight))).toMatchObject({ kind: "failed" });
+  expect(await warmupStatus(singleRpc(client.threads, client.node!))).toBe("Loading block index…");
+  expect(await failure(client.threads.call(client.chain!, getHeight))).toMatchObject({ kind: "failed" });
   await node.ready();
-  expect(await warmupStatus(client)).toBeUndefined();
+  expect(await warmupStatus(singleRpc(client.threads, client.node!))).toBeUndefined();
   expect(node.fatalCalls).toBe(1);
 });
 
@@ -213,7 +223,7 @@ test("drops its clients when it stops, and has the same chain when it starts aga
   await node.mineBlock();
   node.start();
   const again = await connect();
-  expect((await again.threads.call(again.chain, getHeight)).result).toBe(height + 1);
+  expect((await again.threads.call(again.chain!, getHeight)).result).toBe(height + 1);
   expect(node).toMatchObject({ uncleanLeaves: 0, subscriptions: 0 });
   expect(node.told.count("blockConnected")).toBe(1);
 });

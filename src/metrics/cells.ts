@@ -147,6 +147,11 @@ export class Counter extends Cell {
 
 /** A value that somebody else keeps and we are told. It starts absent, without a sample, until it is set. */
 export class Gauge extends Cell {
+  constructor(words: Int32Array, index: number) {
+    super(words, index);
+    this.clear();
+  }
+
   /**
    * Sets any number, or an int64 exactly as a bigint. A bigint outside int64 is kept as the nearest double, which is
    * all that Prometheus would make of it.

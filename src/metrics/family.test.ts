@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { CellStore, Counter } from "./cells.ts";
+import { CellStore, Counter, Gauge } from "./cells.ts";
 import { Page } from "./exposition.ts";
 import { Family, type FamilyOptions } from "./family.ts";
 
@@ -94,4 +94,22 @@ test("iterates over its cells", () => {
   const family = newFamily({});
   const cells = [family.with("a"), family.with("b")];
   expect([...family]).toEqual(cells);
+});
+
+test("clear forgets all series, and makes room for as many others", () => {
+  const family = newFamily({ maxSeries: 2 });
+  for (let round = 0; round < 5; round++) {
+    family.clear();
+    expect(linesOf(family)).toEqual([]);
+    for (const value of ["a", "b", "c"]) family.with(`${value}${round}`).inc();
+    expect(linesOf(family)).toEqual([`a_total{l="a${round}"} 1`, `a_total{l="b${round}"} 1`, 'a_total{l="other"} 1']);
+  }
+});
+
+test("a gauge in the place of a cleared one has no value yet", () => {
+  const options = { name: "a", help: "Help.", type: "gauge", labels: ["l"], maxSeries: 1 } as const;
+  const family = new Family(options, Gauge, new CellStore(2));
+  family.with("before").set(5);
+  family.clear();
+  expect(family.with("after").read()).toBeUndefined();
 });

@@ -38,7 +38,7 @@ export class Family<C extends Cell, L extends readonly string[]> implements Iter
   readonly #words: Int32Array;
   readonly #firstCell: number;
   readonly #head: Uint8Array;
-  /** By label text; grows in `with`, never shrinks. */
+  /** By label text; grows in `with`, empties in `clear`. */
   readonly #series = new Map<string, Series<C>>();
 
   /** Throws if a name, the help or the labels break Prometheus's rules, or if `store` has no room for all the series. */
@@ -72,6 +72,14 @@ export class Family<C extends Cell, L extends readonly string[]> implements Iter
     const series = { prefix: samplePrefix(this.#options.name, labels), cell };
     this.#series.set(labels, series);
     return series;
+  }
+
+  /**
+   * Forgets all series: for a family whose labels are the node's words, and which the next node has others of. Cells that
+   * `with` gave before are of no series any more, and must not be written to.
+   */
+  clear(): void {
+    this.#series.clear();
   }
 
   /** Writes the family's lines. HELP and TYPE are there even without a sample, so that a reader learns what may come. */

@@ -1,43 +1,55 @@
-// From a fresh connection to the capabilities that the exporter works with, in the pr/trace layout of Init. What is asked
-// of them later is not known here.
+// From a fresh connection to the capabilities that the exporter works with, whatever the node's layout of Init. What is
+// asked of them later is not known here.
 
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
-import { Init$Client } from "../schema/init.ts";
+import { CALLS } from "./calls.ts";
+import { confirmLayout, detectLayout, LAYOUTS, type LayoutName, makeInterface, type Ordinals } from "./layouts.ts";
 import { ServerThreads } from "./server-threads.ts";
 
-/** Methods of Init that are called, by their ordinals in this layout. */
-const INIT = {
-  construct: Init$Client.methods[0],
-  makeChain: Init$Client.methods[4],
-  makeNode: Init$Client.methods[5],
-  makeTracing: Init$Client.methods[7],
-} as const;
-
-/** What a node hands out. All of it is the session's to close. */
+/** What a node hands out, as far as it does. All of it is the session's to close. */
 export interface NodeCapabilities {
+  readonly layout: LayoutName;
   readonly init: ImportedCapability;
   readonly threads: ServerThreads;
-  readonly chain: ImportedCapability;
-  readonly node: ImportedCapability;
-  readonly tracing: ImportedCapability;
+  readonly chain: ImportedCapability | undefined;
+  readonly node: ImportedCapability | undefined;
+  readonly tracing: ImportedCapability | undefined;
+  readonly rpc: ImportedCapability | undefined;
+  /** Makes the Mining interface. Apart from the others, as a node may not hand it out before its chain is loaded. */
+  makeMining(): Promise<ImportedCapability>;
 }
 
 /** The node names our threads after this in its debug log. */
 const THREAD_NAME = "bitcoind-ipc-exporter";
 
 /**
- * Asks the node for its interfaces, one call after the other. Rejects with the error of the first that fails; what was
- * received by then ends with the connection, which the caller closes.
+ * Asks the node for its interfaces, one call after the other; of the layout that it is found to have unless `layout` says
+ * which. Rejects with the error of the first call that fails; what was received by then ends with the connection, which
+ * the caller closes.
  */
-export async function handshake(connection: Connection): Promise<NodeCapabilities> {
+export async function handshake(connection: Connection, layout?: LayoutName): Promise<NodeCapabilities> {
   const init = await connection.bootstrap();
   // Our side of the thread map stays null: the node needs it only to run callbacks on threads of ours.
-  const { threadMap } = await init.ask(INIT.construct).results;
+  const { threadMap } = await init.ask(CALLS.init.construct).results;
   const threads = new ServerThreads(importOf(threadMap.client), THREAD_NAME);
   await threads.start();
-  const chain = importOf((await threads.call(init, INIT.makeChain)).result.client);
-  const node = importOf((await threads.call(init, INIT.makeNode)).result.client);
-  const tracing = importOf((await threads.call(init, INIT.makeTracing)).result.client);
-  return { init, threads, chain, node, tracing };
+
+  const detected = await (layout === undefined ? detectLayout(init, threads) : confirmLayout(init, threads, layout));
+  const ordinals: Ordinals = LAYOUTS[detected.layout];
+  const make = async (name: keyof Ordinals): Promise<ImportedCapability | undefined> => {
+    const ordinal = ordinals[name];
+    if (ordinal === undefined) return undefined;
+    return detected.made.get(ordinal) ?? makeInterface(init, threads, ordinal);
+  };
+  return {
+    layout: detected.layout,
+    init,
+    threads,
+    chain: await make("chain"),
+    node: await make("node"),
+    tracing: await make("tracing"),
+    rpc: await make("rpc"),
+    makeMining: async () => (await make("mining"))!,
+  };
 }

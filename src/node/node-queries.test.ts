@@ -2,7 +2,7 @@
 
 import { afterEach, expect, test } from "bun:test";
 import { expectEmptyTables } from "../../test/builders/connections.ts";
-import { FakeNode, type Values } from "../../test/builders/fake-node.ts";
+import { closeAll, FakeNode, type Values } from "../../test/builders/fake-node.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { handshake } from "./handshake.ts";
 import { type NodeQueries, nodeQueries } from "./node-queries.ts";
@@ -14,9 +14,9 @@ async function ask(values: Values, query: keyof NodeQueries): Promise<unknown> {
   const fake = new FakeNode({ values });
   const capabilities = await handshake(fake.connection);
   try {
-    return await nodeQueries(capabilities)[query]();
+    return await nodeQueries(capabilities.threads, capabilities.chain!, capabilities.node!)[query]();
   } finally {
-    for (const owned of Object.values(capabilities)) owned.close();
+    closeAll(capabilities);
   }
 }
 
@@ -51,7 +51,7 @@ test("a query that the node refuses rejects with the node's reason", async () =>
   const fake = new FakeNode({ values: { "Node.getMempoolSize": { result: 1n } } });
   fake.refuse("Node.getMempoolSize", new RpcError("failed", "std::exception: no mempool"));
   const capabilities = await handshake(fake.connection);
-  const query = nodeQueries(capabilities).getMempoolSize();
+  const query = nodeQueries(capabilities.threads, capabilities.chain!, capabilities.node!).getMempoolSize();
   await expect(query).rejects.toMatchObject({ kind: "failed", message: "std::exception: no mempool" });
-  for (const owned of Object.values(capabilities)) owned.close();
+  closeAll(capabilities);
 });

@@ -1,24 +1,8 @@
-// The questions that polls ask of a pr/trace node, in plain numbers. Every one runs on a thread of the node.
+// The questions that polls ask of Chain and Node, in plain numbers. Every one runs on a thread of the node.
 
-import { Chain$Client } from "../schema/chain.ts";
-import { Node$Client } from "../schema/node.ts";
-import type { NodeCapabilities } from "./handshake.ts";
-
-/** Methods of Chain and Node that are called, by their ordinals in the schema. */
-const CHAIN = {
-  getHeight: Chain$Client.methods[1],
-  isInitialBlockDownload: Chain$Client.methods[33],
-} as const;
-const NODE = {
-  getNodeCount: Node$Client.methods[18],
-  getTotalBytesRecv: Node$Client.methods[26],
-  getTotalBytesSent: Node$Client.methods[27],
-  getMempoolSize: Node$Client.methods[28],
-  getMempoolDynamicUsage: Node$Client.methods[29],
-  getMempoolMaxUsage: Node$Client.methods[30],
-  getHeaderTip: Node$Client.methods[31],
-  getVerificationProgress: Node$Client.methods[36],
-} as const;
+import type { ImportedCapability } from "../rpc/capability.ts";
+import { CALLS } from "./calls.ts";
+import type { ServerThreads } from "./server-threads.ts";
 
 /** ConnectionDirection::Both of Bitcoin Core: inbound (1) and outbound (2) peers. */
 const BOTH_DIRECTIONS = 3;
@@ -46,42 +30,42 @@ export interface NodeQueries {
   getTotalBytesSent(): Promise<bigint>;
 }
 
-export function nodeQueries({ threads, chain, node }: NodeCapabilities): NodeQueries {
+export function nodeQueries(threads: ServerThreads, chain: ImportedCapability, node: ImportedCapability): NodeQueries {
   return {
     async getHeight() {
-      const { result, hasResult } = await threads.call(chain, CHAIN.getHeight);
+      const { result, hasResult } = await threads.call(chain, CALLS.chain.getHeight);
       return hasResult ? result : undefined;
     },
     async isInitialBlockDownload() {
-      return (await threads.call(chain, CHAIN.isInitialBlockDownload)).result;
+      return (await threads.call(chain, CALLS.chain.isInitialBlockDownload)).result;
     },
     async getHeaderTip() {
-      const { height, result } = await threads.call(node, NODE.getHeaderTip);
+      const { height, result } = await threads.call(node, CALLS.node.getHeaderTip);
       return result ? height : undefined;
     },
     async getVerificationProgress() {
-      return (await threads.call(node, NODE.getVerificationProgress)).result;
+      return (await threads.call(node, CALLS.node.getVerificationProgress)).result;
     },
     async getMempoolSize() {
-      return (await threads.call(node, NODE.getMempoolSize)).result;
+      return (await threads.call(node, CALLS.node.getMempoolSize)).result;
     },
     async getMempoolDynamicUsage() {
-      return (await threads.call(node, NODE.getMempoolDynamicUsage)).result;
+      return (await threads.call(node, CALLS.node.getMempoolDynamicUsage)).result;
     },
     async getMempoolMaxUsage() {
-      return (await threads.call(node, NODE.getMempoolMaxUsage)).result;
+      return (await threads.call(node, CALLS.node.getMempoolMaxUsage)).result;
     },
     async getNodeCount() {
       const fill = (params: { flags: number }) => {
         params.flags = BOTH_DIRECTIONS;
       };
-      return (await threads.call(node, NODE.getNodeCount, fill)).result;
+      return (await threads.call(node, CALLS.node.getNodeCount, fill)).result;
     },
     async getTotalBytesRecv() {
-      return (await threads.call(node, NODE.getTotalBytesRecv)).result;
+      return (await threads.call(node, CALLS.node.getTotalBytesRecv)).result;
     },
     async getTotalBytesSent() {
-      return (await threads.call(node, NODE.getTotalBytesSent)).result;
+      return (await threads.call(node, CALLS.node.getTotalBytesSent)).result;
     },
   };
 }

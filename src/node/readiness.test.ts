@@ -2,9 +2,10 @@
 
 import { afterEach, expect, test } from "bun:test";
 import { expectEmptyTables } from "../../test/builders/connections.ts";
-import { FakeNode } from "../../test/builders/fake-node.ts";
+import { closeAll, FakeNode } from "../../test/builders/fake-node.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { handshake } from "./handshake.ts";
+import { singleRpc } from "./json-rpc.ts";
 import { warmupStatus } from "./readiness.ts";
 
 afterEach(expectEmptyTables);
@@ -13,16 +14,20 @@ afterEach(expectEmptyTables);
 async function statusOf(fake: FakeNode): Promise<string | undefined> {
   const capabilities = await handshake(fake.connection);
   try {
-    return await warmupStatus(capabilities);
+    return await warmupStatus(singleRpc(capabilities.threads, capabilities.node!));
   } finally {
-    for (const owned of Object.values(capabilities)) owned.close();
+    closeAll(capabilities);
   }
 }
 
-const answering = (rpcError: string) => new FakeNode({ values: { "Node.executeRpc": { rpcError } } });
+const answering = (rpcError: string, result = "") =>
+  new FakeNode({ values: { "Node.executeRpc": { rpcError, result } } });
+
+test("a node that answers has started", async () => {
+  expect(await statusOf(answering("", "12"))).toBeUndefined();
+});
 
 test.each([
-  ["", undefined],
   ['{"code":-28,"message":"Loading block index…"}', "Loading block index…"],
   ['{"code":-32601,"message":"Method not found"}', undefined],
   ['{"message":"no code"}', undefined],
@@ -34,7 +39,7 @@ test.each([
 test.each(["no JSON", "null", "-28", '"text"', "[", "x".repeat(1000)])("an error of %p is none", async (rpcError) => {
   await expect(statusOf(answering(rpcError))).rejects.toMatchObject({
     kind: "failed",
-    message: expect.stringMatching(/^Node\.executeRpc answered an error that is no JSON object: .{1,100}$/),
+    message: expect.stringMatching(/^uptime answered (an error that is no JSON object|what is no JSON: .{1,100})$/),
   });
 });
 

@@ -3,21 +3,27 @@
 
 import type { Method, Struct } from "capnp-es";
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
-import { RpcError } from "../rpc/errors.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import type { CallOptions } from "../rpc/question.ts";
-import { type Context, Thread$Client, ThreadMap$Client } from "../schema/mp/proxy.ts";
+import { type Context, Thread$Client } from "../schema/mp/proxy.ts";
+import { CALLS, isAllowed } from "./calls.ts";
 
 /** Parameters of a method that runs on a thread of the node. */
 export interface ContextParams extends Struct {
   _initContext(): Context;
 }
 
+export interface ThreadCallOptions extends CallOptions {
+  /** What a method is asked about, where calls of it have nothing to do with each other: one that hangs stops only its own. */
+  readonly subject?: string;
+  /** Whether the node takes no harm when the connection ends during the call: then leaving does not wait for it. */
+  readonly mayBeLeft?: boolean;
+}
+
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
 const MAX_THREADS = 4;
 /** One more for leaving, which has to get through whatever is stuck. */
 const MAX_THREADS_LEAVING = MAX_THREADS + 1;
-
-const [makeThread] = ThreadMap$Client.methods;
 
 export class ServerThreads {
   readonly #threadMap: ImportedCapability;
@@ -26,8 +32,8 @@ export class ServerThreads {
   readonly #idle: ImportedCapability[] = [];
   /** Threads that the node has made or is making. */
   #made = 0;
-  /** Methods of objects that the node is at, be it that their callers gave up. */
-  readonly #running = new Set<string>();
+  /** Calls whose callers gave up and that the node has not returned yet. */
+  readonly #late = new Set<string>();
   #maxThreads = MAX_THREADS;
   /** Calls from the moment that they ask for a thread until the node has returned them. */
   #underWay = 0;
@@ -48,24 +54,28 @@ export class ServerThreads {
 
   /**
    * Calls `method` on a thread of its own and resolves to the results. Rejects as ImportedCapability.ask does, and with
-   * `overloaded` when the node is still at an earlier call of it, so that one that hangs takes one thread and not all, or
-   * when every thread is stuck.
+   * `overloaded` when the node is still at an earlier call of it that was late, so that one that hangs takes one thread and
+   * not all, or when every thread is stuck. Refuses a method that is not in the table of calls.ts.
    */
   async call<P extends ContextParams, R extends Struct>(
     capability: ImportedCapability,
     method: Method<P, R>,
     fill: (params: P) => void = () => {},
-    options: CallOptions = {},
+    options: ThreadCallOptions = {},
   ): Promise<R> {
+    if (!isAllowed(method)) {
+      const name = `${method.interfaceName}.${method.methodName}`;
+      throw new RpcError("failed", `${name} is not a method that the exporter may call`);
+    }
     if (this.#isClosing) throw new RpcError("disconnected", "the exporter is leaving the node");
-    const call = `${capability.importId} ${method.interfaceId} ${method.methodId}`;
-    if (this.#running.has(call)) throw new RpcError("overloaded", "the node is still at an earlier call of it");
-    this.#running.add(call);
+    const call = `${capability.importId} ${method.interfaceId} ${method.methodId} ${options.subject ?? ""}`;
+    if (this.#late.has(call)) throw new RpcError("overloaded", "the node is still at an earlier call of it");
     this.#underWay++;
     const thread = await this.#lendThread().catch((error) => {
-      this.#ended(call);
+      this.#ended();
       throw error;
     });
+    if (options.mayBeLeft === true) this.#ended();
     const question = capability.ask(
       method,
       (params) => {
@@ -74,9 +84,13 @@ export class ServerThreads {
       },
       options,
     );
+    question.results.catch((error) => {
+      if (error instanceof DeadlineError) this.#late.add(call);
+    });
     question.returned.then(() => {
+      this.#late.delete(call);
       this.#idle.push(thread);
-      this.#ended(call);
+      if (options.mayBeLeft !== true) this.#ended();
     });
     return question.results;
   }
@@ -104,8 +118,7 @@ export class ServerThreads {
     this.#threadMap.close();
   }
 
-  #ended(call: string): void {
-    this.#running.delete(call);
+  #ended(): void {
     this.#underWay--;
     if (this.#underWay === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
   }
@@ -123,7 +136,7 @@ export class ServerThreads {
     };
     this.#made++;
     try {
-      const { result } = await this.#threadMap.ask(makeThread, fill).results;
+      const { result } = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill).results;
       const thread = importOf(result.client);
       this.#threads.push(thread);
       return thread;

@@ -145,7 +145,7 @@ describe("a registration", () => {
   test("is not begun any more once the session leaves", async () => {
     const session = await open();
     const left = session.leave(TIME_ENOUGH_MS);
-    expect(session.isLeaving).toBe(true);
+    expect(session.isOver).toBe(true);
     await expect(session.subscribe(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "disconnected" });
     await expect(session.traceUtxoCache(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "disconnected" });
     expect(await left).toBe(true);
@@ -215,7 +215,7 @@ describe("leaving", () => {
     fake = new FakeNode({ values: { "Node.getMempoolSize": { result: 5n } } });
     const session = await openWithBoth();
     const release = fake.hold("Node.getMempoolSize");
-    const size = session.queries.getMempoolSize();
+    const size = session.queries!.getMempoolSize();
     const left = session.leave(TIME_ENOUGH_MS);
     await fake.pair.settled();
     expect(fake.registered).toEqual([]);
@@ -307,8 +307,8 @@ describe("leaving", () => {
     fake = new FakeNode({ deadlineMs: SHORT_MS, values });
     const session = await openWithBoth();
     const releases = stuck.map((name) => fake.hold(`Node.${name}`));
-    for (const name of stuck) await expect(session.queries[name]()).rejects.toBeInstanceOf(DeadlineError);
-    await expect(session.queries.getNodeCount()).rejects.toMatchObject({ kind: "overloaded" });
+    for (const name of stuck) await expect(session.queries![name]()).rejects.toBeInstanceOf(DeadlineError);
+    await expect(session.queries!.getNodeCount()).rejects.toMatchObject({ kind: "overloaded" });
     const left = session.leave(TIME_ENOUGH_MS);
     await fake.pair.settled();
     expect(fake.registered).toEqual([]);
@@ -345,7 +345,7 @@ describe("a node that stops", () => {
     await arrived;
     await fake.pair.settled();
     expect(isAnswered).toBe(false);
-    expect(session.isLeaving).toBe(true);
+    expect(session.isOver).toBe(true);
     release();
     await flush.results;
     expect(fake.registered).toEqual([]);
@@ -370,7 +370,7 @@ describe("a node that stops", () => {
     await session.subscribe(TIME_ENOUGH_MS);
     await fake.callbackOf(SUBSCRIBE).ask(chainStateFlushed).results;
     expect(log.take()).toEqual(["chainStateFlushed"]);
-    expect(session.isLeaving).toBe(false);
+    expect(session.isOver).toBe(false);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 });

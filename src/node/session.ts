@@ -5,10 +5,10 @@ import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import type { HotReader } from "../rpc/hot-path.ts";
-import { Chain$Client, type ChainNotifications$Client } from "../schema/chain.ts";
-import { Handler$Client } from "../schema/handler.ts";
-import { Node$Client } from "../schema/node.ts";
-import { Tracing$Client, type UtxoCacheTrace$Client } from "../schema/tracing.ts";
+import type { ChainNotifications$Client } from "../schema/chain.ts";
+import type { Handler$Client } from "../schema/handler.ts";
+import type { UtxoCacheTrace$Client } from "../schema/tracing.ts";
+import { CALLS } from "./calls.ts";
 import {
   type ChainEvents,
   chainNotificationsReader,
@@ -16,14 +16,12 @@ import {
   type DebugLine,
 } from "./chain-notifications.ts";
 import { handshake, type NodeCapabilities } from "./handshake.ts";
+import { batchRpc, type JsonRpc, singleRpc } from "./json-rpc.ts";
+import type { LayoutName } from "./layouts.ts";
+import { type MiningQueries, miningQueries } from "./mining.ts";
 import { type NodeQueries, nodeQueries } from "./node-queries.ts";
 import { warmupStatus } from "./readiness.ts";
 import { type UtxoCacheEvents, utxoCacheTraceReader, utxoCacheTraceServer } from "./utxo-cache-trace.ts";
-
-const handleNotifications = Chain$Client.methods[39];
-const [traceUtxoCache] = Tracing$Client.methods;
-const [, disconnect] = Handler$Client.methods;
-const shutdownRequested = Node$Client.methods[10];
 
 export interface SessionEvents {
   readonly chain: ChainEvents;
@@ -48,10 +46,16 @@ export class NodeSession {
   readonly #connection: Connection;
   readonly #capabilities: NodeCapabilities;
   readonly #events: SessionEvents;
-  readonly queries: NodeQueries;
+  /** Chain and Node, where the node offers both. */
+  readonly queries: NodeQueries | undefined;
+  /** JSON-RPC over IPC, where the node offers it. */
+  readonly jsonRpc: JsonRpc | undefined;
   /** The registrations on this connection, made or being made; the trace's until it fails. */
   #notifications: Registration | undefined;
   #trace: Registration | undefined;
+  #mining: ImportedCapability | undefined;
+  /** Set while Mining is asked for: the first poll and the tip watcher may want it at once. */
+  #makingMining: Promise<ImportedCapability> | undefined;
   /** The question whether the node stops, while it is asked. */
   #stopping: Promise<boolean> | undefined;
   /** Resolves when the node stops and waits for our answer to its last flush. */
@@ -63,32 +67,68 @@ export class NodeSession {
     this.#connection = connection;
     this.#capabilities = capabilities;
     this.#events = events;
-    this.queries = nodeQueries(capabilities);
+    const { threads, chain, node, rpc } = capabilities;
+    if (chain !== undefined && node !== undefined) this.queries = nodeQueries(threads, chain, node);
+    if (rpc !== undefined) this.jsonRpc = batchRpc(threads, rpc);
+    else if (node !== undefined) this.jsonRpc = singleRpc(threads, node);
   }
 
   /**
-   * Shakes hands on a fresh connection. Rejects with what the node answered; the caller then closes the connection.
-   * Before anything else is asked, the node has to have started: see `warmupStatus`.
+   * Shakes hands on a fresh connection, in the layout that is found unless one is given. Rejects with what the node
+   * answered; the caller then closes the connection. Before anything else is asked, the node has to have started: see
+   * `warmupStatus`.
    */
-  static async open(connection: Connection, events: SessionEvents): Promise<NodeSession> {
-    return new NodeSession(connection, await handshake(connection), events);
+  static async open(connection: Connection, events: SessionEvents, layout?: LayoutName): Promise<NodeSession> {
+    return new NodeSession(connection, await handshake(connection, layout), events);
   }
 
-  /** What a node that is still starting is doing; undefined once it has started and may be asked anything. */
-  warmupStatus(): Promise<string | undefined> {
-    return warmupStatus(this.#capabilities);
+  get layout(): LayoutName {
+    return this.#capabilities.layout;
   }
 
-  /** Whether `leave` was called: no question should be begun any more. */
+  get hasNotifications(): boolean {
+    return this.#capabilities.chain !== undefined;
+  }
+
+  get hasUtxoTrace(): boolean {
+    return this.#capabilities.tracing !== undefined;
+  }
+
+  /**
+   * What a node that is still starting is doing; undefined once it has started and may be asked anything, or where there
+   * is no way to ask.
+   */
+  async warmupStatus(): Promise<string | undefined> {
+    return this.jsonRpc === undefined ? undefined : warmupStatus(this.jsonRpc);
+  }
+
+  /** The Mining interface. Newer nodes hand it out only when their chain is loaded: to be asked for after the start. */
+  async mining(): Promise<MiningQueries> {
+    if (this.#mining === undefined) {
+      this.#makingMining ??= this.#capabilities.makeMining().finally(() => {
+        this.#makingMining = undefined;
+      });
+      this.#mining = await this.#makingMining;
+    }
+    return miningQueries(this.#capabilities.threads, this.#mining, this.layout);
+  }
+
+  /** Whether `leave` was called. */
   get isLeaving(): boolean {
     return this.#unregistered !== undefined;
   }
 
+  /** Whether `leave` was called or the connection has ended: no question should be begun any more. */
+  get isOver(): boolean {
+    return this.isLeaving || this.#connection.ended !== undefined;
+  }
+
   /** Whether the node was told to stop. False when it cannot say, or not within a second. */
-  isStopping(): Promise<boolean> {
+  async isStopping(): Promise<boolean> {
     const { threads, node } = this.#capabilities;
+    if (node === undefined) return false;
     this.#stopping ??= threads
-      .call(node, shutdownRequested, undefined, STOPPING_OPTIONS)
+      .call(node, CALLS.node.shutdownRequested, undefined, STOPPING_OPTIONS)
       .then(
         ({ result }) => result,
         () => false,
@@ -106,10 +146,11 @@ export class NodeSession {
     const server = chainNotificationsServer(events, debug, () => this.#flushed());
     this.#readHot(server, chainNotificationsReader(events));
     this.#refuseWhenLeaving();
+    if (chain === undefined) throw this.#lacks("notifications");
     const fill = (params: { notifications: ChainNotifications$Client }) => {
       params.notifications = server.client();
     };
-    this.#notifications = registrationOf(threads.call(chain, handleNotifications, fill, NEVER));
+    this.#notifications = registrationOf(threads.call(chain, CALLS.chain.handleNotifications, fill, NEVER));
     await within(deadlineMs, this.#notifications, "Chain.handleNotifications");
   }
 
@@ -136,8 +177,8 @@ export class NodeSession {
     const timer = Number.isFinite(deadlineMs) ? setTimeout(() => resolve(false), deadlineMs) : undefined;
     const inOrder = await Promise.race([timeout, this.#unregistered.then(() => this.#ended())]);
     clearTimeout(timer);
-    const { init, threads, chain, node, tracing } = this.#capabilities;
-    for (const owned of [tracing, node, chain, threads, init]) owned.close();
+    const { init, threads, chain, node, tracing, rpc } = this.#capabilities;
+    for (const owned of [this.#mining, rpc, tracing, node, chain, threads, init]) owned?.close();
     this.#connection.close();
     return inOrder;
   }
@@ -147,18 +188,23 @@ export class NodeSession {
     const { utxoCache: events, debug } = this.#events;
     const server = utxoCacheTraceServer(events, debug);
     this.#readHot(server, utxoCacheTraceReader(events));
+    if (tracing === undefined) throw this.#lacks("UTXO trace");
     const fill = (params: { callback: UtxoCacheTrace$Client }) => {
       params.callback = server.client();
     };
-    const registration = registrationOf(threads.call(tracing, traceUtxoCache, fill, NEVER));
+    const registration = registrationOf(threads.call(tracing, CALLS.tracing.traceUtxoCache, fill, NEVER));
     registration.catch(() => {
       this.#trace = undefined;
     });
     return registration;
   }
 
+  #lacks(what: string): RpcError {
+    return new RpcError("unimplemented", `a node of layout ${this.layout} has no ${what}`);
+  }
+
   #refuseWhenLeaving(): void {
-    if (this.isLeaving) throw new RpcError("disconnected", "the exporter is leaving the node");
+    if (this.isOver) throw new RpcError("disconnected", "the exporter is leaving the node");
   }
 
   /** Events are read by offset, unless each is to be described in a line. */
@@ -183,7 +229,7 @@ export class NodeSession {
     const handler = await registration?.catch(() => undefined);
     if (handler === undefined) return;
     // A failure shows in the exports that the node keeps.
-    await this.#capabilities.threads.call(handler, disconnect).catch(() => {});
+    await this.#capabilities.threads.call(handler, CALLS.handler.disconnect).catch(() => {});
     handler.close();
   }
 

@@ -2,6 +2,7 @@
 // asked, runs one call at a time on a thread as real nodes do, and can be told to refuse or to hold what it is asked.
 
 import { type Client, Server } from "capnp-es";
+import type { NodeCapabilities } from "../../src/node/handshake.ts";
 import type { ImportedCapability } from "../../src/rpc/capability.ts";
 import type { Connection } from "../../src/rpc/connection.ts";
 import { RpcError } from "../../src/rpc/errors.ts";
@@ -116,6 +117,7 @@ export class FakeNode {
 
   #chain(): Chain$Server {
     const target: Partial<Chain$Server$Target> = {
+      shutdownRequested: this.#onThread("Chain.shutdownRequested", () => {}),
       handleNotifications: this.#onThread("Chain.handleNotifications", ({ notifications }, results) => {
         results.result = this.#register("Chain.handleNotifications", notifications.client).client();
       }),
@@ -196,4 +198,9 @@ export class FakeNode {
       }
     };
   }
+}
+
+/** Gives back what a handshake got. */
+export function closeAll({ init, threads, chain, node, tracing, rpc }: NodeCapabilities): void {
+  for (const owned of [init, threads, chain, node, tracing, rpc]) owned?.close();
 }

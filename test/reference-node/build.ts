@@ -25,6 +25,7 @@ export function buildReferenceNode(): Promise<string> {
 
 async function build(): Promise<string> {
   const schema = glob("**/*.capnp", schemaDir);
+  const ownSchema = glob("*.capnp", sourceDir);
   const sources = [...glob("*.{cpp,h,capnp}", sourceDir), join(import.meta.dir, "build.ts")];
   const executable = join(cacheDir, await digest([...schema, ...sources]));
   if (await Bun.file(executable).exists()) return executable;
@@ -33,7 +34,7 @@ async function build(): Promise<string> {
   const workDir = await mkdtemp(join(cacheDir, "build-"));
   try {
     await run(["capnp", "compile", `-oc++:${workDir}`, `--src-prefix=${schemaDir}`, ...schema]);
-    await run(["capnp", "compile", `-oc++:${workDir}`, `--src-prefix=${sourceDir}`, join(sourceDir, "control.capnp")]);
+    await run(["capnp", "compile", `-oc++:${workDir}`, `--src-prefix=${sourceDir}`, `-I${schemaDir}`, ...ownSchema]);
     // All in one translation unit: the headers of Cap'n Proto cost more than everything else. What is generated is
     // included as system headers are, so that the warnings are about our own sources.
     const generated = glob("**/*.capnp.c++", workDir).map((file) => `#include <${relative(workDir, file)}>\n`);

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildReferenceNode, buildTimeoutMs } from "./build.ts";
-import { type Layout, ReferenceNode } from "./reference-node.ts";
+import { type Layout, ReferenceNode, referenceLayouts } from "./reference-node.ts";
 
 beforeAll(buildReferenceNode, buildTimeoutMs);
 
@@ -29,6 +29,9 @@ describe("reference node", () => {
       calls: {},
       callbacks: {},
       live: {},
+      walletLoaderCalls: 0,
+      rpcCalls: {},
+      waitTimeouts: [],
     });
     await node.stop();
     expect(existsSync(node.socketPath)).toBe(false);
@@ -73,6 +76,12 @@ describe("reference node", () => {
     await expect(node.hang("getMempoolSize")).rejects.toThrow("unknown method");
     await expect(node.fire("ChainNotifications.updatedBlockTip", {})).rejects.toThrow("nobody is subscribed");
     await expect(node.fire("ChainNotifications.updatedBlockTip", {}, { depth: 0 })).rejects.toThrow("depth");
+    await expect(node.answer("Init.makeWallet", {})).rejects.toThrow("unknown method");
+    await node.tip({ hash: "ab".repeat(32), height: 5 });
+    await node.rpc("getblockhash", "ab", [1]);
+    await node.rpcError("getblockhash", -8, "Block height out of range");
+    await node.hang("rpc:getblockhash");
+    await node.hang("Init.makeRpc");
     await node.fail("Node.getMempoolSize", "overloaded", "busy");
     await node.clear("Node.getMempoolSize");
     await node.clear();
@@ -80,7 +89,7 @@ describe("reference node", () => {
 
   test("answers every line once, with its id", async () => {
     const folder = await mkdtemp(join(tmpdir(), "reference-node-"));
-    const command = [await buildReferenceNode(), join(folder, "node.sock"), "pr/trace"];
+    const command = [await buildReferenceNode(), join(folder, "node.sock")];
     const child = Bun.spawn(command, { stdin: "pipe", stdout: "pipe" });
     const lines = [
       "not json",
@@ -105,6 +114,16 @@ describe("reference node", () => {
 
   test("refuses a layout that it does not know", async () => {
     await expect(ReferenceNode.start({ layout: "pr/none" as Layout })).rejects.toThrow("unknown layout");
+  });
+
+  test.each(referenceLayouts)("restarts as %s where it was", async (layout) => {
+    await using node = await ReferenceNode.start({ layout: "echo-only" });
+    await using again = await node.restart(layout);
+    expect(again.socketPath).toBe(node.socketPath);
+    await expect(node.stats()).rejects.toThrow("it has ended");
+    const socket = await Bun.connect({ unix: node.socketPath, socket: { data() {} } });
+    await again.waitFor("connected");
+    socket.end();
   });
 
   test("a killed node rejects what waits for it", async () => {

@@ -6,7 +6,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { buildReferenceNode } from "./build.ts";
 
-export type Layout = "pr/trace";
+/** Those of real nodes, and two of no node: what is missing or elsewhere in them fits none of the others. */
+export const referenceLayouts = ["pr/trace", "ipc-2026-02", "v30", "v31", "master", "pr-29409"] as const;
+export type Layout = (typeof referenceLayouts)[number] | "echo-only" | "tracing-at-4";
 
 export interface StartOptions {
   layout?: Layout;
@@ -79,6 +81,13 @@ export interface Fired {
 /** rpc.capnp's kinds of exception. */
 export type ExceptionKind = "failed" | "overloaded" | "disconnected" | "unimplemented";
 
+/** A block as Mining tells it. */
+export interface ReferenceTip {
+  /** In display order. */
+  hash: string;
+  height: number;
+}
+
 export interface Stats {
   connections: number;
   liveConnections: number;
@@ -95,6 +104,12 @@ export interface Stats {
   callbacks: Record<string, number>;
   /** Interface → objects that a client still holds. Those that it held once stay in it as 0. */
   live: Record<string, number>;
+  /** Calls of makeWalletLoader, at whatever ordinal the layout has it: nobody has to make one. */
+  walletLoaderCalls: number;
+  /** JSON-RPC method → requests received, through Rpc.executeRpc or Node.executeRpc. */
+  rpcCalls: Record<string, number>;
+  /** Of each Mining.waitTipChanged, in milliseconds, as a node of this layout reads it. */
+  waitTimeouts: number[];
 }
 
 export type ReferenceEvent =
@@ -139,7 +154,7 @@ export class ReferenceNode implements AsyncDisposable {
   static async start(options: StartOptions = {}): Promise<ReferenceNode> {
     const executable = await buildReferenceNode();
     const socketPath = options.socketPath ?? join(await mkdtemp(join(tmpdir(), folderPrefix)), "node.sock");
-    const command = [...(options.prefix ?? []), executable, socketPath, options.layout ?? "pr/trace"];
+    const command = [...(options.prefix ?? []), executable, socketPath, "--layout", options.layout ?? "pr/trace"];
     const node = new ReferenceNode(command, socketPath);
     try {
       await node.waitFor("listening");
@@ -161,9 +176,28 @@ export class ReferenceNode implements AsyncDisposable {
     await this.#send({ cmd: "answer", method, results });
   }
 
-  /** From now on executeRpc answers a command with this result. Other commands are "Method not found". */
-  async rpc(command: string, result: unknown): Promise<void> {
-    await this.#send({ cmd: "rpc", command, result: JSON.stringify(result) });
+  /**
+   * From now on a JSON-RPC method answers with this result; with `params`, only when it is asked with these. Numbers with
+   * decimals to keep are JSON.rawJSON's. A method that no result was ever given for is "Method not found".
+   */
+  async rpc(command: string, result: unknown, params?: unknown[]): Promise<void> {
+    await this.#send({ cmd: "rpc", command, result: JSON.stringify(result), params });
+  }
+
+  /** From now on a JSON-RPC method answers with an error. */
+  async rpcError(command: string, code: number, message: string, params?: unknown[]): Promise<void> {
+    await this.#send({ cmd: "rpc", command, error: JSON.stringify({ code, message }), params });
+  }
+
+  /** From now on the node is starting, as every JSON-RPC method says; with an empty text it has started. */
+  async warmup(status: string): Promise<void> {
+    await this.#send({ cmd: "warmup", status });
+  }
+
+  /** The tip is another. Whoever waits for that is told; JSON-RPC methods are not. */
+  async tip({ hash, height }: ReferenceTip): Promise<void> {
+    const wireHash = Buffer.from(hash, "hex").reverse().toString("hex");
+    await this.answer("Mining.getTip", { result: { hash: wireHash, height }, hasResult: true });
   }
 
   /** Calls a callback of every subscriber; resolves when all calls are answered. Rejects when nobody is subscribed. */
@@ -227,6 +261,13 @@ export class ReferenceNode implements AsyncDisposable {
     await rm(this.socketPath, { force: true });
     const folder = dirname(this.socketPath);
     if (folder.startsWith(join(tmpdir(), folderPrefix))) await rm(folder, { recursive: true, force: true });
+  }
+
+  /** Leaves in order, and resolves to another node at the same path: the same one after an upgrade, say. */
+  async restart(layout: Layout): Promise<ReferenceNode> {
+    await this.#send({ cmd: "exit" });
+    await this.#ended;
+    return ReferenceNode.start({ layout, socketPath: this.socketPath });
   }
 
   /** Ends the process as a crash would: the connections break and the socket stays behind. */

@@ -1,5 +1,4 @@
-// What the node answers without code of its own: results by method, and executeRpc's results by command.
-// Commands change them while it runs.
+// What the node answers without code of its own: results by method. Commands change them while it runs.
 #pragma once
 
 #include "json.h"
@@ -22,9 +21,6 @@ public:
 
   // Resolves when an answer is set next.
   kj::Promise<void> onChange();
-
-  // Command → result, a JSON text.
-  std::map<std::string, std::string> rpc;
 
 private:
   const Json& json;

@@ -20,9 +20,16 @@ struct Command $Json.discriminator(name = "cmd") {
       results @3 :Json.Value;
     }
     rpc :group $Json.flatten() {
-      # From now on executeRpc answers a command with this result, a JSON text.
+      # From now on a JSON-RPC method answers with this result or this error, both JSON texts.
       command @4 :Text;
       result @5 :Text;
+      error @20 :Text;
+      params @21 :Json.Value;
+      # Only when it is asked with these.
+    }
+    warmup :group $Json.flatten() {
+      # From now on every JSON-RPC method answers that the node is doing this to start; with no text, it has started.
+      status @22 :Text;
     }
     fire :group $Json.flatten() {
       # Call a callback of all subscribers, `count` times with up to `depth` calls in flight.
@@ -102,6 +109,16 @@ struct Stats {
   # Interface name → objects that a client still holds.
 
   interruptedCalls @8 :UInt32;
+  # Calls that had not returned when their connection ended.
+
+  walletLoaderCalls @9 :UInt32;
+  # Calls of makeWalletLoader, at whatever ordinal the layout has it.
+
+  rpcCalls @10 :Json.Value;
+  # JSON-RPC method → requests received.
+
+  waitTimeouts @11 :List(Float64);
+  # Of each waitTipChanged, in milliseconds, as a node of the layout reads it.
 }
 
 struct Event {

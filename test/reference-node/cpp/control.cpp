@@ -18,8 +18,12 @@ uint32_t idOf(capnp::JsonValue::Reader command) {
   return 0;
 }
 
-// The name itself; throws when no method has it.
-std::string checked(kj::StringPtr method) { return nameOf(findMethod(method)); }
+// The name of what faults are for; throws when nothing has it.
+std::string checked(kj::StringPtr method) {
+  auto prefix = JsonRpc::faultOf("");
+  if (method.startsWith(prefix.c_str())) return method.cStr();
+  return nameOf(findMethod(method));
+}
 
 }  // namespace
 
@@ -78,9 +82,14 @@ kj::Promise<void> Control::execute(control::Command::Reader command, control::Re
     }
     case control::Command::RPC: {
       auto rpc = command.getRpc();
-      simulation.answers.rpc[rpc.getCommand().cStr()] = rpc.getResult().cStr();
+      auto params = rpc.hasParams() ? json.codec.encodeRaw(rpc.getParams()) : kj::str();
+      simulation.jsonRpc.set(rpc.getCommand().cStr(), params.cStr(),
+                             {rpc.getError().cStr(), rpc.getResult().cStr()});
       break;
     }
+    case control::Command::WARMUP:
+      simulation.jsonRpc.warmup = command.getWarmup().getStatus().cStr();
+      break;
     case control::Command::FIRE:
       return fire(command.getFire(), reply);
     case control::Command::FAIL: {
@@ -160,6 +169,9 @@ void Control::writeStats(control::Stats::Builder stats) {
   write(simulation.calls, stats.initCalls());
   write(simulation.callbacks, stats.initCallbacks());
   write(simulation.live, stats.initLive());
+  stats.setWalletLoaderCalls(simulation.walletLoaderCalls);
+  write(simulation.jsonRpc.calls, stats.initRpcCalls());
+  stats.setWaitTimeouts(simulation.waitTimeouts.asPtr().asConst());
 }
 
 void Control::taskFailed(kj::Exception&& exception) { KJ_LOG(ERROR, exception); }

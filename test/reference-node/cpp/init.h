@@ -1,13 +1,11 @@
-// The bootstrap capability. Which ordinal makes what is all that the layouts of Bitcoin Core's versions differ in.
+// The bootstrap capability. Which ordinal makes what differs between layouts, and so does what there is to make.
 #pragma once
 
 #include "peer.h"
 
 namespace reference {
 
-using MakeInit = capnp::Capability::Client (*)(Peer& peer);
-
-// Throws when the layout is unknown.
-MakeInit findLayout(kj::StringPtr name);
+// Init in the simulation's layout, for one client.
+capnp::Capability::Client makeInit(Peer& peer);
 
 }  // namespace reference

@@ -1,6 +1,10 @@
 // Echo, waiting for a tip, executeRpc, and callbacks from their registration to disconnect.
 #include "interfaces.h"
 
+#include "layouts.capnp.h"
+
+#include <capnp/any.h>
+
 namespace reference {
 
 namespace {
@@ -29,10 +33,16 @@ kj::Promise<void> Mining::untilTipIsNot(kj::ArrayPtr<const kj::byte> hash) {
   return peer->simulation.answers.onChange().then([this, hash] { return untilTipIsNot(hash); });
 }
 
+double Mining::timeoutOf(::Mining::WaitTipChangedParams::Reader params) const {
+  if (peer->simulation.layout.timeoutHasDefault) return params.getTimeout();
+  return capnp::AnyStruct::Reader(params).as<layouts::WaitTipChanged>().getTimeout();
+}
+
 // Returns the current tip when the time is over. By default there is no end to it.
 kj::Promise<void> Mining::waitTipChanged(WaitTipChangedContext context) {
   constexpr double longestMs = 1e12;
-  auto ms = context.getParams().getTimeout();
+  auto ms = timeoutOf(context.getParams());
+  peer->simulation.waitTimeouts.add(ms);
   kj::Promise<void> timeout = kj::NEVER_DONE;
   if (ms < longestMs) timeout = peer->simulation.timer.afterDelay(static_cast<int64_t>(ms) * kj::MILLISECONDS);
   return untilTipIsNot(context.getParams().getCurrentTip())
@@ -46,14 +56,30 @@ kj::Promise<void> Chain::handleNotifications(HandleNotificationsContext context)
 }
 
 kj::Promise<void> Node::executeRpc(ExecuteRpcContext context) {
-  auto& rpc = peer->simulation.answers.rpc;
-  auto found = rpc.find(context.getParams().getCommand().cStr());
-  auto results = context.getResults();
+  auto command = context.getParams();
+  auto& simulation = peer->simulation;
+  auto called = kj::evalNow([&] {
+    // Through the codec, which has one spelling for the same parameters.
+    capnp::MallocMessageBuilder message;
+    auto params = message.initRoot<capnp::JsonValue>();
+    auto& codec = simulation.json.codec;
+    codec.decodeRaw(command.getParams(), params);
+    return simulation.jsonRpc.call(command.getCommand().cStr(), codec.encodeRaw(params).cStr());
+  });
   // All three texts are set; the one that applies is not empty.
-  results.setError("");
-  results.setRpcError(found == rpc.end() ? R"({"code":-32601,"message":"Method not found"})" : "");
-  results.setResult(found == rpc.end() ? "" : found->second.c_str());
-  return kj::READY_NOW;
+  auto reply = [context](kj::StringPtr error, kj::StringPtr rpcError, kj::StringPtr result) mutable {
+    auto results = context.getResults();
+    results.setError(error);
+    results.setRpcError(rpcError);
+    results.setResult(result);
+  };
+  return called.then([=](Outcome outcome) mutable { reply("", outcome.error.c_str(), outcome.result.c_str()); },
+                     [=](kj::Exception&& e) mutable { reply(e.getDescription(), "", ""); });
+}
+
+kj::Promise<void> Rpc::executeRpc(ExecuteRpcContext context) {
+  return peer->simulation.jsonRpc.execute(context.getParams().getRequest())
+      .then([context](kj::String reply) mutable { context.getResults().setResult(reply); });
 }
 
 kj::Promise<void> Tracing::traceUtxoCache(TraceUtxoCacheContext context) {

@@ -6,6 +6,7 @@
 #include "mining.capnp.h"
 #include "node.capnp.h"
 #include "object.h"
+#include "rpc.capnp.h"
 #include "tracing.capnp.h"
 
 namespace reference {
@@ -22,8 +23,15 @@ public:
   kj::Promise<void> waitTipChanged(WaitTipChangedContext context) override;
 
 private:
+  double timeoutOf(::Mining::WaitTipChangedParams::Reader params) const;
   ::BlockRef::Reader tip() const;
   kj::Promise<void> untilTipIsNot(kj::ArrayPtr<const kj::byte> hash);
+};
+
+class Rpc final : public Object<::Rpc> {
+public:
+  using Object::Object;
+  kj::Promise<void> executeRpc(ExecuteRpcContext context) override;
 };
 
 class Chain final : public Object<::Chain> {

@@ -1,7 +1,8 @@
 // The interfaces that names are looked up in.
 #include "methods.h"
 
-#include "init.capnp.h"
+#include "chain.capnp.h"
+#include "layouts.capnp.h"
 
 #include <kj/debug.h>
 
@@ -16,9 +17,10 @@ std::string nameOf(Method method) {
 
 Method findMethod(kj::StringPtr name) {
   static const capnp::InterfaceSchema interfaces[] = {
-      Schema::from<::Init>(), Schema::from<::ThreadMap>(), Schema::from<::Thread>(),
+      Schema::from<layouts::Init>(), Schema::from<::ThreadMap>(), Schema::from<::Thread>(),
       Schema::from<::Echo>(), Schema::from<::Mining>(),    Schema::from<::Chain>(),
       Schema::from<::Node>(), Schema::from<::Tracing>(),   Schema::from<::Handler>(),
+      Schema::from<::Rpc>(),
       Schema::from<::ChainNotifications>(), Schema::from<::UtxoCacheTrace>(),
   };
   for (auto interface : interfaces) {

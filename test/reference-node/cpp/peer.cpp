@@ -20,7 +20,9 @@ constexpr auto threadTime = 1 * kj::MILLISECONDS;
 kj::Promise<void> Peer::serve(Method method, CallContext context, kj::Function<kj::Promise<void>()> body) {
   auto name = nameOf(method);
   simulation.calls[name] += 1;
-  ++callsUnderWay;
+  // A client may leave during this one: a stock node, which is what it is asked of, lives on.
+  uint counted = name == "Mining.waitTipChanged" ? 0 : 1;
+  callsUnderWay += counted;
   auto answer = [this, method, context, body = kj::mv(body)]() mutable -> kj::Promise<void> {
     KJ_IF_MAYBE(results, simulation.answers.find(method)) {
       context.getResults().setAs<capnp::DynamicStruct>(*results);
@@ -33,7 +35,7 @@ kj::Promise<void> Peer::serve(Method method, CallContext context, kj::Function<k
         return simulation.faults.suffer(name).then(kj::mv(answer)).attach(kj::mv(turn));
       })
       .exclusiveJoin(departed.addBranch())
-      .attach(kj::defer([self = kj::addRef(*this)]() mutable { --self->callsUnderWay; }));
+      .attach(kj::defer([self = kj::addRef(*this), counted]() mutable { self->callsUnderWay -= counted; }));
 }
 
 // Null for a method without a context: it runs on the node's event loop.
@@ -42,17 +44,20 @@ kj::Promise<kj::Maybe<kj::Own<Turn>>> Peer::takeTurn(Method method, CallContext 
   auto type = method.getParamType();
   if (type.findFieldByName("context") == nullptr) return kj::mv(turn);
 
+  auto noThread = [this] {
+    return kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(simulation.layout.noThread));
+  };
   auto named = context.getParams().getAs<capnp::DynamicStruct>(type).get("context").as<::Context>();
-  if (!named.hasThread()) return KJ_EXCEPTION(FAILED, "invalid thread handle");
+  if (!named.hasThread()) return noThread();
   auto thread = named.getThread();
-  return simulation.threads.getLocalServer(thread).then([this, thread](kj::Maybe<::Thread::Server&> server) mutable {
+  return simulation.threads.getLocalServer(thread).then([=](kj::Maybe<::Thread::Server&> server) mutable {
     KJ_IF_MAYBE(ours, server) {
       auto turn = kj::downcast<Thread>(*ours).takeTurn(kj::mv(thread));
       return simulation.timer.afterDelay(threadTime).then([turn = kj::mv(turn)]() mutable {
         return kj::Maybe<kj::Own<Turn>>(kj::mv(turn));
       });
     }
-    kj::throwFatalException(KJ_EXCEPTION(FAILED, "invalid thread handle"));
+    kj::throwFatalException(noThread());
   });
 }
 

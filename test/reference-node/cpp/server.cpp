@@ -1,7 +1,7 @@
 // Connections from accept to their end, and how they ended.
 #include "server.h"
 
-#include "peer.h"
+#include "init.h"
 
 #include <capnp/rpc-twoparty.h>
 #include <kj/debug.h>
@@ -10,7 +10,7 @@ namespace reference {
 
 class Connection {
 public:
-  Connection(kj::Own<kj::AsyncIoStream> stream, kj::Own<Peer> peer, MakeInit makeInit)
+  Connection(kj::Own<kj::AsyncIoStream> stream, kj::Own<Peer> peer)
       : stream(kj::mv(stream)),
         peer(kj::mv(peer)),
         network(*this->stream, capnp::rpc::twoparty::Side::SERVER),
@@ -23,8 +23,8 @@ public:
   bool dropped = false;
 };
 
-Server::Server(Simulation& simulation, kj::Own<kj::ConnectionReceiver> receiver, MakeInit makeInit)
-    : simulation(simulation), receiver(kj::mv(receiver)), makeInit(makeInit), tasks(*this) {
+Server::Server(Simulation& simulation, kj::Own<kj::ConnectionReceiver> receiver)
+    : simulation(simulation), receiver(kj::mv(receiver)), tasks(*this) {
   tasks.add(accept());
 }
 
@@ -40,7 +40,7 @@ kj::Promise<void> Server::accept() {
 void Server::welcome(kj::Own<kj::AsyncIoStream> stream) {
   auto id = ++simulation.connections;
   ++simulation.liveConnections;
-  auto connection = kj::heap<Connection>(kj::mv(stream), kj::refcounted<Peer>(simulation, id), makeInit);
+  auto connection = kj::heap<Connection>(kj::mv(stream), kj::refcounted<Peer>(simulation, id));
   tasks.add(connection->network.onDisconnect().then([this, id] { goodbye(id); }));
   connections[id] = kj::mv(connection);
   simulation.output.event("connected", id);

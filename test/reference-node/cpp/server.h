@@ -1,7 +1,6 @@
 // The socket and its connections.
 #pragma once
 
-#include "init.h"
 #include "simulation.h"
 
 #include <kj/async-io.h>
@@ -12,7 +11,7 @@ class Connection;
 
 class Server final : private kj::TaskSet::ErrorHandler {
 public:
-  Server(Simulation& simulation, kj::Own<kj::ConnectionReceiver> receiver, MakeInit makeInit);
+  Server(Simulation& simulation, kj::Own<kj::ConnectionReceiver> receiver);
   ~Server() noexcept(false);
 
   // Closes every connection without a word.
@@ -26,7 +25,6 @@ private:
 
   Simulation& simulation;
   kj::Own<kj::ConnectionReceiver> receiver;
-  const MakeInit makeInit;
   std::map<uint, kj::Own<Connection>> connections;
   kj::TaskSet tasks;
 };

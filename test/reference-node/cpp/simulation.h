@@ -1,8 +1,10 @@
-// What all connections share: the answers, the faults, the counts and who is subscribed.
+// What all connections share: the layout, the answers, the faults, the counts and who is subscribed.
 #pragma once
 
 #include "answers.h"
 #include "faults.h"
+#include "json-rpc.h"
+#include "layout.h"
 #include "mp/proxy.capnp.h"
 #include "output.h"
 #include "subscription.h"
@@ -14,13 +16,16 @@
 namespace reference {
 
 struct Simulation {
-  Simulation(kj::Timer& timer, const Json& json, Output& output)
-      : timer(timer), output(output), answers(json), faults(timer) {}
+  Simulation(const Layout& layout, kj::Timer& timer, const Json& json, Output& output)
+      : layout(layout), timer(timer), json(json), output(output), answers(json), faults(timer), jsonRpc(json, faults) {}
 
+  const Layout& layout;
   kj::Timer& timer;
+  const Json& json;
   Output& output;
   Answers answers;
   Faults faults;
+  JsonRpc jsonRpc;
 
   // Tells a Thread of ours from a client's.
   capnp::CapabilityServerSet<::Thread> threads;
@@ -33,9 +38,11 @@ struct Simulation {
   uint uncleanLeaves = 0;
   uint interruptedCalls = 0;
   uint threadViolations = 0;
+  uint walletLoaderCalls = 0;
   Counts calls;      // received, by method
   Counts callbacks;  // answered with results, by method
   Counts live;       // objects that a client holds, by interface
+  kj::Vector<double> waitTimeouts;  // of each waitTipChanged, in milliseconds
 };
 
 }  // namespace reference

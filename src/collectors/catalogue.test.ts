@@ -1,0 +1,150 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { feed } from "../../test/builders/rpc-answers.ts";
+import { samplesOf } from "../../test/builders/samples.ts";
+import { Registry } from "../metrics/registry.ts";
+import { RPC_METHODS } from "../node/calls.ts";
+import {
+  CATALOGUE,
+  COLLECTOR_NAMES,
+  type CollectorContext,
+  type CollectorName,
+  DEFAULT_COLLECTORS,
+  isAlwaysUsed,
+  isCollectorName,
+  makeCollectors,
+} from "./catalogue.ts";
+import type { Collector } from "./collector.ts";
+
+let registry: Registry;
+let context: CollectorContext;
+beforeEach(() => {
+  registry = new Registry();
+  context = { registry, feeTargets: [2, 6], onRefused: () => {} };
+});
+
+/** The names of the families on the page. */
+function families(): string[] {
+  const page = new TextDecoder().decode(registry.render());
+  return [...page.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]!);
+}
+
+test("collectors are known by name", () => {
+  expect(isCollectorName("chain")).toBe(true);
+  expect(isCollectorName("constructor")).toBe(false);
+  expect(isCollectorName("Chain")).toBe(false);
+  expect(COLLECTOR_NAMES.filter(isAlwaysUsed)).toEqual(["chain"]);
+  expect(DEFAULT_COLLECTORS).toEqual([...COLLECTOR_NAMES]);
+});
+
+test("all of them ask each question once, and only for what the exporter may call", () => {
+  const { rpcPolls, tipPolls } = makeCollectors(COLLECTOR_NAMES, context);
+  const questions = rpcPolls.map(({ method, params = [] }) => [method, ...params].join(" "));
+  expect(questions.sort()).toEqual([
+    "estimatesmartfee 2",
+    "estimatesmartfee 6",
+    "getblockchaininfo",
+    "getchaintips",
+    "getchaintxstats",
+    "getindexinfo",
+    "getmempoolinfo",
+    "getnettotals",
+    "getnetworkinfo",
+    "getpeerinfo",
+    "listbanned",
+    "uptime",
+  ]);
+  for (const { method } of [...rpcPolls, ...tipPolls]) expect(RPC_METHODS).toContain(method);
+});
+
+test("where Chain and Node are asked, getnettotals has nothing to add", () => {
+  const { rpcPolls } = makeCollectors(COLLECTOR_NAMES, context);
+  expect(rpcPolls.filter((poll) => poll.isSeedsOnly).map((poll) => poll.method)).toEqual(["getnettotals"]);
+});
+
+test("a collector that is not chosen is not there at all, but for the chain's", () => {
+  const { rpcPolls, queryPolls, utxoCacheEvents, tipPolls } = makeCollectors(["peers"], context);
+  expect(rpcPolls.map((poll) => poll.method)).toEqual(["getblockchaininfo", "getpeerinfo"]);
+  expect(queryPolls.map((poll) => poll.method)).toContain("Chain.isInitialBlockDownload");
+  expect(queryPolls.map((poll) => poll.method)).not.toContain("Node.getMempoolSize");
+  expect(utxoCacheEvents).toBeUndefined();
+  expect(tipPolls).toEqual([]);
+  expect(families()).toContain("bitcoin_connections");
+  expect(families().filter((name) => /mempool|utxo|fee/.test(name))).toEqual([]);
+});
+
+test("the order and number of names does not matter", () => {
+  const other = new Registry();
+  makeCollectors(["fees", "mempool", "fees", "chain"], context);
+  makeCollectors(["chain", "mempool", "fees"], { ...context, registry: other });
+  expect(new TextDecoder().decode(registry.render())).toBe(new TextDecoder().decode(other.render()));
+});
+
+test("a tip that is only seen sets its height and counts no block", () => {
+  makeCollectors([], context).tipSeen(900_000);
+  expect(samplesOf(registry)).toMatchObject({ bitcoin_block_height: "900000", bitcoin_blocks_connected_total: "0" });
+});
+
+test("events reach their collector, and are taken where no collector counts them", () => {
+  const { events } = makeCollectors(["chain"], context);
+  events.transactionAddedToMempool();
+  events.transactionRemovedFromMempool(3);
+  events.blockConnected(7);
+  events.blockDisconnected(7);
+  events.updatedBlockTip();
+  events.chainStateFlushed();
+  expect(samplesOf(registry)).toEqual({
+    bitcoin_blocks_connected_total: "1",
+    bitcoin_blocks_disconnected_total: "1",
+    bitcoin_tip_updates_total: "1",
+    bitcoin_chain_state_flushes_total: "1",
+    bitcoin_block_height: "7",
+  });
+});
+
+test("no two collectors take the same event", () => {
+  const collectors: readonly Collector[] = COLLECTOR_NAMES.map((name) => CATALOGUE[name].make(context));
+  const taken = collectors.flatMap(({ events = {} }) => Object.keys(events));
+  expect(new Set(taken).size).toBe(taken.length);
+});
+
+test("coins are counted, and those without an amount reported", () => {
+  const refused: string[] = [];
+  const { utxoCacheEvents } = makeCollectors(["utxocache"], {
+    ...context,
+    onRefused: (method) => void refused.push(method),
+  });
+  utxoCacheEvents!.add(5, 0);
+  utxoCacheEvents!.add(-1, -1);
+  expect(refused).toEqual(["UtxoCacheTrace.add"]);
+  expect(samplesOf(registry)).toHaveProperty("bitcoin_utxo_cache_add_total", "2");
+});
+
+test("initial block download is the chain's", () => {
+  const collectors = makeCollectors([], context);
+  expect(collectors.initialBlockDownload).toBeUndefined();
+  feed(collectors, "master, new");
+  expect(collectors.initialBlockDownload).toBe(true);
+});
+
+describe("METRICS.md", () => {
+  const metrics = readFileSync(join(import.meta.dirname, "..", "..", "METRICS.md"), "utf8");
+
+  test.each(COLLECTOR_NAMES)("says what %s costs, and whether it runs by default", (name: CollectorName) => {
+    const { use, cost } = CATALOGUE[name];
+    const row = metrics.split("\n").find((line) => line.startsWith(`| \`${name}\` |`) && line.includes(cost));
+    expect(row, cost).toBeDefined();
+    expect(row).toContain({ always: "| always |", default: "| yes |", asked: "| no |" }[use]);
+  });
+});
+
+const promtool = Bun.which("promtool");
+
+test.skipIf(!promtool)("promtool has nothing to say about the page", () => {
+  const collectors = makeCollectors(COLLECTOR_NAMES, context);
+  feed(collectors, "master");
+  const run = Bun.spawnSync([promtool!, "check", "metrics"], { stdin: registry.render() });
+  expect(run.stdout.toString() + run.stderr.toString()).toBe("");
+  expect(run.exitCode).toBe(0);
+});

@@ -1,0 +1,63 @@
+import { beforeEach, expect, test } from "bun:test";
+import { feed } from "../../test/builders/rpc-answers.ts";
+import { samplesOf } from "../../test/builders/samples.ts";
+import { Registry } from "../metrics/registry.ts";
+import { parseJson } from "../node/json.ts";
+import type { Collector, RpcPoll } from "./collector.ts";
+import { nodeCollector } from "./node.ts";
+
+let registry: Registry;
+let node: Collector;
+beforeEach(() => {
+  registry = new Registry();
+  node = nodeCollector(registry);
+});
+
+function pollOf(method: RpcPoll["method"]): RpcPoll {
+  return node.rpcPolls!.find((poll) => poll.method === method)!;
+}
+
+function info(): string[] {
+  return Object.keys(samplesOf(registry)).filter((series) => series.startsWith("bitcoin_node_info"));
+}
+
+const MASTER = 'bitcoin_node_info{chain="regtest",version="319900",subversion="/Satoshi:31.99.0/",protocol="70017"}';
+const PR_TRACE = 'bitcoin_node_info{chain="regtest",version="309900",subversion="/Satoshi:30.99.0/",protocol="70016"}';
+
+test("another node takes the place of the one before", () => {
+  feed(node, "master");
+  expect(info()).toEqual([MASTER]);
+  feed(node, "pr/trace");
+  expect(info()).toEqual([PR_TRACE]);
+});
+
+test("a thousand other nodes leave one series", () => {
+  for (let version = 0; version < 1000; version++) {
+    const answer = { version, subversion: `/Satoshi:${version}/`, protocolversion: 1 };
+    pollOf("getblockchaininfo").read(parseJson('{"chain": "main"}'), true);
+    pollOf("getnetworkinfo").read(parseJson(JSON.stringify(answer)), true);
+  }
+  expect(info()).toEqual(['bitcoin_node_info{chain="main",version="999",subversion="/Satoshi:999/",protocol="1"}']);
+});
+
+test("either method failing takes it away, and answering again brings it back", () => {
+  feed(node, "master");
+  for (const method of ["getblockchaininfo", "getnetworkinfo"] as const) {
+    pollOf(method).clear(false);
+    expect(info()).toEqual([]);
+    feed(node, "master");
+    expect(info()).toEqual([MASTER]);
+  }
+});
+
+test("a subversion that an operator chose is escaped", () => {
+  pollOf("getblockchaininfo").read(parseJson('{"chain": "main"}'), true);
+  pollOf("getnetworkinfo").read(parseJson('{"version": 1, "subversion": "/a\\"b\\\\/", "protocolversion": 2}'), true);
+  expect(info()).toEqual(['bitcoin_node_info{chain="main",version="1",subversion="/a\\"b\\\\/",protocol="2"}']);
+});
+
+test("an answer without one of its labels gives no series", () => {
+  feed(node, "master");
+  pollOf("getnetworkinfo").read(parseJson('{"version": 1, "protocolversion": 2}'), true);
+  expect(info()).toEqual([]);
+});

@@ -1,0 +1,195 @@
+// All collectors on what real nodes answered: every sample on the page, and none besides.
+
+import { expect, test } from "bun:test";
+import { feed, type RecordedNode } from "../../test/builders/rpc-answers.ts";
+import { samplesOf } from "../../test/builders/samples.ts";
+import { Registry } from "../metrics/registry.ts";
+import { COLLECTOR_NAMES, makeCollectors } from "./catalogue.ts";
+
+const TARGETS = [1, 2, 6, 144, 1008];
+
+/** What is shown after one poll of such a node, but for the counters of events. */
+function shown(node: RecordedNode, seeds = true): Record<string, string> {
+  const registry = new Registry();
+  const collectors = makeCollectors(COLLECTOR_NAMES, { registry, feeTargets: TARGETS, onRefused: () => {} });
+  const before = samplesOf(registry);
+  feed(collectors, node, seeds);
+  const after = Object.entries(samplesOf(registry)).filter(([series]) => !(series in before));
+  for (const poll of collectors.rpcPolls) poll.clear(true);
+  expect(samplesOf(registry)).toEqual(before);
+  return Object.fromEntries(after);
+}
+
+const MASTER = {
+  bitcoin_chain_height: "214",
+  bitcoin_header_height: "214",
+  bitcoin_ibd: "0",
+  bitcoin_verification_progress: "1",
+  bitcoin_difficulty: "4.656542373906925e-10",
+  bitcoin_tip_timestamp_seconds: "1795358589",
+  bitcoin_tip_median_timestamp_seconds: "1795358568",
+  bitcoin_size_on_disk_bytes: "112152",
+  bitcoin_pruned: "0",
+  bitcoin_mempool_size: "3",
+  bitcoin_mempool_bytes: "3320",
+  bitcoin_mempool_max_bytes: "300000000",
+  bitcoin_mempool_vsize_bytes: "312",
+  bitcoin_mempool_total_fee_satoshis: "11928",
+  bitcoin_mempool_min_fee_rate_satoshis_per_vbyte: "0.1",
+  bitcoin_min_relay_fee_rate_satoshis_per_vbyte: "0.1",
+  bitcoin_mempool_unbroadcast_transactions: "0",
+  bitcoin_peers: "3",
+  bitcoin_bytes_recv_total: "26590",
+  bitcoin_bytes_sent_total: "323405",
+  bitcoin_network_active: "1",
+  bitcoin_banned_subnets: "2",
+  'bitcoin_node_info{chain="regtest",version="319900",subversion="/Satoshi:31.99.0/",protocol="70017"}': "1",
+  bitcoin_uptime_seconds: "320",
+  bitcoin_warnings: "1",
+  'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v1"}': "0",
+  'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v2"}': "0",
+  'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v1"}': "0",
+  'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v2"}': "0",
+  'bitcoin_connections{direction="inbound",network="not_publicly_routable",connection_type="inbound",transport="v2"}':
+    "1",
+  'bitcoin_connections{direction="outbound",network="not_publicly_routable",connection_type="block-relay-only",transport="v1"}':
+    "1",
+  'bitcoin_connections{direction="outbound",network="not_publicly_routable",connection_type="outbound-full-relay",transport="v2"}':
+    "1",
+  bitcoin_peer_ping_median_seconds: "0.000133067",
+  bitcoin_peer_ping_min_seconds: "0.000122101",
+  'bitcoin_chain_tips{status="active"}': "1",
+  'bitcoin_chain_tips{status="valid-fork"}': "1",
+  'bitcoin_chain_tips{status="valid-headers"}': "1",
+  'bitcoin_chain_tips{status="headers-only"}': "1",
+  'bitcoin_chain_tips{status="invalid"}': "1",
+  'bitcoin_chain_tips{status="other"}': "0",
+  'bitcoin_index_height{index="txindex"}': "214",
+  'bitcoin_index_height{index="coinstatsindex"}': "214",
+  'bitcoin_index_height{index="txospenderindex"}': "214",
+  'bitcoin_index_height{index="basic block filter index"}': "214",
+  'bitcoin_index_synced{index="txindex"}': "1",
+  'bitcoin_index_synced{index="coinstatsindex"}': "1",
+  'bitcoin_index_synced{index="txospenderindex"}': "1",
+  'bitcoin_index_synced{index="basic block filter index"}': "1",
+  'bitcoin_fee_estimate_satoshis_per_vbyte{target="1"}': "2",
+  'bitcoin_fee_estimate_satoshis_per_vbyte{target="2"}': "2",
+  'bitcoin_fee_estimate_satoshis_per_vbyte{target="6"}': "2",
+  'bitcoin_fee_estimate_satoshis_per_vbyte{target="144"}': "2",
+  'bitcoin_fee_estimate_satoshis_per_vbyte{target="1008"}': "2",
+  bitcoin_chain_transactions: "457",
+  bitcoin_chain_transactions_per_second: "2.03125",
+};
+
+test("master", () => {
+  expect(shown("master")).toEqual(MASTER);
+});
+
+/** Of MASTER, the series whose name begins with none of these. */
+function without(...starts: string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(MASTER).filter(([series]) => !starts.some((s) => series.startsWith(s))));
+}
+
+const PR_TRACE = {
+  ...without("bitcoin_node_info", "bitcoin_connections{", "bitcoin_index_"),
+  bitcoin_peers: "2",
+  bitcoin_bytes_recv_total: "186352",
+  bitcoin_bytes_sent_total: "13633",
+  bitcoin_banned_subnets: "1",
+  'bitcoin_node_info{chain="regtest",version="309900",subversion="/Satoshi:30.99.0/",protocol="70016"}': "1",
+  bitcoin_uptime_seconds: "318",
+  'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v1"}': "0",
+  'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v2"}': "0",
+  'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v1"}': "0",
+  'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v2"}': "0",
+  'bitcoin_connections{direction="inbound",network="not_publicly_routable",connection_type="inbound",transport="v2"}':
+    "1",
+  'bitcoin_connections{direction="outbound",network="not_publicly_routable",connection_type="block-relay-only",transport="v2"}':
+    "1",
+  // Of two peers, between 0.000236 and 0.000271; the node itself answers 9.899999999999999e-05 for the other's minimum.
+  bitcoin_peer_ping_median_seconds: "0.0002535",
+  bitcoin_peer_ping_min_seconds: "0.000062",
+  'bitcoin_index_height{index="txindex"}': "214",
+  'bitcoin_index_height{index="coinstatsindex"}': "214",
+  'bitcoin_index_height{index="basic block filter index"}': "214",
+  'bitcoin_index_synced{index="txindex"}': "1",
+  'bitcoin_index_synced{index="coinstatsindex"}': "1",
+  'bitcoin_index_synced{index="basic block filter index"}': "1",
+};
+
+test("pr/trace", () => {
+  expect(shown("pr/trace")).toEqual(PR_TRACE);
+});
+
+test("pr/trace, whose Chain and Node were asked for the seeds", () => {
+  const seeds = [
+    "bitcoin_chain_height",
+    "bitcoin_header_height",
+    "bitcoin_ibd",
+    "bitcoin_verification_progress",
+    "bitcoin_mempool_size",
+    "bitcoin_mempool_bytes",
+    "bitcoin_mempool_max_bytes",
+    "bitcoin_peers",
+    "bitcoin_bytes_recv_total",
+    "bitcoin_bytes_sent_total",
+  ];
+  const rest = Object.entries(PR_TRACE).filter(([series]) => !seeds.includes(series));
+  expect(rest).toHaveLength(Object.keys(PR_TRACE).length - seeds.length);
+  expect(shown("pr/trace", false)).toEqual(Object.fromEntries(rest));
+});
+
+test("a new node has no rate, no indexes, no estimates, and one warning though it is a text", () => {
+  expect(shown("master, new")).toEqual({
+    bitcoin_chain_height: "0",
+    bitcoin_header_height: "0",
+    bitcoin_ibd: "1",
+    bitcoin_verification_progress: "0.000002005329749365225",
+    bitcoin_difficulty: "4.656542373906925e-10",
+    bitcoin_tip_timestamp_seconds: "1296688602",
+    bitcoin_tip_median_timestamp_seconds: "1296688602",
+    bitcoin_size_on_disk_bytes: "293",
+    bitcoin_pruned: "0",
+    bitcoin_peers: "0",
+    bitcoin_network_active: "1",
+    'bitcoin_node_info{chain="regtest",version="319900",subversion="/Satoshi:31.99.0/",protocol="70017"}': "1",
+    bitcoin_warnings: "1",
+    'bitcoin_chain_tips{status="active"}': "1",
+    'bitcoin_chain_tips{status="valid-fork"}': "0",
+    'bitcoin_chain_tips{status="valid-headers"}': "0",
+    'bitcoin_chain_tips{status="headers-only"}': "0",
+    'bitcoin_chain_tips{status="invalid"}': "0",
+    'bitcoin_chain_tips{status="other"}': "0",
+    bitcoin_chain_transactions: "1",
+  });
+});
+
+test("a pruned node tells where its blocks begin", () => {
+  expect(shown("master, pruned")).toMatchObject({
+    bitcoin_chain_height: "814",
+    bitcoin_size_on_disk_bytes: "134696",
+    bitcoin_pruned: "1",
+    bitcoin_prune_height: "363",
+  });
+});
+
+test("a node without network has no peers and keeps its transaction to itself", () => {
+  expect(shown("master, network off")).toEqual({
+    bitcoin_mempool_size: "1",
+    bitcoin_mempool_bytes: "1112",
+    bitcoin_mempool_max_bytes: "300000000",
+    bitcoin_mempool_vsize_bytes: "104",
+    bitcoin_mempool_total_fee_satoshis: "5650",
+    bitcoin_mempool_min_fee_rate_satoshis_per_vbyte: "0.1",
+    bitcoin_min_relay_fee_rate_satoshis_per_vbyte: "0.1",
+    bitcoin_mempool_unbroadcast_transactions: "1",
+    bitcoin_peers: "0",
+    bitcoin_network_active: "0",
+    'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v1"}': "0",
+    'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v2"}': "0",
+    'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v1"}':
+      "0",
+    'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v2"}':
+      "0",
+  });
+});

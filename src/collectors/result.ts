@@ -1,0 +1,98 @@
+// Reads results of JSON-RPC methods. Nodes differ from version to version: a field that is not there is no value, and one
+// of another type than the method is known for is an error that says so.
+
+import { Decimal, isObject, type JsonObject, type JsonValue } from "../node/json.ts";
+
+/** @throws Error when it is none. */
+export function asObject(value: JsonValue): JsonObject {
+  return isObject(value) ? value : wrong("the result", "an object", value);
+}
+
+/** @throws Error when it is none. */
+export function asList(value: JsonValue): readonly JsonValue[] {
+  return Array.isArray(value) ? value : wrong("the result", "a list", value);
+}
+
+/** A whole number, not negative: a result by itself. */
+export function asCount(value: JsonValue): bigint {
+  return toCount("the result", value);
+}
+
+// The fields of a result that is an object. Each throws an Error when the result is none, or the field is not of its type.
+
+/** A whole number, not negative. */
+export function count(result: JsonValue, name: string): bigint | undefined {
+  return field(result, name, toCount);
+}
+
+/** A height, which is -1 where the node has no such block: no value. */
+export function height(result: JsonValue, name: string): bigint | undefined {
+  return field(result, name, (what, value) =>
+    value instanceof Decimal && value.text === "-1" ? undefined : toCount(what, value),
+  );
+}
+
+/** Any number. */
+export function number(result: JsonValue, name: string): number | undefined {
+  return field(result, name, (what, value) =>
+    value instanceof Decimal ? value.toNumber() : wrong(what, "a number", value),
+  );
+}
+
+export function flag(result: JsonValue, name: string): boolean | undefined {
+  return field(result, name, (what, value) =>
+    typeof value === "boolean" ? value : wrong(what, "true or false", value),
+  );
+}
+
+export function text(result: JsonValue, name: string): string | undefined {
+  return field(result, name, (what, value) => (typeof value === "string" ? value : wrong(what, "a text", value)));
+}
+
+/** An amount in bitcoin, in satoshis, exact. */
+export function satoshis(result: JsonValue, name: string): bigint | undefined {
+  return field(result, name, (what, value) => {
+    try {
+      if (value instanceof Decimal) return value.toSatoshis();
+    } catch {
+      // No whole number of satoshis.
+    }
+    return wrong(what, "an amount", value);
+  });
+}
+
+const VBYTES_PER_KVB = 1000;
+
+/**
+ * A fee rate in bitcoin per 1000 virtual bytes, in satoshis per virtual byte. Its text is exact: the double nearest to a
+ * number of so few decimals prints as that number.
+ */
+export function feeRate(result: JsonValue, name: string): number | undefined {
+  const perKvb = satoshis(result, name);
+  return perKvb === undefined ? undefined : Number(perKvb) / VBYTES_PER_KVB;
+}
+
+/** How many warnings there are: a list of them, or up to v27 and with -deprecatedrpc=warnings the last of them as text. */
+export function warningCount(result: JsonValue, name: string): number | undefined {
+  return field(result, name, (what, value) => {
+    if (typeof value === "string") return value === "" ? 0 : 1;
+    return Array.isArray(value) ? value.length : wrong(what, "a list or a text", value);
+  });
+}
+
+function field<T>(result: JsonValue, name: string, read: (what: string, value: JsonValue) => T): T | undefined {
+  const value = asObject(result)[name];
+  return value === undefined || value === null ? undefined : read(`"${name}"`, value);
+}
+
+function toCount(what: string, value: JsonValue): bigint {
+  return value instanceof Decimal && /^\d+$/.test(value.text) ? BigInt(value.text) : wrong(what, "a count", value);
+}
+
+/** How much of a value that was not expected an error shows. */
+const SHOWN_CHARACTERS = 60;
+
+function wrong(what: string, expected: string, value: JsonValue): never {
+  const shown = JSON.stringify(value, (_, part: unknown) => (part instanceof Decimal ? part.toNumber() : part));
+  throw new Error(`${what} is not ${expected}: ${shown.slice(0, SHOWN_CHARACTERS)}`);
+}

@@ -1,0 +1,92 @@
+// Every call that the exporter can make: the one table of methods. Whoever holds the node's socket holds the node, its
+// wallets included, so nothing is sent that is not in here; ServerThreads and JsonRpc refuse the rest.
+
+import type { Method, Struct } from "capnp-es";
+import { Chain$Client } from "../schema/chain.ts";
+import { Handler$Client } from "../schema/handler.ts";
+import { Init$Client } from "../schema/init.ts";
+import { Mining$Client } from "../schema/mining.ts";
+import { ThreadMap$Client } from "../schema/mp/proxy.ts";
+import { Node$Client } from "../schema/node.ts";
+import { Rpc$Client } from "../schema/rpc.ts";
+import { Tracing$Client } from "../schema/tracing.ts";
+
+/** Methods over IPC, by the ordinals of the schema. All read, but for the registrations, which concern only ourselves. */
+export const CALLS = {
+  init: { construct: Init$Client.methods[0] },
+  threadMap: { makeThread: ThreadMap$Client.methods[0] },
+  handler: { disconnect: Handler$Client.methods[1] },
+  chain: {
+    getHeight: Chain$Client.methods[1],
+    isInitialBlockDownload: Chain$Client.methods[33],
+    shutdownRequested: Chain$Client.methods[34],
+    handleNotifications: Chain$Client.methods[39],
+  },
+  node: {
+    shutdownRequested: Node$Client.methods[10],
+    getNodeCount: Node$Client.methods[18],
+    getTotalBytesRecv: Node$Client.methods[26],
+    getTotalBytesSent: Node$Client.methods[27],
+    getMempoolSize: Node$Client.methods[28],
+    getMempoolDynamicUsage: Node$Client.methods[29],
+    getMempoolMaxUsage: Node$Client.methods[30],
+    getHeaderTip: Node$Client.methods[31],
+    getVerificationProgress: Node$Client.methods[36],
+    executeRpc: Node$Client.methods[42],
+  },
+  tracing: { traceUtxoCache: Tracing$Client.methods[0] },
+  mining: {
+    isInitialBlockDownload: Mining$Client.methods[1],
+    getTip: Mining$Client.methods[2],
+    waitTipChanged: Mining$Client.methods[3],
+  },
+  rpc: { executeRpc: Rpc$Client.methods[0] },
+} as const;
+
+/** JSON-RPC methods, all of which only read. */
+export const RPC_METHODS = [
+  "estimatesmartfee",
+  "getblockchaininfo",
+  "getblockhash",
+  "getblockheader",
+  "getblockstats",
+  "getchaintips",
+  "getchaintxstats",
+  "getindexinfo",
+  "getmempoolinfo",
+  "getnettotals",
+  "getnetworkinfo",
+  "getpeerinfo",
+  "listbanned",
+  "uptime",
+] as const;
+export type RpcMethod = (typeof RPC_METHODS)[number];
+
+/** Ordinals of Init that hand out an interface in some layout (layouts.ts). In others one of them is makeWalletLoader. */
+const MAKE_ORDINALS = [2, 3, 4, 5, 6, 7] as const;
+export type MakeOrdinal = (typeof MAKE_ORDINALS)[number];
+
+type Make = (typeof Init$Client.methods)[4];
+
+/** The method of Init at `ordinal`, which takes a context and returns a capability in every layout that has it. */
+export function makeMethod(ordinal: MakeOrdinal): Make {
+  return { ...Init$Client.methods[4], methodId: ordinal, methodName: `@${ordinal}` };
+}
+
+const allowed = new Set<string>(
+  [...Object.values(CALLS).flatMap((calls) => Object.values(calls)), ...MAKE_ORDINALS.map(makeMethod)].map(keyOf),
+);
+
+function keyOf({ interfaceId, methodId }: Pick<Method<Struct, Struct>, "interfaceId" | "methodId">): string {
+  return `${interfaceId}.${methodId}`;
+}
+
+/** Whether `method` is in the table. */
+export function isAllowed(method: Pick<Method<Struct, Struct>, "interfaceId" | "methodId">): boolean {
+  return allowed.has(keyOf(method));
+}
+
+/** Whether a JSON-RPC method is in the table. */
+export function isAllowedRpc(method: string): method is RpcMethod {
+  return (RPC_METHODS as readonly string[]).includes(method);
+}

@@ -1,0 +1,265 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
+import { type ReferenceClient, visit } from "../../test/reference-node/client.ts";
+import { type Layout, ReferenceNode } from "../../test/reference-node/reference-node.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { Decimal } from "./json.ts";
+import { batchRpc, callRpc, type JsonRpc, JsonRpcError, singleRpc } from "./json-rpc.ts";
+
+beforeAll(buildReferenceNode, buildTimeoutMs);
+
+/** Long enough for what is answered, on a busy machine. */
+const DEADLINE_MS = 2000;
+
+/** A number as it is to stand in the node's answer. */
+const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+
+let node: ReferenceNode;
+let client: ReferenceClient;
+let rpc: JsonRpc;
+
+async function start(layout: Layout): Promise<void> {
+  node = await ReferenceNode.start({ layout });
+  client = await visit(node, { deadlineMs: DEADLINE_MS });
+  const { threads } = client;
+  rpc = client.rpc === undefined ? singleRpc(threads, client.node!) : batchRpc(threads, client.rpc);
+}
+
+afterEach(async () => {
+  client[Symbol.dispose]();
+  await node.stop();
+});
+
+const SOURCES: [source: string, layout: Layout, callsForThree: number][] = [
+  ["Rpc.executeRpc", "master", 1],
+  ["Rpc.executeRpc", "pr-29409", 1],
+  ["Node.executeRpc", "pr/trace", 3],
+  ["Node.executeRpc", "ipc-2026-02", 3],
+];
+
+describe.each(SOURCES)("%s of a node of layout %s", (source, layout, callsForThree) => {
+  beforeEach(() => start(layout));
+
+  test("answers several methods in order", async () => {
+    await node.rpc("uptime", 77);
+    await node.rpc("getindexinfo", { txindex: { synced: true } });
+    const requests = [{ method: "uptime" }, { method: "getindexinfo" }, { method: "getpeerinfo" }] as const;
+    const outcomes: readonly unknown[] = await rpc.callAll(requests);
+    expect(outcomes).toEqual([
+      { result: new Decimal("77") },
+      { result: { txindex: { synced: true } } },
+      { result: [] },
+    ]);
+    const { calls, rpcCalls, threadViolations } = await node.stats();
+    expect(calls[source]! - probes(layout)).toBe(callsForThree);
+    expect(rpcCalls).toEqual({ uptime: 1, getindexinfo: 1, getpeerinfo: 1 });
+    expect(threadViolations).toBe(0);
+  });
+
+  test("answers as the parameters have it", async () => {
+    await node.rpc("getblockhash", "aa", [1]);
+    await node.rpc("getblockhash", "bb", [2]);
+    await node.rpc("getblockstats", { txs: 3 }, ["aa", ["txs", "ins"]]);
+    expect(await callRpc(rpc, "getblockhash", [2])).toBe("bb");
+    expect(await callRpc(rpc, "getblockhash", [1])).toBe("aa");
+    expect(await callRpc(rpc, "getblockstats", ["aa", ["txs", "ins"]])).toEqual({ txs: new Decimal("3") });
+  });
+
+  test("keeps every digit", async () => {
+    const digits = [
+      "0.00001000",
+      "20999999.97690000",
+      "1e-8",
+      "18446744073709551615",
+      "4.656542373906925e-10",
+      "-0.10",
+    ];
+    await node.rpc("getmempoolinfo", { numbers: digits.map(raw), text: "0.10" });
+    expect(await callRpc(rpc, "getmempoolinfo")).toEqual({
+      numbers: digits.map((text) => new Decimal(text)),
+      text: "0.10",
+    });
+  });
+
+  test("takes any text", async () => {
+    const text = 'ö "quoted" \\ \u0001 \u{1F642} %s \n';
+    await node.rpc("getnetworkinfo", { warnings: [text] });
+    expect(await callRpc(rpc, "getnetworkinfo")).toEqual({ warnings: [text] });
+  });
+
+  test("a method that answers null has a result", async () => {
+    await node.rpc("getchaintips", null);
+    expect(await rpc.callAll([{ method: "getchaintips" }])).toEqual([{ result: null }]);
+  });
+
+  test("a method that fails costs itself only", async () => {
+    await node.rpcError("getblockstats", -1, "Block not available (pruned data)");
+    await node.rpcError("getindexinfo", -32601, "Method not found");
+    await node.fail("rpc:getpeerinfo", "failed", "std::bad_alloc");
+    const requests = (["getblockstats", "uptime", "getindexinfo", "getpeerinfo", "listbanned"] as const).map(
+      (method) => ({ method }),
+    );
+    const outcomes = await rpc.callAll(requests);
+    expect(outcomes.map((outcome) => ("error" in outcome ? outcome.error.message : "fine"))).toEqual([
+      "getblockstats: Block not available (pruned data)",
+      "fine",
+      "getindexinfo: Method not found",
+      "getpeerinfo: std::bad_alloc",
+      "fine",
+    ]);
+    const errors = outcomes.flatMap((outcome) => ("error" in outcome ? [outcome.error as JsonRpcError] : []));
+    expect(errors.map(({ code, isMethodNotFound, isWarmup }) => ({ code, isMethodNotFound, isWarmup }))).toEqual([
+      { code: -1, isMethodNotFound: false, isWarmup: false },
+      { code: -32601, isMethodNotFound: true, isWarmup: false },
+      { code: -1, isMethodNotFound: false, isWarmup: false },
+    ]);
+    await expect(callRpc(rpc, "getblockstats", ["aa"])).rejects.toThrow(JsonRpcError);
+  });
+
+  test("a node that is starting says so to every method", async () => {
+    await node.warmup("Loading block index…");
+    const outcomes = await rpc.callAll([{ method: "uptime" }, { method: "getblockchaininfo" }]);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ error: { name: "JsonRpcError", isWarmup: true, code: -28 } });
+    }
+    await node.warmup("");
+    expect(await callRpc(rpc, "uptime")).toEqual(new Decimal("12"));
+  });
+
+  test("rejects once the node is gone, or does not answer", async () => {
+    client[Symbol.dispose]();
+    client = await visit(node, { deadlineMs: 100 });
+    rpc = client.rpc === undefined ? singleRpc(client.threads, client.node!) : batchRpc(client.threads, client.rpc);
+    await node.hang(source);
+    await expect(callRpc(rpc, "uptime")).rejects.toBeInstanceOf(DeadlineError);
+    client.connection.close();
+    await expect(callRpc(rpc, "getpeerinfo")).rejects.toMatchObject({ name: "RpcError", kind: "disconnected" });
+    await node.clear();
+  });
+});
+
+describe("a batch", () => {
+  beforeEach(() => start("master"));
+  const two = [{ method: "uptime" }, { method: "getpeerinfo" }] as const;
+
+  test("is over when its slowest method is", async () => {
+    await node.delay("rpc:getpeerinfo", 50);
+    const start = performance.now();
+    expect((await rpc.callAll(two)).map((outcome) => "result" in outcome)).toEqual([true, true]);
+    expect(performance.now() - start).toBeGreaterThanOrEqual(49);
+  });
+
+  test("is late as a whole", async () => {
+    await node.hang("rpc:getpeerinfo");
+    await expect(rpc.callAll(two)).rejects.toBeInstanceOf(DeadlineError);
+    expect((await node.stats()).rpcCalls).toEqual({ uptime: 1, getpeerinfo: 1 });
+    // The thread that it hangs on is left alone.
+    expect(await callRpc(rpc, "uptime")).toEqual(new Decimal("12"));
+    expect((await node.stats()).threadViolations).toBe(0);
+    await node.clear();
+  });
+
+  test("that throws fails as a whole", async () => {
+    await node.fail("Rpc.executeRpc", "failed", "std::exception: no");
+    await expect(rpc.callAll(two)).rejects.toMatchObject({ name: "RpcError", kind: "failed" });
+  });
+
+  test("may be empty", async () => {
+    expect(await rpc.callAll([])).toEqual([]);
+  });
+
+  test("may be answered in any order, and with what nobody asked for", async () => {
+    const replies = [
+      { jsonrpc: "2.0", result: ["peer"], id: 1 },
+      { jsonrpc: "2.0", result: "whose", id: 7 },
+      { jsonrpc: "2.0", result: "whose", id: null },
+      "what",
+      { jsonrpc: "2.0", result: 5, id: 0 },
+    ];
+    await node.answer("Rpc.executeRpc", { result: JSON.stringify(replies) });
+    const outcomes: readonly unknown[] = await rpc.callAll(two);
+    expect(outcomes).toEqual([{ result: new Decimal("5") }, { result: ["peer"] }]);
+  });
+
+  test("that leaves a method unanswered fails that method", async () => {
+    await node.answer("Rpc.executeRpc", { result: '[{"result":5,"error":null,"id":0}]' });
+    const [uptime, peers] = await rpc.callAll(two);
+    expect(uptime).toMatchObject({ result: { text: "5" } });
+    expect(peers).toEqual({ error: new RpcError("failed", "getpeerinfo was not answered") });
+  });
+
+  test("that is answered with an error of no known form fails that method", async () => {
+    const replies = [
+      { error: "sad", id: 0 },
+      { error: { message: "no code" }, id: 1 },
+    ];
+    await node.answer("Rpc.executeRpc", { result: JSON.stringify(replies) });
+    expect(await rpc.callAll(two)).toEqual([
+      { error: new RpcError("failed", "uptime answered an error that is no JSON object") },
+      { error: new JsonRpcError(0, "no code", "getpeerinfo") },
+    ]);
+  });
+
+  test.each([
+    ["what", "executeRpc answered what is no JSON: what"],
+    ["", "executeRpc answered what is no JSON: "],
+    [
+      '{"result":null,"error":{"code":-32600,"message":"Missing method"}}',
+      'a batch was answered with no array: {"result":null,"error":{"code":-32600,"message":"Missing method"}}',
+    ],
+  ])("that is answered with %j fails as a whole", async (result, message) => {
+    await node.answer("Rpc.executeRpc", { result });
+    await expect(rpc.callAll(two)).rejects.toEqual(new RpcError("failed", message));
+  });
+});
+
+describe("one call a method", () => {
+  beforeEach(() => start("pr/trace"));
+  const three = [{ method: "uptime" }, { method: "getpeerinfo" }, { method: "listbanned" }] as const;
+
+  test("a late one costs itself only, and its thread is left alone", async () => {
+    client[Symbol.dispose]();
+    client = await visit(node, { deadlineMs: 200 });
+    rpc = singleRpc(client.threads, client.node!);
+    await node.hang("rpc:getpeerinfo");
+    const [uptime, peers, banned] = await rpc.callAll(three);
+    expect([uptime, banned].map((outcome) => "result" in outcome!)).toEqual([true, true]);
+    expect((peers as { error: Error }).error).toBeInstanceOf(DeadlineError);
+    expect((await node.stats()).threadViolations).toBe(0);
+    await node.clear();
+  });
+
+  test("an exception is each method's own", async () => {
+    await node.fail("Node.executeRpc", "failed", "std::exception: no");
+    const outcomes = await rpc.callAll(three);
+    expect(outcomes).toHaveLength(3);
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ error: { name: "RpcError", kind: "failed" } });
+  });
+
+  test.each<[string, Record<string, string>, Error]>([
+    [
+      "an error that is no JSON-RPC error",
+      { error: "std::exception" },
+      new RpcError("failed", "uptime: std::exception"),
+    ],
+    ["an error that is no JSON", { rpcError: "what" }, new RpcError("failed", "uptime answered what is no JSON: what")],
+    [
+      "an error that is no object",
+      { rpcError: "[1]" },
+      new RpcError("failed", "uptime answered an error that is no JSON object"),
+    ],
+    ["an error without a code", { rpcError: '{"message":"sad"}' }, new JsonRpcError(0, "sad", "uptime")],
+    ["a result that is no JSON", { result: "{" }, new RpcError("failed", "uptime answered what is no JSON: {")],
+    ["nothing at all", {}, new RpcError("failed", "uptime answered what is no JSON: ")],
+  ])("%s is an error", async (_, results, error) => {
+    await node.answer("Node.executeRpc", { error: "", rpcError: "", result: "", ...results });
+    const [outcome] = await rpc.callAll([{ method: "uptime" }]);
+    expect(outcome).toEqual({ error });
+    await expect(callRpc(rpc, "uptime")).rejects.toEqual(error);
+  });
+});
+
+/** Calls of Rpc.executeRpc that found out the layout. */
+function probes(layout: Layout): number {
+  return layout === "master" || layout === "pr-29409" ? 1 : 0;
+}

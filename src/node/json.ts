@@ -1,0 +1,65 @@
+// JSON as the node writes it, with numbers kept as their text: amounts have eight decimals, which a double would blur.
+
+/** A JSON value whose numbers are Decimals. */
+export type JsonValue = null | boolean | string | Decimal | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** One coin in satoshis has this many decimal digits. */
+const COIN_DECIMALS = 8;
+
+/** A number, exact: its digits as they stood in the text. */
+export class Decimal {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  toNumber(): number {
+    return Number(this.text);
+  }
+
+  /** For logs: as near as JSON gets. */
+  toJSON(): number {
+    return this.toNumber();
+  }
+
+  /**
+   * An amount in bitcoin, in satoshis.
+   * @throws RangeError when it is not a whole number of satoshis.
+   */
+  toSatoshis(): bigint {
+    const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/.exec(this.text);
+    if (match === null) throw new RangeError(`"${this.text}" is no amount`);
+    const [, sign, whole, fraction = "", exponent = "0"] = match;
+    const digits = BigInt(whole + fraction);
+    const shift = COIN_DECIMALS + Number(exponent) - fraction.length;
+    const scale = 10n ** BigInt(Math.abs(shift));
+    if (shift < 0 && digits % scale !== 0n) throw new RangeError(`"${this.text}" is no whole number of satoshis`);
+    const satoshis = shift < 0 ? digits / scale : digits * scale;
+    return sign === "-" ? -satoshis : satoshis;
+  }
+
+  /**
+   * A count.
+   * @throws RangeError when it is not a whole number.
+   */
+  toBigInt(): bigint {
+    if (!/^-?\d+$/.test(this.text)) throw new RangeError(`"${this.text}" is no whole number`);
+    return BigInt(this.text);
+  }
+}
+
+/** Parses JSON text. Throws a SyntaxError when it is none. */
+export function parseJson(text: string): JsonValue {
+  // The third parameter is the text of a primitive (TC39's JSON.parse source text access), which the types do not know yet.
+  const keepDigits = (_: string, value: unknown, context?: { source: string }) =>
+    typeof value === "number" ? new Decimal(context!.source) : value;
+  return JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown);
+}
+
+export function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
+}

@@ -1,0 +1,229 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
+import { type ReferenceClient, visit } from "../../test/reference-node/client.ts";
+import { type Layout, ReferenceNode, referenceLayouts, type Stats } from "../../test/reference-node/reference-node.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { CALLS } from "./calls.ts";
+import { isLayoutName, LAYOUTS, type LayoutName, UnknownLayoutError } from "./layouts.ts";
+
+beforeAll(buildReferenceNode, buildTimeoutMs);
+
+const names = Object.keys(LAYOUTS) as LayoutName[];
+
+/** What a node of each layout is asked to make until it is known which it is, and then for the rest. */
+const MADE: Record<LayoutName, readonly string[]> = {
+  "pr/trace": ["makeChain", "makeNode", "makeTracing"],
+  "ipc-2026-02": ["makeNode", "makeChain"],
+  v30: ["makeMining"],
+  v31: ["makeMining"],
+  master: ["makeRpc"],
+  "pr-29409": ["makeRpc", "makeChain", "makeNode"],
+};
+
+/** What a node is asked to confirm the layout that it is said to have. */
+const CONFIRMED: Record<LayoutName, readonly string[]> = {
+  "pr/trace": ["Chain.shutdownRequested"],
+  "ipc-2026-02": [],
+  v30: [],
+  v31: [],
+  master: [],
+  "pr-29409": ["Rpc.executeRpc"],
+};
+
+test("the reference node has every layout", () => {
+  expect([...referenceLayouts].sort()).toEqual([...names].sort());
+});
+
+test("a name is told from what is none", () => {
+  expect(["v30", "pr/trace", "", "toString", "V30"].map(isLayoutName)).toEqual([true, true, false, false, false]);
+});
+
+describe.each(names)("a node of layout %s", (name) => {
+  test("is known by what it hands out, and lives on", async () => {
+    await using node = await ReferenceNode.start({ layout: name });
+    for (let connection = 1; connection <= 2; connection++) {
+      using client = await visit(node);
+      expect(client.layout).toBe(name);
+      await expectUsable(client);
+    }
+    const stats = await node.stats();
+    expect(stats).toMatchObject({ connections: 2, walletLoaderCalls: 0, threadViolations: 0, uncleanLeaves: 0 });
+    const twice = Object.fromEntries(MADE[name].map((method) => [method, 2]));
+    // The Mining of a layout that has more than that is made when it is wanted: here by expectUsable.
+    expect(initCalls(stats)).toEqual({ construct: 2, makeMining: 2, ...twice });
+  });
+
+  test("is asked only what keeps away from makeWalletLoader when it is said to be one", async () => {
+    await using node = await ReferenceNode.start({ layout: name });
+    using client = await visit(node, { layout: name });
+    expect(client.layout).toBe(name);
+    const { calls, walletLoaderCalls } = await node.stats();
+    expect(walletLoaderCalls).toBe(0);
+    const made = MADE[name].filter((method) => method !== "makeMining").map((method) => `Init.${method}`);
+    const asked = ["Init.construct", "ThreadMap.makeThread", ...made, ...CONFIRMED[name]];
+    expect(Object.keys(calls).sort()).toEqual(asked.sort());
+    await expectUsable(client);
+  });
+
+  test("gives everything back", async () => {
+    await using node = await ReferenceNode.start({ layout: name });
+    const client = await visit(node);
+    const { init, threads, chain, node: nodeObject, tracing, rpc } = client;
+    const mining = await client.makeMining();
+    for (const owned of [mining, rpc, tracing, nodeObject, chain, threads, init]) owned?.close();
+    // Releases are sent in order, so an answer to a later question says that they came.
+    const last = await client.connection.bootstrap();
+    const { live } = await node.stats();
+    expect(Object.entries(live).filter(([, count]) => count > 0)).toEqual([["Init", 1]]);
+    last.close();
+    client[Symbol.dispose]();
+  });
+});
+
+/** A fault, the layout that has it, and what of it the error tells, in order. */
+const UNKNOWN: [fault: string, layout: Layout, seen: RegExp[]][] = [
+  [
+    "has neither what others have at @4 nor any Mining",
+    "echo-only",
+    [/^Init@4: .*not implemented/i, /Init@3: .*not implemented/i, /Init@2: .*Old mining interface/],
+  ],
+  [
+    "has something else where others have Chain, Node or Rpc",
+    "tracing-at-4",
+    [
+      /^Init@4 is there$/,
+      /chain\.capnp:Chain: Requested interface not implemented.*actualInterfaceName = tracing\.capnp:Tracing/,
+      /node\.capnp:Node: Requested interface not implemented/,
+      /rpc\.capnp:Rpc: Requested interface not implemented/,
+    ],
+  ],
+];
+
+describe("a node that fits no layout", () => {
+  test.each(UNKNOWN)("because it %s: the error says what was seen", async (_, layout, seen) => {
+    await using node = await ReferenceNode.start({ layout });
+    const error = await failure(visit(node));
+    expect(error).toBeInstanceOf(UnknownLayoutError);
+    expect(error.message).toStartWith("the node has none of the known IPC layouts: Init@4");
+    const parts = error.message.slice(error.message.indexOf("Init@4")).split(/; (?=Init@|\w+\.capnp:\w+: )/);
+    expect(parts).toHaveLength(seen.length);
+    for (const [index, part] of parts.entries()) expect(part).toMatch(seen[index]!);
+    expect(await node.stats()).toMatchObject({ walletLoaderCalls: 0, threadViolations: 0 });
+    // It lives on.
+    expect(await failure(visit(node))).toBeInstanceOf(UnknownLayoutError);
+  });
+
+  test("because it has an Rpc and then something that is no Chain", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr-29409" });
+    await node.fail("Chain.shutdownRequested", "unimplemented", "Requested interface not implemented.");
+    const error = await failure(visit(node));
+    expect(error).toBeInstanceOf(UnknownLayoutError);
+    expect(error.message).toContain("Init@5 is there; ");
+    expect(await node.stats()).toMatchObject({ walletLoaderCalls: 0 });
+  });
+
+  test("because it refuses what it has", async () => {
+    await using node = await ReferenceNode.start({ layout: "master" });
+    await node.fail("Init.makeRpc", "failed", "std::exception: Old RPC interface (@4) not supported.");
+    expect(await failure(visit(node))).toEqual(
+      new UnknownLayoutError(
+        "the node has none of the known IPC layouts: Init@4: std::exception: Old RPC interface (@4) not supported.",
+      ),
+    );
+  });
+});
+
+describe("what says nothing of the layout is no answer", () => {
+  test("a method that is there and fails shows that its interface is there", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr/trace" });
+    await node.fail("Chain.shutdownRequested", "failed", "std::exception: no chainman");
+    using client = await visit(node);
+    expect(client.layout).toBe("pr/trace");
+  });
+
+  test.each(["overloaded", "disconnected"] as const)("a call that is answered as %s", async (kind) => {
+    await using node = await ReferenceNode.start({ layout: "v31" });
+    await node.fail("Init.makeMining", kind, "not now");
+    const error = await failure(visit(node));
+    expect(error).toBeInstanceOf(RpcError);
+    expect(error).toMatchObject({ kind, message: expect.stringContaining("not now") });
+    await node.clear();
+    using client = await visit(node);
+    expect(client.layout).toBe("v31");
+  });
+
+  test("a call that is late", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr/trace" });
+    await node.hang("Chain.shutdownRequested");
+    expect(await failure(visit(node, { deadlineMs: 50 }))).toBeInstanceOf(DeadlineError);
+  });
+
+  test("the end of the connection", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr/trace" });
+    await node.hang("Init.makeChain");
+    const visited = failure(visit(node));
+    while ((await node.stats()).calls["Init.makeChain"] !== 1) await Bun.sleep(1);
+    await node.drop();
+    expect(await visited).toMatchObject({ name: "RpcError", kind: "disconnected" });
+  });
+});
+
+test("a Mining that comes only when the chain is loaded is waited for, however long other calls may take", async () => {
+  await using node = await ReferenceNode.start({ layout: "v31" });
+  await node.delay("Init.makeMining", 300);
+  using client = await visit(node, { deadlineMs: 100 });
+  expect(client.layout).toBe("v31");
+});
+
+test("a layout that the node does not have is refused by it", async () => {
+  await using node = await ReferenceNode.start({ layout: "v31" });
+  expect(await failure(visit(node, { layout: "master" }))).toMatchObject({ name: "RpcError", kind: "unimplemented" });
+  using client = await visit(node);
+  expect(client.layout).toBe("v31");
+});
+
+test.each(names)("whatever layout a node of %s is said to have, makeWalletLoader is not called", async (name) => {
+  await using node = await ReferenceNode.start({ layout: name });
+  for (const said of names) {
+    const outcome = await visit(node, { layout: said }).catch((error: Error) => error);
+    if (outcome instanceof Error) expect(["RpcError", "UnknownLayoutError"]).toContain(outcome.name);
+    else outcome[Symbol.dispose]();
+  }
+  expect(await node.stats()).toMatchObject({ connections: names.length, walletLoaderCalls: 0, threadViolations: 0 });
+});
+
+test("a layout that asks for more is refused when the node turns out to be of another", async () => {
+  await using node = await ReferenceNode.start({ layout: "ipc-2026-02" });
+  const error = await failure(visit(node, { layout: "pr/trace" }));
+  expect(error).toBeInstanceOf(UnknownLayoutError);
+  expect(error.message).toMatch(
+    /^the node is not of the layout pr\/trace that it is said to have: Init@4 is there; .*Requested interface not implemented/,
+  );
+});
+
+/** Every interface that was handed out answers as what it is taken for. */
+async function expectUsable(client: ReferenceClient): Promise<void> {
+  const { layout, threads, chain, node, tracing, rpc } = client;
+  const handedOut = Object.entries({ chain, node, tracing, rpc }).flatMap(([name, object]) => (object ? [name] : []));
+  expect(["mining", ...handedOut].sort()).toEqual(Object.keys(LAYOUTS[layout]).sort());
+  if (chain !== undefined) expect((await threads.call(chain, CALLS.chain.getHeight)).result).toBe(120);
+  if (node !== undefined) expect((await threads.call(node, CALLS.node.getNodeCount)).result).toBe(0n);
+  if (rpc !== undefined) expect((await threads.call(rpc, CALLS.rpc.executeRpc)).result).toContain("-32600");
+  const mining = await client.makeMining();
+  expect((await threads.call(mining, CALLS.mining.getTip)).result.height).toBe(120);
+}
+
+/** Init's methods → how often they were called. */
+function initCalls({ calls }: Stats): Record<string, number> {
+  const counts = Object.entries(calls).filter(([method]) => method.startsWith("Init."));
+  return Object.fromEntries(counts.map(([method, count]) => [method.slice("Init.".length), count]));
+}
+
+async function failure(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it did not fail");
+}

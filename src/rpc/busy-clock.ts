@@ -1,0 +1,22 @@
+// How long the peer's calls have kept the connection busy: the time that the peer's threads spent waiting on it. One reads
+// it as a counter.
+
+/** Calls that follow each other this closely come from one thread that waits for each answer: the pause is its own work. */
+const FOLLOWS_MS = 0.5;
+
+export class BusyClock {
+  #busyMs = 0;
+  #lastEnd = Number.NEGATIVE_INFINITY;
+
+  /** Milliseconds so far. */
+  get busyMs(): number {
+    return this.#busyMs;
+  }
+
+  /** Calls came at `start` and were answered at `end`, in milliseconds of one clock that only goes forward. */
+  record(start: number, end: number): void {
+    const pause = start - this.#lastEnd;
+    this.#busyMs += end - start + (pause < FOLLOWS_MS ? pause : 0);
+    this.#lastEnd = end;
+  }
+}

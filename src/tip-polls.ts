@@ -1,0 +1,78 @@
+// Asks the collectors about each block that becomes the tip, one block at a time and the newest first: while one is being
+// asked about, older ones that came meanwhile are passed over.
+
+import type { TipPoll } from "./collectors/collector.ts";
+import { callRpc, isMissingMethod, type JsonRpc } from "./node/json-rpc.ts";
+import type { Tip } from "./node/mining.ts";
+import type { NodeSession } from "./node/session.ts";
+
+export interface TipPollsOptions {
+  readonly session: NodeSession;
+  readonly polls: readonly TipPoll[];
+  /** Nothing is asked while the node may be in initial block download: every block would be. */
+  readonly isSyncing: () => boolean;
+  /** `isMissing`: the node does not have the method, and it is not asked again on this connection. */
+  readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
+}
+
+export class TipPolls {
+  readonly #options: TipPollsOptions;
+  /** The newest tip that was not asked about; by its height alone where notifications did not name it. */
+  #next: Tip | number | undefined;
+  #isRunning = false;
+  /** Methods that this node does not have. */
+  readonly #missing = new Set<string>();
+
+  constructor(options: TipPollsOptions) {
+    this.#options = options;
+  }
+
+  /** A block became the tip. Returns at once. */
+  tipChanged(tip: Tip | number): void {
+    const { jsonRpc } = this.#options.session;
+    if (jsonRpc === undefined || this.#options.polls.length === 0) return;
+    this.#next = tip;
+    if (!this.#isRunning) void this.#run(jsonRpc);
+  }
+
+  clear(): void {
+    this.#next = undefined;
+    for (const poll of this.#options.polls) poll.clear();
+  }
+
+  async #run(rpc: JsonRpc): Promise<void> {
+    const { session, isSyncing } = this.#options;
+    this.#isRunning = true;
+    while (this.#next !== undefined && !session.isOver && !isSyncing()) {
+      const next = this.#next;
+      this.#next = undefined;
+      await this.#ask(rpc, next);
+    }
+    this.#isRunning = false;
+  }
+
+  async #ask(rpc: JsonRpc, next: Tip | number): Promise<void> {
+    const tip = typeof next === "object" ? next : await this.#try("getblockhash", () => tipAt(rpc, next));
+    if (tip === undefined) return;
+    for (const poll of this.#options.polls) await this.#try(poll.method, () => poll.run(rpc, tip));
+  }
+
+  /** What `ask` resolves to, or undefined when it rejects, which is reported. */
+  async #try<T>(method: string, ask: () => Promise<T>): Promise<T | undefined> {
+    const { session, onError } = this.#options;
+    if (session.isOver || this.#missing.has(method)) return undefined;
+    try {
+      return await ask();
+    } catch (error) {
+      if (session.isOver) return undefined;
+      const isMissing = isMissingMethod(error);
+      if (isMissing) this.#missing.add(method);
+      onError(method, error, isMissing);
+      return undefined;
+    }
+  }
+}
+
+async function tipAt(rpc: JsonRpc, height: number): Promise<Tip> {
+  return { hash: String(await callRpc(rpc, "getblockhash", [height])), height };
+}

@@ -1,0 +1,109 @@
+// Sees a stock node's tip change at once, where no notifications are to be had: waits for the next tip on a thread of its
+// own, and counts what lies between two tips.
+
+import type { ChainEvents } from "./node/chain-notifications.ts";
+import { isMissingMethod, type JsonRpc } from "./node/json-rpc.ts";
+import type { Tip } from "./node/mining.ts";
+import type { NodeSession } from "./node/session.ts";
+import { compareTips } from "./node/tip-changes.ts";
+
+/** A wait ends after this even without a new tip, so that none outlives its node for long. */
+const WAIT_MS = 60_000;
+
+/** Between a failure and the next try. */
+const RETRY_MS = 5000;
+
+/** Between two waits without a new tip: one that is over for nothing must not become a loop that asks without a pause. */
+const IDLE_MS = 10;
+
+/** Between two looks at the tip of a node that is catching up, whose tip is always new. */
+const SYNCING_MS = 1000;
+
+/** Where a tip goes: to the events of a node with notifications, or as its height alone where blocks cannot be told apart. */
+export interface TipEvents {
+  readonly events: Pick<ChainEvents, "blockConnected" | "blockDisconnected" | "updatedBlockTip">;
+  tipSeen(height: number): void;
+}
+
+export interface TipWatcherOptions {
+  readonly session: NodeSession;
+  readonly events: TipEvents;
+  /** Whether the node is known to be in initial block download. */
+  readonly isSyncing: () => boolean;
+  /** Told of the first tip and of each new one, after the events. */
+  readonly onTip: (tip: Tip) => void;
+  /** `isMissing`: the node does not have the method, and it is not asked again. */
+  readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
+}
+
+/** Watches until the session is over. Never rejects. */
+export async function watchTips(options: TipWatcherOptions): Promise<void> {
+  const watcher = new TipWatcher(options);
+  while (!options.session.isOver) await Bun.sleep(await watcher.look());
+}
+
+class TipWatcher {
+  readonly #options: TipWatcherOptions;
+  /** The tip that was seen last, and the one up to which blocks were counted: the same unless counting failed. */
+  #seen: Tip | undefined;
+  #counted: Tip | undefined;
+  /** False once the node turned out not to have the methods that counting needs. */
+  #canCount = true;
+
+  constructor(options: TipWatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Waits for the next tip, tells it, and resolves to the pause before the next look. Never rejects. */
+  async look(): Promise<number> {
+    const { session, isSyncing, onError } = this.#options;
+    let method = "Init.makeMining";
+    try {
+      const mining = await session.mining();
+      method = this.#seen === undefined ? "Mining.getTip" : "Mining.waitTipChanged";
+      const next = await (this.#seen === undefined ? mining.getTip() : mining.waitTipChanged(this.#seen, this.#waitMs));
+      if (next === undefined) return SYNCING_MS;
+      await this.#tell(next);
+      return isSyncing() ? SYNCING_MS : IDLE_MS;
+    } catch (error) {
+      if (session.isOver) return 0;
+      onError(method, error, false);
+      return RETRY_MS;
+    }
+  }
+
+  get #waitMs(): number {
+    return this.#seen?.hash === this.#counted?.hash ? WAIT_MS : RETRY_MS;
+  }
+
+  async #tell(tip: Tip): Promise<void> {
+    const { events, onTip } = this.#options;
+    this.#counted ??= tip;
+    if (tip.hash !== this.#counted.hash) await this.#count(this.#counted, tip);
+    if (tip.hash === this.#seen?.hash) return;
+    if (this.#seen !== undefined) events.events.updatedBlockTip();
+    this.#seen = tip;
+    onTip(tip);
+  }
+
+  /** Tells the blocks between two tips, as a node with notifications would have. When that fails, it is for the next look. */
+  async #count(from: Tip, to: Tip): Promise<void> {
+    const { session, events: told, onError } = this.#options;
+    try {
+      if (session.jsonRpc !== undefined && this.#canCount) await report(session.jsonRpc, from, to, told.events);
+      else told.tipSeen(to.height);
+      this.#counted = to;
+    } catch (error) {
+      if (session.isOver) return;
+      this.#canCount = !isMissingMethod(error);
+      told.tipSeen(to.height);
+      onError("getblockheader", error, !this.#canCount);
+    }
+  }
+}
+
+async function report(rpc: JsonRpc, from: Tip, to: Tip, events: TipEvents["events"]): Promise<void> {
+  const { connected, disconnected } = await compareTips(rpc, from, to);
+  for (let block = 0; block < disconnected; block++) events.blockDisconnected(from.height - block);
+  for (let block = 1; block <= connected; block++) events.blockConnected(to.height - connected + block);
+}

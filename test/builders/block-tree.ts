@@ -1,0 +1,80 @@
+// A tree of blocks, and a node that knows it: what its JSON-RPC methods say of blocks, without a node.
+
+import { Decimal, type JsonValue } from "../../src/node/json.ts";
+import { type JsonRpc, JsonRpcError, type RpcRequest } from "../../src/node/json-rpc.ts";
+import type { Tip } from "../../src/node/mining.ts";
+
+export interface Block extends Tip {
+  readonly previous: Block | undefined;
+}
+
+/** A node's blocks, and its JSON-RPC methods about them. */
+export class BlockTree implements JsonRpc {
+  readonly #blocks = new Map<string, Block>();
+  readonly genesis: Block = this.#add(undefined);
+  /** The tip of the active chain. */
+  active: Block = this.genesis;
+  /** Requests answered. */
+  asked = 0;
+  /** Called before each request. */
+  beforeRequest = () => {};
+
+  /** A block on `previous`. */
+  mine(previous: Block): Block {
+    return this.#add(previous);
+  }
+
+  /** `count` blocks on `previous`, the active chain's tip unless another is said; returns the last. */
+  extend(count: number, previous = this.active): Block {
+    let tip = previous;
+    for (let block = 0; block < count; block++) tip = this.mine(tip);
+    this.active = tip;
+    return tip;
+  }
+
+  forget(block: Block): void {
+    this.#blocks.delete(block.hash);
+  }
+
+  async callAll(requests: readonly RpcRequest[]) {
+    return requests.map((request) => {
+      this.asked++;
+      this.beforeRequest();
+      try {
+        return { result: this.#answer(request) };
+      } catch (error) {
+        return { error: error as Error };
+      }
+    });
+  }
+
+  #answer({ method, params = [] }: RpcRequest): JsonValue {
+    const [param] = params;
+    if (method === "getblockhash") {
+      if (typeof param !== "number" || param > this.active.height) {
+        throw new JsonRpcError(-8, "Block height out of range");
+      }
+      return ancestor(this.active, param).hash;
+    }
+    if (method !== "getblockheader") throw new JsonRpcError(-32601, "Method not found");
+    const block = this.#blocks.get(String(param));
+    if (block === undefined) throw new JsonRpcError(-5, "Block not found");
+    const { hash, height, previous } = block;
+    const header = { hash, height: new Decimal(String(height)) };
+    return previous === undefined ? header : { ...header, previousblockhash: previous.hash };
+  }
+
+  #add(previous: Block | undefined): Block {
+    const hash = (this.#blocks.size + 1).toString(16).padStart(64, "0");
+    const block = { hash, height: previous === undefined ? 0 : previous.height + 1, previous };
+    this.#blocks.set(hash, block);
+    return block;
+  }
+}
+
+/** The block at `height` that `block` builds on. */
+export function ancestor(block: Block, height: number): Block {
+  let at = block;
+  while (at.height > height) at = at.previous!;
+  return at;
+}

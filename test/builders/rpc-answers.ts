@@ -1,0 +1,35 @@
+// What real nodes answered to JSON-RPC methods (test/fixtures/rpc), and collectors fed with it.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Collector } from "../../src/collectors/collector.ts";
+import { isObject, type JsonObject, type JsonValue, parseJson } from "../../src/node/json.ts";
+import type { RpcRequest } from "../../src/node/json-rpc.ts";
+
+const FOLDER = join(import.meta.dirname, "..", "fixtures", "rpc");
+
+/** By method, as the files are: mostly by node, and estimatesmartfee by target within it. */
+const answers = new Map(
+  readdirSync(FOLDER)
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => [basename(file, ".json"), parseJson(readFileSync(join(FOLDER, file), "utf8")) as JsonObject]),
+);
+
+/** The nodes that were asked; not each was asked everything. */
+export const NODES = ["master", "pr/trace", "master, new", "master, pruned", "master, network off"] as const;
+export type RecordedNode = (typeof NODES)[number];
+
+/** What `node` answered, or undefined when it was not asked. */
+export function recorded({ method, params = [] }: RpcRequest, node: RecordedNode): JsonValue | undefined {
+  const file = answers.get(method);
+  const answer = method === "getblockheader" ? file?.[String(params[0])] : file?.[node];
+  return method === "estimatesmartfee" && isObject(answer) ? answer[String(params[0])] : answer;
+}
+
+/** Has a collector read what `node` answered, as one poll would. What the node was not asked is left out. */
+export function feed({ rpcPolls = [] }: Pick<Collector, "rpcPolls">, node: RecordedNode, seeds = true): void {
+  for (const poll of rpcPolls) {
+    const answer = recorded(poll, node);
+    if (answer !== undefined) poll.read(answer, seeds);
+  }
+}

@@ -1,0 +1,199 @@
+// What each layout's exporter shows of one and the same node: the same names with the same values, as far as it can know.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { LayoutName } from "../../src/node/layouts.ts";
+import { eventually } from "../eventually.ts";
+import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import type { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { BLOCK_INTERVAL_S, NodeChain } from "./node-chain.ts";
+import { callErrors, GIVES, LAYOUT_NAMES, nodeUntil, shownLayouts, startExporter, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** A number as it is to stand in the node's answer. */
+const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+
+/** As every node is made here, seen by whatever source. */
+const SEEDS = {
+  bitcoin_chain_height: "7",
+  bitcoin_header_height: "7",
+  bitcoin_ibd: "0",
+  bitcoin_verification_progress: "1",
+  bitcoin_mempool_size: "51234",
+  bitcoin_mempool_bytes: "123456789",
+  bitcoin_mempool_max_bytes: "300000000",
+  bitcoin_peers: "18",
+  bitcoin_bytes_recv_total: "9007199254740993",
+  bitcoin_bytes_sent_total: "9223372036854775807",
+};
+
+/** What Mining alone tells of these. */
+const OF_MINING = ["bitcoin_chain_height", "bitcoin_ibd"] as const;
+
+/** Some of what only JSON-RPC tells. */
+const OF_JSON_RPC = {
+  bitcoin_uptime_seconds: "86400",
+  bitcoin_mempool_total_fee_satoshis: "11928",
+  bitcoin_mempool_vsize_bytes: "312",
+  bitcoin_last_block_transactions: "1",
+  bitcoin_last_block_interval_seconds: String(BLOCK_INTERVAL_S),
+};
+
+const PEER = {
+  network: "ipv4",
+  inbound: true,
+  connection_type: "inbound",
+  transport_protocol_type: "v2",
+  pingtime: 0.025,
+  minping: 0.02,
+};
+
+describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
+  const gives = GIVES[layout];
+
+  test("shows what it gives, and nothing else", async () => {
+    await using node = await start(layout);
+    await using exporter = await visit(node);
+    await settled(exporter, layout);
+
+    const samples = await exporter.samples();
+    const expected = gives.jsonRpc === undefined ? pick(SEEDS, OF_MINING) : { ...SEEDS, ...OF_JSON_RPC };
+    expect(Object.fromEntries(Object.keys(expected).map((name) => [name, samples.get(name)]))).toEqual(expected);
+
+    const { sampled, empty } = families(await exporter.payload());
+    if (gives.jsonRpc === undefined) expect(sampled.filter((name) => !isCountedByUs(name))).toEqual([...OF_MINING]);
+    else expect(empty).toEqual([]);
+  });
+
+  test("is told by its layout, in the metrics and in one line of the log", async () => {
+    await using node = await start(layout);
+    await using exporter = await visit(node);
+    const metrics = await exporter.metrics();
+    expect(shownLayouts(metrics)).toEqual([layout]);
+    const all = {
+      notifications: gives.notifications,
+      "utxo trace": gives.utxoTrace,
+      "chain and node": gives.chainAndNode,
+      "json-rpc": gives.jsonRpc !== undefined,
+      mining: true,
+    };
+    const list = (wanted: boolean) => Object.entries(all).flatMap(([name, has]) => (has === wanted ? [name] : []));
+    const not = list(false).length === 0 ? "" : `; not ${list(false).join(", ")}`;
+    expect(exporter.log.slice(1)).toEqual([
+      `connected to the node at ${node.socketPath}: layout ${layout}, gives ${list(true).join(", ")}${not}`,
+    ]);
+  });
+
+  test("is asked for nothing that fails, and lives on", async () => {
+    await using node = await start(layout);
+    await using exporter = await startExporter(node);
+    await settled(exporter, layout);
+    const stats = await nodeUntil("three polls", node, ({ calls, rpcCalls }) => {
+      const asked = gives.jsonRpc === undefined ? calls["Mining.isInitialBlockDownload"] : rpcCalls["getnetworkinfo"];
+      return (asked ?? 0) >= 3;
+    });
+    expect(stats).toMatchObject({ connections: 1, walletLoaderCalls: 0, threadViolations: 0 });
+    expect(callErrors(await exporter.metrics())).toEqual({});
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+  });
+});
+
+test("JSON-RPC goes in one batch where the node takes batches", async () => {
+  for (const layout of LAYOUT_NAMES) {
+    const { jsonRpc } = GIVES[layout];
+    if (jsonRpc === undefined) continue;
+    await using node = await start(layout);
+    // One poll only. The node is asked about its tip in calls of their own.
+    await using exporter = await startExporter(node, {
+      args: ["--poll-interval", "3600", "--no-collector", "blockstats"],
+    });
+    await settled(exporter, layout);
+    const { calls, rpcCalls } = await node.stats();
+    const requests = Object.values(rpcCalls).reduce((sum, count) => sum + count, 0);
+    expect(requests).toBeGreaterThan(15);
+    // One call of the batch asks whether the node has started, and one found out the layout.
+    expect(calls[jsonRpc]).toBe(jsonRpc === "Rpc.executeRpc" ? 3 : requests);
+  }
+});
+
+/** A node that has something to show in every family. */
+async function start(layout: LayoutName): Promise<ReferenceNode> {
+  const node = await ReferenceNode.start({ layout });
+  await NodeChain.on(node, Number(SEEDS.bitcoin_chain_height));
+  await node.answer("Node.getMempoolSize", { result: SEEDS.bitcoin_mempool_size });
+  await node.answer("Node.getMempoolDynamicUsage", { result: SEEDS.bitcoin_mempool_bytes });
+  await node.answer("Node.getMempoolMaxUsage", { result: SEEDS.bitcoin_mempool_max_bytes });
+  await node.answer("Node.getNodeCount", { result: SEEDS.bitcoin_peers });
+  await node.answer("Node.getTotalBytesRecv", { result: SEEDS.bitcoin_bytes_recv_total });
+  await node.answer("Node.getTotalBytesSent", { result: SEEDS.bitcoin_bytes_sent_total });
+  await node.rpc("uptime", 86_400);
+  await node.rpc("getmempoolinfo", {
+    loaded: true,
+    size: raw(SEEDS.bitcoin_mempool_size),
+    bytes: 312,
+    usage: raw(SEEDS.bitcoin_mempool_bytes),
+    total_fee: raw("0.00011928"),
+    maxmempool: raw(SEEDS.bitcoin_mempool_max_bytes),
+    mempoolminfee: raw("0.00000100"),
+    minrelaytxfee: raw("0.00000100"),
+    unbroadcastcount: 0,
+  });
+  await node.rpc("getnettotals", {
+    totalbytesrecv: raw(SEEDS.bitcoin_bytes_recv_total),
+    totalbytessent: raw(SEEDS.bitcoin_bytes_sent_total),
+  });
+  await node.rpc("getnetworkinfo", {
+    version: 319900,
+    subversion: "/Satoshi:31.99.0/",
+    protocolversion: 70017,
+    networkactive: true,
+    connections: Number(SEEDS.bitcoin_peers),
+    relayfee: raw("0.00000100"),
+    warnings: ["This is a test"],
+  });
+  await node.rpc("getpeerinfo", [PEER]);
+  await node.rpc("getindexinfo", { txindex: { synced: true, best_block_height: 7 } });
+  await node.rpc("estimatesmartfee", { feerate: raw("0.00002000"), blocks: 2 });
+  return node;
+}
+
+/** Waits until everything that the first poll and the tip begin has an answer. */
+async function settled(exporter: ExporterProcess, layout: LayoutName): Promise<void> {
+  let waitsFor: string[] = [];
+  const { jsonRpc } = GIVES[layout];
+  await eventually(
+    "all families have samples",
+    async () => {
+      const { sampled, empty } = families(await exporter.payload());
+      waitsFor = jsonRpc === undefined ? OF_MINING.filter((name) => !sampled.includes(name)) : empty;
+      return waitsFor.length === 0;
+    },
+    { describe: () => [...waitsFor, ...exporter.log].join("\n") },
+  );
+}
+
+/**
+ * Families of the node, as the page declares them: those with samples and those without. That of the block connected last
+ * is in neither: it shows with the first block that comes while the exporter is there.
+ */
+function families(page: string): { sampled: string[]; empty: string[] } {
+  const declared = [...page.matchAll(/^# TYPE (bitcoin_\w+) /gm)].map(([, name]) => name!);
+  const shown = new Set([...page.matchAll(/^(bitcoin_\w+)[ {]/gm)].map(([, name]) => name!));
+  const own = declared.filter((name) => !name.startsWith("bitcoin_ipc_") && name !== "bitcoin_block_height").sort();
+  return { sampled: own.filter((name) => shown.has(name)), empty: own.filter((name) => !shown.has(name)) };
+}
+
+/** Event counters, which begin at 0 with the exporter, whatever the node. */
+function isCountedByUs(name: string): boolean {
+  return name.endsWith("_total") && !/bitcoin_bytes_(recv|sent)_total/.test(name);
+}
+
+function pick<Key extends string>(values: Record<Key | string, string>, keys: readonly Key[]): Record<string, string> {
+  return Object.fromEntries(keys.map((key) => [key, values[key]!]));
+}

@@ -1,0 +1,116 @@
+// Methods that are missing, refused, broken or slow on a node: each costs its own families, and the rest goes on.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { fastClock, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { callErrors, nodeUntil, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** One of a batch, and one method a call. */
+const LAYOUTS = [
+  ["master", "Rpc.executeRpc"],
+  ["pr/trace", "Node.executeRpc"],
+] as const;
+
+describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
+  test("a method that the node does not have is asked for once, and the log says so once", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    await node.rpcError("getnetworkinfo", -32601, "Method not found");
+    await using exporter = await visit(node);
+    const { rpcCalls } = await nodeUntil("four polls", node, ({ rpcCalls }) => (rpcCalls["listbanned"] ?? 0) >= 4);
+    expect(rpcCalls["getnetworkinfo"]).toBe(1);
+    expect(exporter.log.filter((line) => line.includes("getnetworkinfo"))).toEqual([
+      "the node has no getnetworkinfo: its metrics stay empty until another node is there",
+    ]);
+    const metrics = await exporter.metrics();
+    expect(callErrors(metrics)).toEqual({ getnetworkinfo: 1 });
+    expect(metrics.has("bitcoin_network_active")).toBe(false);
+    expect(metrics.get("bitcoin_banned_subnets")).toBe(0);
+
+    // The next node may have it.
+    await using next = await node.restart(layout);
+    await exporter.waitFor("bitcoin_network_active", 1);
+    expect((await next.stats()).rpcCalls["getnetworkinfo"]).toBeGreaterThan(0);
+  });
+
+  test("a method that fails is asked again at each poll, and its families come back", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    await using exporter = await visit(node);
+    await exporter.waitFor("bitcoin_network_active", 1);
+    await node.rpcError("getnetworkinfo", -1, "not now");
+    const metrics = await exporter.waitUntil(
+      "three failures",
+      (metrics) => callErrors(metrics)["getnetworkinfo"]! >= 3,
+    );
+    expect(Object.keys(callErrors(metrics))).toEqual(["getnetworkinfo"]);
+    expect(metrics.has("bitcoin_network_active")).toBe(false);
+    expect(metrics.get("bitcoin_banned_subnets")).toBe(0);
+    expect(metrics.get("bitcoin_ipc_up")).toBe(1);
+    await node.rpc("getnetworkinfo", { networkactive: false });
+    await exporter.waitFor("bitcoin_network_active", 0);
+  });
+
+  test("an answer that is not as it is known costs what it was to fill", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    await node.rpc("listbanned", "what");
+    await node.rpc("getnetworkinfo", { networkactive: true, version: "thirty" });
+    await using exporter = await visit(node);
+    const metrics = await exporter.waitUntil(
+      "failures",
+      (metrics) => callErrors(metrics)["getnetworkinfo"]! > 0 && callErrors(metrics)["listbanned"]! > 0,
+    );
+    expect(metrics.has("bitcoin_banned_subnets")).toBe(false);
+    expect(metrics.get("bitcoin_network_active")).toBe(1);
+  });
+
+  test("without JSON-RPC there is no sample of its, and with it there is again", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    await using exporter = await visit(node);
+    await exporter.waitFor("bitcoin_network_active", 1);
+    await node.fail(executeRpc, "failed", "std::exception: not now");
+    const metrics = await exporter.waitUntil("failures", (metrics) => !metrics.has("bitcoin_network_active"));
+    expect(metrics.get("bitcoin_ipc_up")).toBe(1);
+    expect(metrics.has("bitcoin_uptime_seconds")).toBe(false);
+    // What Chain tells is Chain's.
+    expect(metrics.has("bitcoin_chain_height")).toBe(layout === "pr/trace");
+    await node.clear();
+    await exporter.waitFor("bitcoin_network_active", 1);
+    expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0 });
+  });
+
+  test("a slow method is late alone, and shows again when it is fast", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    // Polls twice a second, and a call has half a second.
+    await using exporter = await visit(node, { env: fastClock(20), args: ["--poll-interval", "10"] });
+    await exporter.waitFor("bitcoin_network_active", 1);
+    await node.delay("rpc:getnetworkinfo", 800);
+    const metrics = await exporter.waitUntil("it is late, and the others are not", (metrics) => {
+      return !metrics.has("bitcoin_network_active") && metrics.has("bitcoin_banned_subnets");
+    });
+    expect(callErrors(metrics)["getnetworkinfo"]).toBeGreaterThan(0);
+    await node.clear();
+    await exporter.waitFor("bitcoin_network_active", 1);
+    expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0 });
+  });
+});
+
+test("where Mining is late, only the tip is", async () => {
+  await using node = await ReferenceNode.start({ layout: "master" });
+  await node.hang("Init.makeMining");
+  await using exporter = await visit(node);
+  await nodeUntil("three polls", node, ({ rpcCalls }) => (rpcCalls["listbanned"] ?? 0) >= 3);
+  const metrics = await exporter.metrics();
+  expect(metrics.get("bitcoin_ipc_up")).toBe(1);
+  expect(metrics.get("bitcoin_chain_height")).toBe(120);
+  expect(callErrors(metrics)).toEqual({});
+  await node.clear();
+  await nodeUntil("the tip is watched", node, ({ calls }) => calls["Mining.waitTipChanged"] === 1);
+  await node.tip({ hash: "ab".repeat(32), height: 121 });
+  // Its header is unknown, so nothing can be counted.
+  await exporter.waitUntil("a failure", (metrics) => Object.keys(callErrors(metrics)).length > 0);
+});

@@ -1,0 +1,71 @@
+// Another node behind the same socket: each visit finds out anew, and what the last node gave and this one does not is gone.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import type { LayoutName } from "../../src/node/layouts.ts";
+import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { NodeChain } from "./node-chain.ts";
+import { callErrors, GIVES, nodeUntil, polled, shownLayouts, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** Each from the one before, and to what gives more and to what gives less. */
+const ROUTE: readonly LayoutName[] = ["pr/trace", "master", "v30", "pr-29409", "v31", "ipc-2026-02", "pr/trace"];
+
+test("an exporter goes with its node from layout to layout", async () => {
+  await using first = await ReferenceNode.start({ layout: ROUTE[0]! });
+  await using exporter = await visit(first);
+  let node = first;
+  await using stack = new AsyncDisposableStack();
+  for (const [index, layout] of ROUTE.entries()) {
+    if (index > 0) node = stack.use(await node.restart(layout));
+    await exporter.logs(/^connected to the node/, index + 1);
+    const metrics = await polled(exporter);
+    expect(shownLayouts(metrics)).toEqual([layout]);
+    expect(metrics.get("bitcoin_ipc_connects_total")).toBe(index + 1);
+
+    const { jsonRpc, notifications } = GIVES[layout];
+    if (jsonRpc === undefined) expect(metrics.has("bitcoin_mempool_size")).toBe(false);
+    else await exporter.waitUntil("the mempool", (metrics) => metrics.get("bitcoin_mempool_size") === 0);
+    const { live, walletLoaderCalls } = await node.stats();
+    expect(live["Handler"] ?? 0).toBeGreaterThanOrEqual(Number(notifications));
+    expect(walletLoaderCalls).toBe(0);
+  }
+  expect(callErrors(await exporter.metrics())).toEqual({});
+  exporter.signal("SIGTERM");
+  await expectOrderlyLeave(node, exporter);
+});
+
+test("while no node is there, no layout is shown, and no value of the last node", async () => {
+  await using node = await ReferenceNode.start({ layout: "master" });
+  await using exporter = await visit(node);
+  await node.kill();
+  const metrics = await exporter.waitFor("bitcoin_ipc_up", 0);
+  expect(shownLayouts(metrics)).toEqual([]);
+  for (const gone of ["bitcoin_chain_height", "bitcoin_mempool_size", "bitcoin_last_block_transactions"]) {
+    expect(metrics.has(gone)).toBe(false);
+  }
+});
+
+test("blocks go on being counted, whoever tells of them", async () => {
+  await using stock = await ReferenceNode.start({ layout: "master" });
+  const chain = await NodeChain.on(stock, 20);
+  await using exporter = await visit(stock);
+  await nodeUntil("the tip is watched", stock, ({ calls }) => calls["Mining.waitTipChanged"] === 1);
+  await chain.extend(2);
+  await exporter.waitFor("bitcoin_blocks_connected_total", 2);
+
+  await using patched = await stock.restart("pr/trace");
+  await exporter.logs(/^connected to the node/, 2);
+  await patched.waitFor("subscribed");
+  await patched.fire("ChainNotifications.blockConnected", {
+    role: { validated: true },
+    block: { hash: 32, height: 23 },
+  });
+  const metrics = await exporter.waitFor("bitcoin_blocks_connected_total", 3);
+  expect(metrics.get("bitcoin_block_height")).toBe(23);
+});

@@ -1,0 +1,79 @@
+// Stock nodes that are starting: what needs the chain is not asked before the node has it.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { expectOrderlyLeave, fastPauses, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { nodeUntil, polled, shownLayouts, startExporter } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** A node that is starting is asked every second. */
+const env = fastPauses(20);
+
+test.each(["master", "pr-29409", "ipc-2026-02", "pr/trace"] as const)(
+  "%s is asked nothing but whether it has started",
+  async (layout) => {
+    await using node = await ReferenceNode.start({ layout });
+    await node.warmup("Loading block index…");
+    await using exporter = await ExporterProcess.start(node.socketPath, { env });
+    const { calls, rpcCalls } = await nodeUntil("five questions", node, ({ rpcCalls }) => rpcCalls["uptime"]! >= 5);
+    expect(Object.keys(rpcCalls)).toEqual(["uptime"]);
+    const needingTheChain = /^(Mining|Tracing|Chain\.(?!shutdownRequested)|Node\.(?!shutdownRequested|executeRpc))/;
+    expect(Object.keys(calls).filter((method) => needingTheChain.test(method))).toEqual([]);
+    const metrics = await exporter.metrics();
+    expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+    expect(shownLayouts(metrics)).toEqual([]);
+    await node.warmup("Verifying blocks…");
+    await nodeUntil("more questions", node, (stats) => stats.rpcCalls["uptime"]! >= rpcCalls["uptime"]! + 3);
+    await node.warmup("");
+    expect(shownLayouts(await polled(exporter))).toEqual([layout]);
+    expect(exporter.log.slice(1).map((line) => line.replace(/: layout .*/, ""))).toEqual([
+      "waiting for the node to start: Loading block index…",
+      `connected to the node at ${node.socketPath}`,
+    ]);
+  },
+);
+
+describe.each(["v30", "v31"] as const)("%s, which cannot be asked whether it has started", (layout) => {
+  test("is asked nothing while its socket is new", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    await using exporter = await ExporterProcess.start(node.socketPath);
+    await exporter.logs(/^waiting (300|299) s for the node to start: its socket is new, and it cannot be asked$/);
+    // Long enough for a first poll.
+    await Bun.sleep(300);
+    const { calls } = await node.stats();
+    expect(Object.keys(calls).sort()).toEqual(["Init.construct", "Init.makeMining", "ThreadMap.makeThread"]);
+    expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+  });
+
+  test("is asked when the time is over", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    // The five minutes take half a second.
+    await using exporter = await ExporterProcess.start(node.socketPath, { env: fastPauses(600) });
+    await exporter.logs(/^waiting 300 s for the node to start/);
+    expect(shownLayouts(await polled(exporter))).toEqual([layout]);
+  });
+});
+
+test("a Mining that comes only when the chain is loaded is waited for, and can be left", async () => {
+  await using node = await ReferenceNode.start({ layout: "v31" });
+  await node.hang("Init.makeMining");
+  await using exporter = await startExporter(node);
+  await nodeUntil("Mining is asked for", node, ({ calls }) => calls["Init.makeMining"] === 1);
+  expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
+  await node.clear();
+  await polled(exporter);
+
+  await node.hang("Init.makeMining");
+  await using other = await startExporter(node);
+  await nodeUntil("Mining is asked for", node, ({ calls }) => calls["Init.makeMining"] === 2);
+  other.signal("SIGTERM");
+  expect(await other.ended()).toMatchObject({ exitCode: 0 });
+});

@@ -1,0 +1,91 @@
+// Nodes that are not what they were said to be, or nothing that the exporter knows: an error line and another try, no end.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { fastPauses, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { nodeUntil, polled, shownLayouts, startExporter, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** Attempts follow each other sooner. */
+const env = fastPauses(10);
+
+test("a node that fits nothing: one line that says what was seen, and attempts until another is there", async () => {
+  await using node = await ReferenceNode.start({ layout: "tracing-at-4" });
+  await using exporter = await startExporter(node, { env });
+  const [line] = await exporter.logs(/^cannot reach the node/);
+  expect(line).toMatch(
+    /^cannot reach the node at \S+: the node has none of the known IPC layouts: Init@4 is there; .*Tracing.*; next attempt in \d/,
+  );
+  await nodeUntil("five attempts", node, ({ connections }) => connections >= 5);
+  const metrics = await exporter.metrics();
+  expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
+  expect(shownLayouts(metrics)).toEqual([]);
+  expect(metrics.has("bitcoin_chain_height")).toBe(false);
+  expect(exporter.log).toHaveLength(2);
+  expect(await node.stats()).toMatchObject({ walletLoaderCalls: 0, threadViolations: 0, uncleanLeaves: 0 });
+
+  await using other = await node.restart("ipc-2026-02");
+  expect(shownLayouts(await polled(exporter))).toEqual(["ipc-2026-02"]);
+  expect(await other.stats()).toMatchObject({ walletLoaderCalls: 0 });
+});
+
+test("a node that fits nothing: each attempt with --debug", async () => {
+  await using node = await ReferenceNode.start({ layout: "echo-only" });
+  await using exporter = await startExporter(node, { env, args: ["--debug"] });
+  await exporter.logs(
+    /^still cannot reach the node: the node has none of the known IPC layouts: Init@4: .*; Init@3: .*; Init@2: .*Old mining interface/,
+    2,
+  );
+  exporter.signal("SIGTERM");
+  expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
+});
+
+test("--layout that the node does not have", async () => {
+  await using node = await ReferenceNode.start({ layout: "v31" });
+  await using exporter = await startExporter(node, { env, args: ["--layout", "master"] });
+  await exporter.logs(/^cannot reach the node at \S+: .*[Mm]ethod not implemented.*; next attempt in/);
+  const { calls } = await nodeUntil("three attempts", node, ({ connections }) => connections >= 3);
+  // What it does have was not asked for.
+  expect(Object.keys(calls).sort()).toEqual(["Init.construct", "ThreadMap.makeThread"]);
+  expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
+
+  await using other = await node.restart("master");
+  expect(shownLayouts(await polled(exporter))).toEqual(["master"]);
+  expect(other.socketPath).toBe(node.socketPath);
+});
+
+test("--layout that takes the node for less than it is", async () => {
+  await using node = await ReferenceNode.start({ layout: "master" });
+  await using exporter = await visit(node, { args: ["--layout", "v31"] });
+  const metrics = await exporter.metrics();
+  expect(shownLayouts(metrics)).toEqual(["v31"]);
+  expect(metrics.has("bitcoin_mempool_size")).toBe(false);
+  const { calls } = await node.stats();
+  expect(calls).not.toHaveProperty("Init.makeRpc");
+});
+
+test("--layout of the node itself spares it the questions", async () => {
+  await using node = await ReferenceNode.start({ layout: "pr/trace" });
+  await using exporter = await visit(node, { args: ["--layout=pr/trace"] });
+  expect(shownLayouts(await exporter.metrics())).toEqual(["pr/trace"]);
+  expect((await node.stats()).calls).not.toHaveProperty("Chain.shutdownRequested");
+});
+
+test("--layout of no node ends the exporter with the names of those there are", async () => {
+  const [program] = await compiledExporter();
+  const child = Bun.spawn([program!, "/nonexistent/node.sock", "--layout", "v29"], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  expect(await child.exited).toBe(2);
+  expect(await child.stderr.text()).toContain(
+    'unknown layout "v29" for --layout: there are pr/trace, ipc-2026-02, v30, v31, master, pr-29409',
+  );
+});

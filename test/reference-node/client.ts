@@ -1,0 +1,34 @@
+// A client of a reference node: what a session has after its handshake, for tests of what is asked from there.
+
+import { handshake, type NodeCapabilities } from "../../src/node/handshake.ts";
+import type { LayoutName } from "../../src/node/layouts.ts";
+import { connectUnix } from "../../src/node/socket.ts";
+import type { Connection } from "../../src/rpc/connection.ts";
+import type { ReferenceNode } from "./reference-node.ts";
+
+/** Long: only a failing test waits for the end of it, and the machine may be busy. */
+const DEADLINE_MS = 20_000;
+
+export interface ClientOptions {
+  /** Found out when it is not given. */
+  readonly layout?: LayoutName;
+  /** Of calls that name none. */
+  readonly deadlineMs?: number;
+}
+
+export interface ReferenceClient extends NodeCapabilities, Disposable {
+  readonly connection: Connection;
+}
+
+/** Connects and shakes hands. Rejects as the handshake does, with the connection closed. */
+export async function visit(node: ReferenceNode, options: ClientOptions = {}): Promise<ReferenceClient> {
+  const { layout, deadlineMs = DEADLINE_MS } = options;
+  const connection = await connectUnix(node.socketPath, { deadlineMs, onEnd: () => {} });
+  try {
+    const capabilities = await handshake(connection, layout);
+    return { ...capabilities, connection, [Symbol.dispose]: () => connection.close() };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
