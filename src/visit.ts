@@ -162,13 +162,14 @@ export class Visit {
       await this.#pause(graceMs);
       return this.#refuseLeaving();
     }
-    let say = log;
+    let isTold = false;
     for (;;) {
       this.#refuseLeaving();
       const status = await session.warmupStatus();
       if (status === undefined) return;
-      say(`waiting for the node to start: ${status}`);
-      say = this.#debug;
+      if (isTold) this.#debug(`the node is starting: ${status}`);
+      else log(`waiting for the node to start: ${status}`);
+      isTold = true;
       await this.#pause(WARMUP_INTERVAL_MS);
     }
   }
@@ -185,7 +186,8 @@ export class Visit {
       ...collectors.events,
       blockConnected: (height) => {
         collectors.events.blockConnected(height);
-        this.#tipPolls?.tipChanged(height);
+        // -1 is how a BlockInfo says that it has no height.
+        if (height >= 0) this.#tipPolls?.tipChanged(height);
       },
     };
     return { chain, utxoCache: collectors.utxoCacheEvents ?? NO_COINS, debug: debug ? log : undefined };

@@ -48,7 +48,8 @@ export function miningQueries(threads: ServerThreads, mining: ImportedCapability
         params._initCurrentTip(bytes.length).copyBuffer(bytes);
         writeTimeout(params, timeoutMs, layout);
       };
-      const options = { deadlineMs: timeoutMs + GRACE_MS };
+      // A stock node was left, and its client killed, during a wait: it lived on (run on master).
+      const options = { deadlineMs: timeoutMs + GRACE_MS, mayBeLeft: true };
       const results = await threads.call(mining, CALLS.mining.waitTipChanged, fill, options);
       return results._hasResult() ? tipOf(results.result) : undefined;
     },

@@ -16,6 +16,8 @@ export interface ContextParams extends Struct {
 export interface ThreadCallOptions extends CallOptions {
   /** What a method is asked about, where calls of it have nothing to do with each other: one that hangs stops only its own. */
   readonly subject?: string;
+  /** Whether the node takes no harm when the connection ends during the call: then leaving does not wait for it. */
+  readonly mayBeLeft?: boolean;
 }
 
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
@@ -53,8 +55,7 @@ export class ServerThreads {
   /**
    * Calls `method` on a thread of its own and resolves to the results. Rejects as ImportedCapability.ask does, and with
    * `overloaded` when the node is still at an earlier call of it that was late, so that one that hangs takes one thread and
-   * not all, or
-   * when every thread is stuck. Refuses a method that is not in the table of calls.ts.
+   * not all, or when every thread is stuck. Refuses a method that is not in the table of calls.ts.
    */
   async call<P extends ContextParams, R extends Struct>(
     capability: ImportedCapability,
@@ -74,6 +75,7 @@ export class ServerThreads {
       this.#ended();
       throw error;
     });
+    if (options.mayBeLeft === true) this.#ended();
     const question = capability.ask(
       method,
       (params) => {
@@ -88,7 +90,7 @@ export class ServerThreads {
     question.returned.then(() => {
       this.#late.delete(call);
       this.#idle.push(thread);
-      this.#ended();
+      if (options.mayBeLeft !== true) this.#ended();
     });
     return question.results;
   }

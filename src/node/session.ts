@@ -240,8 +240,7 @@ export class NodeSession {
   /** Resolves to true when the node is done with us: it has let go of our objects and returned our calls. */
   async #ended(): Promise<boolean> {
     await this.#connection.exportsReleased();
-    // A node without notifications is left while it waits for its next tip, which does it no harm (run on stock master).
-    if (this.hasNotifications) await this.#capabilities.threads.quiet();
+    await this.#capabilities.threads.quiet();
     return true;
   }
 

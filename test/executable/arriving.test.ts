@@ -6,7 +6,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { ARRIVAL, called, POLLED_METHODS, registered, TEST_TIMEOUT_MS } from "./visits.ts";
+import { ARRIVAL, called, connectedLine, POLLED_METHODS, registered, TEST_TIMEOUT_MS } from "./visits.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -23,19 +23,24 @@ test.concurrent("asks one thing after the other", async () => {
   for (const [index, method] of steps.entries()) {
     // Whether the node stops is asked before and after subscribing.
     const { "Node.shutdownRequested": _, ...calls } = (await called(node, method)).calls;
-    expect(calls).toEqual(Object.fromEntries(steps.slice(0, index + 1).map((step) => [step, 1])));
+    expect(Object.keys(calls).sort()).toEqual(steps.slice(0, index + 1).sort());
     const isUp = index >= ARRIVAL.length;
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(Number(isUp));
     await node.clear(method);
   }
   await registered(node);
-  expect(await node.stats()).toMatchObject({
+  const stats = await node.stats();
+  // About the block that it began with the node is asked meanwhile, on a thread of its own.
+  const more = ["Chain.getHeight", "Node.executeRpc", "ThreadMap.makeThread"];
+  const once = steps.filter((step) => !more.includes(step));
+  expect(stats.calls).toMatchObject(Object.fromEntries(once.map((step) => [step, 1])));
+  expect(stats).toMatchObject({
     connections: 1,
     threadViolations: 0,
     subscriptions: 2,
-    live: { Init: 1, ThreadMap: 1, Thread: 1, Chain: 1, Node: 1, Tracing: 1, Handler: 2 },
+    live: { Init: 1, ThreadMap: 1, Chain: 1, Node: 1, Tracing: 1, Handler: 2 },
   });
-  expect(exporter.log.slice(1)).toEqual([`connected to the node at ${node.socketPath}`]);
+  expect(exporter.log.slice(1)).toEqual([connectedLine(node)]);
 });
 
 test.concurrent("leaves the UTXO cache alone with --no-utxo-trace", async () => {
@@ -68,6 +73,6 @@ test.concurrent("polls again when the interval is over", async () => {
   const polls = POLLED_METHODS.map((method) => calls[method]!);
   expect(Math.min(...polls)).toBeGreaterThanOrEqual(5);
   expect(Math.max(...polls) - Math.min(...polls)).toBeLessThanOrEqual(1);
-  expect(calls).toMatchObject({ "Chain.handleNotifications": 1, "Tracing.traceUtxoCache": 1, "Node.executeRpc": 1 });
+  expect(calls).toMatchObject({ "Chain.handleNotifications": 1, "Tracing.traceUtxoCache": 1 });
   expect(threadViolations).toBe(0);
 });

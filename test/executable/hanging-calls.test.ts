@@ -119,7 +119,7 @@ describe.concurrent("an arrival", () => {
     await using exporter = await ExporterProcess.start(node.socketPath, {
       env: fastClock(40),
     });
-    await exporter.logs(/^no answer from the node: Init\.makeNode was not answered within 10000 ms; waiting until/);
+    await exporter.logs(/^no answer from the node: Init\.@5 was not answered within 10000 ms; waiting until/);
     exporter.signal("SIGTERM");
     expect((await exporter.ended()).exitCode).toBe(0);
     expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");

@@ -11,6 +11,7 @@ import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
   ARRIVAL,
   called,
+  connectedLine,
   expectOrderlyLeave,
   fastPauses,
   POLLED_METRICS,
@@ -40,11 +41,7 @@ describe.concurrent("the node", () => {
 
     await using again = await ReferenceNode.start({ socketPath: node.socketPath });
     await expectBack(again, exporter, 2);
-    expect(ownLines(exporter)).toEqual([
-      `connected to the node at ${node.socketPath}`,
-      expect.stringMatching(LOST),
-      `connected to the node at ${node.socketPath}`,
-    ]);
+    expect(ownLines(exporter)).toEqual([connectedLine(node), expect.stringMatching(LOST), connectedLine(node)]);
     exporter.signal("SIGTERM");
     await expectOrderlyLeave(again, exporter);
   });
@@ -164,11 +161,7 @@ test("without --debug the log has one line for each state", async () => {
   await using again = await ReferenceNode.start({ socketPath: node.socketPath });
   await registered(again);
   await exporter.waitFor("bitcoin_ipc_connects_total", 2);
-  expect(exporter.log.slice(1)).toEqual([
-    `connected to the node at ${node.socketPath}`,
-    expect.stringMatching(LOST),
-    `connected to the node at ${node.socketPath}`,
-  ]);
+  expect(exporter.log.slice(1)).toEqual([connectedLine(node), expect.stringMatching(LOST), connectedLine(node)]);
 });
 
 /** A node that was there once. */

@@ -5,7 +5,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { called, expectOrderlyLeave, fastPauses, registered, TEST_TIMEOUT_MS } from "./visits.ts";
+import { called, connectedLine, expectOrderlyLeave, fastPauses, registered, TEST_TIMEOUT_MS } from "./visits.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -18,6 +18,7 @@ const HANDSHAKE = {
   "Init.construct": 1,
   "ThreadMap.makeThread": 1,
   "Init.makeChain": 1,
+  "Chain.shutdownRequested": 1,
   "Init.makeNode": 1,
   "Init.makeTracing": 1,
 };
@@ -39,10 +40,7 @@ test.concurrent("is asked for nothing else until it has started", async () => {
   await started(node);
   await registered(node);
   expect((await exporter.connected()).get("bitcoin_ipc_connects_total")).toBe(1);
-  expect(exporter.log.slice(1)).toEqual([
-    "waiting for the node to start: Loading block index…",
-    `connected to the node at ${node.socketPath}`,
-  ]);
+  expect(exporter.log.slice(1)).toEqual(["waiting for the node to start: Loading block index…", connectedLine(node)]);
 });
 
 test.concurrent("has a line for each question with --debug", async () => {
@@ -87,9 +85,7 @@ test.concurrent("an error that is none is no answer", async () => {
   await using node = await ReferenceNode.start();
   await node.answer("Node.executeRpc", { rpcError: "what" });
   await using exporter = await ExporterProcess.start(node.socketPath, { env });
-  await exporter.logs(
-    /^cannot reach the node .*: Node\.executeRpc answered an error that is no JSON object: what; next/,
-  );
+  await exporter.logs(/^cannot reach the node .*: uptime answered what is no JSON: what; next/);
   await started(node);
   await exporter.connected();
 });

@@ -18,13 +18,20 @@ export const ARRIVAL = [
   "Init.construct",
   "ThreadMap.makeThread",
   "Init.makeChain",
+  "Chain.shutdownRequested",
   "Init.makeNode",
   "Init.makeTracing",
   "Node.executeRpc",
   "Chain.handleNotifications",
 ] as const;
 
-/** What each poll asks → the metric that it sets. */
+/** What the log says once the exporter is there. */
+export function connectedLine(node: ReferenceNode): string {
+  const gives = "notifications, utxo trace, chain and node, json-rpc, mining";
+  return `connected to the node at ${node.socketPath}: layout pr/trace, gives ${gives}`;
+}
+
+/** What each poll of Chain and Node asks → the metric that it sets. */
 export const POLLS = new Map([
   ["Chain.getHeight", "bitcoin_chain_height"],
   ["Node.getHeaderTip", "bitcoin_header_height"],
