@@ -32,6 +32,8 @@ export interface TipWatcherOptions {
   readonly isSyncing: () => boolean;
   /** Told of the first tip and of each new one, after the events. */
   readonly onTip: (tip: Tip) => void;
+  /** Told, perhaps more than once, that the node stops. */
+  readonly onStopping: () => void;
   /** `isMissing`: the node does not have the method, and it is not asked again. */
   readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
 }
@@ -56,12 +58,14 @@ class TipWatcher {
 
   /** Waits for the next tip, tells it, and resolves to the pause before the next look. Never rejects. */
   async look(): Promise<number> {
-    const { session, isSyncing, onError } = this.#options;
+    const { session, isSyncing, onStopping, onError } = this.#options;
     let method = "Init.makeMining";
     try {
       const mining = await session.mining();
       method = this.#seen === undefined ? "Mining.getTip" : "Mining.waitTipChanged";
       const next = await (this.#seen === undefined ? mining.getTip() : mining.waitTipChanged(this.#seen, this.#waitMs));
+      // A node without a tip yet, or one that lets nobody wait any more.
+      if (next === undefined && this.#seen !== undefined) onStopping();
       if (next === undefined) return SYNCING_MS;
       await this.#tell(next);
       return isSyncing() ? SYNCING_MS : IDLE_MS;

@@ -129,7 +129,7 @@ export class Visit {
     this.#tipPolls = this.#makeTipPolls(session);
     await this.#waitForStart(session);
     if (session.hasNotifications) await this.#subscribe(session);
-    else void this.#watch(session);
+    else await this.#startWatching(session);
     this.#wasUp = true;
     self.connected(session.layout);
     log(`connected to the node at ${socketPath}: layout ${session.layout}, ${describe(session)}`);
@@ -141,6 +141,14 @@ export class Visit {
     await refuseStopping(session);
     await session.subscribe(CALL_DEADLINE_MS);
     await refuseStopping(session);
+  }
+
+  async #startWatching(session: NodeSession): Promise<void> {
+    // Stock master never ends when it is polled while it stops: estimatesmartfee waits for a scheduler that is gone.
+    if (session.jsonRpc !== undefined) await refuseStopping(session);
+    // A node that gives nothing but Mining, and then refuses that, gives nothing: it is not what it was said to be.
+    else await session.mining();
+    void this.#watch(session);
   }
 
   /** Waits while the node is starting. Rejects when the connection ends. */
@@ -203,6 +211,7 @@ export class Visit {
         this.#tip = tip;
         this.#tipPolls?.tipChanged(tip);
       },
+      onStopping: () => void session.leave(Number.POSITIVE_INFINITY),
       onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });
   }
