@@ -288,7 +288,7 @@ function asWritten(_key: string, value: unknown, context?: { readonly source?: s
 }
 
 /** A TCP port that nobody listens on now. */
-function freePort(): number {
+export function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;
   listener.stop(true);

@@ -1,5 +1,5 @@
-// Which executables the live tests run: the nodes', named by the environment, and the exporter's, compiled by then. Without
-// a node its tests are skipped, and their names say why.
+// Which executables the live tests run: the nodes' and the original exporter's, named by the environment, and ours, compiled
+// by then. Where one is missing its tests are skipped, and their names say why.
 
 import { beforeAll, describe } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
@@ -24,9 +24,15 @@ export function fromEnvironment(variable: string): string {
   return path;
 }
 
-/** Tests that need a real node: skipped, with the reason in the name, where the environment names none. */
-export function describeLive(name: string, tests: () => void, build = PR_TRACE): void {
-  const variables = [build.node, build.cli];
+/** ipc-exporter-rust, which this exporter replaces. */
+export const ORIGINAL_EXPORTER = "ORIGINAL_EXPORTER";
+
+/**
+ * Tests that need a real node, and the executables that further variables name: skipped, with the reason in the name, where
+ * the environment does not name them all.
+ */
+export function describeLive(name: string, tests: () => void, build = PR_TRACE, further: readonly string[] = []): void {
+  const variables = [build.node, build.cli, ...further];
   const missing = variables.filter((variable) => !process.env[variable]);
   const reason = missing.length === 0 ? "" : ` (skipped: ${missing.join(" and ")} not set)`;
   describe.skipIf(missing.length > 0)(name + reason, () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EXPORTERS, FIXTURES, fixtureText } from "./pages.ts";
+import { EXPORTERS, FIXTURES, fixtureText, RECORDED } from "./pages.ts";
 
 const SCRIPT = join(import.meta.dirname, "..", "..", "scripts", "parity.ts");
 
@@ -67,6 +67,13 @@ describe.each(EXPORTERS)("beside %s", (exporter) => {
     expect(run.stdout).not.toContain("missing here");
     expect(scraped).toEqual(["ours", ...FIXTURES[exporter], "ours", "ours", ...FIXTURES[exporter], "ours"]);
   });
+});
+
+test("finds that all is equal in what the original and ours showed of a real node, and exits with 0", async () => {
+  for (const [side, name] of Object.entries(RECORDED)) pages[side] = fixtureText(name);
+  const run = await compared("--tolerance", "0");
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(run.stdout).toMatch(/\ncompared with ipc-exporter-rust, tolerance 0 %: 22 equal, \d+ missing there\n$/);
 });
 
 test("shows what is different, and exits with 1", async () => {

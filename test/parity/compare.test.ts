@@ -1,11 +1,12 @@
-// Every outcome of a comparison, on small maps and pages; then the maps that come along, on the fixtures.
+// Every outcome of a comparison, on small maps and pages; then the maps that come along, on the fixtures, and
+// the original's on what it and ours showed of a real node.
 
 import { describe, expect, test } from "bun:test";
 import { type Comparison, compare, type Outcome, type Row } from "../../scripts/parity/compare.ts";
-import { type Entry, readMap } from "../../scripts/parity/exporter-map.ts";
+import { type Entry, type ExporterMap, readMap } from "../../scripts/parity/exporter-map.ts";
 import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
-import type { Page } from "../../scripts/parity/text-format.ts";
-import { EXPORTERS, ourFixture, pageOf, quietRounds, theirFixture } from "./pages.ts";
+import { type Page, readPage } from "../../scripts/parity/text-format.ts";
+import { EXPORTERS, fixtureText, ourFixture, pageOf, quietRounds, RECORDED, theirFixture } from "./pages.ts";
 
 function compareWith(entries: readonly object[], theirs: Page, ours: Page): Comparison {
   return compare(quietRounds(theirs, ours), readMap({ exporter: "a test", source: "none", entries }), 0.01);
@@ -189,6 +190,41 @@ describe.each(EXPORTERS)("the map of %s", (exporter) => {
     const shown = new Set(rows.filter(({ outcome }) => outcome !== "missing-there").map(({ theirs }) => theirs));
     const entries = MAPS[exporter]!.entries.filter(({ values }) => values === undefined).map(({ theirs }) => theirs);
     expect(entries.filter((theirs) => !shown.has(theirs))).toEqual(optional);
+  });
+});
+
+describe("the original and ours, recorded on one node,", () => {
+  const theirs = readPage(fixtureText(RECORDED.theirs));
+  const ours = readPage(fixtureText(RECORDED.ours));
+  const { entries, ...map } = MAPS["original"]!;
+  // Both began to count before the first event, so counters are equal too, and not only their growth.
+  const byValue: ExporterMap = { ...map, entries: entries.map((entry) => ({ ...entry, compare: "value" })) };
+
+  test("agree in every value that the original has", () => {
+    expect(mapFor(theirs)).toBe(MAPS["original"]);
+    const { rows, isGood } = compare(quietRounds(theirs, ours), byValue, 0);
+    const equal = rows.filter(({ outcome }) => outcome === "equal").map((row) => row.theirs);
+    expect(equal.sort()).toEqual([...theirs.keys()].sort());
+    expect(isGood).toBe(true);
+  });
+
+  test("saw something of everything", () => {
+    const { rows } = compare(quietRounds(theirs, ours), byValue, 0);
+    const zero = rows.filter(({ series }) => series.some((one) => one.theirs === "0"));
+    expect(zero.map((row) => row.theirs)).toEqual(["bitcoin_ibd"]);
+  });
+
+  test("disagree once any value is another", () => {
+    for (const [name, family] of theirs) {
+      const samples = family.samples.map((sample) => ({ ...sample, value: sample.value * 1.001 + 1 }));
+      const { rows, isGood } = compare(
+        quietRounds(new Map(theirs).set(name, { ...family, samples }), ours),
+        byValue,
+        0,
+      );
+      expect(rows.filter(({ outcome }) => outcome === "different")).toMatchObject([{ theirs: name }]);
+      expect(isGood).toBe(false);
+    }
   });
 });
 

@@ -1,14 +1,15 @@
 // What a map must be, and that those that come along speak of families that exist.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MapError, readMap } from "../../scripts/parity/exporter-map.ts";
 import { readExpression, readSelector } from "../../scripts/parity/expression.ts";
 import { MAPS, mapNamed } from "../../scripts/parity/maps.ts";
+import { type Page, readPage } from "../../scripts/parity/text-format.ts";
 import { familyNames, OUR_FAMILIES } from "./our-families.ts";
-import { ourFixture } from "./pages.ts";
+import { FIXTURES, fixtureText, ourFixture, RECORDED, theirFixture } from "./pages.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "parity-map-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -107,8 +108,13 @@ test("the fixture of ours has the families of ours", () => {
   expect(own.filter((name) => !OUR_FAMILIES.has(name))).toEqual([]);
 });
 
-test("the fixtures say that they are synthetic", () => {
-  for (const name of ["original", "usdt-dash-trace", "usdt-dash-rpc", "jvstein", "lnliz", "ours"]) {
-    expect(readFileSync(join(import.meta.dirname, "fixtures", `${name}.prom`), "utf8")).toStartWith("# Synthetic: ");
-  }
+test("the fixtures say whether they are synthetic or recorded", () => {
+  for (const name of ["ours", ...Object.values(FIXTURES).flat()])
+    expect(fixtureText(name)).toStartWith("# Synthetic: ");
+  for (const name of Object.values(RECORDED)) expect(fixtureText(name)).toStartWith("# Recorded: ");
+});
+
+test("the synthetic page of the original has the families of the recorded one", () => {
+  const types = (page: Page) => [...page.values()].map(({ name, type }) => [name, type]).sort();
+  expect(types(theirFixture("original"))).toEqual(types(readPage(fixtureText(RECORDED.theirs))));
 });

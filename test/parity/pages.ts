@@ -1,11 +1,11 @@
-// Pages for the tests: fixtures, pages made of values, and rounds of them.
+// Pages for the tests: fixtures, synthetic and recorded, pages made of values, and rounds of them.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Round } from "../../scripts/parity/scrape.ts";
 import { type Page, readPage } from "../../scripts/parity/text-format.ts";
 
-/** The pages of each exporter, all of the same node. `original` and so on are the names of their maps. */
+/** The synthetic pages of each exporter, all of the same node. `original` and so on are the names of their maps. */
 export const FIXTURES = {
   original: ["original"],
   "usdt-dash": ["usdt-dash-trace", "usdt-dash-rpc"],
@@ -14,6 +14,9 @@ export const FIXTURES = {
 } as const;
 export type Exporter = keyof typeof FIXTURES;
 export const EXPORTERS = Object.keys(FIXTURES) as Exporter[];
+
+/** What the original and ours showed of a real node at one moment. Both had counted from the same event on. */
+export const RECORDED = { theirs: "recorded-original", ours: "recorded-ours" } as const;
 
 export function fixtureText(name: string): string {
   return readFileSync(join(import.meta.dirname, "fixtures", `${name}.prom`), "utf8");
