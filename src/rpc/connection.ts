@@ -78,7 +78,11 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#reader = new FrameReader((frame) => this.#handleFrame(frame), options.limits ?? FRAME_LIMITS);
+    this.#reader = new FrameReader(
+      (frame) => this.#handleFrame(frame),
+      options.limits ?? FRAME_LIMITS,
+      (head) => this.#hotPath.canHandle(head),
+    );
     this.#questions = new Questions(this, options.deadlineMs);
     this.#answers = new Answers(this, options.bootstrap);
     this.imports = new ImportTable(this, (id, references) => this.send(messages.release(id, references)));
@@ -203,6 +207,7 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
 
   #handleFrame(frame: Frame): void {
     if (this.#ended !== undefined || this.#hotPath.handle(frame)) return;
+    if (!frame.isWhole) throw new Error("a call that could be read by its head can no longer be");
     const message = new Message(frame.bytes.subarray(frame.start, frame.end), false).getRoot(RpcMessage);
     switch (message.which()) {
       case Message_Which.RETURN:
