@@ -69,6 +69,8 @@ test("every scrape during callbacks is whole, and counters only rise", async () 
 test("the ways to ask, during callbacks", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await visit(node);
+  // From then on the page has all its series, and only numbers change.
+  await exporter.waitFor("bitcoin_last_block_interval_seconds", 1);
   const { port, host } = new URL(exporter.url);
   const ask = async (request: string, bodiless?: "bodiless"): Promise<RawResponse> => {
     const client = await connectRaw(Number(port));

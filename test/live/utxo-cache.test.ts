@@ -121,7 +121,7 @@ describeLive("utxo cache", () => {
     await mine(node, 2);
     await exporter.waitFor("bitcoin_blocks_connected_total", 2);
     expect(pick(await exporter.polled())).toEqual(NOTHING);
-    expect(exporter.logged(/utxo|trac/i)).toBeUndefined();
+    expect(exporter.logged(/tracing the UTXO cache|traceUtxoCache/)).toBeUndefined();
   });
 });
 
