@@ -28,6 +28,8 @@ export interface TipEvents {
 export interface TipWatcherOptions {
   readonly session: NodeSession;
   readonly events: TipEvents;
+  /** Looks at the tip this often, in milliseconds, instead of waiting in a call until it is another. */
+  readonly lookEveryMs?: number | undefined;
   /** Whether the node is known to be in initial block download. */
   readonly isSyncing: () => boolean;
   /** Told of the first tip and of each new one, after the events. */
@@ -56,15 +58,16 @@ class TipWatcher {
 
   /** Waits for the next tip, tells it, and resolves to the pause before the next look. Never rejects. */
   async look(): Promise<number> {
-    const { session, isSyncing, onError } = this.#options;
+    const { session, lookEveryMs, isSyncing, onError } = this.#options;
     let method = "Init.makeMining";
     try {
       const mining = await session.mining();
-      method = this.#seen === undefined ? "Mining.getTip" : "Mining.waitTipChanged";
-      const next = await (this.#seen === undefined ? mining.getTip() : mining.waitTipChanged(this.#seen, this.#waitMs));
+      const seen = lookEveryMs === undefined ? this.#seen : undefined;
+      method = seen === undefined ? "Mining.getTip" : "Mining.waitTipChanged";
+      const next = await (seen === undefined ? mining.getTip() : mining.waitTipChanged(seen, this.#waitMs));
       if (next === undefined) return SYNCING_MS;
       await this.#tell(next);
-      return isSyncing() ? SYNCING_MS : IDLE_MS;
+      return lookEveryMs ?? (isSyncing() ? SYNCING_MS : IDLE_MS);
     } catch (error) {
       if (session.isOver) return 0;
       onError(method, error, false);

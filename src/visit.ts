@@ -9,17 +9,24 @@ import type { Tip } from "./node/mining.ts";
 import { NodeSession, type SessionEvents } from "./node/session.ts";
 import { connectUnix } from "./node/socket.ts";
 import { Poller } from "./poller.ts";
+import type { BusyClock } from "./rpc/busy-clock.ts";
 import type { Connection } from "./rpc/connection.ts";
 import { errorText } from "./rpc/errors.ts";
 import { startGraceMs } from "./start-grace.ts";
 import { TipPolls } from "./tip-polls.ts";
 import { watchTips } from "./tip-watcher.ts";
+import type { TraceBudget } from "./trace-budget.ts";
+import { TraceKeeper } from "./trace-keeper.ts";
 
 export interface VisitOptions {
   readonly socketPath: string;
   readonly pollIntervalMs: number;
   /** Whether to trace the UTXO cache where the node can. */
   readonly utxoTrace: boolean;
+  /** Whether to register for the node's events; otherwise there are only polls. True unless said. */
+  readonly subscribe?: boolean | undefined;
+  readonly traceBudget: TraceBudget;
+  readonly busyClock: BusyClock;
   /** The layout to assume; found out when undefined. */
   readonly layout?: LayoutName | undefined;
   readonly collectors: Collectors;
@@ -38,6 +45,9 @@ export interface VisitEnd {
 /** A call that the node has not answered by then is given up. A node that validates a block may be this slow. */
 const CALL_DEADLINE_MS = 10_000;
 
+/** How often it is seen whether the trace should begin or end. */
+const TRACE_INTERVAL_MS = 1000;
+
 /** How often a node that is starting is asked whether it has started. */
 const WARMUP_INTERVAL_MS = 1000;
 
@@ -55,6 +65,7 @@ export class Visit {
   #tip: Tip | undefined;
   /** Ends the pause that `run` is in. */
   #wake = () => {};
+  #traceTimer: Timer | undefined;
   #isLeaving = false;
   #wasUp = false;
 
@@ -74,6 +85,8 @@ export class Visit {
     // Otherwise nobody leaves while we poll.
     const isStopping = this.#wasUp && !this.#isLeaving && this.#session?.isLeaving === true;
     await this.#leaveLate();
+    clearInterval(this.#traceTimer);
+    this.#options.collectors.setUtxoTraceActive(undefined);
     self.disconnected();
     this.#poller?.clear();
     this.#tipPolls?.clear();
@@ -113,9 +126,10 @@ export class Visit {
   }
 
   async #open(): Promise<void> {
-    const { socketPath, layout, self, log } = this.#options;
+    const { socketPath, layout, self, log, busyClock } = this.#options;
     this.#connection = await connectUnix(socketPath, {
       deadlineMs: CALL_DEADLINE_MS,
+      busyClock,
       onEnd: (reason) => {
         this.#ended.resolve(reason);
         this.#wake();
@@ -128,12 +142,16 @@ export class Visit {
     this.#session = session;
     this.#tipPolls = this.#makeTipPolls(session);
     await this.#waitForStart(session);
-    if (session.hasNotifications) await this.#subscribe(session);
+    if (this.#isToSubscribe(session)) await this.#subscribe(session);
     else void this.#watch(session);
     this.#wasUp = true;
     self.connected(session.layout);
     log(`connected to the node at ${socketPath}: layout ${session.layout}, ${describe(session)}`);
     await this.#pollUntilEnd(session);
+  }
+
+  #isToSubscribe(session: NodeSession): boolean {
+    return session.hasNotifications && this.#options.subscribe !== false;
   }
 
   /** A node that is stopping dies of what is registered on it, and may have begun before we had registered. */
@@ -197,6 +215,8 @@ export class Visit {
   #watch(session: NodeSession): Promise<void> {
     return watchTips({
       session,
+      // A node with notifications may die of an exporter that goes while a call waits; others do not.
+      lookEveryMs: session.hasNotifications ? this.#options.pollIntervalMs : undefined,
       events: this.#options.collectors,
       isSyncing: () => this.#options.collectors.initialBlockDownload === true,
       onTip: (tip) => {
@@ -208,13 +228,14 @@ export class Visit {
   }
 
   async #pollUntilEnd(session: NodeSession): Promise<void> {
-    const { collectors, pollIntervalMs, utxoTrace, self } = this.#options;
+    const { collectors, pollIntervalMs, self } = this.#options;
     const poller = new Poller(session, collectors, {
       answered: (method, value) => this.#debug(`poll: ${method} = ${valueText(value)}`),
       callFailed: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });
     this.#poller = poller;
-    let traced = !utxoTrace || !session.hasUtxoTrace || collectors.utxoCacheEvents === undefined;
+    const trace = this.#makeTraceKeeper(session);
+    this.#traceTimer = setInterval(() => void trace?.tend(), TRACE_INTERVAL_MS);
     let isFirst = true;
     while (!session.isOver) {
       const start = performance.now();
@@ -223,8 +244,7 @@ export class Visit {
       self.polled(performance.now() - start);
       if (isFirst) await this.#askAboutTip(session);
       isFirst = false;
-      // Tracing during initial block download would slow it many times over; the first poll after it registers.
-      if (!traced && collectors.initialBlockDownload === false) traced = await this.#trace(session);
+      await trace?.tend();
       if (!session.isOver) await this.#pause(pollIntervalMs);
     }
   }
@@ -235,16 +255,23 @@ export class Visit {
     if (tip !== undefined) this.#tipPolls?.tipChanged(tip);
   }
 
-  /** Resolves to whether the trace is registered. A refusal is tried again at the next poll. */
-  async #trace(session: NodeSession): Promise<boolean> {
-    try {
-      await session.traceUtxoCache(CALL_DEADLINE_MS);
-      this.#debug("tracing the UTXO cache");
-      return true;
-    } catch (error) {
-      if (!session.isOver) this.#callFailed("Tracing.traceUtxoCache", error, false);
-      return false;
-    }
+  /** Undefined where the trace is not to be had, or not wanted. */
+  #makeTraceKeeper(session: NodeSession): TraceKeeper | undefined {
+    const { collectors, utxoTrace, traceBudget, busyClock, pollIntervalMs, log } = this.#options;
+    const isWanted = utxoTrace && collectors.utxoCacheEvents !== undefined && this.#isToSubscribe(session);
+    if (!isWanted || !session.hasUtxoTrace) return undefined;
+    return new TraceKeeper({
+      session,
+      budget: traceBudget,
+      clock: busyClock,
+      deadlineMs: CALL_DEADLINE_MS,
+      retryMs: pollIntervalMs,
+      isSyncing: () => collectors.initialBlockDownload !== false,
+      setActive: collectors.setUtxoTraceActive,
+      onError: (method, error) => this.#callFailed(method, error, false),
+      log,
+      debug: this.#debug,
+    });
   }
 
   #callFailed(method: string, error: unknown, isMissing: boolean): void {

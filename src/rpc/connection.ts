@@ -22,6 +22,7 @@ import { FRAME_LIMITS, type FrameLimits, FrameReader } from "../wire/frame-reade
 import { FrameWriter } from "../wire/frame-writer.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { Answers } from "./answers.ts";
+import type { BusyClock } from "./busy-clock.ts";
 import { type DescriptorReader, readCapTable, readDescriptor, setCapabilities } from "./cap-table.ts";
 import { type CapabilityHost, ImportedCapability } from "./capability.ts";
 import { errorOf, errorText, RpcError } from "./errors.ts";
@@ -53,6 +54,8 @@ export interface ConnectionOptions {
   /** Called once, when the connection has ended, with why. Every question has been rejected by then. */
   readonly onEnd: (reason: Error) => void;
   readonly limits?: FrameLimits;
+  /** Counts how long the peer's calls keep the connection busy. */
+  readonly busyClock?: BusyClock;
 }
 
 /** How many entries each table holds. */
@@ -72,6 +75,8 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
   readonly #answers: Answers;
   readonly imports: ImportTable;
   readonly exports = new ExportTable();
+  /** Calls that the slow path took. */
+  #slowCalls = 0;
   /** While a chunk is read, frames are collected to leave in one write. */
   #reading = false;
   #ended: Error | undefined;
@@ -144,6 +149,8 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
   /** Handles the next bytes of the stream. Never throws: a peer that breaks the protocol ends the connection. */
   receive(chunk: Uint8Array): void {
     if (this.#ended !== undefined) return;
+    const start = performance.now();
+    const calls = this.#calls;
     this.#reading = true;
     try {
       this.#reader.read(chunk);
@@ -152,6 +159,14 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     }
     this.#reading = false;
     this.#flush();
+    // A call that came, or one that is coming in several chunks.
+    if (this.#calls > calls || this.#reader.pendingBytes > 0) {
+      this.#options.busyClock?.record(start, performance.now());
+    }
+  }
+
+  get #calls(): number {
+    return this.#hotPath.answered + this.#slowCalls;
   }
 
   /** The stream takes bytes again. */
@@ -213,6 +228,7 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
       case Message_Which.RETURN:
         return this.#questions.handleReturn(message.return);
       case Message_Which.CALL:
+        this.#slowCalls++;
         return this.#answers.handleCall(message.call);
       case Message_Which.FINISH:
         return this.#answers.handleFinish(message.finish);
