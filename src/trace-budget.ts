@@ -20,6 +20,8 @@ export class TraceBudget {
   #readings: Reading[] = [];
   #sheds = 0;
   #since = 0;
+  /** Outlives the session that the trace was ended in: a node that came back is not asked earlier. */
+  #pausedUntil = Number.NEGATIVE_INFINITY;
 
   /** `percent` of wall time; 100 and more is never too much. */
   constructor(percent: number) {
@@ -44,7 +46,14 @@ export class TraceBudget {
    */
   shed(at: number): number {
     if (at - this.#since >= LONGEST_PAUSE_MS) this.#sheds = 0;
-    return Math.min(FIRST_PAUSE_MS * 2 ** this.#sheds++, LONGEST_PAUSE_MS);
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#sheds++, LONGEST_PAUSE_MS);
+    this.#pausedUntil = at + pauseMs;
+    return pauseMs;
+  }
+
+  /** Whether the pause that `shed` told is not over. */
+  isPaused(at: number): boolean {
+    return at < this.#pausedUntil;
   }
 
   /** The trace is on again: the window begins anew. */

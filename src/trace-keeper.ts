@@ -25,7 +25,9 @@ export interface TraceKeeperOptions {
 export class TraceKeeper {
   readonly #options: TraceKeeperOptions;
   #isActive = false;
-  /** Before this the trace is not asked for, by performance.now. */
+  /** The share that was too much, from then on until the trace has ended. */
+  #excess: number | undefined;
+  /** Before this the trace is not asked for again after a refusal, by performance.now. */
   #notBefore = Number.NEGATIVE_INFINITY;
   #isTending = false;
 
@@ -36,11 +38,12 @@ export class TraceKeeper {
 
   /** Does what is due; to be called about once a second. Never rejects. */
   async tend(): Promise<void> {
-    const { session, isSyncing } = this.#options;
+    const { session, budget, isSyncing } = this.#options;
     if (this.#isTending || session.isOver) return;
     this.#isTending = true;
-    if (this.#isActive) await this.#watch();
-    else if (performance.now() >= this.#notBefore && !isSyncing()) await this.#begin();
+    const now = performance.now();
+    if (this.#isActive) await this.#watch(now);
+    else if (now >= this.#notBefore && !budget.isPaused(now) && !isSyncing()) await this.#begin();
     this.#isTending = false;
   }
 
@@ -53,16 +56,19 @@ export class TraceKeeper {
       if (!session.isOver) onError("Tracing.traceUtxoCache", error);
       return;
     }
+    // Told to leave meanwhile: the session ends it, and whoever comes next says whether there is a trace.
+    if (session.isOver) return;
     budget.restart(performance.now());
     this.#isActive = true;
     setActive(true);
     debug("tracing the UTXO cache");
   }
 
-  async #watch(): Promise<void> {
+  async #watch(now: number): Promise<void> {
     const { session, budget, clock, deadlineMs, setActive, onError, log } = this.#options;
-    const now = performance.now();
-    const share = budget.excess(now, clock.busyMs);
+    // An end that was late may be through by now, and the node quiet: it is seen to its end all the same.
+    this.#excess ??= budget.excess(now, clock.busyMs);
+    const share = this.#excess;
     if (share === undefined) return;
     try {
       await session.endUtxoTrace(deadlineMs);
@@ -71,9 +77,10 @@ export class TraceKeeper {
       if (!session.isOver) onError("Handler.disconnect", error);
       return;
     }
-    const pauseMs = budget.shed(now);
+    if (session.isOver) return;
+    const pauseMs = budget.shed(performance.now());
+    this.#excess = undefined;
     this.#isActive = false;
-    this.#notBefore = performance.now() + pauseMs;
     setActive(false);
     const percent = (ratio: number) => `${Math.round(ratio * 100)} %`;
     log(

@@ -11,7 +11,7 @@ import { connectUnix } from "./node/socket.ts";
 import { Poller } from "./poller.ts";
 import type { BusyClock } from "./rpc/busy-clock.ts";
 import type { Connection } from "./rpc/connection.ts";
-import { errorText } from "./rpc/errors.ts";
+import { DeadlineError, errorText } from "./rpc/errors.ts";
 import { startGraceMs } from "./start-grace.ts";
 import { TipPolls } from "./tip-polls.ts";
 import { watchTips } from "./tip-watcher.ts";
@@ -45,6 +45,9 @@ export interface VisitEnd {
 /** A call that the node has not answered by then is given up. A node that validates a block may be this slow. */
 const CALL_DEADLINE_MS = 10_000;
 
+/** So many calls in a row that are given up mean a node that is stalled; one may be a method that is slow. */
+const STALLED_CALLS = 2;
+
 /** How often it is seen whether the trace should begin or end. */
 const TRACE_INTERVAL_MS = 1000;
 
@@ -66,6 +69,8 @@ export class Visit {
   /** Ends the pause that `run` is in. */
   #wake = () => {};
   #traceTimer: Timer | undefined;
+  /** Polls in a row that were given up. */
+  #unanswered = 0;
   #isLeaving = false;
   #wasUp = false;
 
@@ -230,8 +235,14 @@ export class Visit {
   async #pollUntilEnd(session: NodeSession): Promise<void> {
     const { collectors, pollIntervalMs, self } = this.#options;
     const poller = new Poller(session, collectors, {
-      answered: (method, value) => this.#debug(`poll: ${method} = ${valueText(value)}`),
-      callFailed: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
+      answered: (method, value) => {
+        this.#debug(`poll: ${method} = ${valueText(value)}`);
+        this.#pollAnswered();
+      },
+      callFailed: (method, error, isMissing) => {
+        this.#callFailed(method, error, isMissing);
+        if (error instanceof DeadlineError) this.#pollUnanswered(error);
+      },
     });
     this.#poller = poller;
     const trace = this.#makeTraceKeeper(session);
@@ -272,6 +283,16 @@ export class Visit {
       log,
       debug: this.#debug,
     });
+  }
+
+  #pollUnanswered(error: DeadlineError): void {
+    this.#unanswered++;
+    if (this.#unanswered === STALLED_CALLS) this.#options.log(`the node is stalled: ${error.message}; asking on`);
+  }
+
+  #pollAnswered(): void {
+    if (this.#unanswered >= STALLED_CALLS) this.#options.log("the node answers again");
+    this.#unanswered = 0;
   }
 
   #callFailed(method: string, error: unknown, isMissing: boolean): void {

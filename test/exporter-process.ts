@@ -154,6 +154,10 @@ export class ExporterProcess implements AsyncDisposable {
     this.#resume();
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   get isRunning(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }

@@ -222,7 +222,7 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
 
   #handleFrame(frame: Frame): void {
     if (this.#ended !== undefined || this.#hotPath.handle(frame)) return;
-    if (!frame.isWhole) throw new Error("a call that could be read by its head can no longer be");
+    if (!frame.isWhole) return this.#refuseHead(frame);
     const message = new Message(frame.bytes.subarray(frame.start, frame.end), false).getRoot(RpcMessage);
     switch (message.which()) {
       case Message_Which.RETURN:
@@ -247,6 +247,15 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
       default:
         return this.send(messages.unimplemented(message));
     }
+  }
+
+  /** Its reader threw. The slow path cannot take the call, as the rest is dropped, but the peer waits for an answer. */
+  #refuseHead(head: Frame): void {
+    this.#slowCalls++;
+    const error = new RpcError("failed", "the call could not be read");
+    const { message, body } = messages.returnException(this.#hotPath.questionId(head), error);
+    body.releaseParamCaps = true;
+    this.send(message);
   }
 
   #handleResolve(body: Resolve): void {

@@ -130,6 +130,11 @@ export class HotPath {
     return isMessage(head) && readUint16(head.bytes, head.rootStart + MESSAGE) === CALL && this.#readCall(head, true);
   }
 
+  /** The id of the call in a head that `canHandle` said yes to. */
+  questionId(head: Frame): number {
+    return readUint32(head.bytes, head.rootStart + BODY);
+  }
+
   /** Handles the frame, whole or a head, if it is of a hot call. False: the slow path's, and nothing was done. */
   handle(frame: Frame): boolean {
     if (!isMessage(frame)) return false;
