@@ -66,6 +66,10 @@ export class ExporterProcess implements AsyncDisposable {
     this.#logRead = this.#readLog();
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Where it serves metrics. */
   get url(): string {
     return this.#url;

@@ -75,6 +75,8 @@ export class BitcoinNode implements AsyncDisposable {
   readonly #p2pPort: number | undefined;
   #process: Bun.Subprocess<"ignore", "ignore", "pipe"> | undefined;
   #stderr: Promise<string> = Promise.resolve("");
+  /** The password of the running process, once it was read. */
+  #cookie: string | undefined;
 
   private constructor(dataDir: string, args: readonly string[], ports: { rpc: number; p2p: number | undefined }) {
     this.#dataDir = dataDir;
@@ -101,6 +103,7 @@ export class BitcoinNode implements AsyncDisposable {
   /** Starts the process and does not wait for it. */
   launch(...args: readonly string[]): void {
     if (this.isRunning) throw new Error("the node runs already");
+    this.#cookie = undefined;
     const network =
       this.#p2pPort === undefined ? ["-listen=0"] : [`-bind=127.0.0.1:${this.#p2pPort}`, "-listenonion=0"];
     this.#process = Bun.spawn(
@@ -155,6 +158,19 @@ export class BitcoinNode implements AsyncDisposable {
     if (cli.exitCode === 0) return parseResult(stdout.trim()) as T;
     if (!this.isRunning) throw await this.#endedError(`bitcoin-cli ${method}`);
     throw new CliError(method, stderr);
+  }
+
+  /** Calls a JSON-RPC method without a process for it, where calls are timed. Throws when the node refuses. */
+  async rpc<T = unknown>(method: string, ...params: readonly Parameter[]): Promise<T> {
+    this.#cookie ??= await Bun.file(join(this.#dataDir, "regtest", ".cookie")).text();
+    const response = await fetch(`http://127.0.0.1:${this.#rpcPort}/`, {
+      method: "POST",
+      headers: { Authorization: `Basic ${btoa(this.#cookie)}` },
+      body: JSON.stringify({ id: 0, method, params }),
+    });
+    const { result, error } = (await response.json()) as { result: T; error: { message: string } | null };
+    if (error !== null) throw new Error(`${method}: ${error.message}`);
+    return result;
   }
 
   /** Stops the node by its own `stop`. Resolves when the process has ended, and tells how. */
