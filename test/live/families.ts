@@ -190,9 +190,11 @@ export const NOTIFICATIONS = {
   removedByReason: "bitcoin_mempool_tx_removed_by_reason_total",
 } as const;
 
-/** Families of the coins of the UTXO cache: those that count them, and whether they are counted. */
+/** The family that says whether coins are counted. */
+export const IS_TRACED = "bitcoin_utxo_trace_active";
+
+/** Families that count the coins of the UTXO cache. */
 export const COINS = {
-  isTraced: "bitcoin_utxo_trace_active",
   add: "bitcoin_utxo_cache_add_total",
   addValue: "bitcoin_utxo_cache_add_value_total",
   spend: "bitcoin_utxo_cache_spend_total",
