@@ -255,7 +255,7 @@ in
           inherit name;
           folder = "Bitcoin";
           disableDeletion = true;
-          options.path = ./grafana;
+          options.path = ./grafana/dashboards;
         }
       ];
     };

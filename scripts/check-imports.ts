@@ -45,6 +45,7 @@ function faults(file: string, text: string): string[] {
     if (!target.startsWith(".")) continue;
     const path = normalize(join(dirname(file), target));
     if (path.startsWith("..")) {
+      if (path.startsWith("../bench/")) found.push(`imports a bench, ${target}`);
       // Tests may use fixtures; of what lies outside src/, the program itself reads only the package's own name and version.
       if (!isTest && path !== "../package.json") found.push(`imports ${target}, outside src/`);
       continue;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing: Bun and the packages of bun.lock; with the argument `tests` also the Debian packages that the
-# tests use. Run before `npm run demo` and `npm test`; does nothing when all is there.
+# tests and benches use. Run before `npm run demo`, `npm test` and `bun run bench`; does nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,7 @@ fi
 # command that a test needs : Debian package that has it
 missing=
 for need in capnp:capnproto capnpc-c++:capnproto g++:g++ promtool:prometheus \
-  systemd-analyze:systemd buildah:buildah nix-instantiate:nix-bin; do
+  systemd-analyze:systemd buildah:buildah nix-instantiate:nix-bin gcc:gcc wrk:wrk taskset:util-linux; do
   command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
 done
 [ -e /usr/include/capnp/rpc-twoparty.h ] || missing="$missing libcapnp-dev"
@@ -27,9 +27,9 @@ done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "setup: installing$missing"
   apt-get update -qq
-  # The prometheus package would start a server of its own; only its promtool is wanted.
+  # The prometheus package would start a server of its own; only its programs are wanted.
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 else
-  echo "setup: the tests need Debian packages; install them: sudo apt-get install -y$missing" >&2
+  echo "setup: the tests and benches need Debian packages; install them: sudo apt-get install -y$missing" >&2
   exit 1
 fi

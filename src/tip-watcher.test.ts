@@ -18,6 +18,7 @@ class FakeNode {
   readonly failures: Error[] = [];
   /** Timeouts of the waits so far. */
   readonly waits: number[] = [];
+  isStopping = false;
   #changed = Promise.withResolvers<void>();
 
   readonly #mining: MiningQueries = {
@@ -31,7 +32,7 @@ class FakeNode {
       this.#maybeFail();
       if (this.tree.active.hash === hash) await this.#changed.promise;
       this.#maybeFail();
-      return tipOf(this.tree.active);
+      return this.isStopping ? undefined : tipOf(this.tree.active);
     },
   };
 
@@ -116,6 +117,10 @@ function watch(lookEveryMs?: number): void {
     },
     isSyncing: () => isSyncing,
     onTip: ({ hash, height }) => told.push(`tip ${height} ${Number.parseInt(hash, 16)}`),
+    onStopping: () => {
+      told.push("stopping");
+      node.leave();
+    },
     onError: (...error) => void errors.push(error),
   });
 }
@@ -333,6 +338,17 @@ test("a failure is told, and tried again after a while", async () => {
   await eventually("the tip", () => told.at(-1) === "tip 101 102");
   expect(errors).toMatchObject([["Mining.waitTipChanged", { kind: "overloaded" }, false]]);
   expect(pauses).toEqual([5000]);
+});
+
+test("a node that stops answers a wait with no tip: that is told, and counted as none", async () => {
+  await watched();
+  node.isStopping = true;
+  node.wake();
+  // As if the tip were another, which the fake node answers at once.
+  node.tree.extend(1);
+  await watching;
+  expect(told).toEqual(["stopping"]);
+  expect(errors).toEqual([]);
 });
 
 test("ends with the session, without a word", async () => {

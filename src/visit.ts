@@ -148,7 +148,7 @@ export class Visit {
     this.#tipPolls = this.#makeTipPolls(session);
     await this.#waitForStart(session);
     if (this.#isToSubscribe(session)) await this.#subscribe(session);
-    else void this.#watch(session);
+    else await this.#startWatching(session);
     this.#wasUp = true;
     self.connected(session.layout);
     log(`connected to the node at ${socketPath}: layout ${session.layout}, ${describe(session)}`);
@@ -164,6 +164,14 @@ export class Visit {
     await refuseStopping(session);
     await session.subscribe(CALL_DEADLINE_MS);
     await refuseStopping(session);
+  }
+
+  async #startWatching(session: NodeSession): Promise<void> {
+    // Stock master never ends when it is polled while it stops: estimatesmartfee waits for a scheduler that is gone.
+    if (session.jsonRpc !== undefined) await refuseStopping(session);
+    // A node that gives nothing but Mining, and then refuses that, gives nothing: it is not what it was said to be.
+    else await session.mining();
+    void this.#watch(session);
   }
 
   /** Waits while the node is starting. Rejects when the connection ends. */
@@ -228,6 +236,7 @@ export class Visit {
         this.#tip = tip;
         this.#tipPolls?.tipChanged(tip);
       },
+      onStopping: () => void session.leave(Number.POSITIVE_INFINITY),
       onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });
   }
@@ -249,6 +258,7 @@ export class Visit {
     this.#traceTimer = setInterval(() => void trace?.tend(), TRACE_INTERVAL_MS);
     let isFirst = true;
     while (!session.isOver) {
+      if (await this.#isStoppingUnheard(session)) return void session.leave(Number.POSITIVE_INFINITY);
       const start = performance.now();
       await poller.poll();
       if (session.isOver) return;
@@ -264,6 +274,14 @@ export class Visit {
   async #askAboutTip(session: NodeSession): Promise<void> {
     const tip = session.queries === undefined ? this.#tip : await session.queries.getHeight().catch(() => undefined);
     if (tip !== undefined) this.#tipPolls?.tipChanged(tip);
+  }
+
+  /**
+   * Whether the node stops and does not tell us by itself. A node that stops may wait for our polls: JSON-RPC methods wait
+   * for its scheduler, which may have ended.
+   */
+  async #isStoppingUnheard(session: NodeSession): Promise<boolean> {
+    return session.jsonRpc !== undefined && !this.#isToSubscribe(session) && (await session.isStopping());
   }
 
   /** Undefined where the trace is not to be had, or not wanted. */

@@ -66,6 +66,10 @@ export class ExporterProcess implements AsyncDisposable {
     this.#logRead = this.#readLog();
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Where it serves metrics. */
   get url(): string {
     return this.#url;
@@ -152,10 +156,6 @@ export class ExporterProcess implements AsyncDisposable {
 
   resumeLog(): void {
     this.#resume();
-  }
-
-  get pid(): number {
-    return this.#process.pid;
   }
 
   get isRunning(): boolean {

@@ -27,6 +27,9 @@ stdenvNoCC.mkDerivation {
       (root + "/schema")
       (root + "/scripts")
       (root + "/src")
+      # What goes to share/.
+      (root + "/grafana/dashboards")
+      (root + "/prometheus")
     ];
   };
   nativeBuildInputs = [
@@ -48,6 +51,8 @@ stdenvNoCC.mkDerivation {
   installPhase = ''
     runHook preInstall
     install -D dist/${manifest.name} -t $out/bin
+    mkdir -p $out/share/${manifest.name}
+    cp -r grafana prometheus $out/share/${manifest.name}
     runHook postInstall
   '';
   # The program is a section that strip would throw away: what is left is plain Bun, with a `--version` of its own.

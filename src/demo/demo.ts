@@ -31,7 +31,7 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
   const view = viewOn(output, TITLE);
   undo.defer(() => view.close());
   const socketPath = join(folder, "node.sock");
-  const node = undo.use(startSimulatedNode({ socketPath, warmupMs: WARMUP_MS }));
+  const node = undo.use(startSimulatedNode({ socketPath, warmupMs: WARMUP_MS, now: unixTime }));
   const log = (line: string) => view.say(`exporter: ${line}`);
   const exporter = new Exporter({ ...options, socketPath, build: BUILD, log });
   const server = listen(options.metricsAddress, exporter.render, (line) => view.say(line));
@@ -56,6 +56,10 @@ function listen(address: Address, payload: () => Uint8Array, log: (line: string)
     log(`port ${address.port} is in use, taking a free one`);
     return serve({ ...address, port: 0, payload });
   }
+}
+
+function unixTime(): number {
+  return Math.floor(Date.now() / 1000);
 }
 
 /** Where a client on this machine finds what listens on `address`. */

@@ -81,9 +81,22 @@ test("polls what is not told", async () => {
   await until(() => page().value("bitcoin_chain_height") === height);
   await until(() => page().value("bitcoin_mempool_size") === mempoolSize);
   expect(page().value("bitcoin_header_height")).toBe(height);
-  expect(page().value("bitcoin_peers")).toBe(8);
+  expect(page().value("bitcoin_peers")).toBe(node.peerCount);
   expect(page().value("bitcoin_mempool_max_bytes")).toBe(300_000_000);
   expect(page().value("bitcoin_bytes_recv_total")).toBeGreaterThan(10_000);
+});
+
+test("gets an answer to all that it asks by JSON-RPC", async () => {
+  exporter.start();
+  await until(isTraced);
+  await play();
+  const { height } = node;
+  await until(() => page().value("bitcoin_last_block_height") === height);
+  await until(() => page().value('bitcoin_index_height{index="txindex"}') === height);
+  expect(page().value('bitcoin_fee_estimate_satoshis_per_vbyte{target="2"}')).toBeGreaterThan(0);
+  expect(page().value("bitcoin_last_block_interval_seconds")).toBe(600);
+  expect(page().value('bitcoin_chain_tips{status="valid-fork"}')).toBeDefined();
+  expect(log.filter((line) => line.includes("fail"))).toEqual([]);
 });
 
 test("does not trace the UTXO cache before the initial block download is over", async () => {

@@ -13,7 +13,9 @@ import { Node$Client, Node$Server } from "../schema/node.ts";
 import { Tracing$Client, Tracing$Server } from "../schema/tracing.ts";
 import { type Callback, chainNotifications, utxoCacheTrace } from "./callbacks.ts";
 import { implement } from "./implement.ts";
-import type { NodeState } from "./node-state.ts";
+import { answerRpc, RpcFailure } from "./json-rpc.ts";
+import { MEMPOOL_MAX_BYTES, type NodeState } from "./node-state.ts";
+import type { Peer } from "./peers.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Tally } from "./tally.ts";
 
@@ -27,15 +29,8 @@ export interface Host {
   subscribe(object: ImportedCapability, callback: Callback): Subscription;
 }
 
-/** RPC_IN_WARMUP and RPC_METHOD_NOT_FOUND of Bitcoin Core. */
-const IN_WARMUP = -28;
-const METHOD_NOT_FOUND = -32601;
-
-/** -maxmempool's default, and about what an entry takes besides its transaction. */
-const MEMPOOL_MAX_BYTES = 300_000_000n;
-const MEMPOOL_ENTRY_BYTES = 900;
-
-/** ConnectionDirection::Out of Bitcoin Core. The simulated node has no inbound peers. */
+/** Flags of Bitcoin Core's ConnectionDirection. */
+const INBOUND = 1;
 const OUTBOUND = 2;
 
 /** The thread of a node that tells events. */
@@ -140,7 +135,8 @@ function nodeObject({ state, threads }: Host): Node$Server {
       {
         destroy() {},
         getNodeCount({ flags }, results) {
-          results.result = BigInt(flags & OUTBOUND ? state.outboundPeers : 0);
+          const isAsked = ({ isInbound }: Peer) => (flags & (isInbound ? INBOUND : OUTBOUND)) !== 0;
+          results.result = BigInt(state.peers.filter(isAsked).length);
         },
         getTotalBytesRecv(_, results) {
           results.result = BigInt(state.receivedBytes);
@@ -152,11 +148,10 @@ function nodeObject({ state, threads }: Host): Node$Server {
           results.result = BigInt(state.chain.mempool.length);
         },
         getMempoolDynamicUsage(_, results) {
-          const bytes = state.chain.mempool.reduce((sum, tx) => sum + tx.bytes.length + MEMPOOL_ENTRY_BYTES, 0);
-          results.result = BigInt(bytes);
+          results.result = BigInt(state.mempoolUsageBytes);
         },
         getMempoolMaxUsage(_, results) {
-          results.result = MEMPOOL_MAX_BYTES;
+          results.result = BigInt(MEMPOOL_MAX_BYTES);
         },
         getHeaderTip(_, results) {
           results.height = state.headerHeight;
@@ -167,7 +162,7 @@ function nodeObject({ state, threads }: Host): Node$Server {
           results.result = state.chain.tip.height;
         },
         getVerificationProgress(_, results) {
-          results.result = state.chain.tip.height / state.headerHeight;
+          results.result = state.verificationProgress;
         },
         isInitialBlockDownload(_, results) {
           results.result = state.isInitialBlockDownload;
@@ -175,19 +170,18 @@ function nodeObject({ state, threads }: Host): Node$Server {
         shutdownRequested(_, results) {
           results.result = false;
         },
-        executeRpc({ command }, results) {
-          if (state.startStep !== undefined) results.rpcError = rpcError(IN_WARMUP, state.startStep);
-          else if (command === "uptime") results.result = String(state.uptimeS);
-          else results.rpcError = rpcError(METHOD_NOT_FOUND, "Method not found");
+        executeRpc({ command, params }, results) {
+          try {
+            results.result = JSON.stringify(answerRpc(state, command, params === "" ? [] : JSON.parse(params)));
+          } catch (error) {
+            if (!(error instanceof RpcFailure)) throw error;
+            results.rpcError = JSON.stringify({ code: error.code, message: error.message });
+          }
         },
       },
       needsChain(state),
     ),
   );
-}
-
-function rpcError(code: number, message: string): string {
-  return JSON.stringify({ code, message });
 }
 
 /** Methods of Chain and Node that a node answers at any time. */

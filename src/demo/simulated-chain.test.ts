@@ -166,3 +166,15 @@ test("whatever happens: no coin is spent twice, none is lost, and the mempool fi
     { numRuns: 30 },
   );
 });
+
+test("stamps blocks with the time of its clock, and never goes back", () => {
+  let now = 1_000_000_000;
+  const chain = new SimulatedChain({ seed: 1, blocks: BLOCKS, now: () => now });
+  expect(chain.tip.time).toBe(now - 600);
+  const times = [5, -3, 7].map((later) => {
+    now += later;
+    chain.mineBlock();
+    return chain.tip.time;
+  });
+  expect(times).toEqual([1_000_000_005, 1_000_000_005, 1_000_000_009]);
+});

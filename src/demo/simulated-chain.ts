@@ -1,5 +1,5 @@
 // The model behind the simulated node: blocks, coins and a mempool, and what a node would tell of each change. Pure: it
-// knows no time, no socket and no subscriber, and the same seed and calls give the same bytes.
+// knows no socket and no subscriber, and without a clock the same seed and calls give the same bytes.
 
 import { Random } from "./random.ts";
 import { hash256, serializeBlock, serializeHeader, serializeLocator, serializeTransaction } from "./serialization.ts";
@@ -78,11 +78,19 @@ export class SimulatedChain {
   /** Coinbases of the last blocks, the newest at the end. */
   readonly #immature: Coin[] = [];
 
-  /** `blocks` are mined at once: more than 100, so that there are coins to spend. */
-  constructor({ seed, blocks }: { seed: number; blocks: number }) {
+  readonly #firstTime: number;
+  readonly #now: (() => number) | undefined;
+
+  /**
+   * `blocks` are mined at once: more than 100, so that there are coins to spend. Without `now`, which is Unix time in
+   * seconds, each block lies ten minutes after the one before.
+   */
+  constructor({ seed, blocks, now }: { seed: number; blocks: number; now?: (() => number) | undefined }) {
     if (blocks <= COINBASE_MATURITY) throw new RangeError(`cannot begin with ${blocks} blocks: no coinbase is mature`);
     this.#random = new Random(seed);
+    this.#firstTime = now === undefined ? GENESIS_TIME : now() - blocks * BLOCK_INTERVAL_S;
     for (let mined = 0; mined < blocks; mined++) this.#connect([]);
+    this.#now = now;
   }
 
   get tip(): Block {
@@ -95,7 +103,12 @@ export class SimulatedChain {
 
   /** A block of the active chain, unless it is too old. */
   block(height: number): Block | undefined {
-    return this.#blocks.findLast((block) => block.height === height);
+    return this.findBlock((block) => block.height === height);
+  }
+
+  /** The newest block of the active chain of which `isWanted` is true, unless it is too old. */
+  findBlock(isWanted: (block: Block) => boolean): Block | undefined {
+    return this.#blocks.findLast(isWanted);
   }
 
   /** A transaction of 1 to 3 inputs and as many outputs, with coins of the chain and of the mempool. */
@@ -204,8 +217,9 @@ export class SimulatedChain {
   }
 
   #block(height: number, transactions: readonly Transaction[]): Block {
-    const prevHash = this.#blocks.at(-1)?.hash ?? NO_HASH;
-    const time = GENESIS_TIME + height * BLOCK_INTERVAL_S;
+    const previous = this.#blocks.at(-1);
+    const prevHash = previous?.hash ?? NO_HASH;
+    const time = this.#timeAfter(previous);
     const txids = transactions.map(({ txid }) => txid);
     // No proof of work: chance alone makes the blocks of two branches differ.
     const header = serializeHeader({ prevHash, txids, time, nonce: this.#random.integer(0, 0xffffffff) });
@@ -214,6 +228,11 @@ export class SimulatedChain {
       transactions.map((transaction) => transaction.bytes),
     );
     return { hash: hash256(header), prevHash, height, time, bytes, transactions };
+  }
+
+  #timeAfter(previous: Block | undefined): number {
+    if (previous === undefined) return this.#firstTime;
+    return this.#now === undefined ? previous.time + BLOCK_INTERVAL_S : Math.max(previous.time, this.#now());
   }
 
   #coinbase(height: number, transactions: readonly Transaction[]): Transaction {

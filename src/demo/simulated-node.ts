@@ -15,6 +15,8 @@ export interface SimulatedNodeOptions {
   readonly blocks?: number;
   /** How long each start takes. The socket is open by then, but there is no chain to ask about. */
   readonly warmupMs?: number;
+  /** Unix time in seconds, for blocks that come when they come: those of `blocks` lie ten minutes apart before it. */
+  readonly now?: () => number;
 }
 
 /** Headers that are known and blocks that are missing when an initial block download begins. */
@@ -38,16 +40,20 @@ export class SimulatedNode implements AsyncDisposable {
   /** What clients were told, over all starts. */
   readonly told = new Tally();
 
-  constructor({ socketPath, seed = 1, blocks = 110, warmupMs = 0 }: SimulatedNodeOptions) {
+  constructor({ socketPath, seed = 1, blocks = 110, warmupMs = 0, now }: SimulatedNodeOptions) {
     this.socketPath = socketPath;
     this.#warmupMs = warmupMs;
-    this.#chain = new SimulatedChain({ seed, blocks });
+    this.#chain = new SimulatedChain({ seed, blocks, now });
     this.#state = new NodeState(this.#chain);
     this.#server = new NodeServer(this.#state, this.told);
   }
 
   get height(): number {
     return this.#chain.tip.height;
+  }
+
+  get peerCount(): number {
+    return this.#state.peers.length;
   }
 
   get mempoolSize(): number {
@@ -90,7 +96,9 @@ export class SimulatedNode implements AsyncDisposable {
 
   /** Switches to another branch, `depth` blocks below the tip, 1 to 6, that is one block longer. */
   reorg(depth: number): Promise<void> {
-    return this.#happen(this.#chain.reorg(depth));
+    const events = this.#chain.reorg(depth);
+    this.#state.forks++;
+    return this.#happen(events);
   }
 
   /** Writes the chain state to disk. */
@@ -130,7 +138,7 @@ export class SimulatedNode implements AsyncDisposable {
   }
 
   #happen(events: readonly NodeEvent[]): Promise<void> {
-    for (const event of events) this.#state.relayed(event);
+    for (const event of events) this.#state.happened(event);
     return this.#server.tell(events);
   }
 }

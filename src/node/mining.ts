@@ -16,13 +16,16 @@ export interface Tip {
   readonly height: number;
 }
 
+/** The hash of no block: whoever waits for another tip than this waits for nothing. */
+export const NO_TIP: Tip = { hash: "00".repeat(32), height: -1 };
+
 /** Rejects as ServerThreads.call does. */
 export interface MiningQueries {
   /** The tip, or undefined while the node has none. */
   getTip(): Promise<Tip | undefined>;
   isInitialBlockDownload(): Promise<boolean>;
-  /** Resolves to the tip once it is another than `tip`, or to the same one after `timeoutMs`. */
-  waitTipChanged(tip: Tip, timeoutMs: number): Promise<Tip>;
+  /** Resolves to the tip once it is another than `tip`, to the same one after `timeoutMs`, to none when the node stops. */
+  waitTipChanged(tip: Tip, timeoutMs: number): Promise<Tip | undefined>;
 }
 
 type WaitTipChanged = Mining_WaitTipChanged$Params;
@@ -47,7 +50,8 @@ export function miningQueries(threads: ServerThreads, mining: ImportedCapability
       };
       // A stock node was left, and its client killed, during a wait: it lived on (run on master).
       const options = { deadlineMs: timeoutMs + GRACE_MS, mayBeLeft: true };
-      return tipOf((await threads.call(mining, CALLS.mining.waitTipChanged, fill, options)).result);
+      const results = await threads.call(mining, CALLS.mining.waitTipChanged, fill, options);
+      return results._hasResult() ? tipOf(results.result) : undefined;
     },
   };
 }

@@ -18,7 +18,7 @@ import {
 import { handshake, type NodeCapabilities } from "./handshake.ts";
 import { batchRpc, type JsonRpc, singleRpc } from "./json-rpc.ts";
 import type { LayoutName } from "./layouts.ts";
-import { type MiningQueries, miningQueries } from "./mining.ts";
+import { type MiningQueries, miningQueries, NO_TIP } from "./mining.ts";
 import { type NodeQueries, nodeQueries } from "./node-queries.ts";
 import { warmupStatus } from "./readiness.ts";
 import { type UtxoCacheEvents, utxoCacheTraceReader, utxoCacheTraceServer } from "./utxo-cache-trace.ts";
@@ -40,7 +40,7 @@ type Registration = Promise<ImportedCapability>;
 const NEVER = { deadlineMs: 2 ** 31 - 1 };
 
 /** Leaving waits for this answer, and a flush does. It is a flag in the node, which takes no lock to read it. */
-const STOPPING_OPTIONS = { deadlineMs: 1000 };
+const STOPPING_DEADLINE_MS = 1000;
 
 export class NodeSession {
   readonly #connection: Connection;
@@ -127,18 +127,22 @@ export class NodeSession {
 
   /** Whether the node was told to stop. False when it cannot say, or not within a second. */
   async isStopping(): Promise<boolean> {
-    const { threads, node } = this.#capabilities;
-    if (node === undefined) return false;
-    this.#stopping ??= threads
-      .call(node, CALLS.node.shutdownRequested, undefined, STOPPING_OPTIONS)
-      .then(
-        ({ result }) => result,
-        () => false,
-      )
+    this.#stopping ??= Promise.race([this.#askStopping(), Bun.sleep(STOPPING_DEADLINE_MS).then(() => false)])
+      .catch(() => false)
       .finally(() => {
         this.#stopping = undefined;
       });
     return this.#stopping;
+  }
+
+  async #askStopping(): Promise<boolean> {
+    const { threads, node } = this.#capabilities;
+    if (node !== undefined) {
+      const options = { deadlineMs: STOPPING_DEADLINE_MS };
+      return (await threads.call(node, CALLS.node.shutdownRequested, undefined, options)).result;
+    }
+    // Mining has no such question, but only a node that stops has no tip for who waits for any.
+    return (await (await this.mining()).waitTipChanged(NO_TIP, 0)) === undefined;
   }
 
   /** Registers for blocks, mempool changes and flushes. Rejects when the node refuses, or is not through in time. */

@@ -65,9 +65,9 @@ describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
     const expected = gives.jsonRpc === undefined ? pick(SEEDS, OF_MINING) : { ...SEEDS, ...OF_JSON_RPC };
     expect(Object.fromEntries(Object.keys(expected).map((name) => [name, samples.get(name)]))).toEqual(expected);
 
-    const { sampled, empty } = families(await exporter.payload());
+    const { sampled, empty } = families(await exporter.payload(), layout);
     if (gives.jsonRpc === undefined) expect(sampled.filter((name) => !isCountedByUs(name))).toEqual([...OF_MINING]);
-    else expect(empty).toEqual(withoutSamples(layout));
+    else expect(empty).toEqual([]);
   });
 
   test("is told by its layout, in the metrics and in one line of the log", async () => {
@@ -163,11 +163,6 @@ async function start(layout: LayoutName): Promise<ReferenceNode> {
   return node;
 }
 
-/** Gauges that a node of this layout, which has JSON-RPC, never has a sample of. */
-function withoutSamples(layout: LayoutName): string[] {
-  return GIVES[layout].utxoTrace ? [] : ["bitcoin_utxo_trace_active"];
-}
-
 /** Waits until everything that the first poll and the tip begin has an answer. */
 async function settled(exporter: ExporterProcess, layout: LayoutName): Promise<void> {
   let waitsFor: string[] = [];
@@ -175,12 +170,8 @@ async function settled(exporter: ExporterProcess, layout: LayoutName): Promise<v
   await eventually(
     "all families have samples",
     async () => {
-      const { sampled, empty } = families(await exporter.payload());
-      const never = withoutSamples(layout);
-      waitsFor =
-        jsonRpc === undefined
-          ? OF_MINING.filter((name) => !sampled.includes(name))
-          : empty.filter((name) => !never.includes(name));
+      const { sampled, empty } = families(await exporter.payload(), layout);
+      waitsFor = jsonRpc === undefined ? OF_MINING.filter((name) => !sampled.includes(name)) : empty;
       return waitsFor.length === 0;
     },
     { describe: () => [...waitsFor, ...exporter.log].join("\n") },
@@ -189,12 +180,13 @@ async function settled(exporter: ExporterProcess, layout: LayoutName): Promise<v
 
 /**
  * Families of the node, as the page declares them: those with samples and those without. That of the block connected last
- * is in neither: it shows with the first block that comes while the exporter is there.
+ * is in neither: it shows with the first block that comes while the exporter is there. That of the trace is where there is one.
  */
-function families(page: string): { sampled: string[]; empty: string[] } {
+function families(page: string, layout: LayoutName): { sampled: string[]; empty: string[] } {
   const declared = [...page.matchAll(/^# TYPE (bitcoin_\w+) /gm)].map(([, name]) => name!);
   const shown = new Set([...page.matchAll(/^(bitcoin_\w+)[ {]/gm)].map(([, name]) => name!));
-  const own = declared.filter((name) => !name.startsWith("bitcoin_ipc_") && name !== "bitcoin_block_height").sort();
+  const others = ["bitcoin_block_height", ...(GIVES[layout].utxoTrace ? [] : ["bitcoin_utxo_trace_active"])];
+  const own = declared.filter((name) => !name.startsWith("bitcoin_ipc_") && !others.includes(name)).sort();
   return { sampled: own.filter((name) => shown.has(name)), empty: own.filter((name) => !shown.has(name)) };
 }
 

@@ -5,7 +5,7 @@ import { fastClock, TEST_TIMEOUT_MS } from "../executable/visits.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, nodeUntil, visit } from "./visits.ts";
+import { callErrors, nodeUntil, visit, watching } from "./visits.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -109,7 +109,7 @@ test("where Mining is late, only the tip is", async () => {
   expect(metrics.get("bitcoin_chain_height")).toBe(120);
   expect(callErrors(metrics)).toEqual({});
   await node.clear();
-  await nodeUntil("the tip is watched", node, ({ calls }) => calls["Mining.waitTipChanged"] === 1);
+  await watching(node, 1);
   await node.tip({ hash: "ab".repeat(32), height: 121 });
   // Its header is unknown, so nothing can be counted.
   await exporter.waitUntil("a failure", (metrics) => Object.keys(callErrors(metrics)).length > 0);

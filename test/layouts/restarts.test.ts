@@ -7,7 +7,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, GIVES, nodeUntil, polled, shownLayouts, visit } from "./visits.ts";
+import { callErrors, GIVES, polled, shownLayouts, visit, watching } from "./visits.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -55,7 +55,7 @@ test("blocks go on being counted, whoever tells of them", async () => {
   await using stock = await ReferenceNode.start({ layout: "master" });
   const chain = await NodeChain.on(stock, 20);
   await using exporter = await visit(stock);
-  await nodeUntil("the tip is watched", stock, ({ calls }) => calls["Mining.waitTipChanged"] === 1);
+  await watching(stock, 1);
   await chain.extend(2);
   await exporter.waitFor("bitcoin_blocks_connected_total", 2);
 

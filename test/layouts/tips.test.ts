@@ -7,7 +7,7 @@ import type { ExporterProcess, Metrics } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, nodeUntil, visit } from "./visits.ts";
+import { callErrors, visit, watching } from "./visits.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -44,11 +44,6 @@ async function updated(exporter: ExporterProcess, updates: number): Promise<Bloc
     AT_ONCE_MS,
   );
   return blocks(metrics);
-}
-
-/** Waits until the exporter waits for the next tip. */
-async function watching(node: ReferenceNode, waits: number): Promise<void> {
-  await nodeUntil(`${waits} waits for a tip`, node, ({ calls }) => (calls["Mining.waitTipChanged"] ?? 0) >= waits);
 }
 
 describe("master", () => {

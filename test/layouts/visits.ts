@@ -66,6 +66,12 @@ export async function nodeUntil(
   );
 }
 
+/** Waits until the exporter has begun to wait for another tip so many times. That it asks whether the node stops is no wait. */
+export async function watching(node: ReferenceNode, waits: number): Promise<void> {
+  const begun = ({ waitTimeouts }: Stats) => waitTimeouts.filter((ms) => ms > 0).length;
+  await nodeUntil(`${waits} waits for a tip`, node, (stats) => begun(stats) >= waits);
+}
+
 /** The layouts that bitcoin_ipc_layout_info shows: one, or none without a session. */
 export function shownLayouts(metrics: Metrics): string[] {
   const series = [...metrics].filter(([name]) => name.startsWith("bitcoin_ipc_layout_info"));

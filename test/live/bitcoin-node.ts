@@ -2,14 +2,21 @@
 // the process may end and be started again.
 
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEADLINE_MS, eventually } from "../eventually.ts";
-import { fromEnvironment } from "./executables.ts";
+import { fromEnvironment, type NodeBuild, PR_TRACE } from "./executables.ts";
 
 /** What a JSON-RPC method takes. Text goes as it is, everything else as JSON. */
 type Parameter = string | number | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
+
+export interface NodeOptions {
+  /** pr/trace unless said. */
+  readonly build?: NodeBuild;
+  /** Whether other nodes can connect to it. */
+  readonly listens?: boolean;
+}
 
 /** How a process ended: by its exit code, or by a signal. */
 export interface Ending {
@@ -69,29 +76,32 @@ const START_DEADLINE_MS = 60_000;
 
 export class BitcoinNode implements AsyncDisposable {
   readonly socketPath: string;
+  readonly #build: NodeBuild;
   readonly #dataDir: string;
   readonly #rpcPort: number;
   readonly #args: readonly string[];
   readonly #p2pPort: number | undefined;
   #process: Bun.Subprocess<"ignore", "ignore", "pipe"> | undefined;
   #stderr: Promise<string> = Promise.resolve("");
+  /** The password of the running process, once it was read. */
+  #cookie: string | undefined;
 
-  private constructor(dataDir: string, args: readonly string[], ports: { rpc: number; p2p: number | undefined }) {
+  private constructor(dataDir: string, args: readonly string[], { build = PR_TRACE, listens = false }: NodeOptions) {
+    this.#build = build;
     this.#dataDir = dataDir;
     this.#args = args;
-    this.#rpcPort = ports.rpc;
-    this.#p2pPort = ports.p2p;
+    this.#rpcPort = freePort();
+    this.#p2pPort = listens ? freePort() : undefined;
     this.socketPath = join(dataDir, "regtest", "node.sock");
   }
 
   /** A node in a new data directory that is not started yet. `args` are added at each start. */
-  static async create(args: readonly string[] = [], { listens = false } = {}): Promise<BitcoinNode> {
-    const dataDir = await mkdtemp(join(tmpdir(), "live-node-"));
-    return new BitcoinNode(dataDir, args, { rpc: freePort(), p2p: listens ? freePort() : undefined });
+  static async create(args: readonly string[] = [], options: NodeOptions = {}): Promise<BitcoinNode> {
+    return new BitcoinNode(await mkdtemp(join(tmpdir(), "live-node-")), args, options);
   }
 
   /** A new node that answers. */
-  static async start(args: readonly string[] = [], options: { listens?: boolean } = {}): Promise<BitcoinNode> {
+  static async start(args: readonly string[] = [], options: NodeOptions = {}): Promise<BitcoinNode> {
     const node = await BitcoinNode.create(args, options);
     node.launch();
     await node.ready();
@@ -101,11 +111,12 @@ export class BitcoinNode implements AsyncDisposable {
   /** Starts the process and does not wait for it. */
   launch(...args: readonly string[]): void {
     if (this.isRunning) throw new Error("the node runs already");
+    this.#cookie = undefined;
     const network =
       this.#p2pPort === undefined ? ["-listen=0"] : [`-bind=127.0.0.1:${this.#p2pPort}`, "-listenonion=0"];
     this.#process = Bun.spawn(
       [
-        fromEnvironment("BITCOIN_NODE"),
+        fromEnvironment(this.#build.node),
         "-regtest",
         "-ipcbind=unix",
         "-disablewallet",
@@ -135,9 +146,28 @@ export class BitcoinNode implements AsyncDisposable {
 
   /** Calls a JSON-RPC method. Throws CliError when the node refuses, or what became of the node when it has ended. */
   async cli<T = unknown>(method: string, ...parameters: readonly Parameter[]): Promise<T> {
+    return parseResult(await this.#cliText(method, parameters)) as T;
+  }
+
+  /** The same with numbers as text, as they are written: a double does not hold every one of them. */
+  async cliExact<T = unknown>(method: string, ...parameters: readonly Parameter[]): Promise<T> {
+    return JSON.parse(await this.#cliText(method, parameters), asWritten) as T;
+  }
+
+  /** How many threads the process has. */
+  async threadCount(): Promise<number> {
+    return (await readdir(`/proc/${this.#process!.pid}/task`)).length;
+  }
+
+  /** All that the process has logged, in all its runs. */
+  async debugLog(): Promise<string> {
+    return Bun.file(join(this.#dataDir, "regtest", "debug.log")).text();
+  }
+
+  async #cliText(method: string, parameters: readonly Parameter[]): Promise<string> {
     const cli = Bun.spawn(
       [
-        fromEnvironment("BITCOIN_CLI"),
+        fromEnvironment(this.#build.cli),
         "-regtest",
         `-datadir=${this.#dataDir}`,
         `-rpcport=${this.#rpcPort}`,
@@ -152,9 +182,22 @@ export class BitcoinNode implements AsyncDisposable {
     }
     cli.stdin.end();
     const [stdout, stderr] = await Promise.all([cli.stdout.text(), cli.stderr.text(), cli.exited]);
-    if (cli.exitCode === 0) return parseResult(stdout.trim()) as T;
+    if (cli.exitCode === 0) return stdout.trim();
     if (!this.isRunning) throw await this.#endedError(`bitcoin-cli ${method}`);
     throw new CliError(method, stderr);
+  }
+
+  /** Calls a JSON-RPC method without a process for it, where calls are timed. Throws when the node refuses. */
+  async rpc<T = unknown>(method: string, ...params: readonly Parameter[]): Promise<T> {
+    this.#cookie ??= await Bun.file(join(this.#dataDir, "regtest", ".cookie")).text();
+    const response = await fetch(`http://127.0.0.1:${this.#rpcPort}/`, {
+      method: "POST",
+      headers: { Authorization: `Basic ${btoa(this.#cookie)}` },
+      body: JSON.stringify({ id: 0, method, params }),
+    });
+    const { result, error } = (await response.json()) as { result: T; error: { message: string } | null };
+    if (error !== null) throw new Error(`${method}: ${error.message}`);
+    return result;
   }
 
   /** Stops the node by its own `stop`. Resolves when the process has ended, and tells how. */
@@ -199,9 +242,7 @@ export class BitcoinNode implements AsyncDisposable {
 
   /** What the process wrote last: its standard error and the end of its log. */
   async lastWords(): Promise<string> {
-    const log = await Bun.file(join(this.#dataDir, "regtest", "debug.log"))
-      .text()
-      .catch(() => "");
+    const log = await this.debugLog().catch(() => "");
     const stderr = this.isRunning ? "" : await this.#stderr;
     return `${stderr}${log.trim().split("\n").slice(-LOG_TAIL_LINES).join("\n")}`;
   }
@@ -239,6 +280,11 @@ export class BitcoinNode implements AsyncDisposable {
 function parseResult(text: string): unknown {
   // Text comes without quotes: hashes, addresses, sentences.
   return /^([[{]|-?\d+(\.\d+)?$|(true|false)$)/.test(text) ? JSON.parse(text) : text;
+}
+
+/** A reviver that leaves numbers as they are written. */
+function asWritten(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  return typeof value === "number" ? context!.source : value;
 }
 
 /** A TCP port that nobody listens on now. */

@@ -5,6 +5,7 @@ import { eventually } from "../eventually.ts";
 import { ExporterProcess, type Metrics } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
 import { describeLive } from "./executables.ts";
+import { NOTIFICATIONS, TIP_EVENTS } from "./families.ts";
 import {
   BRANCH_DESCRIPTOR,
   COINBASE_MATURITY,
@@ -20,15 +21,13 @@ import {
 
 setDefaultTimeout(60_000);
 
-const ADDED = "bitcoin_mempool_tx_added_total";
-
 describeLive("event counters", () => {
   test("blocks, and the tip that moves with them", async () => {
     await using node = await BitcoinNode.start();
     await using exporter = await connect(node);
     await mine(node, 7);
-    await expectCounts(exporter, { blocks_connected: 7, tip_updates: 7 });
-    expect((await exporter.metrics()).get("bitcoin_block_height")).toBe(7);
+    await expectCounts(exporter, { connected: 7, updates: 7 });
+    expect((await exporter.metrics()).get(TIP_EVENTS.height)).toBe(7);
   });
 
   test("a reorganization to a longer branch", async () => {
@@ -37,15 +36,15 @@ describeLive("event counters", () => {
     await using exporter = await connect(node);
     const [fork] = await mine(node, 3);
     await node.cli("invalidateblock", fork!);
-    await expectCounts(exporter, { blocks_connected: 3, blocks_disconnected: 3, tip_updates: 3 });
+    await expectCounts(exporter, { connected: 3, disconnected: 3, updates: 3 });
     // A branch of two; the first one then is longer again.
     await mine(node, 2, BRANCH_DESCRIPTOR);
-    await expectCounts(exporter, { blocks_connected: 5, blocks_disconnected: 3, tip_updates: 5 });
+    await expectCounts(exporter, { connected: 5, disconnected: 3, updates: 5 });
     await node.cli("reconsiderblock", fork!);
     // The tip moves once, however many blocks change.
-    await expectCounts(exporter, { blocks_connected: 8, blocks_disconnected: 5, tip_updates: 6 });
+    await expectCounts(exporter, { connected: 8, disconnected: 5, updates: 6 });
     const metrics = await exporter.polled();
-    expect(metrics.get("bitcoin_block_height")).toBe(8);
+    expect(metrics.get(TIP_EVENTS.height)).toBe(8);
     expect(metrics.get("bitcoin_chain_height")).toBe(8);
   });
 
@@ -53,11 +52,11 @@ describeLive("event counters", () => {
     await using node = await BitcoinNode.start();
     await using exporter = await connect(node);
     await mine(node);
-    await expectCounts(exporter, { chain_state_flushes: 0, blocks_connected: 1, tip_updates: 1 });
+    await expectCounts(exporter, { flushes: 0, connected: 1, updates: 1 });
     // This method flushes before it reads the disk.
     for (let flushes = 1; flushes <= 3; flushes++) {
       await node.cli("gettxoutsetinfo");
-      await expectCounts(exporter, { chain_state_flushes: flushes, blocks_connected: 1, tip_updates: 1 });
+      await expectCounts(exporter, { flushes: flushes, connected: 1, updates: 1 });
     }
   });
 
@@ -68,10 +67,10 @@ describeLive("event counters", () => {
     const transaction = split(coin!, 10, 10_000);
     await send(node, transaction);
     for (const output of transaction.coins) await send(node, spend([output], [output.value - 1_000]));
-    await expectCounts(exporter, { mempool_tx_added: 11 });
+    await expectCounts(exporter, { added: 11 });
     await mine(node);
     // The node does not report those that leave in a block.
-    await expectCounts(exporter, { mempool_tx_added: 11, blocks_connected: 1, tip_updates: 1 });
+    await expectCounts(exporter, { added: 11, connected: 1, updates: 1 });
     expect((await exporter.polled()).get("bitcoin_mempool_size")).toBe(0);
   });
 
@@ -84,7 +83,7 @@ describeLive("event counters", () => {
     await send(node, parent);
     await send(node, spend(parent.coins, [coin!.value - 2_000]));
     await send(node, spend([coin!], [coin!.value - 10_000]));
-    await expectCounts(exporter, { mempool_tx_added: 3, mempool_tx_removed: 2 });
+    await expectCounts(exporter, { added: 3, removed: 2 });
     await expectReasons(exporter, { replaced: 2 });
   });
 
@@ -94,7 +93,7 @@ describeLive("event counters", () => {
     await using exporter = await connect(node);
     await send(node, spend([coin!], [coin!.value - 1_000]));
     await mineExactly(node, [spend([coin!], [coin!.value - 2_000])]);
-    await expectCounts(exporter, { mempool_tx_added: 1, mempool_tx_removed: 1, blocks_connected: 1, tip_updates: 1 });
+    await expectCounts(exporter, { added: 1, removed: 1, connected: 1, updates: 1 });
     await expectReasons(exporter, { conflict: 1 });
   });
 
@@ -107,7 +106,7 @@ describeLive("event counters", () => {
     const coin = await coinbaseOf(node, hashes[0]!);
     await send(node, spend([coin], [coin.value - 1_000]));
     await node.cli("invalidateblock", last!);
-    await expectCounts(exporter, { mempool_tx_added: 1, mempool_tx_removed: 1, blocks_disconnected: 1 });
+    await expectCounts(exporter, { added: 1, removed: 1, disconnected: 1 });
     await expectReasons(exporter, { reorg: 1 });
   });
 
@@ -119,7 +118,7 @@ describeLive("event counters", () => {
     await node.cli("setmocktime", Math.floor(Date.now() / 1000) + 2 * 3600);
     // The node looks for what has expired whenever a transaction comes. It also flushes, as it does about once an hour.
     await send(node, spend([young!], [young!.value - 1_000]));
-    await expectCounts(exporter, { mempool_tx_added: 2, mempool_tx_removed: 1, chain_state_flushes: 1 });
+    await expectCounts(exporter, { added: 2, removed: 1, flushes: 1 });
     await expectReasons(exporter, { expiry: 1 });
   });
 
@@ -135,9 +134,9 @@ describeLive("event counters", () => {
       const metrics = await exporter.metrics();
       const dropped = sent - size;
       expect(dropped).toBeGreaterThan(0);
-      return metrics.get(ADDED) === sent && metrics.get("bitcoin_mempool_tx_removed_total") === dropped;
+      return metrics.get(NOTIFICATIONS.added) === sent && metrics.get(NOTIFICATIONS.removed) === dropped;
     });
-    await expectReasons(exporter, { sizelimit: (await exporter.metrics()).get("bitcoin_mempool_tx_removed_total")! });
+    await expectReasons(exporter, { sizelimit: (await exporter.metrics()).get(NOTIFICATIONS.removed)! });
   });
 });
 
@@ -148,35 +147,29 @@ async function connect(node: BitcoinNode): Promise<ExporterProcess> {
   return exporter;
 }
 
-/** What the counters of chain and mempool are to show; those that are not named, 0. */
-interface Counts {
-  readonly blocks_connected?: number;
-  readonly blocks_disconnected?: number;
-  readonly tip_updates?: number;
-  readonly chain_state_flushes?: number;
-  readonly mempool_tx_added?: number;
-  readonly mempool_tx_removed?: number;
-}
+/** The counters of chain and mempool, but for the one by reason. */
+const COUNTERS = {
+  connected: TIP_EVENTS.connected,
+  disconnected: TIP_EVENTS.disconnected,
+  updates: TIP_EVENTS.updates,
+  flushes: NOTIFICATIONS.flushes,
+  added: NOTIFICATIONS.added,
+  removed: NOTIFICATIONS.removed,
+} as const;
 
-const NONE: Required<Counts> = {
-  blocks_connected: 0,
-  blocks_disconnected: 0,
-  tip_updates: 0,
-  chain_state_flushes: 0,
-  mempool_tx_added: 0,
-  mempool_tx_removed: 0,
-};
+/** What they are to show; those that are not named, 0. */
+type Counts = { readonly [Name in keyof typeof COUNTERS]?: number };
 
 /** Waits for the counters to show exactly this. */
 async function expectCounts(exporter: ExporterProcess, counts: Counts): Promise<void> {
-  const expected = Object.entries({ ...NONE, ...counts }).map(([name, count]) => [`bitcoin_${name}_total`, count]);
-  const wanted = Object.fromEntries(expected) as Record<string, number>;
+  const names = Object.keys(COUNTERS) as (keyof typeof COUNTERS)[];
+  const wanted = new Map(names.map((name) => [COUNTERS[name], counts[name] ?? 0]));
   await exporter.waitUntil(`counters ${JSON.stringify(counts)}`, (metrics) =>
-    Object.entries(wanted).every(([name, count]) => metrics.get(name) === count),
+    [...wanted].every(([family, count]) => metrics.get(family) === count),
   );
   // And nothing comes after that.
   const after = await exporter.polled();
-  expect(Object.fromEntries(Object.keys(wanted).map((name) => [name, after.get(name)]))).toEqual(wanted);
+  expect(new Map([...wanted.keys()].map((family) => [family, after.get(family)]))).toEqual(wanted);
 }
 
 /** The removals by reason, of which there are no others. */
@@ -187,7 +180,8 @@ async function expectReasons(exporter: ExporterProcess, reasons: Record<string, 
 function removalsByReason(metrics: Metrics): Record<string, number> {
   const reasons: Record<string, number> = {};
   for (const [series, value] of metrics) {
-    const reason = /^bitcoin_mempool_tx_removed_by_reason_total\{reason="(\w+)"\}$/.exec(series)?.[1];
+    if (!series.startsWith(`${NOTIFICATIONS.removedByReason}{`)) continue;
+    const reason = /\{reason="(\w+)"\}$/.exec(series)?.[1];
     if (reason !== undefined && value > 0) reasons[reason] = value;
   }
   return reasons;
@@ -199,7 +193,7 @@ async function fillMempool(node: BitcoinNode, exporter: ExporterProcess, coins: 
   for (const coin of coins) {
     await send(node, spend([coin], [coin.value - 20_000 - 1_000 * sent], 90_000));
     sent++;
-    if (((await exporter.metrics()).get("bitcoin_mempool_tx_removed_total") ?? 0) > 0) break;
+    if (((await exporter.metrics()).get(NOTIFICATIONS.removed) ?? 0) > 0) break;
   }
   return sent;
 }

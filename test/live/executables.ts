@@ -1,30 +1,47 @@
-// Which executables the live tests run: the node's, named by the environment, and the exporter's, compiled by then. Without
-// a node the tests are skipped, and their names say why.
+// Which executables the live tests run: the nodes', named by the environment, and the exporter's, compiled by then. Without
+// a node its tests are skipped, and their names say why.
 
 import { beforeAll, describe } from "bun:test";
+import type { LayoutName } from "../../src/node/layouts.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 
-const VARIABLES = ["BITCOIN_NODE", "BITCOIN_CLI"] as const;
+/** A node of Bitcoin Core, built from one source or another. */
+export interface NodeBuild {
+  /** What the exporter has to find out about it. */
+  readonly layout: LayoutName;
+  /** The variables of the environment that name its executables. */
+  readonly node: string;
+  readonly cli: string;
+}
+
+export const PR_TRACE: NodeBuild = { layout: "pr/trace", node: "BITCOIN_NODE", cli: "BITCOIN_CLI" };
+export const MASTER: NodeBuild = { layout: "master", node: "BITCOIN_NODE_MASTER", cli: "BITCOIN_CLI_MASTER" };
 
 /** The path that an environment variable names. For tests that run. */
-export function fromEnvironment(variable: (typeof VARIABLES)[number]): string {
+export function fromEnvironment(variable: string): string {
   const path = process.env[variable];
   if (!path) throw new Error(`${variable} is not set`);
   return path;
 }
 
 /** Tests that need a real node: skipped, with the reason in the name, where the environment names none. */
-export function describeLive(name: string, tests: () => void): void {
-  const missing = VARIABLES.filter((variable) => !process.env[variable]);
+export function describeLive(name: string, tests: () => void, build = PR_TRACE): void {
+  const variables = [build.node, build.cli];
+  const missing = variables.filter((variable) => !process.env[variable]);
   const reason = missing.length === 0 ? "" : ` (skipped: ${missing.join(" and ")} not set)`;
   describe.skipIf(missing.length > 0)(name + reason, () => {
-    beforeAll(prepare, COMPILE_DEADLINE_MS);
+    beforeAll(() => prepare(variables), COMPILE_DEADLINE_MS);
     tests();
   });
 }
 
-async function prepare(): Promise<void> {
-  for (const variable of VARIABLES) {
+/** The same tests for each build, as far as the environment names it. */
+export function describeEachBuild(name: string, tests: (build: NodeBuild) => void): void {
+  for (const build of [PR_TRACE, MASTER]) describeLive(`${build.layout}: ${name}`, () => tests(build), build);
+}
+
+async function prepare(variables: readonly string[]): Promise<void> {
+  for (const variable of variables) {
     const path = fromEnvironment(variable);
     if (Bun.which(path) === null) throw new Error(`${variable} names no executable: ${path}`);
   }

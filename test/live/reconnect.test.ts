@@ -5,7 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rm } from "node:fs/promises";
 import { ExporterProcess, type Metrics } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeLive } from "./executables.ts";
+import { describeEachBuild, describeLive } from "./executables.ts";
 import { Load } from "./load.ts";
 import { continueSlowly, launchToSocket } from "./slow-motion.ts";
 import { fund, mine } from "./transactions.ts";
@@ -72,35 +72,6 @@ describeLive("reconnecting", () => {
     expect(exporter.log.filter((line) => line.startsWith("connected to the node at "))).toHaveLength(2);
   });
 
-  describe("while the node starts", () => {
-    for (const [name, args] of [
-      ["", []],
-      [" with its blocks to verify", ["-checkblocks=0", "-checklevel=4"]],
-      [" with -reindex", ["-reindex"]],
-      [" with -reindex-chainstate", ["-reindex-chainstate"]],
-    ] as const) {
-      test(`it comes up${name}, though asked from the first moment`, async () => {
-        await using node = await BitcoinNode.start();
-        await mine(node, 110);
-        let early = 0;
-        for (let round = 0; early < EARLY_STARTS && round < MAX_STARTS; round++) {
-          await node.stop();
-          // An aborted node leaves it behind.
-          await rm(node.socketPath, { force: true });
-          await launchToSocket(node, args);
-          await using exporter = await ExporterProcess.start(node.socketPath);
-          await continueSlowly(node, async () => (await exporter.metrics()).get("bitcoin_ipc_up") === 1);
-          if (exporter.logged(/^waiting for the node to start: /) !== undefined) early++;
-          await node.expectAlive();
-          await exporter.connected();
-          await exporter.waitFor("bitcoin_chain_height", 110);
-        }
-        // It asked before the node was ready.
-        expect(early).toBe(EARLY_STARTS);
-      });
-    }
-  });
-
   describe("when the node stops", () => {
     for (const [name, args] of [
       ["", []],
@@ -162,6 +133,35 @@ describeLive("reconnecting", () => {
       }
     });
   });
+});
+
+describeEachBuild("while the node starts", (build) => {
+  for (const [name, args] of [
+    ["", []],
+    [" with its blocks to verify", ["-checkblocks=0", "-checklevel=4"]],
+    [" with -reindex", ["-reindex"]],
+    [" with -reindex-chainstate", ["-reindex-chainstate"]],
+  ] as const) {
+    test(`it comes up${name}, though asked from the first moment`, async () => {
+      await using node = await BitcoinNode.start([], { build });
+      await mine(node, 110);
+      let early = 0;
+      for (let round = 0; early < EARLY_STARTS && round < MAX_STARTS; round++) {
+        await node.stop();
+        // An aborted node leaves it behind.
+        await rm(node.socketPath, { force: true });
+        await launchToSocket(node, args);
+        await using exporter = await ExporterProcess.start(node.socketPath);
+        await continueSlowly(node, async () => (await exporter.metrics()).get("bitcoin_ipc_up") === 1);
+        if (exporter.logged(/^waiting for the node to start: /) !== undefined) early++;
+        await node.expectAlive();
+        await exporter.connected();
+        await exporter.waitFor("bitcoin_chain_height", 110);
+      }
+      // It asked before the node was ready.
+      expect(early).toBe(EARLY_STARTS);
+    });
+  }
 });
 
 function polled(metrics: Metrics): string[] {

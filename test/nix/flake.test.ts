@@ -14,9 +14,11 @@ const SYSTEMS = ["aarch64-linux", "x86_64-linux"];
 const SOURCES = [
   "bun.lock",
   "flake.nix",
+  "grafana",
   "module.nix",
   "package.json",
   "packaging",
+  "prometheus",
   "schema",
   "scripts",
   "src",
@@ -123,17 +125,33 @@ describe.skipIf(!hasNix)("flake.nix", () => {
   });
 
   test("builds the executable from its sources alone, and leaves it as Bun made it", () => {
-    const built = evaluate<{ src: string; name: string; buildPhase: string; installCheckPhase: string }>(
-      "{ inherit (pkgs.bitcoind-ipc-exporter) src name dontStrip dontPatchELF buildPhase installCheckPhase; }",
+    const built = evaluate<{
+      src: string;
+      name: string;
+      buildPhase: string;
+      installPhase: string;
+      installCheckPhase: string;
+    }>(
+      "{ inherit (pkgs.bitcoind-ipc-exporter) src name dontStrip dontPatchELF buildPhase installPhase installCheckPhase; }",
     );
     expect(built).toMatchObject({
       name: `bitcoind-ipc-exporter-${packageJson.version}`,
       dontStrip: true,
       dontPatchELF: true,
     });
-    expect(readdirSync(built.src).sort()).toEqual(["package.json", "schema", "scripts", "src", "tsconfig.json"]);
+    expect(readdirSync(built.src).sort()).toEqual([
+      "grafana",
+      "package.json",
+      "prometheus",
+      "schema",
+      "scripts",
+      "src",
+      "tsconfig.json",
+    ]);
+    expect(readdirSync(join(built.src, "grafana"))).toEqual(["dashboards"]);
     expect(built.buildPhase).toContain("bun scripts/gen.ts --check\n");
     expect(built.buildPhase).toContain("bun scripts/build.ts --revision '0123abc'");
+    expect(built.installPhase).toContain("cp -r grafana prometheus $out/share/bitcoind-ipc-exporter\n");
     expect(built.installCheckPhase).toContain("--version");
   });
 
@@ -180,6 +198,9 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     expect(nix.run(join(result, "bin/bitcoind-ipc-exporter"), "--version")).toBe(
       `bitcoind-ipc-exporter ${packageJson.version} (revision unknown, Bun ${packageJson.devDependencies.bun})\n`,
     );
+    const shared = readdirSync(join(result, "share/bitcoind-ipc-exporter"), { recursive: true });
+    expect(shared).toContain("grafana/dashboards/bitcoin-node.json");
+    expect(shared).toContain("prometheus/bitcoin-node.alerts.rules.yml");
     // Nothing of what it was built with comes along.
     expect(nix.run("nix-store", "--query", "--references", result)).toBe("");
   });

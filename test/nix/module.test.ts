@@ -2,7 +2,7 @@
 // system is the one of nixpkgs/ in this folder, and once more that of a real nixpkgs where NIX_PATH names one.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { hasNix, Nix, nixpkgs } from "./nix.ts";
 
@@ -222,7 +222,12 @@ User=root
 
   test("gives a Grafana and a Prometheus of this host what lies in grafana/ and prometheus/", () => {
     const root = join(nix.folder, "checkout");
-    for (const file of ["grafana/node.json", "prometheus/alerts.rules.yml", "prometheus/alerts.test.yml"]) {
+    for (const file of [
+      "grafana/dashboards/node.json",
+      "grafana/node.ts",
+      "prometheus/alerts.rules.yml",
+      "prometheus/alerts.test.yml",
+    ]) {
       mkdirSync(join(root, file, ".."), { recursive: true });
       Bun.spawnSync(["touch", join(root, file)]);
     }
@@ -235,7 +240,13 @@ User=root
     expect(host.units).toEqual({});
   });
 
-  test.skipIf(!existsSync(join(ROOT, "prometheus")))("finds all rules of this repository", () => {
+  test("gives the dashboards of this repository", () => {
+    const { grafana } = exporter("grafana.provisionDashboards = true;");
+    const files = readdirSync(grafana.dashboards!.settings.providers[0]!.options.path);
+    expect(files.sort()).toEqual(["bitcoin-node.json", "bitcoin-nodes.json"]);
+  });
+
+  test("finds all rules of this repository", () => {
     const files = (readdirSync(join(ROOT, "prometheus"), { recursive: true }) as string[])
       .map((file) => join(ROOT, "prometheus", file))
       .filter((file) => file.endsWith(".yml") && /^groups:/m.test(readFileSync(file, "utf8")));

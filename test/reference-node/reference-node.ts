@@ -14,6 +14,8 @@ export interface StartOptions {
   layout?: Layout;
   /** By default a path in a new folder. A given path lets a node come back where another was. */
   socketPath?: string;
+  /** Comes before the node's own command, such as taskset and its arguments. */
+  prefix?: readonly string[];
 }
 
 /** Hex text, or a number: that many zero bytes. */
@@ -72,6 +74,8 @@ export interface Fired {
   microseconds: number[];
   /** What they threw instead of returning. */
   errors: string[];
+  /** From the first call to the last Return. */
+  wallMicroseconds: number;
 }
 
 /** rpc.capnp's kinds of exception. */
@@ -150,7 +154,8 @@ export class ReferenceNode implements AsyncDisposable {
   static async start(options: StartOptions = {}): Promise<ReferenceNode> {
     const executable = await buildReferenceNode();
     const socketPath = options.socketPath ?? join(await mkdtemp(join(tmpdir(), folderPrefix)), "node.sock");
-    const node = new ReferenceNode(executable, socketPath, options.layout ?? "pr/trace");
+    const command = [...(options.prefix ?? []), executable, socketPath, "--layout", options.layout ?? "pr/trace"];
+    const node = new ReferenceNode(command, socketPath);
     try {
       await node.waitFor("listening");
     } catch (error) {
@@ -160,13 +165,9 @@ export class ReferenceNode implements AsyncDisposable {
     return node;
   }
 
-  private constructor(executable: string, socketPath: string, layout: string) {
+  private constructor(command: string[], socketPath: string) {
     this.socketPath = socketPath;
-    this.#child = Bun.spawn([executable, socketPath, "--layout", layout], {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
+    this.#child = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
     this.#ended = this.#read();
   }
 

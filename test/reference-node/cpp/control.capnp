@@ -88,6 +88,9 @@ struct Fired {
 
   microseconds @1 :List(UInt32);
   # One for each call that was answered: from sending it to having its Return.
+
+  wallMicroseconds @2 :Float64;
+  # From the first call to the last Return, the subscribers one after the other.
 }
 
 struct Stats {

@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include <kj/debug.h>
+#include <kj/time.h>
 
 namespace reference {
 
@@ -133,6 +134,8 @@ kj::Promise<void> Control::fire(control::Command::Fire::Reader fire, control::Re
   auto volley = kj::heap<Volley>(Volley{method, params.asReader(), fire.getCount(), fire.getDepth()});
 
   // One subscriber after another, as the node's thread goes from one to the next.
+  auto& clock = kj::systemPreciseMonotonicClock();
+  auto start = clock.now();
   kj::Promise<void> fired = kj::READY_NOW;
   auto interface = method.getContainingInterface().getShortDisplayName();
   bool subscribed = false;
@@ -146,8 +149,9 @@ kj::Promise<void> Control::fire(control::Command::Fire::Reader fire, control::Re
   if (!subscribed) KJ_FAIL_REQUIRE("nobody is subscribed", interface);
 
   return fired
-      .then([reply, &volley = *volley]() mutable {
+      .then([reply, &volley = *volley, &clock, start]() mutable {
         auto fired = reply.initFired();
+        fired.setWallMicroseconds((clock.now() - start) / kj::NANOSECONDS / 1e3);
         fired.setMicroseconds(volley.microseconds.asPtr());
         auto errors = fired.initErrors(volley.errors.size());
         for (uint i = 0; i < errors.size(); ++i) errors.set(i, volley.errors[i]);

@@ -1,0 +1,124 @@
+// What a callback costs: its wall time for the node, which waits for the answer, and the subscriber's CPU time and memory.
+// The exporter beside a bare C loop, which is the floor, and a plain subscriber on the Cap'n Proto C++ runtime.
+
+import { availableParallelism } from "node:os";
+import { ReferenceNode } from "../test/reference-node/reference-node.ts";
+import type { Bench, Effort, Outcome } from "./bench.ts";
+import { portion } from "./bench.ts";
+import type { NativePrograms } from "./native/build.ts";
+import { NODE_CORE, pinnedTo, subscriberCore, VARIANTS, type Variant } from "./pinning.ts";
+import { cpuNs, memory } from "./process-usage.ts";
+import { inTurn, median } from "./statistics.ts";
+import { CONTESTANTS, type Contestant, startSubscriber } from "./subscribers.ts";
+import { atMost, type Row, type Target } from "./table.ts";
+import { BLOCKS, COINS, fire, transactions, type Volley } from "./volleys.ts";
+
+const MB = 1e6;
+
+interface Case {
+  readonly volley: Volley;
+  /** In the full run. */
+  readonly calls: number;
+  readonly wallTargets: (variant: Variant, ratio: Ratios) => Target[];
+  readonly cpuTargets: (variant: Variant, ratio: Ratios) => Target[];
+}
+
+/** The exporter's figure by that of another. */
+interface Ratios {
+  readonly floor: number;
+  readonly cpp: number;
+}
+
+const oneAtATime = {
+  wallTargets: (variant: Variant, ratio: Ratios) =>
+    variant === "one core"
+      ? [atMost("1.10", ratio.floor, "floor")]
+      : [atMost("1.35", ratio.floor, "floor"), atMost("1.0", ratio.cpp, "C++")],
+  cpuTargets: (variant: Variant, ratio: Ratios) =>
+    variant === "one core" ? [atMost("1.45", ratio.floor, "floor")] : [atMost("0.75", ratio.cpp, "C++")],
+};
+
+const CASES: readonly Case[] = [
+  { volley: transactions(1), calls: 60_000, ...oneAtATime },
+  {
+    volley: transactions(16),
+    calls: 60_000,
+    wallTargets: () => [],
+    cpuTargets: (_, ratio) => [atMost("0.55", ratio.cpp, "C++")],
+  },
+  { volley: COINS, calls: 60_000, ...oneAtATime },
+  {
+    volley: BLOCKS,
+    calls: 1_000,
+    wallTargets: (_, ratio) => [atMost("1.0", ratio.cpp, "C++")],
+    cpuTargets: () => [],
+  },
+];
+
+interface Measured {
+  readonly wallUs: number;
+  readonly cpuUs: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+/** As many calls as this share of those that are timed come first, unmeasured: code is compiled as it is used. */
+const WARM_UP_SHARE = 1 / 3;
+
+export const callbacks: Bench = {
+  name: "callbacks",
+  async run(effort: Effort, programs: NativePrograms): Promise<Outcome> {
+    const rows: Row[] = [];
+    for (const variant of VARIANTS) {
+      for (const one of CASES) {
+        const run = (contestant: Contestant) => measure(contestant, programs, variant, one, portion(effort, one.calls));
+        rows.push(...rowsOf(variant, one, await inTurn(effort.rounds, CONTESTANTS, run)));
+      }
+    }
+    const notes = availableParallelism() > 1 ? [] : ["callbacks on two cores: skipped, this machine has one"];
+    return { rows, notes };
+  },
+};
+
+/** One contestant on a fresh node. */
+async function measure(
+  contestant: Contestant,
+  programs: NativePrograms,
+  variant: Variant,
+  { volley }: Case,
+  calls: number,
+): Promise<Measured> {
+  await using node = await ReferenceNode.start({ prefix: pinnedTo(NODE_CORE) });
+  await using subscriber = await startSubscriber(contestant, programs, node, subscriberCore(variant));
+  const { pid } = subscriber;
+  const bytesBefore = memory(pid).residentBytes;
+  await fire(node, subscriber, volley, Math.ceil(calls * WARM_UP_SHARE));
+  // What the counts cost that are asked before and after is in it: some tens of microseconds in all.
+  const cpuBefore = cpuNs(pid);
+  const { wallMicroseconds } = await fire(node, subscriber, volley, calls);
+  const cpuUs = (cpuNs(pid) - cpuBefore) / 1000 / calls;
+  return { wallUs: wallMicroseconds / calls, cpuUs, bytesBefore, bytesAfter: memory(pid).residentBytes };
+}
+
+function rowsOf(variant: Variant, one: Case, results: Record<Contestant, Measured[]>): Row[] {
+  const bench = `${one.volley.name}, ${variant}`;
+  const figures = (read: (measured: Measured) => number) => ({
+    floor: median(results.floor.map(read)),
+    cpp: median(results.cpp.map(read)),
+    exporter: median(results.exporter.map(read)),
+  });
+  const ratios = ({ floor, cpp, exporter }: Ratios & { exporter: number }) => ({
+    floor: exporter / floor,
+    cpp: exporter / cpp,
+  });
+  const wall = figures((measured) => measured.wallUs);
+  const cpu = figures((measured) => measured.cpuUs);
+  const before = figures((measured) => measured.bytesBefore / MB);
+  const after = figures((measured) => measured.bytesAfter / MB);
+  return [
+    { bench, measure: "wall µs/call", ...wall, digits: 1, targets: one.wallTargets(variant, ratios(wall)) },
+    { bench, measure: "CPU µs/call", ...cpu, digits: 1, targets: one.cpuTargets(variant, ratios(cpu)) },
+    { bench, measure: "RSS MB before", ...before, digits: 1 },
+    { bench, measure: "RSS MB after", ...after, digits: 1, targets: [atMost("64 MB", after.exporter)] },
+  ];
+}

@@ -1,0 +1,30 @@
+// What the figures were made on: without it they say little. No names of hosts, users or paths.
+
+import { readFileSync } from "node:fs";
+import { availableParallelism, release, totalmem } from "node:os";
+import { compiledExporter } from "../test/exporter-command.ts";
+
+/** Lines such as "CPU: …". */
+export async function describeMachine(): Promise<string[]> {
+  const [exporter, capnp, gcc] = await Promise.all([
+    firstLine([...(await compiledExporter()), "--version"]),
+    firstLine(["capnp", "--version"]),
+    firstLine(["gcc", "--version"]),
+  ]);
+  return [
+    `CPU: ${cpuModel(readFileSync("/proc/cpuinfo", "utf8"))}, ${availableParallelism()} cores`,
+    `Memory: ${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
+    `Kernel: Linux ${release()}, ${process.arch}`,
+    `Versions: ${exporter}; ${capnp}; ${gcc}`,
+  ];
+}
+
+/** The model's name in the text of /proc/cpuinfo; not every architecture has one. */
+export function cpuModel(cpuInfo: string): string {
+  return /^model name\s*: (.+)$/m.exec(cpuInfo)?.[1]?.trim() ?? "unknown";
+}
+
+async function firstLine(command: string[]): Promise<string> {
+  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "ignore" });
+  return (await child.stdout.text()).split("\n")[0]!.trim();
+}

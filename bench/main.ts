@@ -1,0 +1,74 @@
+// `bun run bench`: builds what is to be compared, runs the benches one after the other and prints one table.
+
+import { availableParallelism, loadavg } from "node:os";
+import { compiledExporter } from "../test/exporter-command.ts";
+import { buildReferenceNode } from "../test/reference-node/build.ts";
+import { type Bench, BRIEF, CheckError, type Outcome } from "./bench.ts";
+import { callbacks } from "./callbacks.ts";
+import { describeMachine } from "./machine.ts";
+import { memoryUse } from "./memory.ts";
+import { buildNativePrograms } from "./native/build.ts";
+import { type Options, readOptions, USAGE, UsageError } from "./options.ts";
+import { realNode } from "./real-node.ts";
+import { RESULTS_FILE, renderReport, renderResults } from "./report.ts";
+import { scrapes } from "./scrapes.ts";
+import { start } from "./start.ts";
+
+const BENCHES: readonly Bench[] = [callbacks, scrapes, memoryUse, start, realNode];
+
+/** What the last minute of building leaves behind is less. */
+const BUSY_LOAD_PER_CORE = 0.75;
+
+process.exit(await main());
+
+/** Resolves to the exit code. */
+async function main(): Promise<number> {
+  const options = optionsOrUsage();
+  if (options === undefined) return 2;
+  const programs = await buildNativePrograms();
+  await Promise.all([buildReferenceNode(), compiledExporter()]);
+
+  const outcomes: Outcome[] = [{ rows: [], notes: noteLoad() }];
+  let failed = 0;
+  for (const bench of BENCHES) {
+    if (options.only.length > 0 && !options.only.includes(bench.name)) continue;
+    console.error(`bench: ${bench.name}`);
+    try {
+      outcomes.push(await bench.run(options.effort, programs));
+    } catch (error) {
+      // Of the others there is something to say nonetheless.
+      failed++;
+      console.error(`bench: ${bench.name} failed: ${error instanceof CheckError ? error.message : Bun.inspect(error)}`);
+      outcomes.push({ rows: [], notes: [`${bench.name}: FAILED`] });
+    }
+  }
+
+  console.log(renderReport(outcomes, options.effort === BRIEF));
+  if (options.write && failed === 0) {
+    const today = new Date().toISOString().slice(0, 10);
+    await Bun.write(RESULTS_FILE, renderResults(outcomes, await describeMachine(), options.effort, today));
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+/** A machine that does something else makes figures that say little. */
+function noteLoad(): string[] {
+  const [load] = loadavg();
+  if (load! < availableParallelism() * BUSY_LOAD_PER_CORE) return [];
+  return [
+    `the machine was busy when this began, with a load of ${load!.toFixed(1)}: the figures are not to be trusted`,
+  ];
+}
+
+function optionsOrUsage(): Options | undefined {
+  try {
+    return readOptions(
+      process.argv.slice(2),
+      BENCHES.map((bench) => bench.name),
+    );
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`bench: ${error.message}\n${USAGE}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,67 @@
+// The exporter's memory over millions of callbacks and thousands of blocks: the most that it ever takes, and whether it
+// still grows when all has been seen before.
+
+import { ReferenceNode } from "../test/reference-node/reference-node.ts";
+import type { Bench, Effort, Outcome } from "./bench.ts";
+import { portion } from "./bench.ts";
+import type { NativePrograms } from "./native/build.ts";
+import { NODE_CORE, OWN_CORE, pinnedTo } from "./pinning.ts";
+import { memory } from "./process-usage.ts";
+import { median } from "./statistics.ts";
+import { startSubscriber } from "./subscribers.ts";
+import { atMost, type Row } from "./table.ts";
+import { BLOCKS, fire, transactions, type Volley } from "./volleys.ts";
+
+const MB = 1e6;
+/** In the full run. */
+const CALLS = 5_000_000;
+const BLOCK_COUNT = 2_000;
+
+/** Memory is read this often, at even distances; each time the exporter was scraped just before. */
+const SAMPLES = 50;
+/** The share of the calls after which it is not to grow. */
+const SETTLED_SHARE = 1 / 5;
+/** The garbage collector makes memory go up and down: growth is less than this between medians over as many samples. */
+const WINDOW = SAMPLES / 5;
+const GROWTH_LIMIT = "1 MB";
+const RSS_LIMIT = "64 MB";
+
+export const memoryUse: Bench = {
+  name: "memory",
+  async run(effort: Effort, programs: NativePrograms): Promise<Outcome> {
+    const rows = [
+      ...(await watch(programs, transactions(16), portion(effort, CALLS))),
+      ...(await watch(programs, BLOCKS, portion(effort, BLOCK_COUNT))),
+    ];
+    return { rows, notes: [] };
+  },
+};
+
+async function watch(programs: NativePrograms, volley: Volley, calls: number): Promise<Row[]> {
+  await using node = await ReferenceNode.start({ prefix: pinnedTo(NODE_CORE) });
+  await using exporter = await startSubscriber("exporter", programs, node, OWN_CORE);
+  const samples: number[] = [];
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    await fire(node, exporter, volley, Math.ceil(calls / SAMPLES));
+    samples.push(memory(exporter.pid).residentBytes / MB);
+  }
+  const peak = memory(exporter.pid).peakBytes / MB;
+  const growth = growthOf(samples);
+  const bench = `memory, ${calls.toLocaleString("en")} calls: ${volley.name}`;
+  return [
+    { bench, measure: "RSS MB, most", exporter: peak, digits: 1, targets: [atMost(RSS_LIMIT, peak)] },
+    {
+      bench,
+      measure: "RSS MB, growth over the last 4/5",
+      exporter: growth,
+      digits: 1,
+      targets: [atMost(GROWTH_LIMIT, growth)],
+    },
+  ];
+}
+
+/** What the last samples are above the first ones that came when all had settled. */
+export function growthOf(samples: readonly number[]): number {
+  const settled = samples.slice(Math.round(samples.length * SETTLED_SHARE));
+  return median(settled.slice(-WINDOW)) - median(settled.slice(0, WINDOW));
+}

@@ -1,0 +1,30 @@
+// What a run prints, and writes to RESULTS.md: the table, what was left out, and what it was made on.
+
+import { join } from "node:path";
+import type { Effort, Outcome } from "./bench.ts";
+import { countTargets, renderTable } from "./table.ts";
+
+export const RESULTS_FILE = join(import.meta.dirname, "RESULTS.md");
+
+const TITLE = "# Results of `bun run bench`";
+
+/** The table and the notes, as Markdown that is fit to be read as it is. A brief run proves no target and names none. */
+export function renderReport(outcomes: readonly Outcome[], isBrief = false): string {
+  const rows = outcomes.flatMap((outcome) => outcome.rows).map((row) => (isBrief ? { ...row, targets: [] } : row));
+  const notes = outcomes.flatMap((outcome) => outcome.notes).map((note) => `- ${note}`);
+  const { met, all } = countTargets(rows);
+  const verdict = isBrief ? "A brief run: the benches work; its figures say little." : `${met} of ${all} targets met.`;
+  return [renderTable(rows), "", verdict, ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
+}
+
+/** The file's whole text. `date` is a day such as 2026-11-22. */
+export function renderResults(
+  outcomes: readonly Outcome[],
+  machine: readonly string[],
+  effort: Effort,
+  date: string,
+): string {
+  const share = effort.share === 1 ? "" : `, ${effort.share} of the full run's calls`;
+  const lines = [`Date: ${date}`, ...machine, `Medians of ${effort.rounds} rounds${share}`];
+  return `${[TITLE, "", ...lines.map((line) => `- ${line}`), "", renderReport(outcomes)].join("\n")}\n`;
+}

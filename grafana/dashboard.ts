@@ -1,0 +1,358 @@
+// The parts that the dashboards are put together from, and the JSON that Grafana 10 and later read: panels by type, filled
+// into rows from left to right. What all panels share is said here once.
+
+/** Where the documents are that dashboards link to. */
+const DOCS = "https://github.com/OWNER/bitcoind-ipc-exporter/blob/main";
+const DATASOURCE = { type: "prometheus", uid: "$datasource" } as const;
+const COLUMNS = 24;
+/** Of Grafana 11, which later ones migrate. */
+const SCHEMA_VERSION = 39;
+
+export interface Query {
+  readonly expr: string;
+  /** What a series is called, such as `{{reason}}`. */
+  readonly legend?: string;
+  /** Asks for now instead of for the shown time: for panels that show one value. */
+  readonly instant?: boolean;
+}
+
+/** From `value` on, this color. The first has no value. */
+export interface Step {
+  readonly color: "green" | "yellow" | "orange" | "red" | "blue" | "text" | "transparent";
+  readonly value?: number;
+}
+
+export interface Mapping {
+  readonly text: string;
+  readonly color?: Step["color"];
+}
+
+export interface PanelOptions {
+  readonly title: string;
+  readonly description: string;
+  /** A unit as Grafana names it. */
+  readonly unit: string;
+  readonly queries: readonly Query[];
+  /** In 24ths of the width, and in units of 30 pixels. */
+  readonly width: number;
+  readonly height?: number;
+  readonly steps?: readonly Step[];
+  readonly decimals?: number;
+  readonly min?: number;
+  readonly max?: number;
+  /** Value → what is shown for it. */
+  readonly mappings?: Readonly<Record<string, Mapping>>;
+  readonly overrides?: readonly Override[];
+}
+
+export interface Override {
+  readonly matcher: { readonly id: "byName" | "byRegexp"; readonly options: string };
+  readonly properties: readonly { readonly id: string; readonly value: unknown }[];
+}
+
+export interface TimeseriesOptions extends PanelOptions {
+  readonly stack?: boolean;
+  /** Bars for events, lines for the rest. */
+  readonly bars?: boolean;
+  /** Draws the steps as lines into the graph. */
+  readonly showSteps?: boolean;
+  /** Right is for graphs with many series. */
+  readonly legendAt?: "bottom" | "right";
+  readonly logarithmic?: boolean;
+}
+
+/** A panel without the place that it gets in its row. */
+export interface Panel {
+  readonly type: string;
+  readonly width: number;
+  readonly height: number;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+const PLAIN: readonly Step[] = [{ color: "green" }];
+
+function panel(type: string, options: PanelOptions, rest: { custom?: object; options: object; color?: object }): Panel {
+  const { title, description, unit, queries, width, height = 8, steps = PLAIN, decimals, min, max } = options;
+  const { mappings = {}, overrides = [] } = options;
+  return {
+    type,
+    width,
+    height,
+    json: {
+      title,
+      description,
+      datasource: DATASOURCE,
+      targets: queries.map(({ expr, legend, instant = false }, index) => ({
+        refId: String.fromCharCode("A".charCodeAt(0) + index),
+        datasource: DATASOURCE,
+        editorMode: "code",
+        expr,
+        legendFormat: legend ?? "__auto",
+        instant,
+        range: !instant,
+        ...(type === "table" && { format: "table" }),
+      })),
+      fieldConfig: {
+        defaults: {
+          unit,
+          color: rest.color ?? { mode: "palette-classic" },
+          thresholds: {
+            mode: "absolute",
+            steps: steps.map(({ color, value = null }) => ({ color, value })),
+          },
+          mappings: Object.keys(mappings).length === 0 ? [] : [{ type: "value", options: mappings }],
+          ...(decimals !== undefined && { decimals }),
+          ...(min !== undefined && { min }),
+          ...(max !== undefined && { max }),
+          ...(rest.custom && { custom: rest.custom }),
+        },
+        overrides,
+      },
+      options: rest.options,
+    },
+  };
+}
+
+/** Values over time. */
+export function timeseries(options: TimeseriesOptions): Panel {
+  const { stack = false, bars = false, showSteps = false, legendAt = "bottom", logarithmic = false } = options;
+  return panel("timeseries", options, {
+    custom: {
+      drawStyle: bars ? "bars" : "line",
+      lineWidth: bars ? 0 : 1,
+      fillOpacity: bars ? 80 : stack ? 40 : 8,
+      showPoints: "never",
+      spanNulls: false,
+      stacking: { mode: stack ? "normal" : "none", group: "A" },
+      thresholdsStyle: { mode: showSteps ? "dashed" : "off" },
+      scaleDistribution: logarithmic ? { type: "log", log: 10 } : { type: "linear" },
+    },
+    options: {
+      legend: { displayMode: "list", placement: legendAt, showLegend: true, calcs: [] },
+      tooltip: { mode: "multi", sort: "desc" },
+    },
+  });
+}
+
+/** One value each, as large as it fits, in the color of its step. `name` shows a series' name instead of its value. */
+export function stat(options: PanelOptions & { readonly show?: "value" | "name"; readonly graph?: boolean }): Panel {
+  const { show = "value", graph = false } = options;
+  return panel(
+    "stat",
+    { height: 4, ...options },
+    {
+      color: { mode: "thresholds" },
+      options: {
+        colorMode: "value",
+        graphMode: graph ? "area" : "none",
+        justifyMode: "auto",
+        orientation: "auto",
+        textMode: show,
+        reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false },
+      },
+    },
+  );
+}
+
+/** A bar for each series, in the order of the queries. */
+export function bargauge(options: PanelOptions): Panel {
+  return panel("bargauge", options, {
+    color: { mode: "thresholds" },
+    options: {
+      displayMode: "basic",
+      orientation: "horizontal",
+      showUnfilled: true,
+      valueMode: "color",
+      reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false },
+    },
+  });
+}
+
+/** States over time, a line for each series. */
+export function stateTimeline(options: PanelOptions): Panel {
+  return panel("state-timeline", options, {
+    color: { mode: "thresholds" },
+    custom: { fillOpacity: 80, lineWidth: 0 },
+    options: {
+      alignValue: "left",
+      mergeValues: true,
+      rowHeight: 0.8,
+      showValue: "auto",
+      legend: { displayMode: "list", placement: "bottom", showLegend: false },
+      tooltip: { mode: "single", sort: "none" },
+    },
+  });
+}
+
+export interface Column {
+  /** The label that the column shows, or the refId of the query whose value it shows. */
+  readonly from: string;
+  readonly title: string;
+  readonly unit?: string;
+  readonly steps?: readonly Step[];
+  readonly mappings?: Readonly<Record<string, Mapping>>;
+}
+
+/** One line for each value of the label `by`, with a column for each query; labels that are no columns are left out. */
+export function table(options: PanelOptions & { readonly by: string; readonly columns: readonly Column[] }): Panel {
+  const { by, columns, queries } = options;
+  const nameOf = ({ from }: Column) => (/^[A-Z]$/.test(from) && queries.length > 1 ? `Value #${from}` : from);
+  const names = columns.map(nameOf);
+  const base = panel(
+    "table",
+    {
+      ...options,
+      overrides: columns.map(({ title, unit, steps, mappings }) => ({
+        matcher: { id: "byName", options: title },
+        properties: [
+          ...(unit === undefined ? [] : [{ id: "unit", value: unit }]),
+          ...(mappings === undefined ? [] : [{ id: "mappings", value: [{ type: "value", options: mappings }] }]),
+          ...(steps === undefined
+            ? []
+            : [
+                { id: "thresholds", value: { mode: "absolute", steps: steps.map((s) => ({ value: null, ...s })) } },
+                { id: "custom.cellOptions", value: { type: "color-text" } },
+              ]),
+        ],
+      })),
+    },
+    {
+      color: { mode: "thresholds" },
+      custom: { align: "auto", filterable: true, cellOptions: { type: "auto" } },
+      options: { showHeader: true, cellHeight: "sm", sortBy: [{ displayName: columns[0]!.title, desc: false }] },
+    },
+  );
+  const transformations = [
+    { id: "joinByField", options: { byField: by, mode: "outer" } },
+    { id: "filterFieldsByName", options: { include: { names } } },
+    {
+      id: "organize",
+      options: {
+        indexByName: Object.fromEntries(names.map((name, index) => [name, index])),
+        renameByName: Object.fromEntries(columns.map((column) => [nameOf(column), column.title])),
+      },
+    },
+  ];
+  return { ...base, json: { ...base.json, transformations } };
+}
+
+export interface Row {
+  readonly title: string;
+  readonly panels: readonly Panel[];
+}
+
+export interface Variable {
+  readonly name: string;
+  readonly label: string;
+  readonly description: string;
+  /** What Prometheus is asked, in the words of Grafana's Prometheus data source. */
+  readonly query: string;
+  /** What of each answer is the value: its first group. */
+  readonly regex?: string;
+  readonly multi: boolean;
+  /** What "All" stands for, unless every option. */
+  readonly allValue?: string;
+}
+
+export interface DashboardOptions {
+  readonly uid: string;
+  readonly title: string;
+  readonly description: string;
+  readonly variables: readonly Variable[];
+  readonly rows: readonly Row[];
+  /** Links to the other dashboards that have this tag. */
+  readonly tag: string;
+}
+
+/** The dashboard as Grafana reads it. */
+export function dashboard({ uid, title, description, variables, rows, tag }: DashboardOptions): object {
+  return {
+    uid,
+    title,
+    description,
+    tags: [tag],
+    schemaVersion: SCHEMA_VERSION,
+    version: 1,
+    editable: true,
+    graphTooltip: 1,
+    refresh: "1m",
+    time: { from: "now-24h", to: "now" },
+    timepicker: {},
+    timezone: "",
+    weekStart: "",
+    fiscalYearStartMonth: 0,
+    annotations: { list: [] },
+    links: [
+      link({ type: "dashboards", title: "Bitcoin dashboards", tags: [tag], includeVars: false }),
+      link({ title: "METRICS.md", url: `${DOCS}/METRICS.md`, tooltip: "What each metric means" }),
+      link({ title: "Runbooks", url: `${DOCS}/docs/runbooks.md`, tooltip: "What to do about each alert" }),
+    ],
+    templating: { list: [datasourceVariable(), ...variables.map(queryVariable)] },
+    panels: place(rows),
+  };
+}
+
+function link(of: { title: string; type?: string; url?: string; tags?: string[]; [other: string]: unknown }): object {
+  return {
+    type: "link",
+    icon: of.type === "dashboards" ? "dashboard" : "doc",
+    url: "",
+    tags: [],
+    tooltip: "",
+    asDropdown: false,
+    includeVars: false,
+    keepTime: true,
+    targetBlank: of.type !== "dashboards",
+    ...of,
+  };
+}
+
+function datasourceVariable(): object {
+  return { name: "datasource", label: "Data source", type: "datasource", query: "prometheus", refresh: 1, hide: 0 };
+}
+
+function queryVariable({ name, label, description, query, regex = "", multi, allValue }: Variable): object {
+  return {
+    name,
+    label,
+    description,
+    type: "query",
+    datasource: DATASOURCE,
+    query: { query, refId: name },
+    definition: query,
+    regex,
+    multi,
+    includeAll: multi,
+    ...(allValue !== undefined && { allValue }),
+    ...(multi && { current: { text: ["All"], value: ["$__all"] } }),
+    // When the time range changes: a node that was there then is one to choose.
+    refresh: 2,
+    sort: 1,
+    hide: 0,
+  };
+}
+
+/** Gives every panel its number and its place: rows from top to bottom, and in each from left to right. */
+function place(rows: readonly Row[]): object[] {
+  const panels: object[] = [];
+  const add = (type: string, json: object, gridPos: { x: number; y: number; w: number; h: number }) =>
+    panels.push({ id: panels.length + 1, type, gridPos, ...json });
+  let y = 0;
+  for (const row of rows) {
+    add("row", { title: row.title, collapsed: false, panels: [] }, { x: 0, y, w: COLUMNS, h: 1 });
+    y++;
+    let x = 0;
+    let lineHeight = 0;
+    for (const { type, width, height, json } of row.panels) {
+      if (x + width > COLUMNS) {
+        y += lineHeight;
+        x = lineHeight = 0;
+      }
+      add(type, json, { x, y, w: width, h: height });
+      x += width;
+      lineHeight = Math.max(lineHeight, height);
+    }
+    y += lineHeight;
+  }
+  return panels;
+}

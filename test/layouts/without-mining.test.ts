@@ -1,0 +1,31 @@
+// A node that is said to be of a layout with Mining alone, and does not hand that out.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { nodeUntil, shownLayouts, startExporter } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+/** Such a node is left alone while its socket is new. */
+const env = preloading(join(import.meta.dirname, "later-clock.ts"));
+
+test.each(["master", "pr/trace"] as const)("%s taken for v30: an error line, and attempts", async (layout) => {
+  await using node = await ReferenceNode.start({ layout });
+  await using exporter = await startExporter(node, { env, args: ["--layout", "v30"] });
+  const [line] = await exporter.logs(/^cannot reach the node at /);
+  expect(line).toMatch(/: .*Old mining interface \(@2\) not supported.*; next attempt in \d/);
+  await nodeUntil("two attempts", node, ({ connections }) => connections >= 2);
+  const metrics = await exporter.metrics();
+  expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
+  expect(shownLayouts(metrics)).toEqual([]);
+  exporter.signal("SIGTERM");
+  expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
+  expect(await node.stats()).toMatchObject({ threadViolations: 0, uncleanLeaves: 0 });
+});

@@ -1,0 +1,259 @@
+// Every family of METRICS.md that a node gives is compared with bitcoin-cli: here those that have a value at any moment, on
+// nodes that together give each of them one. Those that count events have files of their own.
+
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { eventually } from "../eventually.ts";
+import { ExporterProcess, type Samples } from "../exporter-process.ts";
+import { BitcoinNode } from "./bitcoin-node.ts";
+import { describeEachBuild, type NodeBuild } from "./executables.ts";
+import {
+  ask,
+  COINS,
+  DRIFTING,
+  documentedFamilies,
+  type FamilySamples,
+  IS_TRACED,
+  NOTIFICATIONS,
+  POLLED,
+  samplesOf,
+  shiftPoint,
+  TIP_EVENTS,
+} from "./families.ts";
+import { BRANCH_DESCRIPTOR, type Coin, fund, mine, mineExactly, send, spend, split } from "./transactions.ts";
+
+setDefaultTimeout(60_000);
+
+const METRICS_PAGE = join(import.meta.dirname, "../../METRICS.md");
+const FEE_TARGETS = [1, 2, 6, 25, 1008];
+const PRUNE_HEIGHT = "bitcoin_prune_height";
+
+describeEachBuild("every family is what bitcoin-cli says", (build) => {
+  test("each family of METRICS.md is compared with bitcoin-cli where the node gives it", async () => {
+    const documented = documentedFamilies(await Bun.file(METRICS_PAGE).text(), build);
+    const given = documented.filter(({ isGiven }) => isGiven).map(({ name }) => name);
+    const events = { ...TIP_EVENTS, ...(build.layout === "pr/trace" ? { ...NOTIFICATIONS, ...COINS, IS_TRACED } : {}) };
+    expect([...Object.keys(POLLED), ...Object.values(events)].sort()).toEqual(given.sort());
+  });
+
+  test("of a node with a long story", async () => {
+    await using miner = await BitcoinNode.start([], { build });
+    await using node = await BitcoinNode.start(
+      ["-txindex=1", "-blockfilterindex=1", "-coinstatsindex=1", "-minrelaytxfee=0.00001234", "-maxmempool=50"],
+      { build, listens: true },
+    );
+    const coins = await fund(node, 4);
+    await makeFeeHistory(node, coins[0]!);
+    await makeBranches(node, miner);
+    await makeBlockOfThree(node, coins[1]!);
+    // Before there are peers, so that nobody asks for them.
+    await fillMempool(node, coins.slice(2));
+    await node.cli("setban", "192.0.2.0/24", "add");
+    await node.cli("setban", "198.51.100.7", "add");
+    await using first = await BitcoinNode.start([], { build, listens: true });
+    await using second = await BitcoinNode.start([], { build, listens: true });
+    await connectPeers(node, first, second);
+
+    const compared = await expectAgreement(node, build);
+    // A node that keeps all its blocks has no prune height.
+    expect(namesOf(compared)).toEqual(Object.keys(POLLED).filter((name) => name !== PRUNE_HEIGHT));
+    expect(compared).toMatchObject({
+      bitcoin_chain_tips: {
+        '{status="active"}': "1",
+        '{status="valid-fork"}': "1",
+        '{status="valid-headers"}': "1",
+        '{status="headers-only"}': "1",
+        '{status="invalid"}': "1",
+      },
+      bitcoin_mempool_size: { "": "4" },
+      bitcoin_mempool_total_fee_satoshis: { "": "34567" },
+      bitcoin_mempool_min_fee_rate_satoshis_per_vbyte: { "": "1.234" },
+      bitcoin_mempool_unbroadcast_transactions: { "": "4" },
+      bitcoin_last_block_transactions: { "": "4" },
+      bitcoin_last_block_total_fee_satoshis: { "": "12345" },
+      bitcoin_last_block_interval_seconds: { "": "77" },
+      bitcoin_banned_subnets: { "": "2" },
+      bitcoin_peers: { "": "3" },
+    });
+    expect(Object.keys(compared["bitcoin_index_height"]!)).toHaveLength(3);
+    expect(Object.keys(compared["bitcoin_fee_estimate_satoshis_per_vbyte"]!)).toHaveLength(FEE_TARGETS.length);
+  });
+
+  test("of each new block", async () => {
+    await using node = await BitcoinNode.start([], { build });
+    const [coin] = await fund(node, 1);
+    // Nothing of it comes from a poll.
+    await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "3600"] });
+    await exporter.waitUntil("the block that was there", (page) => page.has(LAST_BLOCK));
+    const { time } = await node.cli<{ time: number }>("getblockheader", await node.cli<string>("getbestblockhash"));
+    const families = Object.keys(POLLED).filter((name) => name.startsWith("bitcoin_last_block_"));
+    expect(families).toHaveLength(8);
+    const many = split(coin!, 30, 23_456);
+    const one = spend(many.coins.slice(0, 10), [many.coins[0]!.value], 200);
+    const two = spend(many.coins.slice(10, 12), [many.coins[10]!.value, 1_000_003]);
+    // The second block comes before the first, by their times.
+    for (const [transactions, seconds] of [
+      [[many], 900],
+      [[one, two], -60],
+      [[], 61],
+    ] as const) {
+      await node.cli("setmocktime", time + seconds);
+      await mineExactly(node, transactions);
+      const wanted = pick(await expected(node), families);
+      expect(wanted["bitcoin_last_block_transactions"]).toEqual({ "": String(1 + transactions.length) });
+      const page = await eventually("the block", async () => {
+        const page = await exporter.samples();
+        return samplesOf(page, LAST_BLOCK)[""] === wanted[LAST_BLOCK]![""] && page;
+      });
+      expect(samplesOfAll(page, families)).toEqual(wanted);
+    }
+  });
+
+  test("of a pruned node that is cut off", async () => {
+    await using node = await BitcoinNode.start(["-prune=1", "-fastprune"], { build });
+    await mine(node, 700);
+    await node.cli("pruneblockchain", 400);
+    await node.cli("setnetworkactive", false);
+    const compared = await expectAgreement(node, build);
+    expect(Number(compared[PRUNE_HEIGHT]![""])).toBeGreaterThan(1);
+    expect(compared).toMatchObject({ bitcoin_pruned: { "": "1" }, bitcoin_network_active: { "": "0" } });
+    // Nothing happened yet that could be estimated from.
+    expect(compared["bitcoin_fee_estimate_satoshis_per_vbyte"]).toEqual({});
+  });
+
+  test("of a node that has only its first block", async () => {
+    await using node = await BitcoinNode.start([], { build });
+    const compared = await expectAgreement(node, build);
+    expect(compared).toMatchObject({
+      bitcoin_chain_height: { "": "0" },
+      bitcoin_ibd: { "": "1" },
+      bitcoin_last_block_height: {},
+    });
+  });
+});
+
+/** JSON-RPC prints 16 digits, the exporter as many as it takes. */
+const ROUNDING = 1e-12;
+
+/**
+ * Compares a page with what bitcoin-cli says both before and after the poll that made it, and returns that, by family. The
+ * exporter is a new one: its first poll asks for everything.
+ */
+async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Record<string, FamilySamples>> {
+  const args = ["--fee-targets", FEE_TARGETS.join(), "--poll-interval", "0.5"];
+  await using exporter = await ExporterProcess.start(node.socketPath, { args });
+  const documented = documentedFamilies(await Bun.file(METRICS_PAGE).text(), build);
+  return await eventually("a quiet moment", async () => {
+    const before = await expected(node);
+    await exporter.polled();
+    if (before["bitcoin_ibd"]![""] === "0") await exporter.waitUntil("the last block", (page) => page.has(LAST_BLOCK));
+    const page = await exporter.samples();
+    const after = await expected(node);
+    const still = Object.keys(POLLED).filter((name) => !DRIFTING.includes(name));
+    if (!Bun.deepEquals(pick(before, still), pick(after, still))) return false;
+    expect(samplesOfAll(page, still)).toEqual(pick(after, still));
+    for (const name of DRIFTING) {
+      const bounds = [before, after].map((samples) => Number(samples[name]![""])).sort((a, b) => a - b);
+      const value = Number(samplesOf(page, name)[""]);
+      expect(value, name).toBeGreaterThanOrEqual(bounds[0]! * (1 - ROUNDING));
+      expect(value, name).toBeLessThanOrEqual(bounds[1]! * (1 + ROUNDING));
+    }
+    // What the node does not give is not on the page, or was never counted.
+    for (const { name, isGiven } of documented) {
+      if (!isGiven)
+        expect({ [name]: Object.values(samplesOf(page, name)).filter((value) => value !== "0") }).toEqual({
+          [name]: [],
+        });
+    }
+    expect(samplesOf(page, "bitcoin_ipc_layout_info")).toEqual({ [`{layout="${build.layout}"}`]: "1" });
+    expect(samplesOf(page, "bitcoin_ipc_call_errors_total")).toEqual({});
+    return after;
+  });
+}
+
+const LAST_BLOCK = "bitcoin_last_block_interval_seconds";
+
+async function expected(node: BitcoinNode): Promise<Record<string, FamilySamples>> {
+  const answers = await ask(node, FEE_TARGETS);
+  return Object.fromEntries(Object.entries(POLLED).map(([name, read]) => [name, read(answers)]));
+}
+
+function samplesOfAll(page: Samples, families: readonly string[]): Record<string, FamilySamples> {
+  return Object.fromEntries(families.map((name) => [name, samplesOf(page, name)]));
+}
+
+function pick<T>(record: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> {
+  return Object.fromEntries(names.map((name) => [name, record[name]!]));
+}
+
+/** The families that have a sample. */
+function namesOf(samples: Readonly<Record<string, FamilySamples>>): string[] {
+  return Object.keys(samples).filter((name) => Object.keys(samples[name]!).length > 0);
+}
+
+/** Enough transactions confirmed after a block or two that the node dares to estimate. */
+async function makeFeeHistory(node: BitcoinNode, coin: Coin): Promise<void> {
+  const outputs = split(coin, 120, 100_000);
+  await mineExactly(node, [outputs]);
+  // Rates that take all three decimals.
+  for (const [index, output] of outputs.coins.entries()) {
+    await send(node, spend([output], [output.value - 1_337 - 7 * index]));
+    if (index % 4 === 3) await mine(node);
+  }
+}
+
+/** A branch of each sort: one that was left, one that was refused, one that was too short, one without its blocks. */
+async function makeBranches(node: BitcoinNode, miner: BitcoinNode): Promise<void> {
+  const [left] = await mine(node, 2);
+  await node.cli("invalidateblock", left!);
+  await mine(node, 3, BRANCH_DESCRIPTOR);
+  await node.cli("reconsiderblock", left!);
+  const [refused] = await mine(node, 1, BRANCH_DESCRIPTOR);
+  await node.cli("invalidateblock", refused!);
+  const [short] = await mine(miner, 1);
+  await node.cli("submitblock", await miner.cli<string>("getblock", short!, 0));
+  await miner.cli("invalidateblock", short!);
+  const [header] = await mine(miner, 1, BRANCH_DESCRIPTOR);
+  await node.cli("submitheader", await miner.cli<string>("getblockheader", header!, false));
+}
+
+/** A last block of three transactions besides the coinbase, 77 seconds after the one before. */
+async function makeBlockOfThree(node: BitcoinNode, coin: Coin): Promise<void> {
+  const parent = split(coin, 2, 12_000);
+  const children = parent.coins.map((output, index) => spend([output], [output.value - (index === 0 ? 300 : 45)]));
+  await mine(node);
+  const [hash] = await mine(node);
+  const { time } = await node.cli<{ time: number }>("getblockheader", hash!);
+  await node.cli("setmocktime", time + 77);
+  await mineExactly(node, [parent, ...children]);
+  await node.cli("setmocktime", 0);
+}
+
+/** Four transactions that pay 34,567 satoshis. */
+async function fillMempool(node: BitcoinNode, coins: readonly Coin[]): Promise<void> {
+  const parent = spend([coins[0]!], [1_000_000, coins[0]!.value - 1_000_000 - 30_001]);
+  const pair = parent.coins.map((output) => spend([output], [output.value - 1_500]));
+  const other = spend([coins[1]!], [coins[1]!.value - 1_566]);
+  for (const transaction of [parent, ...pair, other]) await send(node, transaction);
+}
+
+/** One peer that comes, and two that are gone to, by two transports. */
+async function connectPeers(node: BitcoinNode, first: BitcoinNode, second: BitcoinNode): Promise<void> {
+  await first.cli("addnode", node.p2pAddress, "onetry");
+  await node.cli("addnode", first.p2pAddress, "onetry", false);
+  await node.cli("addconnection", second.p2pAddress, "block-relay-only", true);
+  await eventually("all peers were pinged", async () => {
+    const peers = await node.cli<readonly { pingtime?: number }[]>("getpeerinfo");
+    return peers.length === 3 && peers.every(({ pingtime }) => pingtime !== undefined);
+  });
+}
+
+test("a decimal's point is shifted without a double", () => {
+  expect(["0.00000100", "21000000.00000001", "0.00000000", "1"].map((text) => shiftPoint(text, 8))).toEqual([
+    "100",
+    "2100000000000001",
+    "0",
+    "100000000",
+  ]);
+  expect(["0.00001234", "0.00001000", "1.5"].map((text) => shiftPoint(text, 5))).toEqual(["1.234", "1", "150000"]);
+});

@@ -1,0 +1,129 @@
+// An exporter that comes and goes, in order or not, again and again: the node lives on, keeps no thread for it, and has
+// nothing to complain of.
+
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { eventually } from "../eventually.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { BitcoinNode } from "./bitcoin-node.ts";
+import { describeEachBuild, describeLive, MASTER } from "./executables.ts";
+import { TIP_EVENTS } from "./families.ts";
+import { mine } from "./transactions.ts";
+
+setDefaultTimeout(120_000);
+
+const VISITS = 20;
+
+describeEachBuild("probing", (build) => {
+  test(`${VISITS} visits leave the node as it was`, async () => {
+    await using node = await BitcoinNode.start([], { build });
+    await mine(node, 3);
+    // pr/trace makes a thread for the first client of all and keeps it.
+    await visit(node);
+    const before = await threadsAtRest(node);
+    for (let count = 0; count < VISITS; count++) await visit(node);
+    expect(await threadsAtRest(node)).toBe(before);
+    expect(complaints(await node.debugLog())).toEqual([]);
+    expect(await node.stop()).toMatchObject({ exitCode: 0, signal: null });
+  });
+
+  test("visits that end at any moment of arriving", async () => {
+    await using node = await BitcoinNode.start([], { build });
+    await mine(node, 3);
+    await visit(node);
+    const before = await threadsAtRest(node);
+    for (let delayMs = 0; delayMs < 40; delayMs += 4) {
+      await using exporter = await ExporterProcess.start(node.socketPath);
+      await Bun.sleep(delayMs);
+      exporter.signal("SIGTERM");
+      expect(await exporter.ended()).toMatchObject({ exitCode: 0, signal: null });
+    }
+    expect(await threadsAtRest(node)).toBe(before);
+    await node.expectAlive();
+    expect(complaints(await node.debugLog())).toEqual([]);
+  });
+});
+
+describeLive(
+  "a stock node that is waited with",
+  () => {
+    describe.each(["SIGTERM", "SIGINT", "SIGKILL"] as const)("for its next tip", (signal) => {
+      test(`outlives ${signal}`, async () => {
+        await using node = await BitcoinNode.start([], { build: MASTER });
+        await mine(node, 3);
+        await using exporter = await waiting(node);
+        exporter.signal(signal);
+        const ending = await exporter.ended();
+        expect(ending).toMatchObject(signal === "SIGKILL" ? { signal } : { exitCode: 0, signal: null });
+        expect(ending.durationMs).toBeLessThan(1000);
+        await node.expectAlive();
+        // The wait ends in the node with nobody to tell.
+        await mine(node);
+        await using _another = await waiting(node);
+        expect(await node.stop()).toMatchObject({ exitCode: 0, signal: null });
+      });
+    });
+
+    // A poll in the middle of its stop would leave it there: estimatesmartfee waits for a scheduler that has ended.
+    test("stops as fast as if nobody were there, whenever it is told to", async () => {
+      await using node = await BitcoinNode.start([], { build: MASTER });
+      await mine(node, 3);
+      await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "0.1"] });
+      for (let stops = 1; stops <= 10; stops++) {
+        await exporter.waitFor("bitcoin_ipc_connects_total", stops);
+        await exporter.polled();
+        await Bun.sleep(10 * stops);
+        const { exitCode, signal, durationMs } = await node.stop();
+        expect({ exitCode, signal }).toEqual({ exitCode: 0, signal: null });
+        expect(durationMs).toBeLessThan(2000);
+        await exporter.waitFor("bitcoin_ipc_up", 0);
+        node.launch();
+        await node.ready();
+      }
+      expect(exporter.log.filter((line) => line.startsWith("lost the node: it is stopping"))).toHaveLength(10);
+    });
+  },
+  MASTER,
+);
+
+/** A visit that takes all there is, and is over in order. */
+async function visit(node: BitcoinNode): Promise<void> {
+  await using exporter = await waiting(node);
+  exporter.signal("SIGTERM");
+  expect(await exporter.ended()).toMatchObject({ exitCode: 0, signal: null });
+  expect(exporter.log.at(-1)).toBe("left in order");
+}
+
+/** An exporter that has polled and is told of the next tip, which is tried. */
+async function waiting(node: BitcoinNode): Promise<ExporterProcess> {
+  const exporter = await ExporterProcess.start(node.socketPath);
+  await exporter.connected();
+  await exporter.polled();
+  const [hash] = await mine(node);
+  const { height } = await node.cli<{ height: number }>("getblockheader", hash!);
+  await exporter.waitFor(TIP_EVENTS.height, height);
+  return exporter;
+}
+
+/** The node's threads once it has ended those of clients that have left: a wait for a tip with the next one. */
+async function threadsAtRest(node: BitcoinNode): Promise<number> {
+  await mine(node);
+  let last = 0;
+  return eventually(
+    "the threads stay as many",
+    async () => {
+      const before = last;
+      last = await node.threadCount();
+      return last === before && last;
+    },
+    { intervalMs: 300 },
+  );
+}
+
+/** Lines of trouble. That a call ended with its connection is none: stock master calls it an error, and goes on. */
+function complaints(log: string): string[] {
+  const callEnded = /IPC server error request #\d+ \S+\$Results kj::Exception: Interrupted by disconnect$/;
+  return log
+    .split("\n")
+    .filter((line) => /\[(error|warning)\]|error|assert|exception|terminate|abort|fatal|thread busy/i.test(line))
+    .filter((line) => !callEnded.test(line.trim()));
+}

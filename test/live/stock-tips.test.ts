@@ -1,0 +1,197 @@
+// A stock node reports no blocks. What the exporter makes of its tips: each block counted once, at once, however many come
+// together and whatever branch they are on.
+
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { eventually } from "../eventually.ts";
+import { ExporterProcess, type Metrics } from "../exporter-process.ts";
+import { BitcoinNode } from "./bitcoin-node.ts";
+import { describeLive, MASTER } from "./executables.ts";
+import { TIP_EVENTS } from "./families.ts";
+import { BRANCH_DESCRIPTOR, mine } from "./transactions.ts";
+
+setDefaultTimeout(60_000);
+
+/** Nothing that these tests wait for comes from a poll. */
+const SELDOM = ["--poll-interval", "3600"];
+const AT_ONCE_MS = 1000;
+const options = { build: MASTER, listens: true };
+
+describeLive(
+  "tips of a stock node",
+  () => {
+    test("are seen at once", async () => {
+      await using node = await BitcoinNode.start([], options);
+      await mine(node, 3);
+      await using exporter = await watching(node);
+      for (let blocks = 1; blocks <= 10; blocks++) {
+        const mined = mine(node);
+        // Seen from the moment that the node has the block at the latest.
+        await eventually("the block", async () => (await node.cli<number>("getblockcount")) === 3 + blocks);
+        const start = performance.now();
+        await exporter.waitFor(TIP_EVENTS.height, 3 + blocks);
+        // What is in the block, too.
+        await exporter.waitFor("bitcoin_last_block_height", 3 + blocks);
+        expect(performance.now() - start).toBeLessThan(AT_ONCE_MS);
+        await mined;
+        await expectTips(exporter, { connected: blocks, disconnected: 0, updates: blocks });
+      }
+    });
+
+    test("twenty blocks in a row", async () => {
+      await using node = await BitcoinNode.start([], options);
+      await mine(node, 3);
+      await using exporter = await watching(node);
+      await mine(node, 20);
+      const updates = await expectTips(exporter, { connected: 20, disconnected: 0 });
+      expect(updates).toBeWithin(1, 21);
+      await mine(node, 500);
+      await expectTips(exporter, { connected: 520, disconnected: 0 });
+    });
+
+    test("blocks that came while the exporter stood still", async () => {
+      await using node = await BitcoinNode.start([], options);
+      await mine(node, 3);
+      await using exporter = await watching(node);
+      exporter.signal("SIGSTOP");
+      await mine(node, 5);
+      exporter.signal("SIGCONT");
+      // The node answered with the first of them, and is asked again after it.
+      const updates = await expectTips(exporter, { connected: 5, disconnected: 0 });
+      expect(updates).toBeWithin(1, 3);
+    });
+
+    test("blocks that were taken off, and a longer branch in their place", async () => {
+      await using node = await BitcoinNode.start([], options);
+      const hashes = await mine(node, 6);
+      await using exporter = await watching(node);
+      await node.cli("invalidateblock", hashes[3]!);
+      await expectTips(exporter, { connected: 0, disconnected: 3 });
+      await mine(node, 5, BRANCH_DESCRIPTOR);
+      await expectTips(exporter, { connected: 5, disconnected: 3 });
+      await exporter.waitFor(TIP_EVENTS.height, 8);
+      // Both branches as long, and then the old one longer: from one to the other in one step.
+      await node.cli("reconsiderblock", hashes[3]!);
+      await expectTips(exporter, { connected: 5, disconnected: 3 });
+      exporter.signal("SIGSTOP");
+      await node.cli("invalidateblock", await node.cli<string>("getblockhash", 4));
+      expect(await node.cli<string>("getbestblockhash")).toBe(hashes[5]!);
+      exporter.signal("SIGCONT");
+      await expectTips(exporter, { connected: 8, disconnected: 8 });
+      await exporter.waitFor(TIP_EVENTS.height, 6);
+    });
+
+    test("a reorganization to a peer's longer branch, watched and unwatched", async () => {
+      await using node = await BitcoinNode.start([], options);
+      await using other = await BitcoinNode.start([], { build: MASTER });
+      await meet(node, other);
+      await mine(node, 3);
+      await agree(node, other);
+      await using exporter = await watching(node);
+
+      await part(node, other);
+      await mine(node, 2);
+      await mine(other, 4, BRANCH_DESCRIPTOR);
+      const updates = await expectTips(exporter, { connected: 2, disconnected: 0 });
+      await meet(node, other);
+      await agree(node, other);
+      // The branch is longer from its third block on, and the fourth may come later.
+      const changed = (await expectTips(exporter, { connected: 6, disconnected: 2 })) - updates;
+      expect(changed).toBeWithin(1, 3);
+      expect((await exporter.metrics()).get(TIP_EVENTS.height)).toBe(7);
+
+      await part(node, other);
+      await mine(node, 3);
+      await expectTips(exporter, { connected: 9, disconnected: 2 });
+      exporter.signal("SIGSTOP");
+      await mine(other, 5, BRANCH_DESCRIPTOR);
+      await meet(node, other);
+      await agree(node, other);
+      exporter.signal("SIGCONT");
+      await expectTips(exporter, { connected: 14, disconnected: 5 });
+      await exporter.waitFor(TIP_EVENTS.height, 12);
+    });
+
+    test("counters go on with a node that was restarted", async () => {
+      await using node = await BitcoinNode.start([], options);
+      await mine(node, 3);
+      await using exporter = await watching(node);
+      for (let blocks = 1; blocks <= 2; blocks++) {
+        await mine(node);
+        await expectTips(exporter, { connected: blocks, disconnected: 0, updates: blocks });
+      }
+      await node.stop();
+      // A stopping node answers the wait with no tip, which is none.
+      const down = await exporter.waitFor("bitcoin_ipc_up", 0);
+      expect(pick(down)).toEqual({ connected: 2, disconnected: 0, updates: 2, height: 5 });
+      node.launch();
+      await node.ready();
+      const up = await exporter.waitFor("bitcoin_ipc_connects_total", 2);
+      expect(up.get("bitcoin_ipc_up")).toBe(1);
+      await exporter.waitFor("bitcoin_chain_height", 5);
+      await mine(node, 3);
+      await expectTips(exporter, { connected: 5, disconnected: 0 });
+      // And one that crashed.
+      node.signal("SIGKILL");
+      await node.ended();
+      await exporter.waitFor("bitcoin_ipc_up", 0);
+      node.launch();
+      await node.ready();
+      await exporter.waitFor("bitcoin_ipc_connects_total", 3);
+      await exporter.waitUntil("the first poll", (metrics) => metrics.has("bitcoin_chain_height"));
+      await mine(node);
+      await expectTips(exporter, { connected: 6, disconnected: 0 });
+      const metrics = await exporter.metrics();
+      const failed = [...metrics.keys()].filter((series) => series.startsWith("bitcoin_ipc_call_errors_total"));
+      expect(failed).toEqual([]);
+    });
+  },
+  MASTER,
+);
+
+/** An exporter that waits for the next tip: it knows the one that there is. */
+async function watching(node: BitcoinNode): Promise<ExporterProcess> {
+  const exporter = await ExporterProcess.start(node.socketPath, { args: SELDOM });
+  await exporter.connected();
+  // It is asked about as soon as the tip is known and the first poll is over.
+  await exporter.waitUntil("the first tip", (metrics) => metrics.has("bitcoin_last_block_transactions"));
+  return exporter;
+}
+
+interface Tips {
+  readonly connected: number;
+  readonly disconnected: number;
+  /** Where several blocks may be one change, not given. */
+  readonly updates?: number;
+}
+
+/** Waits for the counters to show exactly this, and resolves to the number of changes. */
+async function expectTips(exporter: ExporterProcess, { connected, disconnected, updates }: Tips): Promise<number> {
+  const metrics = await exporter.waitUntil(
+    `${connected} connected, ${disconnected} disconnected`,
+    (metrics) =>
+      metrics.get(TIP_EVENTS.connected) === connected && metrics.get(TIP_EVENTS.disconnected) === disconnected,
+  );
+  const seen = metrics.get(TIP_EVENTS.updates)!;
+  if (updates !== undefined) expect(seen).toBe(updates);
+  return seen;
+}
+
+function pick(metrics: Metrics): Record<string, number | undefined> {
+  return Object.fromEntries(Object.entries(TIP_EVENTS).map(([name, family]) => [name, metrics.get(family)]));
+}
+
+async function meet(node: BitcoinNode, other: BitcoinNode): Promise<void> {
+  await other.cli("addnode", node.p2pAddress, "onetry");
+  await eventually("the peers have met", async () => (await node.cli<number>("getconnectioncount")) === 1);
+}
+
+async function part(node: BitcoinNode, other: BitcoinNode): Promise<void> {
+  await other.cli("disconnectnode", node.p2pAddress);
+  await eventually("the peers have parted", async () => (await node.cli<number>("getconnectioncount")) === 0);
+}
+
+async function agree(node: BitcoinNode, other: BitcoinNode): Promise<void> {
+  await eventually("both nodes have one tip", async () => {
+    return (await node.cli<string>("getbestblockhash")) === (await other.cli<string>("getbestblockhash"));
+  });
+}

@@ -1,0 +1,104 @@
+// The dashboards as files: what Grafana, a reader and a maintainer may expect of each. What their expressions give is in
+// prometheus.test.ts.
+
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { selectorsOf } from "./selectors.ts";
+import { dashboards, families, type GridPos, panelExpressions, ROOT, readYaml } from "./sources.ts";
+
+const PANEL_TYPES = ["row", "timeseries", "stat", "bargauge", "table", "state-timeline"];
+
+test("there is one for a node and one for many", () => {
+  expect(
+    Object.entries(dashboards)
+      .map(([file, { uid }]) => [file, uid])
+      .sort(),
+  ).toEqual([
+    ["bitcoin-node.json", "bitcoin-node"],
+    ["bitcoin-nodes.json", "bitcoin-nodes"],
+  ]);
+});
+
+test("are what their sources make", () => {
+  const check = Bun.spawnSync([process.execPath, join(ROOT, "grafana/write.ts"), "--check"]);
+  expect(check.stderr.toString()).toBe("");
+  expect(check.exitCode).toBe(0);
+});
+
+describe.each(Object.entries(dashboards))("%s", (file, dashboard) => {
+  const panels = dashboard.panels.filter(({ type }) => type !== "row");
+
+  test("has panels of types that Grafana has not given up", () => {
+    expect(panels.length).toBeGreaterThan(15);
+    for (const { type } of dashboard.panels) expect(PANEL_TYPES).toContain(type);
+  });
+
+  test.each(panels)("$title: says what it shows, in which unit, from the chosen data source", (panel) => {
+    expect(panel.title).not.toBe("");
+    expect(panel.description ?? "").toEndWith(".");
+    expect(panel.fieldConfig?.defaults.unit ?? "").not.toBe("");
+    expect(panel.datasource?.uid).toBe("$datasource");
+    expect(panel.targets).not.toBeEmpty();
+    for (const { datasource } of panel.targets!) expect(datasource.uid).toBe("$datasource");
+  });
+
+  test("reads no metric that METRICS.md does not have", () => {
+    const unknown = panelExpressions(file).flatMap(({ place, expr }) =>
+      selectorsOf(expr)
+        .filter(({ metric }) => !families.has(metric))
+        .map(({ metric }) => `${place}: ${metric}`),
+    );
+    expect(unknown).toEqual([]);
+  });
+
+  test("reads chosen nodes only, over ranges that fit the scrapes", () => {
+    for (const { place, expr } of panelExpressions(file)) {
+      for (const { text } of selectorsOf(expr)) expect(`${place}: ${text}`).toMatch(/instance=~?"\$instance"/);
+      for (const [, range] of expr.matchAll(/\[([^\]]+)\]/g)) expect(["$__rate_interval", "1h"]).toContain(range!);
+    }
+  });
+
+  test("numbers its panels and lays them side by side", () => {
+    const ids = dashboard.panels.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [index, { title, gridPos }] of dashboard.panels.entries()) {
+      expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
+      const others = dashboard.panels.slice(index + 1).filter((other) => overlap(gridPos, other.gridPos));
+      expect(others.map((other) => `${title} and ${other.title}`)).toEqual([]);
+    }
+  });
+
+  test("lets choose the data source, the chain and nodes, and links to the documents", () => {
+    expect(dashboard.templating.list.map(({ name }) => name)).toEqual(["datasource", "chain", "instance"]);
+    const chain = dashboard.templating.list[1]!;
+    expect([chain.multi, chain.allValue]).toEqual([true, ".*"]);
+    for (const document of ["METRICS.md", "docs/runbooks.md"]) {
+      expect(existsSync(join(ROOT, document))).toBe(true);
+      expect(dashboard.links.some(({ url }) => url.endsWith(`/${document}`))).toBe(true);
+    }
+  });
+});
+
+test("provisioning names a data source and the folder that the compose file mounts", () => {
+  const folder = join(ROOT, "grafana/provisioning");
+  const { datasources } = readYaml<{ datasources: { type: string }[] }>(join(folder, "datasources/prometheus.yaml"));
+  expect(datasources.map(({ type }) => type)).toEqual(["prometheus"]);
+  const { providers } = readYaml<{ providers: { options: { path: string } }[] }>(
+    join(folder, "dashboards/bitcoin.yaml"),
+  );
+  const compose = readYaml<{ services: Record<string, { volumes: string[] }> }>(join(ROOT, "packaging/compose.yaml"));
+  const mounts = new Map(
+    compose.services["grafana"]!.volumes.map((volume) => volume.split(":") as [string, string]).map(([from, to]) => [
+      to,
+      join(ROOT, "packaging", from),
+    ]),
+  );
+  expect(providers.map(({ options }) => mounts.get(options.path))).toEqual([join(ROOT, "grafana/dashboards")]);
+  for (const part of ["datasources", "dashboards"])
+    expect(mounts.get(`/etc/grafana/provisioning/${part}`)).toBe(join(folder, part));
+});
+
+function overlap(a: GridPos, b: GridPos): boolean {
+  return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+}

@@ -1,0 +1,199 @@
+// The dashboards and rules on the real thing: Prometheus scrapes the exporter, which watches a simulated node, and is asked
+// every expression. None may fail, and none may give nothing where the node gives something.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { autopilot } from "../../src/demo/autopilot.ts";
+import { type SimulatedNode, startSimulatedNode } from "../../src/demo/simulated-node.ts";
+import { eventually } from "../eventually.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { PrometheusServer } from "./prometheus-server.ts";
+import { selectorsOf } from "./selectors.ts";
+import { dashboards, type Expression, panelExpressions, ruleExpressions, ruleFiles, rules } from "./sources.ts";
+
+const SETUP_DEADLINE_MS = 120_000;
+const BEAT_MS = 100;
+/** The autopilot restarts the node after some 60 beats. */
+const SESSIONS = 2;
+
+/** What gives nothing, and why that is as it should be. An entry that gives something is a fault, too. */
+const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
+  "bitcoin-node.json: Failed calls: A": "the simulated node fails no call",
+  "bitcoin-nodes.json: Failed calls: A": "the simulated node fails no call",
+  "BitcoinCallsFail (warning): bitcoin_ipc_call_errors_total": "the simulated node fails no call",
+};
+
+let folder: string;
+let node: SimulatedNode;
+let exporter: ExporterProcess;
+/** Of the same node, but it does not tell what the node is: as with a stock v30. */
+let reticent: ExporterProcess;
+let prometheus: PrometheusServer;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "monitoring-test-"));
+  node = startSimulatedNode({ socketPath: join(folder, "node.sock"), now: () => Math.floor(Date.now() / 1000) });
+  exporter = await ExporterProcess.start(node.socketPath);
+  reticent = await ExporterProcess.start(node.socketPath, { args: ["--no-collector", "node"] });
+  const targets = [exporter, reticent].map(addressOf);
+  prometheus = await PrometheusServer.start({ targets, ruleFiles });
+  const end = new AbortController();
+  const played = autopilot(node, end.signal, { beatMs: BEAT_MS });
+  const sessions = (process: ExporterProcess) =>
+    process.waitUntil("all was played", (metrics) => (metrics.get("bitcoin_ipc_connects_total") ?? 0) >= SESSIONS);
+  await Promise.all([sessions(exporter), sessions(reticent)]);
+  end.abort();
+  await played;
+  // A block of the last session, and after it some scrapes with all that is polled.
+  for (const process of [exporter, reticent]) await process.waitFor("bitcoin_ibd", 0);
+  await eventually("the trace is on", () => node.subscriptions === 4);
+  await node.addTransaction();
+  await node.mineBlock();
+  for (const process of [exporter, reticent]) await process.waitFor("bitcoin_last_block_height", node.height);
+  const since = Date.now() / 1000;
+  await eventually("Prometheus has scraped some more", async () => {
+    const polls = await prometheus.query("min(min_over_time(bitcoin_ipc_last_poll_timestamp_seconds[3s]))");
+    return polls.some(({ value }) => Number(value[1]) > since);
+  });
+}, SETUP_DEADLINE_MS);
+
+afterAll(async () => {
+  await prometheus?.[Symbol.asyncDispose]();
+  await exporter?.[Symbol.asyncDispose]();
+  await reticent?.[Symbol.asyncDispose]();
+  await node?.stop();
+  await rm(folder, { recursive: true });
+});
+
+function addressOf({ url }: ExporterProcess): string {
+  return new URL(url).host;
+}
+
+/** As Grafana does before it asks. */
+function interpolate(expression: string, chain = ".*"): string {
+  return expression
+    .replaceAll("$__rate_interval", "30s")
+    .replaceAll("$__range", "5m")
+    .replaceAll("$instance", addressOf(exporter))
+    .replaceAll("$chain", chain);
+}
+
+/** What is wrong with expressions, each by its place; nothing for those that give something. */
+async function faultsOf(expressions: readonly Expression[], mayBeEmpty: ReadonlySet<string>): Promise<string[]> {
+  const faults: string[] = [];
+  const places = new Set(expressions.map(({ place }) => place));
+  for (const place of mayBeEmpty) if (!places.has(place)) faults.push(`${place}: there is no such place`);
+  for (const { place, expr } of expressions) {
+    try {
+      const isEmpty = (await prometheus.query(interpolate(expr))).length === 0;
+      if (isEmpty && !mayBeEmpty.has(place)) faults.push(`${place}: gives nothing`);
+      if (!isEmpty && mayBeEmpty.has(place)) faults.push(`${place}: gives something, and was not expected to`);
+    } catch (error) {
+      faults.push(`${place}: ${(error as Error).message}`);
+    }
+  }
+  return faults;
+}
+
+/** Those that the list has for the places of `expressions` and no others. */
+function emptyOnes(isWanted: (place: string) => boolean): ReadonlySet<string> {
+  return new Set(Object.keys(MAY_BE_EMPTY).filter(isWanted));
+}
+
+test.each(Object.keys(dashboards))("every panel of %s shows something", async (file) => {
+  const expressions = panelExpressions(file);
+  expect(
+    await faultsOf(
+      expressions,
+      emptyOnes((place) => place.startsWith(`${file}: `)),
+    ),
+  ).toEqual([]);
+});
+
+test("a metric or a matcher that does not exist, a broken expression and a wrong list are found", async () => {
+  const [place, expr] = ["a panel", 'rate(bitcoin_blocks_connected_total{instance="$instance"}[$__rate_interval])'];
+  const broken = [
+    { place, expr },
+    { place: "a name", expr: expr.replace("connected", "conected") },
+    { place: "a matcher", expr: expr.replace("instance=", "node=") },
+    { place: "a bracket", expr: expr.replace(")", "") },
+    { place: "a listed one", expr },
+  ];
+  expect(await faultsOf(broken, new Set(["a listed one", "nowhere"]))).toEqual([
+    "nowhere: there is no such place",
+    "a name: gives nothing",
+    "a matcher: gives nothing",
+    expect.stringContaining("a bracket: invalid parameter"),
+    "a listed one: gives something, and was not expected to",
+  ]);
+});
+
+test("every expression of a panel is found out when a metric in it is misspelt", async () => {
+  for (const file of Object.keys(dashboards)) {
+    const misspelt = panelExpressions(file).map(({ place, expr }) => ({
+      place,
+      expr: expr.replaceAll(/\b(bitcoin|process)_/g, "$1_x_"),
+    }));
+    expect(misspelt).not.toBeEmpty();
+    const faults = await faultsOf(misspelt, new Set());
+    expect(faults).toEqual(misspelt.map(({ place }) => `${place}: gives nothing`));
+  }
+});
+
+test("every recording rule records something", async () => {
+  const records = rules.flatMap(({ record }) => (record === undefined ? [] : [{ place: record, expr: record }]));
+  const sources = ruleExpressions().filter(({ place }) => records.some((record) => record.place === place));
+  expect(records).not.toBeEmpty();
+  expect(await faultsOf([...records, ...sources], new Set())).toEqual([]);
+});
+
+// An alert gives nothing as long as all is well: what it reads has to be there.
+test("all that alerts read is there", async () => {
+  const alerts = ruleExpressions().filter(({ place }) => place.includes("("));
+  const reads = alerts.flatMap(({ place, expr }) =>
+    selectorsOf(expr).map(({ metric, text }) => ({ place: `${place}: ${metric}`, expr: text })),
+  );
+  expect(reads.length).toBeGreaterThan(alerts.length);
+  expect(
+    await faultsOf(
+      reads,
+      emptyOnes((place) => place.includes("(")),
+    ),
+  ).toEqual([]);
+});
+
+test("Prometheus evaluates every rule", async () => {
+  const states = await prometheus.rules();
+  expect(states).toHaveLength(rules.length);
+  expect(states.filter(({ health }) => health !== "ok")).toEqual([]);
+});
+
+test.each(Object.entries(dashboards))("the variables of %s offer the nodes", async (_, { templating }) => {
+  const ask = async (name: string, chain?: string) => {
+    const { query, regex = "" } = templating.list.find((variable) => variable.name === name)!;
+    return options(interpolate(typeof query === "string" ? query : query.query, chain), regex);
+  };
+  const both = [exporter, reticent].map(addressOf).sort();
+  expect(await ask("chain")).toEqual(["regtest"]);
+  expect(await ask("instance")).toEqual(both);
+  expect(await ask("instance", "regtest|main")).toEqual(both);
+  // It may be of that chain: it does not tell.
+  expect(await ask("instance", "main")).toEqual([addressOf(reticent)]);
+});
+
+/** What Grafana makes of a query of a variable: of the functions that its data source knows, those that are used here. */
+async function options(query: string, regex: string): Promise<readonly string[]> {
+  const label = /^label_values\((.*), (\w+)\)$/s.exec(query);
+  if (label !== null) return prometheus.labelValues(label[2]!, label[1]!);
+  const expression = /^query_result\((.*)\)$/s.exec(query);
+  if (expression === null) throw new Error(`not a query of a variable: ${query}`);
+  const [, pattern] = /^\/(.*)\/$/.exec(regex)!;
+  const lines = (await prometheus.query(expression[1]!)).map(({ metric, value: [time, value] }) => {
+    const { __name__: name = "", ...labels } = metric;
+    const pairs = Object.entries(labels).map(([key, text]) => `${key}="${text}"`);
+    return `${name}{${pairs.join(",")}} ${value} ${time}`;
+  });
+  return lines.flatMap((line) => new RegExp(pattern!).exec(line)?.[1] ?? []).sort();
+}

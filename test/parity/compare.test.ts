@@ -1,0 +1,199 @@
+// Every outcome of a comparison, on small maps and pages; then the maps that come along, on the fixtures.
+
+import { describe, expect, test } from "bun:test";
+import { type Comparison, compare, type Outcome, type Row } from "../../scripts/parity/compare.ts";
+import { type Entry, readMap } from "../../scripts/parity/exporter-map.ts";
+import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
+import type { Page } from "../../scripts/parity/text-format.ts";
+import { EXPORTERS, ourFixture, pageOf, quietRounds, theirFixture } from "./pages.ts";
+
+function compareWith(entries: readonly object[], theirs: Page, ours: Page): Comparison {
+  return compare(quietRounds(theirs, ours), readMap({ exporter: "a test", source: "none", entries }), 0.01);
+}
+
+type Samples = Readonly<Record<string, number>>;
+
+function rows(entries: readonly Entry[], theirs: Samples, ours: Samples): readonly Row[] {
+  return compareWith(entries, pageOf(theirs), pageOf(ours)).rows;
+}
+
+function outcomes(entries: readonly Entry[], theirs: Samples, ours: Samples): Outcome[] {
+  return rows(entries, theirs, ours).map(({ outcome }) => outcome);
+}
+
+const A: Entry = { theirs: "a", kind: "same", ours: "b" };
+
+test.each<[Outcome, boolean, Entry[], Samples, Samples]>([
+  ["equal", true, [A], { a: 5 }, { b: 5 }],
+  ["within", true, [A], { a: 1000 }, { b: 1001 }],
+  ["different", false, [A], { a: 1000 }, { b: 1100 }],
+  ["missing-here", false, [A], { a: 5 }, {}],
+  ["missing-there", true, [A], {}, { b: 5 }],
+  ["missing-there", true, [], {}, { b: 5 }],
+  ["unknown", false, [], { a: 5 }, {}],
+  ["none", true, [{ theirs: "a", kind: "none", note: "no source" }], { a: 5 }, {}],
+  ["other-meaning", true, [{ ...A, kind: "other-meaning", note: "see there" }], { a: 5 }, { b: 6 }],
+  ["missing-there", true, [{ ...A, kind: "other-meaning", note: "see there" }], {}, { b: 6 }],
+  ["equal", true, [{ ...A, kind: "unit", factor: 1e-8, note: "BTC" }], { a: 0.12345678 }, { b: 12345678 }],
+  ["different", false, [{ ...A, kind: "unit", factor: 1e-8, note: "BTC" }], { a: 5 }, { b: 5 }],
+  ["equal", true, [{ ...A, theirs: "a_total", ours: "b_total" }], { a_total: 9 }, { b_total: 700 }],
+  [
+    "different",
+    false,
+    [{ ...A, theirs: "a_total", ours: "b_total", compare: "value" }],
+    { a_total: 9 },
+    { b_total: 700 },
+  ],
+  ["equal", true, [{ ...A, ours: "b_total" }], { a: 9 }, { b_total: 9 }],
+  ["different", false, [{ ...A, ours: "b_total" }], { a: 9 }, { b_total: 700 }],
+])("%s, which is good: %p", (outcome, isGood, entries, theirs, ours) => {
+  const comparison = compareWith(entries, pageOf(theirs), pageOf(ours));
+  expect(comparison.rows.map((row) => row.outcome)).toEqual([outcome]);
+  expect(comparison.isGood).toBe(isGood);
+});
+
+test("what neither shows is not in the comparison", () => {
+  expect(rows([A, { theirs: "c", kind: "none", note: "no source" }], {}, {})).toEqual([]);
+});
+
+test("a family without a sample is no family less", () => {
+  const empty = (name: string): Page => new Map([[name, { name, type: "gauge", samples: [] }]]);
+  expect(compareWith([A], empty("a"), empty("b")).rows).toMatchObject([{ outcome: "equal" }]);
+  expect(compareWith([A], empty("a"), pageOf({})).rows).toMatchObject([{ outcome: "missing-here" }]);
+  expect(compareWith([A], pageOf({ a: 5 }), empty("b")).rows).toMatchObject([{ outcome: "missing-here" }]);
+  expect(compareWith([A], empty("a"), pageOf({ b: 5 })).rows).toMatchObject([{ outcome: "missing-there" }]);
+});
+
+test("a value of theirs that means that they have none is none", () => {
+  expect(
+    compareWith([{ ...A, absent: -1 }], pageOf({ a: -1 }), new Map([["b", { name: "b", type: "gauge", samples: [] }]]))
+      .rows,
+  ).toMatchObject([{ outcome: "equal", series: [] }]);
+  expect(outcomes([{ ...A, absent: -1 }], { a: -1 }, { b: 5 })).toEqual(["missing-there"]);
+  expect(outcomes([{ ...A, absent: -1 }], { a: 5 }, { b: 5 })).toEqual(["equal"]);
+});
+
+describe("labels", () => {
+  test("are compared one by one, the worst counts, and one that is missing is 0", () => {
+    const ours = { 'b{x="1"}': 5, 'b{x="2"}': 0, 'b{x="3"}': 1000 };
+    expect(rows([A], { 'a{x="1"}': 5, 'a{x="3"}': 1001 }, ours)).toMatchObject([
+      { outcome: "within", series: [{ outcome: "equal" }, { outcome: "equal" }, { outcome: "within" }] },
+    ]);
+    expect(rows([A], { 'a{x="1"}': 5 }, ours)).toMatchObject([
+      { outcome: "different", series: [{}, {}, { labels: '{x="3"}', theirs: "0", ours: "1000" }] },
+    ]);
+  });
+
+  test("that are missing altogether are missing", () => {
+    expect(outcomes([A], { 'a{x="1"}': 5 }, {})).toEqual(["missing-here"]);
+  });
+
+  test("that only one of them has are a difference", () => {
+    expect(outcomes([A], { a: 5 }, { 'b{x="1"}': 5 })).toEqual(["different"]);
+  });
+
+  test("are renamed, picked and summed as the map says", () => {
+    const ours = { 'b{way="in",net="1"}': 5, 'b{way="in",net="2"}': 6, 'b{way="out",net="1"}': 7 };
+    const entry = { ...A, ours: "sum without (net) (b)", labels: { way: "direction" } };
+    expect(outcomes([entry], { 'a{direction="in"}': 11, 'a{direction="out"}': 7 }, ours)).toEqual(["equal"]);
+    expect(outcomes([{ ...A, ours: "sum without (net) (b{way='in'})" }], { a: 11 }, ours)).toEqual(["equal"]);
+    expect(outcomes([{ ...A, theirs: "a{x!='1'}" }], { 'a{x="1"}': 1, 'a{x="2"}': 2 }, { 'b{x="2"}': 2 })).toEqual([
+      "equal",
+    ]);
+  });
+});
+
+describe("placeholders", () => {
+  const fees: Entry = { theirs: "fee_<n>", kind: "same", ours: "b{target='<n>'}", values: ["2"] };
+
+  test("stand for each that is there, in both names", () => {
+    expect(rows([fees], { fee_2: 5, fee_10: 6 }, { 'b{target="2"}': 5, 'b{target="10"}': 7 })).toMatchObject([
+      { outcome: "different", theirs: "fee_10", ours: "b{target='10'}" },
+      { outcome: "equal", theirs: "fee_2" },
+    ]);
+  });
+
+  test("leave alone what another entry names", () => {
+    const named: Entry = { theirs: "fee_2", kind: "none", note: "not asked for" };
+    expect(rows([fees, named], { fee_2: 5 }, {})).toMatchObject([{ outcome: "none", theirs: "fee_2" }]);
+  });
+
+  test("are one row where there is nothing to compare", () => {
+    const runtime: Entry = { theirs: "go_<name>", kind: "none", note: "of their runtime" };
+    expect(rows([runtime], { go_threads: 5, go_info: 1 }, {})).toMatchObject([
+      { outcome: "none", theirs: "go_<name>" },
+    ]);
+    expect(rows([fees], {}, { 'b{target="2"}': 5 })).toMatchObject([{ outcome: "missing-there", theirs: "fee_<n>" }]);
+  });
+});
+
+test("the worst comes first", () => {
+  const entries: Entry[] = [
+    A,
+    { theirs: "c", kind: "none", note: "no source" },
+    { theirs: "d", kind: "same", ours: "e" },
+  ];
+  expect(outcomes(entries, { a: 1, c: 1, d: 1, x: 1 }, { b: 1, e: 2, y: 1 })).toEqual([
+    "different",
+    "unknown",
+    "equal",
+    "none",
+    "missing-there",
+  ]);
+});
+
+test("growth is that between the first round and the last, and a counter that falls is different", () => {
+  const map = readMap({
+    exporter: "a test",
+    source: "none",
+    entries: [{ theirs: "a_total", kind: "same", ours: "b_total" }],
+  });
+  const round = (before: number, theirs: number, after: number) => ({
+    before: pageOf({ b_total: before }),
+    theirs: pageOf({ a_total: theirs }),
+    after: pageOf({ b_total: after }),
+  });
+  const rowOf = (...rounds: ReturnType<typeof round>[]) => compare(rounds, map, 0.01).rows[0]!;
+  expect(rowOf(round(0, 10, 1), round(50, 63, 55), round(99, 110, 100))).toMatchObject({
+    outcome: "equal",
+    series: [{ theirs: "+100", ours: "+100" }],
+  });
+  expect(rowOf(round(0, 10, 1), round(50, 63, 55), round(99, 150, 100))).toMatchObject({ outcome: "different" });
+  expect(rowOf(round(9, 9, 9), round(3, 9, 9))).toMatchObject({
+    outcome: "different",
+    series: [{ ours: "fell from 9 to 3" }],
+  });
+});
+
+describe.each(EXPORTERS)("the map of %s", (exporter) => {
+  test("is chosen by the families on its page", () => {
+    expect(mapFor(theirFixture(exporter))).toBe(MAPS[exporter]);
+  });
+
+  test("explains all that its exporter shows, and what it says is equal is equal", () => {
+    const { rows, isGood } = compare(quietRounds(theirFixture(exporter), ourFixture()), MAPS[exporter]!, 0);
+    expect(rows.filter(({ outcome }) => ["different", "missing-here", "unknown", "within"].includes(outcome))).toEqual(
+      [],
+    );
+    expect(isGood).toBe(true);
+  });
+
+  test("has no entry that is about nothing, but for families that only some versions or settings show", () => {
+    const optional =
+      exporter === "original"
+        ? ["bitcoin_chain_height"]
+        : exporter === "lnliz"
+          ? ["bitcoin_ban_created", "bitcoin_banned_until"]
+          : [];
+    const { rows } = compare(quietRounds(theirFixture(exporter), ourFixture()), MAPS[exporter]!, 0);
+    const shown = new Set(rows.filter(({ outcome }) => outcome !== "missing-there").map(({ theirs }) => theirs));
+    const entries = MAPS[exporter]!.entries.filter(({ values }) => values === undefined).map(({ theirs }) => theirs);
+    expect(entries.filter((theirs) => !shown.has(theirs))).toEqual(optional);
+  });
+});
+
+test("half of usdt-dash is still usdt-dash, and what is not known is nobody", () => {
+  expect(mapFor(new Map([...theirFixture("usdt-dash")].slice(-8)))).toBe(MAPS["usdt-dash"]);
+  expect(mapFor(pageOf({ up: 1 }))).toBeUndefined();
+  expect(mapFor(pageOf({}))).toBeUndefined();
+});

@@ -1,0 +1,129 @@
+// What the reader takes, what it refuses, and that it reads back whatever our own pages say.
+
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { FormatError, labelText, readPage, type Sample } from "../../scripts/parity/text-format.ts";
+import { Registry } from "../../src/metrics/registry.ts";
+import { FIXTURES, fixtureText } from "./pages.ts";
+
+function samples(text: string): readonly Sample[] {
+  return [...readPage(text).values()].flatMap((family) => family.samples);
+}
+
+function plain({ name, labels, value }: Sample): string {
+  return `${name}${labelText(labels)} ${value}`;
+}
+
+test("reads types, labels and values", () => {
+  const page = readPage(
+    [
+      "# HELP a_total A text with \\\\ and \\n in it.",
+      "# TYPE a_total counter",
+      'a_total{reason="x",kind="a \\"b\\" \\\\ \\n c"} 12 1700000000000',
+      'a_total{reason="y",} 1.5e+3',
+      "",
+      "# any comment",
+      "#",
+      "\t b \t -Inf ",
+      "# TYPE c summary",
+      'c{quantile="0.5"} NaN',
+      "c_sum 3",
+      "c_count 2",
+      "# TYPE d histogram",
+      'd_bucket{le="+Inf"} 1',
+      "d_sum 1",
+      "d_count 1",
+      "# TYPE e gauge",
+      "",
+    ].join("\n"),
+  );
+  expect([...page.values()].map(({ name, type, samples }) => [name, type, ...samples.map(plain)])).toEqual([
+    ["a_total", "counter", 'a_total{kind="a \\"b\\" \\\\ \\n c",reason="x"} 12', 'a_total{reason="y"} 1500'],
+    ["b", "untyped", "b -Infinity"],
+    ["c", "summary", 'c{quantile="0.5"} NaN', "c_sum 3", "c_count 2"],
+    ["d", "histogram", 'd_bucket{le="+Inf"} 1', "d_sum 1", "d_count 1"],
+    ["e", "gauge"],
+  ]);
+});
+
+test("an empty page has no families", () => {
+  expect(readPage("").size).toBe(0);
+});
+
+test("a suffix makes no family of what is neither histogram nor summary", () => {
+  expect([...readPage("# TYPE a gauge\na 1\na_count 2\n").keys()]).toEqual(["a", "a_count"]);
+  expect([...readPage("# TYPE a summary\na_count 1\na_bucket 2\n").keys()]).toEqual(["a", "a_bucket"]);
+});
+
+test.each([
+  ["a 1", "the last line does not end"],
+  ["a\n", "line 1: no value where one should be: a"],
+  ["a x\n", "line 1: a value that is no number"],
+  ["a 0x10\n", "a value that is no number"],
+  ["a 1_000\n", "a value that is no number"],
+  ["a 1e999\n", "a value that is no number"],
+  ["a 1\r\n", "a value that is no number"],
+  ["a-1\n", "no metric name where one should be"],
+  ["1a 1\n", "no metric name where one should be"],
+  ["a 1 2.5\n", "a bad timestamp"],
+  ["a 1 2 3\n", "more after the sample"],
+  ["a{b} 1\n", "no = after a label name"],
+  ["a{b=c} 1\n", "no label value where one should be"],
+  ['a{b="c" 1\n', "no , or } after a label"],
+  ['a{b="c"\n', "no , or } after a label"],
+  ['a{b="\\t"} 1\n', "no label value where one should be"],
+  ['a{1b="c"} 1\n', "no label name where one should be"],
+  ['a{b="c",b="d"} 1\n', "the label b a second time"],
+  ['a{b="c",d="e"} 1\na{d="e",b="c"} 2\n', 'line 2: a{b="c",d="e"} a second time'],
+  ["a 1\na 1\n", "line 2: a a second time"],
+  ['a 1\nb 1\na{c="d"} 1\n', "line 3: a again, after other families"],
+  ["# TYPE a gauge\nb 1\na 1\n", "line 3: a again, after other families"],
+  ["# TYPE a gauge\n# TYPE a gauge\n", "a second TYPE for a"],
+  ["# HELP a b\n# HELP a b\n", "a second HELP for a"],
+  ["# HELP a \\t\n", "a bad escape in HELP"],
+  ["# HELP\n", "no metric name where one should be"],
+  ["# TYPE a\n", "an unknown type"],
+  ["# TYPE a info\n", "an unknown type"],
+  ["# TYPE a gauge b\n", "an unknown type"],
+  ["a 1\n# TYPE a gauge\n", "TYPE after a sample of a"],
+])("refuses %j", (page, why) => {
+  expect(() => readPage(page)).toThrow(FormatError);
+  expect(() => readPage(page)).toThrow(why);
+});
+
+test("reads back what our pages say, but for the sign of zero", () => {
+  const anyText = fc.string({ unit: "grapheme", maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(anyText, fc.double())), anyText, (series, help) => {
+      const registry = new Registry();
+      const family = registry.gaugeVec("a", `Help ${help}.`, ["b"], series.length);
+      for (const [label, value] of series) family.with(label).set(value);
+      const expected = series.map(([label, value]) => [label, value === 0 ? 0 : value] as const);
+      const read = samples(new TextDecoder().decode(registry.render()));
+      expect(new Map(read.map(({ labels, value }) => [labels.get("b")!, value]))).toEqual(new Map(expected));
+    }),
+  );
+});
+
+test("never ends in anything but a page or a FormatError", () => {
+  const anyLine = fc.string({ unit: fc.constantFrom(...'a1_{}=",\\n #-+.eTYPEHLgau'), maxLength: 30 });
+  fc.assert(
+    fc.property(fc.array(anyLine), (lines) => {
+      try {
+        readPage(`${lines.join("\n")}\n`);
+      } catch (error) {
+        expect(error).toBeInstanceOf(FormatError);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+const promtool = Bun.which("promtool");
+
+test.skipIf(!promtool).each(["ours", ...Object.values(FIXTURES).flat()])("promtool can read the fixture %s", (name) => {
+  const run = Bun.spawnSync([promtool!, "check", "metrics"], { stdin: Buffer.from(fixtureText(name)) });
+  // 3: it reads, and would like help texts and other names.
+  expect([0, 3]).toContain(run.exitCode);
+  expect(readPage(fixtureText(name)).size).toBeGreaterThan(10);
+});
