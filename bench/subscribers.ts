@@ -27,8 +27,8 @@ export interface Subscriber extends AsyncDisposable {
   counts(): Promise<Counts>;
 }
 
-/** No second poll comes while anything is timed. */
-export const RARE_POLLS = ["--poll-interval", "86400"];
+/** No second poll comes while anything is timed, and of a block only what the node tells is taken. */
+export const RARE_POLLS = ["--poll-interval", "86400", "--no-collector", "blockstats", "--trace-budget", "100"];
 
 /** As long as the slowest start of an exporter on a busy machine. */
 const SUBSCRIBE_DEADLINE_MS = 20_000;

@@ -178,7 +178,7 @@ const chainRow: Row = {
     stateTimeline({
       title: "State",
       description:
-        "Whether the exporter has the node, the node is in initial block download, and talks to peers at all.",
+        "Whether the exporter has the node, the node is in initial block download, talks to peers at all, and tells its coins.",
       unit: "none",
       width: 8,
       steps: [{ color: "red" }, { color: "green", value: 1 }],
@@ -186,11 +186,13 @@ const chainRow: Row = {
         { expr: of("bitcoin_ipc_up"), legend: "connected" },
         { expr: of("bitcoin_ibd"), legend: "initial download" },
         { expr: of("bitcoin_network_active"), legend: "network" },
+        { expr: of("bitcoin_utxo_trace_active"), legend: "utxo trace" },
       ],
       overrides: [
         { matcher: { id: "byName", options: "connected" }, properties: [mapped(UP)] },
         { matcher: { id: "byName", options: "initial download" }, properties: [mapped(SYNCING)] },
         { matcher: { id: "byName", options: "network" }, properties: [mapped(ACTIVE)] },
+        { matcher: { id: "byName", options: "utxo trace" }, properties: [mapped(ACTIVE)] },
       ],
     }),
     timeseries({
@@ -549,7 +551,7 @@ const exporter: Row = {
       title: "Calls that the node waits for",
       description: "Events a second: a thread of the node waits for the answer to each. Those of coins are the most.",
       unit: "suffix: /s",
-      width: 8,
+      width: 6,
       min: 0,
       stack: true,
       queries: [
@@ -572,10 +574,18 @@ const exporter: Row = {
       ],
     }),
     timeseries({
+      title: "Busy with callbacks",
+      description: "Share of time in which the node was calling back; above --trace-budget the UTXO trace is ended.",
+      unit: "percentunit",
+      width: 6,
+      min: 0,
+      queries: [{ expr: rate("bitcoin_ipc_callback_busy_seconds_total"), legend: "busy" }],
+    }),
+    timeseries({
       title: "Polls",
       description: "How long the last poll took, and how long ago it was: up to the poll interval.",
       unit: "s",
-      width: 8,
+      width: 6,
       min: 0,
       queries: [
         { expr: of("bitcoin_ipc_poll_duration_seconds"), legend: "took" },
@@ -586,7 +596,7 @@ const exporter: Row = {
       title: "Failed calls",
       description: "Calls to the node, or of the node's, that failed. None is best; then there is nothing here.",
       unit: "none",
-      width: 8,
+      width: 6,
       min: 0,
       bars: true,
       queries: [{ expr: increase("bitcoin_ipc_call_errors_total"), legend: "{{method}}" }],

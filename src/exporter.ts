@@ -7,6 +7,8 @@ import { DEFAULT_FEE_TARGETS } from "./collectors/fees.ts";
 import { processCollector } from "./collectors/process.ts";
 import { Registry } from "./metrics/registry.ts";
 import type { LayoutName } from "./node/layouts.ts";
+import { BusyClock } from "./rpc/busy-clock.ts";
+import { DEFAULT_TRACE_BUDGET_PERCENT, TraceBudget } from "./trace-budget.ts";
 import { Visit } from "./visit.ts";
 
 export interface ExporterOptions {
@@ -15,6 +17,10 @@ export interface ExporterOptions {
   readonly pollIntervalMs: number;
   /** Whether to trace the UTXO cache. */
   readonly utxoTrace: boolean;
+  /** Share of wall time, in percent, that callbacks may keep the node busy before the trace is ended; 100 is never. */
+  readonly traceBudgetPercent?: number | undefined;
+  /** Whether to register for the node's events at all; otherwise there are only polls. True unless said. */
+  readonly subscribe?: boolean | undefined;
   /** The node's layout; found out when undefined. */
   readonly layout?: LayoutName | undefined;
   /** The default ones when undefined. */
@@ -33,6 +39,8 @@ export class Exporter {
   readonly #registry = new Registry();
   readonly #self;
   readonly #collectors;
+  readonly #busyClock = new BusyClock();
+  readonly #traceBudget;
   #visit: Visit | undefined;
   /** Ends the pause between two visits. */
   #wake = () => {};
@@ -41,7 +49,8 @@ export class Exporter {
 
   constructor(options: ExporterOptions) {
     this.#options = options;
-    this.#self = exporterCollector(this.#registry, options.build);
+    this.#self = exporterCollector(this.#registry, options.build, () => this.#busyClock.busyMs);
+    this.#traceBudget = new TraceBudget(options.traceBudgetPercent ?? DEFAULT_TRACE_BUDGET_PERCENT);
     this.#collectors = makeCollectors(options.collectors ?? DEFAULT_COLLECTORS, {
       registry: this.#registry,
       feeTargets: options.feeTargets ?? DEFAULT_FEE_TARGETS,
@@ -77,7 +86,13 @@ export class Exporter {
     const { socketPath, debug, log } = this.#options;
     let failures = 0;
     while (!this.#isLeaving) {
-      this.#visit = new Visit({ ...this.#options, collectors: this.#collectors, self: this.#self });
+      this.#visit = new Visit({
+        ...this.#options,
+        collectors: this.#collectors,
+        self: this.#self,
+        busyClock: this.#busyClock,
+        traceBudget: this.#traceBudget,
+      });
       const { wasUp, reason } = await this.#visit.run();
       if (this.#isLeaving) return;
       failures = wasUp ? 1 : failures + 1;

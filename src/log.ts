@@ -45,8 +45,8 @@ export class Log {
 
   /** Resolves when everything was written or `deadlineMs` is over: the last thing before the process ends. */
   async close(deadlineMs: number): Promise<void> {
-    const deadline = Date.now() + deadlineMs;
-    while ((this.#lines.length > 0 || this.#isStalled) && Date.now() < deadline) {
+    const deadline = performance.now() + deadlineMs;
+    while ((this.#lines.length > 0 || this.#isStalled) && performance.now() < deadline) {
       void this.#write();
       await Bun.sleep(1);
     }

@@ -12,12 +12,15 @@ import {
 import { DEFAULT_FEE_TARGETS, MAX_FEE_TARGET, MIN_FEE_TARGET } from "./collectors/fees.ts";
 import { isLayoutName, LAYOUTS, type LayoutName } from "./node/layouts.ts";
 import { MAX_SOCKET_PATH_BYTES } from "./node/socket.ts";
+import { DEFAULT_TRACE_BUDGET_PERCENT } from "./trace-budget.ts";
 
 export interface Options {
   readonly socketPath: string;
   readonly metricsAddress: Address;
   readonly pollIntervalMs: number;
   readonly utxoTrace: boolean;
+  readonly traceBudgetPercent: number;
+  readonly subscribe: boolean;
   readonly layout: LayoutName | undefined;
   readonly collectors: readonly CollectorName[];
   readonly feeTargets: readonly number[];
@@ -59,6 +62,18 @@ const ARGS = {
     default: true,
     description: "Count the coins of the node's UTXO cache",
     negativeDescription: "Leave the node's UTXO cache alone, which costs the node less",
+  },
+  "trace-budget": {
+    type: "string",
+    default: String(DEFAULT_TRACE_BUDGET_PERCENT),
+    valueHint: "PERCENT",
+    description: "End the UTXO trace for a while when callbacks keep the node busy for longer; 100 never does",
+  },
+  subscribe: {
+    type: "boolean",
+    default: true,
+    description: "Register for the node's events",
+    negativeDescription: "Register for nothing and only poll, so that no node minds how the exporter ends",
   },
   collectors: {
     type: "string",
@@ -125,6 +140,8 @@ export function readOptions(rawArgs: string[]): Options | "help" | "version" {
     metricsAddress: readAddress(text(args["metrics-addr"], "metrics-addr")),
     pollIntervalMs: readPollInterval(text(args["poll-interval"], "poll-interval")) * 1000,
     utxoTrace: args["utxo-trace"],
+    traceBudgetPercent: readTraceBudget(text(args["trace-budget"], "trace-budget")),
+    subscribe: args.subscribe,
     layout: args.layout === undefined ? undefined : readLayout(text(args.layout, "layout")),
     collectors: readCollectors(text(args.collectors, "collectors"), excluded),
     feeTargets: readFeeTargets(text(args["fee-targets"], "fee-targets")),
@@ -197,6 +214,12 @@ function readAddress(address: string): Address {
     throw new UsageError(`bad address "${address}" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT`);
   }
   return { hostname: (match[1] ?? match[2]) || "::", port };
+}
+
+function readTraceBudget(value: string): number {
+  const percent = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
+  if (percent > 0 && percent <= 100) return percent;
+  throw new UsageError(`bad value "${value}" for --trace-budget: give percent, more than 0 and up to 100`);
 }
 
 function readPollInterval(value: string): number {

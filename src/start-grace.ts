@@ -10,7 +10,9 @@ const START_GRACE_MS = 5 * 60 * 1000;
 /** Milliseconds until the node behind the socket at `path` may be asked; 0 when it may be now. */
 export function startGraceMs(path: string, now = Date.now()): number {
   try {
-    return Math.max(0, statSync(path).ctimeMs + START_GRACE_MS - now);
+    const restMs = statSync(path).ctimeMs + START_GRACE_MS - now;
+    // A clock that was set back makes the socket younger than now.
+    return Math.min(Math.max(0, restMs), START_GRACE_MS);
   } catch {
     return START_GRACE_MS;
   }

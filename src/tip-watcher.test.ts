@@ -103,9 +103,10 @@ afterEach(async () => {
   mock.restore();
 });
 
-function watch(): void {
+function watch(lookEveryMs?: number): void {
   watching = watchTips({
     session: node.session,
+    lookEveryMs,
     events: {
       events: {
         blockConnected: (height) => told.push(`connected ${height}`),
@@ -278,6 +279,66 @@ test("a node that is catching up is looked at once a second", async () => {
   await waiting(3);
   expect(pauses).toEqual([1000, 1000]);
   expect(told.filter((line) => line.startsWith("connected"))).toHaveLength(41);
+});
+
+describe("looking now and then", () => {
+  const EVERY_MS = 30_000;
+  /** It is slept in pieces, the longest of them this long. */
+  const PIECE_MS = 5000;
+  const PIECES = EVERY_MS / PIECE_MS;
+
+  /** Lets so many more looks pass. */
+  async function looks(count: number): Promise<void> {
+    const before = pauses.length;
+    await eventually(`${count} looks`, () => pauses.length >= before + count * PIECES);
+  }
+
+  test("never leaves a call waiting in the node", async () => {
+    watch(EVERY_MS);
+    await looks(5);
+    expect(new Set(pauses)).toEqual(new Set([PIECE_MS]));
+    expect(node.waits).toEqual([]);
+    expect(told).toEqual(["tip 100 101"]);
+  });
+
+  test("counts the blocks in between, and those that left", async () => {
+    watch(EVERY_MS);
+    await looks(2);
+    const fork = node.tree.active;
+    told.length = 0;
+    node.extend(2);
+    await looks(2);
+    node.extend(3, fork);
+    await looks(2);
+    expect(told.filter((line) => !line.startsWith("tip "))).toEqual([
+      ...["connected 101", "connected 102", "updated"],
+      ...["disconnected 102", "disconnected 101", "connected 101", "connected 102", "connected 103", "updated"],
+    ]);
+    expect(node.waits).toEqual([]);
+  });
+
+  test("is no more frequent while the node syncs", async () => {
+    isSyncing = true;
+    watch(EVERY_MS);
+    await looks(3);
+    expect(new Set(pauses)).toEqual(new Set([PIECE_MS]));
+  });
+
+  test("goes on after a failure", async () => {
+    watch(EVERY_MS);
+    await looks(1);
+    node.failures.push(new RpcError("failed", "for the test"));
+    await looks(3);
+    expect(errors).toMatchObject([["Mining.getTip", { kind: "failed" }, false]]);
+  });
+
+  test("ends with the session, however long the interval", async () => {
+    watch(24 * 60 * 60 * 1000);
+    await eventually("it sleeps", () => pauses.length > 0);
+    node.leave();
+    await watching;
+    expect(pauses.length).toBeLessThan(100);
+  });
 });
 
 test("a failure is told, and tried again after a while", async () => {

@@ -28,6 +28,8 @@ export interface TipEvents {
 export interface TipWatcherOptions {
   readonly session: NodeSession;
   readonly events: TipEvents;
+  /** Looks at the tip this often, in milliseconds, instead of waiting in a call until it is another. */
+  readonly lookEveryMs?: number | undefined;
   /** Whether the node is known to be in initial block download. */
   readonly isSyncing: () => boolean;
   /** Told of the first tip and of each new one, after the events. */
@@ -41,7 +43,14 @@ export interface TipWatcherOptions {
 /** Watches until the session is over. Never rejects. */
 export async function watchTips(options: TipWatcherOptions): Promise<void> {
   const watcher = new TipWatcher(options);
-  while (!options.session.isOver) await Bun.sleep(await watcher.look());
+  while (!options.session.isOver) await pause(options.session, await watcher.look());
+}
+
+/** In pieces, so that a session that ended is not kept for as long as a poll interval may be. */
+async function pause(session: NodeSession, durationMs: number): Promise<void> {
+  for (let restMs = durationMs; restMs > 0 && !session.isOver; restMs -= RETRY_MS) {
+    await Bun.sleep(Math.min(restMs, RETRY_MS));
+  }
 }
 
 class TipWatcher {
@@ -58,17 +67,18 @@ class TipWatcher {
 
   /** Waits for the next tip, tells it, and resolves to the pause before the next look. Never rejects. */
   async look(): Promise<number> {
-    const { session, isSyncing, onStopping, onError } = this.#options;
+    const { session, lookEveryMs, isSyncing, onStopping, onError } = this.#options;
     let method = "Init.makeMining";
     try {
       const mining = await session.mining();
-      method = this.#seen === undefined ? "Mining.getTip" : "Mining.waitTipChanged";
-      const next = await (this.#seen === undefined ? mining.getTip() : mining.waitTipChanged(this.#seen, this.#waitMs));
+      const seen = lookEveryMs === undefined ? this.#seen : undefined;
+      method = seen === undefined ? "Mining.getTip" : "Mining.waitTipChanged";
+      const next = await (seen === undefined ? mining.getTip() : mining.waitTipChanged(seen, this.#waitMs));
       // A node without a tip yet, or one that lets nobody wait any more.
-      if (next === undefined && this.#seen !== undefined) onStopping();
+      if (next === undefined && seen !== undefined) onStopping();
       if (next === undefined) return SYNCING_MS;
       await this.#tell(next);
-      return isSyncing() ? SYNCING_MS : IDLE_MS;
+      return lookEveryMs ?? (isSyncing() ? SYNCING_MS : IDLE_MS);
     } catch (error) {
       if (session.isOver) return 0;
       onError(method, error, false);

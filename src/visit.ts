@@ -9,17 +9,24 @@ import type { Tip } from "./node/mining.ts";
 import { NodeSession, type SessionEvents } from "./node/session.ts";
 import { connectUnix } from "./node/socket.ts";
 import { Poller } from "./poller.ts";
+import type { BusyClock } from "./rpc/busy-clock.ts";
 import type { Connection } from "./rpc/connection.ts";
-import { errorText } from "./rpc/errors.ts";
+import { DeadlineError, errorText } from "./rpc/errors.ts";
 import { startGraceMs } from "./start-grace.ts";
 import { TipPolls } from "./tip-polls.ts";
 import { watchTips } from "./tip-watcher.ts";
+import type { TraceBudget } from "./trace-budget.ts";
+import { TraceKeeper } from "./trace-keeper.ts";
 
 export interface VisitOptions {
   readonly socketPath: string;
   readonly pollIntervalMs: number;
   /** Whether to trace the UTXO cache where the node can. */
   readonly utxoTrace: boolean;
+  /** Whether to register for the node's events; otherwise there are only polls. True unless said. */
+  readonly subscribe?: boolean | undefined;
+  readonly traceBudget: TraceBudget;
+  readonly busyClock: BusyClock;
   /** The layout to assume; found out when undefined. */
   readonly layout?: LayoutName | undefined;
   readonly collectors: Collectors;
@@ -38,6 +45,12 @@ export interface VisitEnd {
 /** A call that the node has not answered by then is given up. A node that validates a block may be this slow. */
 const CALL_DEADLINE_MS = 10_000;
 
+/** So many calls in a row that are given up mean a node that is stalled; one may be a method that is slow. */
+const STALLED_CALLS = 2;
+
+/** How often it is seen whether the trace should begin or end. */
+const TRACE_INTERVAL_MS = 1000;
+
 /** How often a node that is starting is asked whether it has started. */
 const WARMUP_INTERVAL_MS = 1000;
 
@@ -55,6 +68,9 @@ export class Visit {
   #tip: Tip | undefined;
   /** Ends the pause that `run` is in. */
   #wake = () => {};
+  #traceTimer: Timer | undefined;
+  /** Polls in a row that were given up. */
+  #unanswered = 0;
   #isLeaving = false;
   #wasUp = false;
 
@@ -74,6 +90,8 @@ export class Visit {
     // Otherwise nobody leaves while we poll.
     const isStopping = this.#wasUp && !this.#isLeaving && this.#session?.isLeaving === true;
     await this.#leaveLate();
+    clearInterval(this.#traceTimer);
+    this.#options.collectors.setUtxoTraceActive(undefined);
     self.disconnected();
     this.#poller?.clear();
     this.#tipPolls?.clear();
@@ -113,9 +131,10 @@ export class Visit {
   }
 
   async #open(): Promise<void> {
-    const { socketPath, layout, self, log } = this.#options;
+    const { socketPath, layout, self, log, busyClock } = this.#options;
     this.#connection = await connectUnix(socketPath, {
       deadlineMs: CALL_DEADLINE_MS,
+      busyClock,
       onEnd: (reason) => {
         this.#ended.resolve(reason);
         this.#wake();
@@ -128,12 +147,16 @@ export class Visit {
     this.#session = session;
     this.#tipPolls = this.#makeTipPolls(session);
     await this.#waitForStart(session);
-    if (session.hasNotifications) await this.#subscribe(session);
+    if (this.#isToSubscribe(session)) await this.#subscribe(session);
     else await this.#startWatching(session);
     this.#wasUp = true;
     self.connected(session.layout);
     log(`connected to the node at ${socketPath}: layout ${session.layout}, ${describe(session)}`);
     await this.#pollUntilEnd(session);
+  }
+
+  #isToSubscribe(session: NodeSession): boolean {
+    return session.hasNotifications && this.#options.subscribe !== false;
   }
 
   /** A node that is stopping dies of what is registered on it, and may have begun before we had registered. */
@@ -205,6 +228,8 @@ export class Visit {
   #watch(session: NodeSession): Promise<void> {
     return watchTips({
       session,
+      // A node with notifications may die of an exporter that goes while a call waits; others do not.
+      lookEveryMs: session.hasNotifications ? this.#options.pollIntervalMs : undefined,
       events: this.#options.collectors,
       isSyncing: () => this.#options.collectors.initialBlockDownload === true,
       onTip: (tip) => {
@@ -217,23 +242,30 @@ export class Visit {
   }
 
   async #pollUntilEnd(session: NodeSession): Promise<void> {
-    const { collectors, pollIntervalMs, utxoTrace, self } = this.#options;
+    const { collectors, pollIntervalMs, self } = this.#options;
     const poller = new Poller(session, collectors, {
-      answered: (method, value) => this.#debug(`poll: ${method} = ${valueText(value)}`),
-      callFailed: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
+      answered: (method, value) => {
+        this.#debug(`poll: ${method} = ${valueText(value)}`);
+        this.#pollAnswered();
+      },
+      callFailed: (method, error, isMissing) => {
+        this.#callFailed(method, error, isMissing);
+        if (error instanceof DeadlineError) this.#pollUnanswered(error);
+      },
     });
     this.#poller = poller;
-    let traced = !utxoTrace || !session.hasUtxoTrace || collectors.utxoCacheEvents === undefined;
+    const trace = this.#makeTraceKeeper(session);
+    this.#traceTimer = setInterval(() => void trace?.tend(), TRACE_INTERVAL_MS);
     let isFirst = true;
     while (!session.isOver) {
+      if (await this.#isStoppingUnheard(session)) return void session.leave(Number.POSITIVE_INFINITY);
       const start = performance.now();
       await poller.poll();
       if (session.isOver) return;
       self.polled(performance.now() - start);
       if (isFirst) await this.#askAboutTip(session);
       isFirst = false;
-      // Tracing during initial block download would slow it many times over; the first poll after it registers.
-      if (!traced && collectors.initialBlockDownload === false) traced = await this.#trace(session);
+      await trace?.tend();
       if (!session.isOver) await this.#pause(pollIntervalMs);
     }
   }
@@ -244,16 +276,41 @@ export class Visit {
     if (tip !== undefined) this.#tipPolls?.tipChanged(tip);
   }
 
-  /** Resolves to whether the trace is registered. A refusal is tried again at the next poll. */
-  async #trace(session: NodeSession): Promise<boolean> {
-    try {
-      await session.traceUtxoCache(CALL_DEADLINE_MS);
-      this.#debug("tracing the UTXO cache");
-      return true;
-    } catch (error) {
-      if (!session.isOver) this.#callFailed("Tracing.traceUtxoCache", error, false);
-      return false;
-    }
+  /**
+   * Whether the node stops and does not tell us by itself. A node that stops may wait for our polls: JSON-RPC methods wait
+   * for its scheduler, which may have ended.
+   */
+  async #isStoppingUnheard(session: NodeSession): Promise<boolean> {
+    return session.jsonRpc !== undefined && !this.#isToSubscribe(session) && (await session.isStopping());
+  }
+
+  /** Undefined where the trace is not to be had, or not wanted. */
+  #makeTraceKeeper(session: NodeSession): TraceKeeper | undefined {
+    const { collectors, utxoTrace, traceBudget, busyClock, pollIntervalMs, log } = this.#options;
+    const isWanted = utxoTrace && collectors.utxoCacheEvents !== undefined && this.#isToSubscribe(session);
+    if (!isWanted || !session.hasUtxoTrace) return undefined;
+    return new TraceKeeper({
+      session,
+      budget: traceBudget,
+      clock: busyClock,
+      deadlineMs: CALL_DEADLINE_MS,
+      retryMs: pollIntervalMs,
+      isSyncing: () => collectors.initialBlockDownload !== false,
+      setActive: collectors.setUtxoTraceActive,
+      onError: (method, error) => this.#callFailed(method, error, false),
+      log,
+      debug: this.#debug,
+    });
+  }
+
+  #pollUnanswered(error: DeadlineError): void {
+    this.#unanswered++;
+    if (this.#unanswered === STALLED_CALLS) this.#options.log(`the node is stalled: ${error.message}; asking on`);
+  }
+
+  #pollAnswered(): void {
+    if (this.#unanswered >= STALLED_CALLS) this.#options.log("the node answers again");
+    this.#unanswered = 0;
   }
 
   #callFailed(method: string, error: unknown, isMissing: boolean): void {

@@ -135,6 +135,9 @@ export function makeCollectors(names: Iterable<CollectorName>, context: Collecto
     tipPolls: all.flatMap(({ tipPolls = [] }) => tipPolls),
     events,
     utxoCacheEvents: all.find(({ utxoCacheEvents }) => utxoCacheEvents !== undefined)?.utxoCacheEvents,
+    setUtxoTraceActive(isActive) {
+      for (const collector of all) collector.setUtxoTraceActive?.(isActive);
+    },
     tipSeen: chain.tipSeen,
     get initialBlockDownload() {
       return chain.initialBlockDownload;

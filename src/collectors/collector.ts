@@ -23,6 +23,8 @@ export interface Collector {
   readonly events?: Partial<ChainEvents>;
   /** Told of what happens in the node's UTXO cache. */
   readonly utxoCacheEvents?: UtxoCacheEvents;
+  /** Whether the node tells that now; undefined where it cannot, or should not. */
+  setUtxoTraceActive?(isActive: boolean | undefined): void;
 }
 
 /** One question and the cell that its answer goes to. */

@@ -173,7 +173,7 @@ describe("events", () => {
 });
 
 test("the exporter shows its session, its polls and its failures", () => {
-  const self = exporterCollector(registry, { version: "1", revision: "r", bun: "b" });
+  const self = exporterCollector(registry, { version: "1", revision: "r", bun: "b" }, () => 1500);
   expect(samples()).toMatchObject({ bitcoin_ipc_up: "0", bitcoin_ipc_connects_total: "0" });
   self.connected("v31");
   self.disconnected();

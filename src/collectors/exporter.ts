@@ -21,7 +21,8 @@ export interface ExporterCollector {
   logLineDropped(): void;
 }
 
-export function exporterCollector(registry: Registry, build: Build): ExporterCollector {
+/** `busyMs`: milliseconds so far that the node's callbacks kept its threads waiting. */
+export function exporterCollector(registry: Registry, build: Build, busyMs: () => number): ExporterCollector {
   const up = registry.gauge("bitcoin_ipc_up", "1 while the exporter has a session with the node, else 0.");
   const connects = registry.counter("bitcoin_ipc_connects_total", "Sessions opened with the node.");
   const layouts = registry.gaugeVec(
@@ -35,6 +36,11 @@ export function exporterCollector(registry: Registry, build: Build): ExporterCol
     "Calls over the node's IPC socket that failed, by interface and method.",
     ["method"],
   );
+  const busy = registry.polledCounter(
+    "bitcoin_ipc_callback_busy_seconds_total",
+    "Time in which the node was calling back: a call under way, or half a millisecond or less after another.",
+  );
+  registry.onRender(() => busy.set(busyMs() / 1000));
   const pollDuration = registry.gauge("bitcoin_ipc_poll_duration_seconds", "Time that the last poll took.");
   const lastPoll = registry.gauge("bitcoin_ipc_last_poll_timestamp_seconds", "When the last poll ended, in Unix time.");
   const dropped = registry.counter(

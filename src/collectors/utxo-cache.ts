@@ -3,10 +3,11 @@
 import type { Counter } from "../metrics/cells.ts";
 import type { Registry } from "../metrics/registry.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
-import type { Collector } from "./collector.ts";
+import { type Collector, setOrClear } from "./collector.ts";
 
 export interface UtxoCacheCollector extends Collector {
   readonly utxoCacheEvents: UtxoCacheEvents;
+  setUtxoTraceActive(isActive: boolean | undefined): void;
 }
 
 /** `onRefused` is told of each coin whose value is no amount: it is counted, its value is not. */
@@ -19,7 +20,12 @@ export function utxoCacheCollector(registry: Registry, onRefused: (method: strin
       if (!value.addInt64(valueLow, valueHigh)) onRefused(`UtxoCacheTrace.${name}`);
     };
   };
+  const active = registry.gauge(
+    "bitcoin_utxo_trace_active",
+    "1 while the exporter is told of the UTXO cache's coins, else 0.",
+  );
   return {
+    setUtxoTraceActive: (isActive) => setOrClear(active, isActive),
     utxoCacheEvents: {
       add: flow("add", "Coins added to the UTXO cache.", "Value of the coins added to the UTXO cache, in satoshis."),
       spend: flow(

@@ -110,8 +110,8 @@ describe("a turn", () => {
     expect(calls).toEqual(["pause", "resume"]);
   });
 
-  test.each(["GET", "HEAD"])("ends at 64 KiB of payload, %s", (method) => {
-    const payload = numbered(40_000);
+  test.each(["GET", "HEAD"])("ends at 16 KiB of payload, %s", (method) => {
+    const payload = numbered(10_000);
     let rendered = 0;
     const { receive, turns } = scene(() => {
       rendered++;

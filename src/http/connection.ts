@@ -23,10 +23,10 @@ export interface ConnectionContext {
 }
 
 // What one turn may do at most. Input counts because a body in chunks of one byte is work without a response; payloads
-// count before compression and for HEAD too, because rendering and compressing them is the work.
+// count before compression and for HEAD too, because rendering and compressing them is the work. Of a node's page that is one.
 const MAX_TURN_RESPONSES = 16;
 const MAX_TURN_INPUT_BYTES = 8 * 1024;
-const MAX_TURN_PAYLOAD_BYTES = 64 * 1024;
+const MAX_TURN_PAYLOAD_BYTES = 16 * 1024;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 

@@ -2,7 +2,7 @@
 // thread waits for each answer, so by default calls are read by offset, and by generated classes only for the debug log.
 
 import { utils } from "capnp-es";
-import { HotReader } from "../rpc/hot-path.ts";
+import { HotReader, type ReadHotCall } from "../rpc/hot-path.ts";
 import { type BlockInfo, ChainNotifications$Client, ChainNotifications$Server } from "../schema/chain.ts";
 import type { StructView } from "../wire/struct-view.ts";
 import { readInt32 } from "../wire/words.ts";
@@ -110,9 +110,26 @@ const BLOCK_CONNECTED_BLOCK = 2;
 const BLOCK_DISCONNECTED_BLOCK = 1;
 const HEIGHT_AT = 0;
 
-/** Reads the same calls by offset, all but destroy and the rare chainStateFlushed, whose answer may have to wait. */
+/** Takes nothing: for calls that are only looked at. */
+const NOBODY: ChainEvents = {
+  transactionAddedToMempool() {},
+  transactionRemovedFromMempool() {},
+  blockConnected() {},
+  blockDisconnected() {},
+  updatedBlockTip() {},
+  chainStateFlushed() {},
+};
+
+/**
+ * Reads the same calls by offset, all but destroy and the rare chainStateFlushed, whose answer may have to wait. What it
+ * reads of a block or a transaction stands before its bytes, so that a large one need not be there.
+ */
 export function chainNotificationsReader(events: ChainEvents): HotReader {
-  return new HotReader(ChainNotifications$Client.interfaceId, (methodId, params) => {
+  return new HotReader(ChainNotifications$Client.interfaceId, readTo(events), readTo(NOBODY));
+}
+
+function readTo(events: ChainEvents): ReadHotCall {
+  return (methodId, params) => {
     switch (methodId) {
       case TRANSACTION_ADDED:
         events.transactionAddedToMempool();
@@ -135,7 +152,7 @@ export function chainNotificationsReader(events: ChainEvents): HotReader {
       default:
         return false;
     }
-  });
+  };
 }
 
 function followBlock(params: StructView, slot: number): boolean {

@@ -32,14 +32,25 @@ interface Outcome {
 
 /** Two subscribers that get the same frames, one on each path. New ones take over when a frame ended a connection. */
 class BothPaths {
+  readonly #inPieces: boolean;
   #hot: Subscriber | undefined;
   #slow: Subscriber | undefined;
+
+  /** With `inPieces` the hot path gets each frame in two chunks, and of a large one only the head. */
+  constructor(inPieces = false) {
+    this.#inPieces = inPieces;
+  }
 
   async outcomes(frame: Uint8Array): Promise<{ hot: Outcome; slow: Outcome }> {
     this.#hot ??= await subscribed("hot");
     this.#slow ??= await subscribed("slow");
     const hotCalls = this.#hot.peer.connection.hotCalls;
-    this.#hot.peer.send(frame);
+    if (this.#inPieces) {
+      this.#hot.peer.send(frame.subarray(0, -1));
+      this.#hot.peer.send(frame.subarray(-1));
+    } else {
+      this.#hot.peer.send(frame);
+    }
     this.#slow.peer.send(frame);
     await turn();
     const isHot = this.#hot.peer.connection.hotCalls > hotCalls;
@@ -71,7 +82,11 @@ const word = (low: number, high = 0) => BigInt(low >>> 0) | (BigInt(high >>> 0) 
 const anyInt32 = fc.oneof(fc.integer(), fc.constantFrom(0, 1, -1, 0x7fffffff, -0x80000000));
 const anyInt64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 const anyWord = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
-const anyBytes = fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.constant(new Uint8Array(5000).fill(7)));
+const anyBytes = fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.constantFrom(...[5000, 20_000].map(filledBytes)));
+
+function filledBytes(length: number): Uint8Array {
+  return new Uint8Array(length).fill(7);
+}
 
 /** The struct as a schema of another age has it: with fewer fields, or with more. */
 function otherAge(struct: fc.Arbitrary<StructNode>): fc.Arbitrary<StructNode> {
@@ -253,21 +268,27 @@ async function checkCall(paths: BothPaths, call: CallNode, questionId: number, f
   return hot.isHot;
 }
 
-test("calls of every method, size and layout cause the same on both paths, and what they should", async () => {
-  const paths = new BothPaths();
-  const counts = { hot: 0, slow: 0, events: 0 };
-  const property = fc.asyncProperty(anyMessage, anyLayout, async ({ call, questionId, message }, layout) => {
-    const isHot = await checkCall(paths, call, questionId, wordMessage(message, layout()));
-    counts[isHot ? "hot" : "slow"]++;
-    counts.events += expectedOutcome(call).events.length;
-  });
-  const numRuns = 500;
-  await fc.assert(property, { numRuns });
-  paths.end();
-  // Both paths were taken, and most calls were about something.
-  expect(Math.min(counts.hot, counts.slow)).toBeGreaterThan(numRuns / 5);
-  expect(counts.events).toBeGreaterThan(numRuns / 2);
-});
+test.each([
+  ["", false],
+  [" in pieces", true],
+])(
+  "calls%s of every method, size and layout cause the same on both paths, and what they should",
+  async (_, inPieces) => {
+    const paths = new BothPaths(inPieces);
+    const counts = { hot: 0, slow: 0, events: 0 };
+    const property = fc.asyncProperty(anyMessage, anyLayout, async ({ call, questionId, message }, layout) => {
+      const isHot = await checkCall(paths, call, questionId, wordMessage(message, layout()));
+      counts[isHot ? "hot" : "slow"]++;
+      counts.events += expectedOutcome(call).events.length;
+    });
+    const numRuns = 500;
+    await fc.assert(property, { numRuns });
+    paths.end();
+    // Both paths were taken, and most calls were about something.
+    expect(Math.min(counts.hot, counts.slow)).toBeGreaterThan(numRuns / 5);
+    expect(counts.events).toBeGreaterThan(numRuns / 2);
+  },
+);
 
 describe("calls of every method, and of some that there are not,", () => {
   const full: StructNode = { data: [7n, 8n, 9n], pointers: [null] };
@@ -395,8 +416,11 @@ describe("recorded calls with one byte changed", () => {
     flip: fc.integer({ min: 1, max: 255 }),
   });
 
-  test("in a segment: the hot path sees what the slow path would see", async () => {
-    const paths = new BothPaths();
+  test.each([
+    ["in a segment", false],
+    ["in a segment, and in pieces", true],
+  ])("%s: the hot path sees what the slow path would see", async (_, inPieces) => {
+    const paths = new BothPaths(inPieces);
     const counts = { slow: 0, equal: 0, lenient: 0 };
     const property = fc.asyncProperty(anyDamage, async ({ original, at, flip }) => {
       const tableBytes = tableBytesOf(original);

@@ -153,6 +153,145 @@ describe("a registration", () => {
   });
 });
 
+describe("the end of the trace", () => {
+  /** A session with a trace and with notifications. */
+  async function traced(): Promise<NodeSession> {
+    const session = await open();
+    await session.subscribe(TIME_ENOUGH_MS);
+    await session.traceUtxoCache(TIME_ENOUGH_MS);
+    return session;
+  }
+
+  test("leaves the notifications, and gives back what it was registered with", async () => {
+    const session = await traced();
+    await session.endUtxoTrace(TIME_ENOUGH_MS);
+    await fake.pair.settled();
+    expect(fake.registered.map(({ name }) => name)).toEqual([SUBSCRIBE]);
+    expect(fake.connection.sizes).toMatchObject({ questions: 0, answers: 0, exports: 1 });
+    await fake.callbackOf(SUBSCRIBE).ask(transactionAdded).results;
+    expect(log.take()).toEqual(["transactionAddedToMempool"]);
+    expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
+    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
+  });
+
+  test("lets it be registered again, as often as one likes, and nothing piles up", async () => {
+    const session = await traced();
+    const { imports } = fake.connection.sizes;
+    for (let turn = 0; turn < 20; turn++) {
+      await session.endUtxoTrace(TIME_ENOUGH_MS);
+      await session.traceUtxoCache(TIME_ENOUGH_MS);
+      const value = BigInt(turn);
+      await fake.callbackOf(TRACE).ask(add, (params) => Object.assign(params._initUtxoInfo(), { value })).results;
+      expect(log.take()).toEqual([`add ${turn}`]);
+    }
+    await fake.pair.settled();
+    expect(fake.connection.sizes).toEqual({ questions: 0, answers: 0, imports, exports: 2 });
+    expect(fake.connection.hotCalls).toBe(20);
+    expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
+  });
+
+  test("of what is not registered is there at once", async () => {
+    const session = await open();
+    await session.endUtxoTrace(TIME_ENOUGH_MS);
+    expect(askedLater()).toEqual([]);
+    expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
+  });
+
+  test("that the node refuses rejects, and may be asked for again", async () => {
+    const session = await traced();
+    fake.refuse(END_TRACE, new RpcError("failed", "not now"));
+    await expect(session.endUtxoTrace(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "failed", message: "not now" });
+    // It is still there, and not made twice.
+    await session.traceUtxoCache(TIME_ENOUGH_MS);
+    expect(fake.registered).toHaveLength(2);
+    fake.refuse(END_TRACE, undefined);
+    await session.endUtxoTrace(TIME_ENOUGH_MS);
+    expect(fake.registered).toHaveLength(1);
+    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_TRACE]);
+    expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
+  });
+
+  test("that is late rejects, is asked for once, and counts when it came", async () => {
+    const session = await traced();
+    const release = fake.hold(END_TRACE);
+    for (let turn = 0; turn < 3; turn++) {
+      const error = await session.endUtxoTrace(SHORT_MS).catch((reason) => reason);
+      expect(error).toBeInstanceOf(DeadlineError);
+      expect(error.message).toBe(`Handler.disconnect was not answered within ${SHORT_MS} ms`);
+    }
+    release();
+    await fake.pair.settled();
+    expect(fake.registered.map(({ name }) => name)).toEqual([SUBSCRIBE]);
+    await session.endUtxoTrace(TIME_ENOUGH_MS);
+    await session.traceUtxoCache(TIME_ENOUGH_MS);
+    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, TRACE]);
+    expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
+  });
+
+  test("waits for a registration that is under way", async () => {
+    const session = await open();
+    const release = fake.hold(TRACE);
+    const registering = session.traceUtxoCache(TIME_ENOUGH_MS);
+    const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
+    await fake.pair.settled();
+    release();
+    await Promise.all([registering, ending]);
+    expect(askedLater()).toEqual([TRACE, END_TRACE]);
+    expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
+  });
+
+  test("is waited for by who leaves meanwhile, who does not ask again", async () => {
+    const session = await traced();
+    const release = fake.hold(END_TRACE);
+    const arrived = fake.nextCallOf(END_TRACE);
+    const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
+    await arrived;
+    const left = session.leave(TIME_ENOUGH_MS);
+    await fake.pair.settled();
+    expect(fake.registered).toHaveLength(2);
+    release();
+    await ending;
+    expect(await left).toBe(true);
+    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
+  });
+
+  test("that is refused while one leaves is asked for by who leaves", async () => {
+    const session = await traced();
+    fake.refuse(END_TRACE, new RpcError("failed", "not now"));
+    const release = fake.hold(END_TRACE);
+    const arrived = fake.nextCallOf(END_TRACE);
+    const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
+    await arrived;
+    const left = session.leave(TIME_ENOUGH_MS);
+    release();
+    const releaseAgain = fake.hold(END_TRACE);
+    await expect(ending).rejects.toMatchObject({ message: "not now" });
+    fake.refuse(END_TRACE, undefined);
+    releaseAgain();
+    expect(await left).toBe(true);
+    expect(fake.registered).toEqual([]);
+  });
+
+  test("is not begun any more once the session leaves or has ended", async () => {
+    const session = await traced();
+    const left = session.leave(TIME_ENOUGH_MS);
+    await expect(session.endUtxoTrace(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "disconnected" });
+    expect(await left).toBe(true);
+    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
+  });
+
+  test("rejects with the end of the connection", async () => {
+    const session = await traced();
+    fake.hold(END_TRACE);
+    const arrived = fake.nextCallOf(END_TRACE);
+    const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
+    await arrived;
+    fake.connection.disconnected("the node went away");
+    await expect(ending).rejects.toMatchObject({ kind: "disconnected" });
+    await session.leave(TIME_ENOUGH_MS);
+  });
+});
+
 describe("leaving", () => {
   /** A session with both registrations. */
   async function openWithBoth(): Promise<NodeSession> {

@@ -53,6 +53,8 @@ export class NodeSession {
   /** The registrations on this connection, made or being made; the trace's until it fails. */
   #notifications: Registration | undefined;
   #trace: Registration | undefined;
+  /** Set while the trace is being ended. */
+  #endingTrace: Promise<void> | undefined;
   #mining: ImportedCapability | undefined;
   /** Set while Mining is asked for: the first poll and the tip watcher may want it at once. */
   #makingMining: Promise<ImportedCapability> | undefined;
@@ -169,6 +171,16 @@ export class NodeSession {
   }
 
   /**
+   * Ends the registration for coins, which traceUtxoCache may make anew. Rejects when the node refuses, or is not through in
+   * time: then it may still be registered, and this is to be called again.
+   */
+  async endUtxoTrace(deadlineMs: number): Promise<void> {
+    this.#refuseWhenLeaving();
+    this.#endingTrace ??= this.#endTrace();
+    await within(deadlineMs, this.#endingTrace, "Handler.disconnect");
+  }
+
+  /**
    * Ends every registration, gives everything back and closes the connection. A pr/trace node dies when a connection
    * closes with a registration or a call on it; so this waits until the node has let go of every object of ours and has
    * returned every call, and closes without that only when `deadlineMs`, which may be infinite, is over. Resolves to
@@ -203,6 +215,18 @@ export class NodeSession {
     return registration;
   }
 
+  async #endTrace(): Promise<void> {
+    try {
+      const handler = await this.#trace;
+      if (handler === undefined) return;
+      await this.#capabilities.threads.call(handler, CALLS.handler.disconnect, undefined, NEVER);
+      handler.close();
+      this.#trace = undefined;
+    } finally {
+      this.#endingTrace = undefined;
+    }
+  }
+
   #lacks(what: string): RpcError {
     return new RpcError("unimplemented", `a node of layout ${this.layout} has no ${what}`);
   }
@@ -222,6 +246,7 @@ export class NodeSession {
    */
   async #unregister(): Promise<void> {
     this.#capabilities.threads.startLeaving();
+    await this.#endingTrace?.catch(() => {});
     await this.#disconnect(this.#trace);
     if (this.#notifications !== undefined && (await this.isStopping())) {
       await Promise.race([this.#lastFlush.promise, this.#connection.exportsReleased()]);

@@ -1,5 +1,6 @@
 // The node's Unix socket as a transport for the RPC connection. One of the two rooms that touch sockets.
 
+import { closeSync, openSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import type { Socket } from "bun";
 import { Connection, type ConnectionOptions } from "../rpc/connection.ts";
@@ -22,10 +23,20 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
       error: (_, error) => connection?.disconnected(error.message),
     },
   }).catch((error: NodeJS.ErrnoException) => {
-    throw withReason(error);
+    throw withReason(descriptorShortage() ?? error);
   });
   connection = new Connection({ ...options, transport: transportOf(socket) });
   return connection;
+}
+
+/** The system's error while no file can be opened: Bun then says that the connection was refused. */
+function descriptorShortage(): NodeJS.ErrnoException | undefined {
+  try {
+    closeSync(openSync("/dev/null", "r"));
+    return undefined;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  }
 }
 
 /** Bun says "Failed to connect" whatever the reason is; the system's own words tell one from the other. */
@@ -35,12 +46,16 @@ function withReason(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   return error;
 }
 
+/** How long a peer has to take our last bytes and to close its side, in milliseconds. One that is stuck never does. */
+const LINGER_MS = 5000;
+
 /** A socket as a transport. Bun takes what the kernel takes and calls `drain` when there is room again. */
 export function transportOf(socket: Socket<undefined>) {
   return {
     write: (bytes: Uint8Array) => Math.max(0, socket.write(bytes)),
     close: (rest: Uint8Array) => {
       socket.end(rest);
+      setTimeout(() => socket.terminate(), LINGER_MS).unref();
     },
   };
 }

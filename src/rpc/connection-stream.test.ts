@@ -1,7 +1,9 @@
 // A connection and its stream: how writes are gathered, and what happens when the peer reads slowly or not at all.
 
-import { afterEach, describe, expect, test } from "bun:test";
-import { BOX_INTERFACE, type Box, hosting, METHOD } from "../../test/builders/box.ts";
+import { afterEach, describe, expect, mock, spyOn, test } from "bun:test";
+import { utils } from "capnp-es";
+import type { Payload } from "capnp-es/capnp/rpc";
+import { BOX_INTERFACE, Box, hosting, METHOD } from "../../test/builders/box.ts";
 import { EMPTY_TABLES, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
 import { cutAt } from "../../test/builders/frames.ts";
 import {
@@ -10,8 +12,12 @@ import {
   contentOf,
   finishFrame,
   messageFrame,
+  releaseFrame,
   returnBootstrapFrame,
 } from "../../test/builders/rpc-messages.ts";
+import type { StructView } from "../wire/struct-view.ts";
+import { readInt32 } from "../wire/words.ts";
+import { BusyClock } from "./busy-clock.ts";
 import { MAX_UNSENT_BYTES } from "./connection.ts";
 import { HotReader } from "./hot-path.ts";
 
@@ -166,4 +172,173 @@ test("chunks that come after the end are not read", async () => {
   await turn();
   expect(peer.connection.hotCalls).toBe(0);
   expect(peer.take()).toEqual([]);
+});
+
+describe("a large call that can be read by its head", () => {
+  const CHUNK_BYTES = 4096;
+  const TEXT_BYTES = 300_000;
+
+  /** A peer that holds an object of ours; the hot path takes calls of method 0 by their heads, if `isReadable` says so. */
+  async function peerOfReader(isReadable: (number: number) => boolean) {
+    const numbers: number[] = [];
+    const slow: [number: number, textBytes: number][] = [];
+    const bootstrap = hosting(({ number, text }) => void slow.push([number, text.length]));
+    const peer = new RawPeer({ bootstrap });
+    const read = (isRehearsal: boolean) => (methodId: number, params: StructView) => {
+      const number = params.dataBytes < 4 ? -1 : readInt32(params.bytes, params.data);
+      if (methodId !== 0 || !isReadable(number)) return false;
+      if (!isRehearsal) numbers.push(number);
+      return true;
+    };
+    peer.connection.setHotReader(bootstrap, new HotReader(BOX_INTERFACE, read(false), read(true)));
+    await peer.ask(bootstrapFrame(0), finishFrame(0, false));
+    return { peer, numbers, slow, giveBack: () => peer.send(releaseFrame(0, 1)) };
+  }
+
+  function largeCall(questionId: number, number: number): Uint8Array {
+    return callFrame({
+      questionId,
+      ...call,
+      caps: [{ senderHosted: 5 }, { senderPromise: 6 }],
+      fill: (payload) => {
+        const box = utils.initStructAt(0, Box, payload);
+        box.number = number;
+        box.text = "x".repeat(TEXT_BYTES);
+      },
+    });
+  }
+
+  function sendInChunks(peer: RawPeer, bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) peer.connection.receive(bytes.slice(at, at + CHUNK_BYTES));
+  }
+
+  test("is answered once, with its last byte, and releases what it brought", async () => {
+    const { peer, numbers, slow, giveBack } = await peerOfReader(() => true);
+    const frame = largeCall(7, 42);
+    sendInChunks(peer, frame.subarray(0, -1));
+    expect(numbers).toEqual([]);
+    expect(peer.take()).toEqual([]);
+    peer.connection.receive(frame.slice(-1));
+    expect(numbers).toEqual([42]);
+    expect(peer.take()).toEqual([{ return: expect.objectContaining({ answerId: 7, releaseParamCaps: true }) }]);
+    await turn();
+    expect(slow).toEqual([]);
+    expect(peer.connection.sizes).toEqual({ ...EMPTY_TABLES, exports: 1 });
+    giveBack();
+  });
+
+  test("is one of many, large and small, in order", async () => {
+    const { peer, numbers, giveBack } = await peerOfReader(() => true);
+    const frames = Array.from({ length: 12 }, (_, id) => (id % 3 === 0 ? largeCall(id, id) : hotCall(id)));
+    sendInChunks(peer, Buffer.concat(frames));
+    expect(peer.connection.hotCalls).toBe(12);
+    expect(numbers).toEqual(frames.map((_, id) => (id % 3 === 0 ? id : -1)));
+    expect(peer.take()).toMatchObject(frames.map((_, answerId) => ({ return: { answerId } })));
+    giveBack();
+  });
+
+  test("goes to the slow path whole when it cannot", async () => {
+    const { peer, numbers, slow, giveBack } = await peerOfReader((number) => number !== 13);
+    const frame = largeCall(7, 13);
+    sendInChunks(peer, frame.subarray(0, -1));
+    await turn();
+    expect(slow).toEqual([]);
+    peer.connection.receive(frame.slice(-1));
+    await turn();
+    expect(slow).toEqual([[13, TEXT_BYTES]]);
+    expect(numbers).toEqual([]);
+    expect(peer.take()).toMatchObject([{ return: { answerId: 7 } }]);
+    expect(peer.connection.sizes).toEqual({ ...EMPTY_TABLES, exports: 1 });
+    giveBack();
+  });
+
+  test("is answered by an exception when its reader throws", async () => {
+    const bootstrap = hosting(() => {});
+    const peer = new RawPeer({ bootstrap });
+    const throwing = () => {
+      throw new Error("for the test");
+    };
+    peer.connection.setHotReader(bootstrap, new HotReader(BOX_INTERFACE, throwing, () => true));
+    await peer.ask(bootstrapFrame(0), finishFrame(0, false));
+    sendInChunks(peer, largeCall(7, 1));
+    await turn();
+    expect(peer.take()).toEqual([
+      {
+        return: {
+          answerId: 7,
+          releaseParamCaps: true,
+          noFinishNeeded: true,
+          exception: { type: 0, reason: "the call could not be read" },
+        },
+      },
+    ]);
+    expect(peer.connection.ended).toBeUndefined();
+    expect(peer.connection.sizes).toEqual({ ...EMPTY_TABLES, exports: 1 });
+    peer.send(releaseFrame(0, 1));
+  });
+});
+
+describe("the busy clock", () => {
+  const TICK_MS = 3;
+
+  afterEach(() => mock.restore());
+
+  /** A peer of a hot and a slow object, and a clock that goes on by a tick each time that it is read. */
+  async function timedPeer(isHot: boolean) {
+    const busyClock = new BusyClock();
+    const bootstrap = hosting(() => {});
+    const peer = new RawPeer({ bootstrap, busyClock });
+    if (isHot) {
+      peer.connection.setHotReader(
+        bootstrap,
+        new HotReader(
+          BOX_INTERFACE,
+          (id) => id === 0,
+          () => true,
+        ),
+      );
+    }
+    let now = 0;
+    spyOn(performance, "now").mockImplementation(() => {
+      now += TICK_MS;
+      return now;
+    });
+    await peer.ask(bootstrapFrame(0), finishFrame(0, false));
+    return { peer, busyClock, giveBack: () => peer.send(releaseFrame(0, 1)) };
+  }
+
+  test.each([true, false])("counts a chunk with calls once, hot: %p", async (isHot) => {
+    const { peer, busyClock, giveBack } = await timedPeer(isHot);
+    expect(busyClock.busyMs).toBe(0);
+    peer.send(hotCall(1), hotCall(2), hotCall(3));
+    expect(busyClock.busyMs).toBe(TICK_MS);
+    peer.send(hotCall(4));
+    expect(busyClock.busyMs).toBe(2 * TICK_MS);
+    await turn();
+    giveBack();
+  });
+
+  test("counts each chunk of a large call", async () => {
+    const { peer, busyClock, giveBack } = await timedPeer(true);
+    const fill = (payload: Payload) => {
+      utils.initStructAt(0, Box, payload).text = "x".repeat(100_000);
+    };
+    const frame = callFrame({ questionId: 1, ...call, fill });
+    const chunks = cutAt(frame, [1, 1000, 20_000, 60_000]);
+    for (const [index, chunk] of chunks.entries()) {
+      peer.connection.receive(chunk);
+      expect(busyClock.busyMs).toBe((index + 1) * TICK_MS);
+    }
+    expect(peer.connection.hotCalls).toBe(1);
+    giveBack();
+  });
+
+  test("counts nothing that is no call", async () => {
+    const { peer, busyClock, giveBack } = await timedPeer(true);
+    const bootstrapped = peer.connection.bootstrap();
+    peer.send(returnBootstrapFrame(0, { senderHosted: 0 }), finishFrame(9, true));
+    (await bootstrapped).close();
+    giveBack();
+    expect(busyClock.busyMs).toBe(0);
+  });
 });

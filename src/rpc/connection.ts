@@ -22,6 +22,7 @@ import { FRAME_LIMITS, type FrameLimits, FrameReader } from "../wire/frame-reade
 import { FrameWriter } from "../wire/frame-writer.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { Answers } from "./answers.ts";
+import type { BusyClock } from "./busy-clock.ts";
 import { type DescriptorReader, readCapTable, readDescriptor, setCapabilities } from "./cap-table.ts";
 import { type CapabilityHost, ImportedCapability } from "./capability.ts";
 import { errorOf, errorText, RpcError } from "./errors.ts";
@@ -53,6 +54,8 @@ export interface ConnectionOptions {
   /** Called once, when the connection has ended, with why. Every question has been rejected by then. */
   readonly onEnd: (reason: Error) => void;
   readonly limits?: FrameLimits;
+  /** Counts how long the peer's calls keep the connection busy. */
+  readonly busyClock?: BusyClock;
 }
 
 /** How many entries each table holds. */
@@ -72,13 +75,19 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
   readonly #answers: Answers;
   readonly imports: ImportTable;
   readonly exports = new ExportTable();
+  /** Calls that the slow path took. */
+  #slowCalls = 0;
   /** While a chunk is read, frames are collected to leave in one write. */
   #reading = false;
   #ended: Error | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#reader = new FrameReader((frame) => this.#handleFrame(frame), options.limits ?? FRAME_LIMITS);
+    this.#reader = new FrameReader(
+      (frame) => this.#handleFrame(frame),
+      options.limits ?? FRAME_LIMITS,
+      (head) => this.#hotPath.canHandle(head),
+    );
     this.#questions = new Questions(this, options.deadlineMs);
     this.#answers = new Answers(this, options.bootstrap);
     this.imports = new ImportTable(this, (id, references) => this.send(messages.release(id, references)));
@@ -140,6 +149,8 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
   /** Handles the next bytes of the stream. Never throws: a peer that breaks the protocol ends the connection. */
   receive(chunk: Uint8Array): void {
     if (this.#ended !== undefined) return;
+    const start = performance.now();
+    const calls = this.#calls;
     this.#reading = true;
     try {
       this.#reader.read(chunk);
@@ -148,6 +159,14 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     }
     this.#reading = false;
     this.#flush();
+    // A call that came, or one that is coming in several chunks.
+    if (this.#calls > calls || this.#reader.pendingBytes > 0) {
+      this.#options.busyClock?.record(start, performance.now());
+    }
+  }
+
+  get #calls(): number {
+    return this.#hotPath.answered + this.#slowCalls;
   }
 
   /** The stream takes bytes again. */
@@ -203,11 +222,13 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
 
   #handleFrame(frame: Frame): void {
     if (this.#ended !== undefined || this.#hotPath.handle(frame)) return;
+    if (!frame.isWhole) return this.#refuseHead(frame);
     const message = new Message(frame.bytes.subarray(frame.start, frame.end), false).getRoot(RpcMessage);
     switch (message.which()) {
       case Message_Which.RETURN:
         return this.#questions.handleReturn(message.return);
       case Message_Which.CALL:
+        this.#slowCalls++;
         return this.#answers.handleCall(message.call);
       case Message_Which.FINISH:
         return this.#answers.handleFinish(message.finish);
@@ -226,6 +247,15 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
       default:
         return this.send(messages.unimplemented(message));
     }
+  }
+
+  /** Its reader threw. The slow path cannot take the call, as the rest is dropped, but the peer waits for an answer. */
+  #refuseHead(head: Frame): void {
+    this.#slowCalls++;
+    const error = new RpcError("failed", "the call could not be read");
+    const { message, body } = messages.returnException(this.#hotPath.questionId(head), error);
+    body.releaseParamCaps = true;
+    this.send(message);
   }
 
   #handleResolve(body: Resolve): void {

@@ -20,11 +20,14 @@ export class HotReader {
   readonly interfaceLow: number;
   readonly interfaceHigh: number;
   readonly read: ReadHotCall;
+  /** The same, but counts nothing: whether `read` would read a large call, of which only the begin has come. */
+  readonly rehearse: ReadHotCall;
 
-  constructor(interfaceId: bigint, read: ReadHotCall) {
+  constructor(interfaceId: bigint, read: ReadHotCall, rehearse: ReadHotCall = () => false) {
     this.interfaceLow = Number(BigInt.asIntN(32, interfaceId));
     this.interfaceHigh = Number(BigInt.asIntN(32, interfaceId >> 32n));
     this.read = read;
+    this.rehearse = rehearse;
   }
 }
 
@@ -122,16 +125,26 @@ export class HotPath {
     this.#writer = writer;
   }
 
-  /** Handles the frame if it is of a hot call. False: the slow path's, and nothing was done. */
+  /** Whether `handle` will handle the frame, of which only a head need be there. Nothing is done. */
+  canHandle(head: Frame): boolean {
+    return isMessage(head) && readUint16(head.bytes, head.rootStart + MESSAGE) === CALL && this.#readCall(head, true);
+  }
+
+  /** The id of the call in a head that `canHandle` said yes to. */
+  questionId(head: Frame): number {
+    return readUint32(head.bytes, head.rootStart + BODY);
+  }
+
+  /** Handles the frame, whole or a head, if it is of a hot call. False: the slow path's, and nothing was done. */
   handle(frame: Frame): boolean {
+    if (!isMessage(frame)) return false;
     const { bytes, rootStart: at, rootEnd: end } = frame;
-    if (end - at < FINISH_END) return false;
-    if (readInt32(bytes, at + ROOT) !== 0 || readInt32(bytes, at + ROOT + 4) !== MESSAGE_SIZE) return false;
-    if (readInt32(bytes, at + BODY_POINTER) !== 0) return false;
     const size = readInt32(bytes, at + BODY_POINTER + 4);
     switch (readUint16(bytes, at + MESSAGE)) {
       case CALL:
-        return size === CALL_SIZE && end - at >= CALL_END && this.#call(bytes, at, end);
+        if (!this.#readCall(frame, false)) return false;
+        this.#answer(readUint32(bytes, at + BODY));
+        return true;
       case FINISH:
         // The answer left with noFinishNeeded, so this Finish says nothing (rpc.capnp, Return.noFinishNeeded).
         return size === FINISH_SIZE && !this.#tables.hasAnswer(readUint32(bytes, at + BODY));
@@ -148,7 +161,9 @@ export class HotPath {
     }
   }
 
-  #call(bytes: Uint8Array, at: number, end: number): boolean {
+  /** Reads a call, or with `isRehearsal` only sees whether it can be read. */
+  #readCall({ bytes, rootStart: at, rootEnd: end }: Frame, isRehearsal: boolean): boolean {
+    if (readInt32(bytes, at + BODY_POINTER + 4) !== CALL_SIZE || end - at < CALL_END) return false;
     const sendResultsTo = readUint16(bytes, at + BODY + 6);
     const flags = readInt32(bytes, at + CALL_FLAGS);
     if (sendResultsTo !== 0 || flags !== 0) return false;
@@ -164,23 +179,30 @@ export class HotPath {
     if (readInt32(bytes, at + CALL_INTERFACE) !== reader.interfaceLow) return false;
     if (readInt32(bytes, at + CALL_INTERFACE + 4) !== reader.interfaceHigh) return false;
 
-    const answerId = readUint32(bytes, at + BODY);
-    if (this.#tables.hasAnswer(answerId)) return false;
+    if (this.#tables.hasAnswer(readUint32(bytes, at + BODY))) return false;
     if (!view.follow(at + CALL_PARAMS) || !view.followSlot(0)) return false;
-    if (!tryRead(reader, readUint16(bytes, at + BODY + 4), view)) return false;
+    return tryRead(isRehearsal ? reader.rehearse : reader.read, readUint16(bytes, at + BODY + 4), view);
+  }
 
+  #answer(answerId: number): void {
     const offset = this.#writer.reserve(RETURN_TEMPLATE.length);
     this.#writer.bytes.set(RETURN_TEMPLATE, offset);
     writeUint32(this.#writer.bytes, offset + RETURN_ANSWER_ID, answerId);
     this.answered++;
-    return true;
   }
 }
 
+/** Whether the frame begins as every message does. */
+function isMessage({ bytes, rootStart: at, rootEnd: end }: Frame): boolean {
+  if (end - at < FINISH_END) return false;
+  if (readInt32(bytes, at + ROOT) !== 0 || readInt32(bytes, at + ROOT + 4) !== MESSAGE_SIZE) return false;
+  return readInt32(bytes, at + BODY_POINTER) === 0;
+}
+
 /** A reader that throws leaves its call to the slow path, which answers with an exception: the peer waits for an answer. */
-function tryRead(reader: HotReader, methodId: number, params: StructView): boolean {
+function tryRead(read: ReadHotCall, methodId: number, params: StructView): boolean {
   try {
-    return reader.read(methodId, params);
+    return read(methodId, params);
   } catch {
     return false;
   }

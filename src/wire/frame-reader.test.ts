@@ -181,6 +181,108 @@ describe("memory", () => {
   });
 });
 
+describe("a large frame of which the head is enough", () => {
+  const ROOT_WORDS = 200;
+  const large = frameOf(filledSegment(ROOT_WORDS), filledSegment(100_000));
+  const HEAD_BYTES = 16 + 1024;
+  const small = frameOf(filledSegment(2));
+  const stream = Buffer.concat([small, large, small]);
+
+  /** What was asked about, and what was handled: the sizes of what was there of each frame, and whether that was all. */
+  function readHeads(chunks: Iterable<Uint8Array>, isHeadEnough: boolean) {
+    const asked: number[] = [];
+    const handled: [sizeBytes: number, isWhole: boolean][] = [];
+    let pendingBytes = 0;
+    const reader = new FrameReader(
+      ({ start, end, isWhole }) => handled.push([end - start, isWhole]),
+      FRAME_LIMITS,
+      ({ bytes, start, end, isWhole, rootStart, rootEnd }) => {
+        expect({ isWhole, rootEnd }).toEqual({ isWhole: false, rootEnd: end });
+        expect(bytes.subarray(rootStart, rootEnd)).toEqual(large.subarray(16, HEAD_BYTES));
+        asked.push(end - start);
+        return isHeadEnough;
+      },
+    );
+    for (const chunk of chunks) {
+      reader.read(chunk);
+      pendingBytes = Math.max(pendingBytes, reader.pendingBytes);
+    }
+    expect(reader.pendingBytes).toBe(0);
+    return { asked, handled, pendingBytes };
+  }
+
+  const cuts = fc.array(fc.nat({ max: stream.length }), { minLength: 1, maxLength: 8 });
+
+  test("is handled by its head, once, wherever the stream is cut", () => {
+    const property = fc.property(cuts, (at) => {
+      const { asked, handled, pendingBytes } = readHeads(cutAt(stream, at), true);
+      const isCut = at.some((cut) => cut > small.length && cut < small.length + large.length);
+      expect(asked).toEqual(isCut ? [HEAD_BYTES] : []);
+      expect(handled).toEqual([
+        [small.length, true],
+        isCut ? [HEAD_BYTES, false] : [large.length, true],
+        [small.length, true],
+      ]);
+      expect(pendingBytes).toBeLessThanOrEqual(HEAD_BYTES);
+    });
+    fc.assert(property, { examples: [[[small.length + 1]], [[small.length + large.length - 1]]] });
+  });
+
+  test("byte by byte around its head and its end", () => {
+    const at = [
+      ...Array(HEAD_BYTES + 50).keys(),
+      ...Array.from({ length: 40 }, (_, index) => stream.length - index - 1),
+    ];
+    const { handled } = readHeads(cutAt(stream, at), true);
+    expect(handled).toEqual([
+      [small.length, true],
+      [HEAD_BYTES, false],
+      [small.length, true],
+    ]);
+  });
+
+  test("is handled when its last byte has come, and no earlier", () => {
+    const handled: number[] = [];
+    const reader = new FrameReader(
+      ({ end }) => handled.push(end),
+      FRAME_LIMITS,
+      () => true,
+    );
+    reader.read(large.subarray(0, -1));
+    expect(handled).toEqual([]);
+    reader.read(large.subarray(-1));
+    expect(handled).toEqual([HEAD_BYTES]);
+  });
+
+  test("is put together when it is not enough", () => {
+    const property = fc.property(cuts, (at) => {
+      const { handled } = readHeads(cutAt(stream, at), false);
+      expect(handled).toEqual([
+        [small.length, true],
+        [large.length, true],
+        [small.length, true],
+      ]);
+    });
+    fc.assert(property, { numRuns: 50 });
+  });
+
+  test("costs no memory", () => {
+    const chunks = cutAt(
+      large,
+      Array.from({ length: 12 }, (_, index) => (index + 1) * 65_536),
+    );
+    const reader = new FrameReader(
+      () => {},
+      FRAME_LIMITS,
+      () => true,
+    );
+    const allocated = sizesAllocatedBy(() => {
+      for (const chunk of chunks) reader.read(chunk);
+    });
+    expect(allocated).toEqual([]);
+  });
+});
+
 describe("limits", () => {
   const limits = { segments: 3, words: 10 };
 

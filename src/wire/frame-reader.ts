@@ -1,5 +1,6 @@
 // Cuts a byte stream into frames, whatever pieces it comes in. A frame that lies whole in a chunk is handed on in place;
-// only one that spans chunks is copied together. The connection feeds it what the socket yields.
+// one that spans chunks is copied together, unless all that is wanted of it is in its head: then the rest is dropped as it
+// comes. The connection feeds it what the socket yields.
 
 import { Frame, segmentTableBytes } from "./frame.ts";
 import { ProtocolError } from "./protocol-error.ts";
@@ -19,21 +20,37 @@ export const FRAME_LIMITS: FrameLimits = { segments: 512, words: 8 * 1024 * 1024
 const KEPT_BUFFER_BYTES = 256 * 1024;
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
+/** A frame that is longer and spans chunks is first shown by its head: the segment table and this much of the first segment. */
+const HEAD_ONLY_ABOVE_BYTES = 16 * 1024;
+const HEAD_SEGMENT_BYTES = 1024;
+
 /** Stands for a frame size that cannot be told yet, as its segment table is not all there. */
 const UNKNOWN = -1;
 
 export class FrameReader {
   readonly #limits: FrameLimits;
   readonly #handle: (frame: Frame) => void;
+  readonly #isHeadEnough: (head: Frame) => boolean;
   readonly #frame = new Frame();
   /** The begin of a frame whose end has not come yet: the first `#filled` bytes of `#buffer`. */
   #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   #filled = 0;
+  /** Bytes of that frame that are still to come and will be dropped, as its head is enough. */
+  #dropping = 0;
 
-  /** `handle` is called for each frame in order; the frame is valid until it returns. */
-  constructor(handle: (frame: Frame) => void, limits: FrameLimits = FRAME_LIMITS) {
+  /**
+   * `handle` is called for each frame in order, when its last byte has come; the frame is valid until it returns.
+   * `isHeadEnough` is asked about a large frame when its head is there: true when `handle` will need no more of it. It then
+   * gets the head alone.
+   */
+  constructor(
+    handle: (frame: Frame) => void,
+    limits: FrameLimits = FRAME_LIMITS,
+    isHeadEnough: (head: Frame) => boolean = () => false,
+  ) {
     this.#handle = handle;
     this.#limits = limits;
+    this.#isHeadEnough = isHeadEnough;
   }
 
   /** Bytes of the unfinished frame that are kept. */
@@ -46,41 +63,61 @@ export class FrameReader {
    * @throws ProtocolError when a segment table is over a limit; nothing may be read after it.
    */
   read(chunk: Uint8Array): void {
-    let at = this.#filled > 0 ? this.#finishPending(chunk) : 0;
+    let at = 0;
     while (at < chunk.length) {
-      const sizeBytes = this.#frameBytes(chunk, at, chunk.length);
+      const sizeBytes = this.#filled > 0 ? UNKNOWN : this.#frameBytes(chunk, at, chunk.length);
       if (sizeBytes === UNKNOWN || at + sizeBytes > chunk.length) {
-        this.#keep(chunk, at, chunk.length);
-        return;
+        at = this.#readPending(chunk, at);
+      } else {
+        this.#frame.reset(chunk, at, at + sizeBytes);
+        at += sizeBytes;
+        this.#handle(this.#frame);
       }
-      this.#frame.reset(chunk, at, at + sizeBytes);
-      at += sizeBytes;
-      this.#handle(this.#frame);
     }
   }
 
-  /** Adds to the unfinished frame what of `chunk` belongs to it. Returns the offset of the first byte that does not. */
-  #finishPending(chunk: Uint8Array): number {
-    let at = 0;
-    for (;;) {
-      const sizeBytes = this.#frameBytes(this.#buffer, 0, this.#filled);
-      const wantedBytes = sizeBytes === UNKNOWN ? this.#tableBytes() : sizeBytes;
-      const end = Math.min(chunk.length, at + wantedBytes - this.#filled);
-      this.#keep(chunk, at, end);
-      at = end;
-      if (this.#filled < wantedBytes) return at;
-      if (sizeBytes !== UNKNOWN) break;
+  /** Adds to the unfinished frame what it lacks next of `chunk` from `at` on. Returns where the next byte is. */
+  #readPending(chunk: Uint8Array, at: number): number {
+    if (this.#dropping > 0) {
+      const end = Math.min(chunk.length, at + this.#dropping);
+      this.#dropping -= end - at;
+      if (this.#dropping === 0) this.#finishPending(false);
+      return end;
     }
-    this.#frame.reset(this.#buffer, 0, this.#filled);
+    const sizeBytes = this.#frameBytes(this.#buffer, 0, this.#filled);
+    const headBytes = this.#headBytes(sizeBytes);
+    const wantedBytes = this.#filled < headBytes ? headBytes : sizeBytes;
+    const end = Math.min(chunk.length, at + wantedBytes - this.#filled);
+    this.#keep(chunk, at, end);
+    if (this.#filled < wantedBytes) return end;
+    // A table is looked at as soon as it is there, though nothing may follow it in this chunk.
+    if (sizeBytes === UNKNOWN) return this.#readPending(chunk, end);
+    if (this.#filled === sizeBytes) {
+      this.#finishPending(true);
+    } else {
+      this.#frame.reset(this.#buffer, 0, this.#filled, false);
+      if (this.#isHeadEnough(this.#frame)) this.#dropping = sizeBytes - this.#filled;
+    }
+    return end;
+  }
+
+  #finishPending(isWhole: boolean): void {
+    this.#frame.reset(this.#buffer, 0, this.#filled, isWhole);
     this.#filled = 0;
     this.#handle(this.#frame);
     if (this.#buffer.length > KEPT_BUFFER_BYTES) this.#buffer = new Uint8Array(FIRST_BUFFER_BYTES);
-    return at;
   }
 
-  /** Bytes of the unfinished frame that tell its size: the first word, then the whole segment table. */
-  #tableBytes(): number {
-    return this.#filled < WORD_BYTES ? WORD_BYTES : segmentTableBytes(readUint32(this.#buffer, 0) + 1);
+  /**
+   * Bytes of the unfinished frame, `sizeBytes` in all, that are to be there before it is looked at: the first word, then the
+   * segment table, then the head of a large frame or all of another.
+   */
+  #headBytes(sizeBytes: number): number {
+    if (this.#filled < WORD_BYTES) return WORD_BYTES;
+    const tableBytes = segmentTableBytes(readUint32(this.#buffer, 0) + 1);
+    if (sizeBytes === UNKNOWN) return tableBytes;
+    if (sizeBytes <= HEAD_ONLY_ABOVE_BYTES) return sizeBytes;
+    return tableBytes + Math.min(HEAD_SEGMENT_BYTES, readUint32(this.#buffer, 4) * WORD_BYTES);
   }
 
   #keep(chunk: Uint8Array, start: number, end: number): void {

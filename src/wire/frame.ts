@@ -1,4 +1,4 @@
-// One whole message of the stream, as it lies in a buffer: the segment table and the segments.
+// One message of the stream, as it lies in a buffer: the segment table and the segments, or as much of them as was kept.
 // The frame reader moves one Frame from message to message; it is valid only while it is being handled.
 
 import { readUint32, WORD_BYTES } from "./words.ts";
@@ -18,20 +18,26 @@ export class Frame {
   bytes: Uint8Array = new Uint8Array(0);
   /** Byte offset of the segment table in `bytes`. */
   start = 0;
-  /** Byte offset after the last segment. */
+  /** Byte offset after the last segment, or of a head, after the last byte that is there. */
   end = 0;
+  /** False for a head: what comes after it in the stream was not kept. */
+  isWhole = true;
   segmentCount = 0;
-  /** Byte offsets of the first segment, which holds the message's root pointer. */
+  /** Byte offsets of the first segment, as far as it is there, which holds the message's root pointer. */
   rootStart = 0;
   rootEnd = 0;
 
-  /** Points this view at the frame whose segment table begins at `start`; the caller has checked that it ends at `end`. */
-  reset(bytes: Uint8Array, start: number, end: number): void {
+  /**
+   * Points this view at the frame whose segment table begins at `start`; the caller has checked that it ends at `end`, or,
+   * unless `isWhole`, that its segment table does not end after it.
+   */
+  reset(bytes: Uint8Array, start: number, end: number, isWhole = true): void {
     this.bytes = bytes;
     this.start = start;
     this.end = end;
+    this.isWhole = isWhole;
     this.segmentCount = readUint32(bytes, start) + 1;
     this.rootStart = start + segmentTableBytes(this.segmentCount);
-    this.rootEnd = this.rootStart + readUint32(bytes, start + 4) * WORD_BYTES;
+    this.rootEnd = Math.min(end, this.rootStart + readUint32(bytes, start + 4) * WORD_BYTES);
   }
 }

@@ -65,7 +65,7 @@ describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
     const expected = gives.jsonRpc === undefined ? pick(SEEDS, OF_MINING) : { ...SEEDS, ...OF_JSON_RPC };
     expect(Object.fromEntries(Object.keys(expected).map((name) => [name, samples.get(name)]))).toEqual(expected);
 
-    const { sampled, empty } = families(await exporter.payload());
+    const { sampled, empty } = families(await exporter.payload(), layout);
     if (gives.jsonRpc === undefined) expect(sampled.filter((name) => !isCountedByUs(name))).toEqual([...OF_MINING]);
     else expect(empty).toEqual([]);
   });
@@ -170,7 +170,7 @@ async function settled(exporter: ExporterProcess, layout: LayoutName): Promise<v
   await eventually(
     "all families have samples",
     async () => {
-      const { sampled, empty } = families(await exporter.payload());
+      const { sampled, empty } = families(await exporter.payload(), layout);
       waitsFor = jsonRpc === undefined ? OF_MINING.filter((name) => !sampled.includes(name)) : empty;
       return waitsFor.length === 0;
     },
@@ -180,12 +180,13 @@ async function settled(exporter: ExporterProcess, layout: LayoutName): Promise<v
 
 /**
  * Families of the node, as the page declares them: those with samples and those without. That of the block connected last
- * is in neither: it shows with the first block that comes while the exporter is there.
+ * is in neither: it shows with the first block that comes while the exporter is there. That of the trace is where there is one.
  */
-function families(page: string): { sampled: string[]; empty: string[] } {
+function families(page: string, layout: LayoutName): { sampled: string[]; empty: string[] } {
   const declared = [...page.matchAll(/^# TYPE (bitcoin_\w+) /gm)].map(([, name]) => name!);
   const shown = new Set([...page.matchAll(/^(bitcoin_\w+)[ {]/gm)].map(([, name]) => name!));
-  const own = declared.filter((name) => !name.startsWith("bitcoin_ipc_") && name !== "bitcoin_block_height").sort();
+  const others = ["bitcoin_block_height", ...(GIVES[layout].utxoTrace ? [] : ["bitcoin_utxo_trace_active"])];
+  const own = declared.filter((name) => !name.startsWith("bitcoin_ipc_") && !others.includes(name)).sort();
   return { sampled: own.filter((name) => shown.has(name)), empty: own.filter((name) => !shown.has(name)) };
 }
 

@@ -13,6 +13,7 @@ import {
   DRIFTING,
   documentedFamilies,
   type FamilySamples,
+  IS_TRACED,
   NOTIFICATIONS,
   POLLED,
   samplesOf,
@@ -31,7 +32,7 @@ describeEachBuild("every family is what bitcoin-cli says", (build) => {
   test("each family of METRICS.md is compared with bitcoin-cli where the node gives it", async () => {
     const documented = documentedFamilies(await Bun.file(METRICS_PAGE).text(), build);
     const given = documented.filter(({ isGiven }) => isGiven).map(({ name }) => name);
-    const events = { ...TIP_EVENTS, ...(build.layout === "pr/trace" ? { ...NOTIFICATIONS, ...COINS } : {}) };
+    const events = { ...TIP_EVENTS, ...(build.layout === "pr/trace" ? { ...NOTIFICATIONS, ...COINS, IS_TRACED } : {}) };
     expect([...Object.keys(POLLED), ...Object.values(events)].sort()).toEqual(given.sort());
   });
 

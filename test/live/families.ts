@@ -190,6 +190,9 @@ export const NOTIFICATIONS = {
   removedByReason: "bitcoin_mempool_tx_removed_by_reason_total",
 } as const;
 
+/** The family that says whether coins are counted. */
+export const IS_TRACED = "bitcoin_utxo_trace_active";
+
 /** Families that count the coins of the UTXO cache. */
 export const COINS = {
   add: "bitcoin_utxo_cache_add_total",

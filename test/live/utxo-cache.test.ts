@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { ExporterProcess, type Metrics } from "../exporter-process.ts";
 import { BitcoinNode, type Block } from "./bitcoin-node.ts";
 import { describeLive } from "./executables.ts";
-import { COINS } from "./families.ts";
+import { COINS, IS_TRACED } from "./families.ts";
 import { coinbaseOf, fund, mine, satoshis, send, spend, split } from "./transactions.ts";
 
 setDefaultTimeout(60_000);
@@ -136,12 +136,10 @@ function pick(metrics: Metrics): Record<string, number | undefined> {
   return Object.fromEntries(ALL.map((name) => [name, metrics.get(name)]));
 }
 
-/** An exporter that traces the cache: it registers after the first poll and before the second. */
+/** An exporter that traces the cache. */
 async function traced(node: BitcoinNode): Promise<ExporterProcess> {
   const exporter = await ExporterProcess.start(node.socketPath);
-  await exporter.connected();
-  await exporter.polled();
-  await exporter.polled();
+  await exporter.waitFor(IS_TRACED, 1);
   return exporter;
 }
 

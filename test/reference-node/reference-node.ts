@@ -276,6 +276,11 @@ export class ReferenceNode implements AsyncDisposable {
     await this.#ended;
   }
 
+  /** Stops the process where it is, or lets it go on: its sockets stay open, and nobody answers. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#child.kill(signal);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -1,0 +1,25 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startGraceMs } from "./start-grace.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "start-grace-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const MINUTE = 60_000;
+const made = statSync(folder).ctimeMs;
+
+test.each([
+  ["now", 0, 5],
+  ["a minute ago", 1, 4],
+  ["five minutes ago", 5, 0],
+  ["a year ago", 525_600, 0],
+  ["in a year, by a clock that was set back", -525_600, 5],
+])("a socket that was made %s", (_, ageMinutes, graceMinutes) => {
+  expect(startGraceMs(folder, made + ageMinutes * MINUTE)).toBe(graceMinutes * MINUTE);
+});
+
+test("a socket that is gone again", () => {
+  expect(startGraceMs(join(folder, "none"), made)).toBe(5 * MINUTE);
+});

@@ -1,0 +1,180 @@
+// The UTXO trace costs the node too much: it is ended, registered again later, ended again; everything else goes on.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { type CallbackParams, type Fired, ReferenceNode } from "../reference-node/reference-node.ts";
+import { callErrors, called, expectOrderlyLeave, fastTime, registered, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const ACTIVE = "bitcoin_utxo_trace_active";
+const BUSY = "bitcoin_ipc_callback_busy_seconds_total";
+const COINS = "bitcoin_utxo_cache_add_total";
+const ADDED = "bitcoin_mempool_tx_added_total";
+const TRACE = "Tracing.traceUtxoCache";
+const DISCONNECT = "Handler.disconnect";
+const COIN: CallbackParams["UtxoCacheTrace.add"] = {
+  utxoInfo: { outpointHash: 32, outpointN: 1, height: 120, value: 3, isCoinbase: false },
+};
+
+/** The 10 s that the share is taken over become half a second, the first pause of a minute 3 s. */
+const options = { env: fastTime(20), args: ["--poll-interval", "4", "--trace-budget", "5"] };
+
+/** Coins as fast as they are answered, until the node is rid of the trace. */
+function coins(node: ReferenceNode): Promise<Fired> {
+  return node.fire("UtxoCacheTrace.add", COIN, { count: 10_000_000, depth: 4 });
+}
+
+const ended = (pauseS: number) =>
+  new RegExp(
+    `^ended the UTXO trace: callbacks kept the node busy for \\d+ % of the time, over the budget of 5 %; ` +
+      `registering it again in ${pauseS} s$`,
+  );
+
+test("is ended, comes back after a minute, and is ended for two", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, options);
+  await exporter.waitFor(ACTIVE, 1);
+
+  const first = await coins(node);
+  expect(first.errors).toEqual([]);
+  const shed = await exporter.waitFor(ACTIVE, 0);
+  expect((await node.waitFor("unsubscribed")).interface).toBe("UtxoCacheTrace");
+  expect(await node.stats()).toMatchObject({ subscriptions: 1, calls: { [TRACE]: 1, [DISCONNECT]: 1 } });
+  // Each call that was answered was counted.
+  expect(shed.get(COINS)).toBe(first.microseconds.length);
+  expect(shed.get("bitcoin_utxo_cache_add_value_total")).toBe(3 * first.microseconds.length);
+  expect(shed.get(BUSY)).toBeGreaterThan(0.5);
+  expect(exporter.log.filter((line) => ended(60).test(line))).toHaveLength(1);
+
+  // What is registered besides goes on.
+  await node.fire("ChainNotifications.transactionAddedToMempool", { tx: 400 }, { count: 100 });
+  expect((await exporter.metrics()).get(ADDED)).toBe(100);
+
+  expect((await node.waitFor("subscribed", 15_000)).interface).toBe("UtxoCacheTrace");
+  const back = await exporter.waitFor(ACTIVE, 1);
+  expect(back.get(COINS)).toBe(first.microseconds.length);
+  const second = await coins(node);
+  expect(second.errors).toEqual([]);
+  const again = await exporter.waitFor(ACTIVE, 0);
+  expect(again.get(COINS)).toBe(first.microseconds.length + second.microseconds.length);
+  expect(exporter.log.filter((line) => ended(120).test(line))).toHaveLength(1);
+  expect(exporter.log).toHaveLength(4);
+  await node.waitFor("unsubscribed");
+  expect(await node.stats()).toMatchObject({
+    subscriptions: 1,
+    threadViolations: 0,
+    calls: { [TRACE]: 2, [DISCONNECT]: 2 },
+    callbacks: { "UtxoCacheTrace.destroy": 2 },
+  });
+  exporter.signal("SIGTERM");
+  await expectOrderlyLeave(node, exporter);
+});
+
+test("is not registered earlier on a node that came back meanwhile", async () => {
+  await using node = await ReferenceNode.start();
+  // The pause is 15 s.
+  await using exporter = await visit(node, { ...options, env: fastTime(4) });
+  await coins(node);
+  await exporter.waitFor(ACTIVE, 0);
+  await node.drop();
+  await exporter.waitFor("bitcoin_ipc_connects_total", 2);
+  const start = performance.now();
+  await exporter.waitUntil("two seconds", () => performance.now() - start > 2_000);
+  expect(await node.stats()).toMatchObject({ subscriptions: 1, calls: { [TRACE]: 1 } });
+  expect((await exporter.metrics()).get(ACTIVE)).toBe(0);
+});
+
+test("is never ended with --trace-budget 100", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { env: options.env, args: ["--trace-budget", "100"] });
+  const count = 20_000;
+  let fired = 0;
+  let metrics = await exporter.metrics();
+  // More than the window, by its own clock.
+  while (metrics.get(BUSY)! < 12) {
+    const { errors } = await node.fire("UtxoCacheTrace.add", COIN, { count, depth: 16 });
+    expect(errors).toEqual([]);
+    fired += count;
+    metrics = await exporter.metrics();
+  }
+  expect(metrics.get(ACTIVE)).toBe(1);
+  expect(metrics.get(COINS)).toBe(fired);
+  expect((await node.stats()).calls[DISCONNECT]).toBeUndefined();
+});
+
+describe("told to leave", () => {
+  test("while the trace is being ended under load, it asks for that once", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    await node.hang(DISCONNECT);
+    const volley = coins(node);
+    await called(node, DISCONNECT);
+    exporter.signal("SIGTERM");
+    await exporter.logs(/^SIGTERM: leaving the node$/);
+    await node.clear();
+    await expectOrderlyLeave(node, exporter);
+    expect((await volley).errors).toEqual([]);
+    expect((await node.stats()).calls[DISCONNECT]).toBe(2);
+  });
+
+  test("in the pause, only the notifications are left", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, options);
+    await coins(node);
+    await exporter.waitFor(ACTIVE, 0);
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+    expect((await node.stats()).calls[DISCONNECT]).toBe(2);
+  });
+});
+
+test("an end that the node refuses is asked for again", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, options);
+  await node.fail(DISCONNECT, "failed", "for the test");
+  const volley = coins(node);
+  const refused = await exporter.waitUntil("two refusals", (metrics) => callErrors(metrics, DISCONNECT) >= 2);
+  expect(refused.get(ACTIVE)).toBe(1);
+  expect((await node.stats()).subscriptions).toBe(2);
+  await node.clear();
+  await volley;
+  await exporter.waitFor(ACTIVE, 0);
+  await node.waitFor("unsubscribed");
+  expect(await node.stats()).toMatchObject({ subscriptions: 1, calls: { [TRACE]: 1 } });
+});
+
+describe("bitcoin_utxo_trace_active", () => {
+  test.each(["--no-utxo-trace", "--no-subscribe"])("has no sample with %s", async (flag) => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await ExporterProcess.start(node.socketPath, { args: [flag] });
+    await exporter.connected();
+    const metrics = await exporter.polled();
+    expect(metrics.has(ACTIVE)).toBe(false);
+    expect(metrics.get(COINS)).toBe(0);
+  });
+
+  test("has none before the node is there, nor while it is gone, and is 0 in initial block download", async () => {
+    const ibd = "Chain.isInitialBlockDownload";
+    await using node = await ReferenceNode.start();
+    await node.answer(ibd, { result: true });
+    await node.hang("Init.construct");
+    await using exporter = await ExporterProcess.start(node.socketPath);
+    expect((await exporter.metrics()).has(ACTIVE)).toBe(false);
+    await node.clear("Init.construct");
+    await exporter.waitFor(ACTIVE, 0);
+    await node.answer(ibd, { result: false });
+    await registered(node);
+    await exporter.waitFor(ACTIVE, 1);
+    await node.hang("Init.construct");
+    await node.drop();
+    const gone = await exporter.waitFor("bitcoin_ipc_up", 0);
+    expect(gone.has(ACTIVE)).toBe(false);
+    await node.clear();
+    await exporter.waitFor(ACTIVE, 1);
+  });
+});

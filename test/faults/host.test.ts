@@ -1,0 +1,227 @@
+// What goes wrong around the exporter: no room for its log, a clock that is set, no file descriptors left, a process that is
+// stopped and goes on, on either side of the socket. That nobody reads stderr is in test/executable/unread-log.test.ts;
+// calls that hang one by one in test/executable/hanging-calls.test.ts; SIGTERM at full callback rate, 20 of 20, in
+// test/executable/leaving.test.ts, and on a real node in test/live/leaving.test.ts.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { connectRaw, type RawClient } from "../../src/http/raw-client.ts";
+import { eventually } from "../eventually.ts";
+import {
+  expectNothingLeft,
+  expectOrderlyLeave,
+  fastClock,
+  LEAVE_DEADLINE_MS,
+  POLLED_METRICS,
+  polledMetrics,
+  registered,
+  TEST_TIMEOUT_MS,
+  visit,
+} from "../executable/visits.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
+import { ExporterProcess, parseExposition } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
+import { openFds } from "./usage.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const COINS = "bitcoin_utxo_cache_add_total";
+const CONNECTS = "bitcoin_ipc_connects_total";
+const COIN: CallbackParams["UtxoCacheTrace.add"] = {
+  utxoInfo: { outpointHash: 32, outpointN: 1, height: 120, value: 1, isCoinbase: false },
+};
+
+/** Calls back so often, and expects an answer to each. */
+async function callBack(node: ReferenceNode, count: number): Promise<void> {
+  const { errors, microseconds } = await node.fire("UtxoCacheTrace.add", COIN, { count });
+  expect(errors).toEqual([]);
+  expect(microseconds).toHaveLength(count);
+}
+
+test("a full disk takes no line of the log, and that is all", async () => {
+  await using node = await ReferenceNode.start();
+  // What it says of its address is lost too.
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  const exporter = Bun.spawn(
+    [...(await compiledExporter()), node.socketPath, "--debug", "--metrics-addr", `127.0.0.1:${port}`],
+    { stdin: "ignore", stdout: "ignore", stderr: Bun.file("/dev/full") },
+  );
+  try {
+    await registered(node);
+    await callBack(node, 2_000);
+    const metrics = await eventually("lines are dropped", async () => {
+      const page = parseExposition(await (await fetch(`http://127.0.0.1:${port}`)).text());
+      return page.get("bitcoin_ipc_exporter_log_lines_dropped_total")! > 0 && page;
+    });
+    expect(metrics.get(COINS)).toBe(2_000);
+    const start = performance.now();
+    exporter.kill("SIGTERM");
+    expect(await exporter.exited).toBe(0);
+    expect(performance.now() - start).toBeLessThan(LEAVE_DEADLINE_MS);
+    await expectNothingLeft(node);
+  } finally {
+    exporter.kill("SIGKILL");
+  }
+});
+
+test("a clock that is set back and forth changes nothing but what it shows", async () => {
+  await using node = await ReferenceNode.start();
+  const env = preloading(join(import.meta.dirname, "jumping-clock.ts"));
+  await using exporter = await visit(node, { env });
+  await exporter.waitFor("bitcoin_utxo_trace_active", 1);
+  const start = performance.now();
+  const { calls: before } = await node.stats();
+  let last = 0;
+  for (let volley = 1; volley <= 10; volley++) {
+    await callBack(node, 500);
+    const metrics = await exporter.metrics();
+    expect(metrics.get(COINS)).toBe(volley * 500);
+    const busy = metrics.get("bitcoin_ipc_callback_busy_seconds_total")!;
+    expect(busy).toBeGreaterThanOrEqual(last);
+    last = busy;
+  }
+  expect(last).toBeLessThan((performance.now() - start) / 1000 + 1);
+  await eventually("a while", () => performance.now() - start > 2_000);
+  const seconds = (performance.now() - start) / 1000;
+  const { calls: after } = await node.stats();
+  // Polls come every 0.2 s, whatever the clock says, and no pause is a day.
+  const polls = after["Chain.getHeight"]! - before["Chain.getHeight"]!;
+  expect(polls).toBeWithin(2, seconds / 0.2 + 3);
+  expect((await exporter.metrics()).get("bitcoin_ipc_poll_duration_seconds")).toBeWithin(0, seconds);
+  expect(polledMetrics(await exporter.metrics())).toEqual(POLLED_METRICS);
+
+  await node.drop();
+  await node.waitFor("disconnected");
+  await registered(node);
+  await exporter.waitFor(CONNECTS, 2);
+  exporter.signal("SIGTERM");
+  await expectOrderlyLeave(node, exporter);
+});
+
+describe("no file descriptors left", () => {
+  const MAX_FDS = 48;
+
+  test("callbacks are answered, and a node that comes back is met once there are some", async () => {
+    await using node = await ReferenceNode.start();
+    const command = ["prlimit", `--nofile=${MAX_FDS}:${MAX_FDS}`, ...(await compiledExporter())];
+    await using exporter = await visit(node, { command, args: ["--debug"] });
+    const held = openFds(exporter.pid);
+    const port = Number(new URL(exporter.url).port);
+    const clients: RawClient[] = [];
+    // The kernel takes more for the exporter than it can accept.
+    for (let count = 0; count < 2 * MAX_FDS; count++) clients.push(await connectRaw(port));
+    await eventually("there are none left", () => openFds(exporter.pid) === MAX_FDS);
+    await callBack(node, 2_000);
+
+    await node.drop();
+    await node.waitFor("disconnected");
+    await exporter.logs(/^still cannot reach the node: too many open files \(EMFILE\); next attempt in/);
+    for (const client of clients) client.close();
+    await registered(node);
+    await exporter.waitFor(CONNECTS, 2);
+    await eventually("all are closed", () => openFds(exporter.pid) <= held + 2, {
+      describe: () => `${openFds(exporter.pid)} instead of ${held}`,
+    });
+    await callBack(node, 100);
+    expect((await exporter.metrics()).get(COINS)).toBe(2_100);
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+  });
+});
+
+describe("an exporter that is stopped", () => {
+  test("holds up the node until it goes on, and no call is lost", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node);
+    const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 20_000 });
+    await exporter.waitUntil("coins move", (metrics) => metrics.get(COINS)! > 500);
+    for (let stop = 0; stop < 3; stop++) {
+      process.kill(exporter.pid, "SIGSTOP");
+      await Bun.sleep(500);
+      process.kill(exporter.pid, "SIGCONT");
+      await Bun.sleep(50);
+    }
+    const { errors, microseconds } = await volley;
+    expect(errors).toEqual([]);
+    expect(microseconds).toHaveLength(20_000);
+    expect(Math.max(...microseconds)).toBeGreaterThan(400_000);
+    const metrics = await exporter.polled();
+    expect(metrics.get(COINS)).toBe(20_000);
+    expect(metrics.get(CONNECTS)).toBe(1);
+    expect(metrics.get("bitcoin_utxo_trace_active")).toBe(1);
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+  });
+
+  test("and told to end leaves when it goes on", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node);
+    const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 1_000_000, depth: 16 });
+    await exporter.waitUntil("coins move", (metrics) => metrics.get(COINS)! > 500);
+    process.kill(exporter.pid, "SIGSTOP");
+    exporter.signal("SIGTERM");
+    await Bun.sleep(300);
+    expect(exporter.isRunning).toBe(true);
+    process.kill(exporter.pid, "SIGCONT");
+    await expectOrderlyLeave(node, exporter);
+    expect((await volley).errors).toEqual([]);
+  });
+});
+
+describe("a node that is stopped", () => {
+  /** A call's deadline of 10 s is half a second. */
+  const env = fastClock(20);
+
+  test("is said to be stalled, is waited for, and goes on where it was", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { env, args: ["--poll-interval", "4"] });
+    await callBack(node, 100);
+    await exporter.polled();
+    node.signal("SIGSTOP");
+    await exporter.logs(/^the node is stalled: \S+ was not answered within 10000 ms; asking on$/);
+    const stalled = await exporter.waitUntil("no polled value", (metrics) => polledMetrics(metrics).length === 0);
+    expect(stalled.get("bitcoin_ipc_up")).toBe(1);
+    node.signal("SIGCONT");
+    await exporter.logs(/^the node answers again$/);
+    await exporter.waitUntil("all are back", (metrics) => polledMetrics(metrics).length === POLLED_METRICS.length);
+    await callBack(node, 100);
+    const metrics = await exporter.metrics();
+    expect(metrics.get(COINS)).toBe(200);
+    expect(metrics.get(CONNECTS)).toBe(1);
+    expect(exporter.log.filter((line) => /stalled|answers again/.test(line))).toHaveLength(2);
+    expect((await node.stats()).threadViolations).toBe(0);
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+  });
+
+  test("before it has answered at all is waited for, and met when it goes on", async () => {
+    await using node = await ReferenceNode.start();
+    node.signal("SIGSTOP");
+    await using exporter = await ExporterProcess.start(node.socketPath, { env });
+    await exporter.logs(/^no answer from the node: bootstrap was not answered within 10000 ms; waiting until/);
+    expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
+    node.signal("SIGCONT");
+    await registered(node);
+    expect(await exporter.connected()).toBeDefined();
+    expect(await node.stats()).toMatchObject({ uncleanLeaves: 0, interruptedCalls: 0 });
+    exporter.signal("SIGTERM");
+    await exporter.ended();
+  });
+
+  test("does not keep the exporter", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node);
+    node.signal("SIGSTOP");
+    exporter.signal("SIGTERM");
+    const { exitCode, durationMs } = await exporter.ended();
+    node.signal("SIGCONT");
+    expect(exitCode).toBe(0);
+    expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
+    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
+  });
+});

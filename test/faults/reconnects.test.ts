@@ -1,0 +1,63 @@
+// A thousand visits in a row: file descriptors, memory and what the node holds for us do not grow with them. A hundred, with
+// everything that a visit counts, are in test/executable/many-visits.test.ts; the tables of a connection that ended are
+// looked at after each test in process.
+//
+// RECONNECTS=20000 makes it longer.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { DEADLINE_MS } from "../eventually.ts";
+import { fastPauses, registered, visit } from "../executable/visits.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { openFds, residentBytes } from "./usage.ts";
+
+const VISITS = Number(process.env["RECONNECTS"] ?? 1000);
+/** By then everything was used that a visit uses, and the garbage of some was collected. */
+const WARM_UP = VISITS / 4;
+const CALLS = 20;
+const MIB = 1024 * 1024;
+
+setDefaultTimeout(60_000 + VISITS * 100);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+test(`${VISITS} reconnects leave nothing behind`, async () => {
+  await using node = await ReferenceNode.start();
+  // One poll a visit, of what each needs.
+  const args = ["--poll-interval", "3600", "--collectors", "chain,utxocache"];
+  await using exporter = await visit(node, { env: fastPauses(1000), args });
+  const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
+  let fds = 0;
+  let early = 0;
+  let most = 0;
+  for (let visits = 1; visits < VISITS; visits++) {
+    if (visits % 10 === 0) await node.fire("UtxoCacheTrace.add", { utxoInfo }, { count: CALLS });
+    const now = residentBytes(exporter.pid);
+    if (visits === WARM_UP) fds = openFds(exporter.pid);
+    if (visits <= WARM_UP) early = Math.max(early, now);
+    most = Math.max(most, now);
+    await node.drop();
+    await node.waitFor("disconnected", DEADLINE_MS);
+    await registered(node);
+  }
+  const late = residentBytes(exporter.pid);
+  const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
+  console.log(`    resident: at most ${mib(early)} early, ${mib(late)} late, at most ${mib(most)}; ${fds} fds`);
+  // A scrape's connection may be among them, or not yet closed.
+  expect(openFds(exporter.pid)).toBeWithin(fds - 2, fds + 3);
+  expect(late - early).toBeLessThan(16 * MIB);
+
+  const metrics = await exporter.connected();
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(VISITS);
+  expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(CALLS * Math.floor((VISITS - 1) / 10));
+  const { connections, liveConnections, subscriptions, live } = await node.stats();
+  expect({ connections, liveConnections, subscriptions }).toEqual({
+    connections: VISITS,
+    liveConnections: 1,
+    subscriptions: 2,
+  });
+  expect(live).toMatchObject({ Init: 1, Chain: 1, Node: 1, Tracing: 1, Handler: 2 });
+  exporter.signal("SIGTERM");
+  expect((await exporter.ended()).exitCode).toBe(0);
+});

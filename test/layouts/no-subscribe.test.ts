@@ -1,0 +1,86 @@
+// --no-subscribe on each layout: nothing is registered, polls tell what they can, and no node minds how the exporter ends.
+
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { expectNothingLeft, expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { NodeChain } from "./node-chain.ts";
+import { callErrors, GIVES, LAYOUT_NAMES, nodeUntil, visit } from "./visits.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const args = ["--no-subscribe"];
+const ACTIVE = "bitcoin_utxo_trace_active";
+
+describe.each(LAYOUT_NAMES)("%s", (layout) => {
+  const { jsonRpc, notifications } = GIVES[layout];
+
+  test("blocks are seen, and nothing is registered", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    const chain = await NodeChain.on(node, 20);
+    await using exporter = await visit(node, { args });
+    // The tip that it begins with.
+    await nodeUntil("it looks at the tip", node, ({ calls }) => (calls["Mining.getTip"] ?? 0) >= 1);
+    await exporter.polled();
+    await chain.extend(3);
+    let metrics = await exporter.waitFor("bitcoin_tip_updates_total", 1);
+    await chain.extend(2, chain.below(1));
+    metrics = await exporter.waitFor("bitcoin_tip_updates_total", 2);
+    expect(metrics.get("bitcoin_block_height")).toBe(24);
+    // Where headers can be asked for, what lies between two tips is counted, too.
+    expect(metrics.get("bitcoin_blocks_connected_total")).toBe(jsonRpc === undefined ? 0 : 5);
+    expect(metrics.get("bitcoin_blocks_disconnected_total")).toBe(jsonRpc === undefined ? 0 : 1);
+    expect(metrics.get("bitcoin_mempool_tx_added_total")).toBe(0);
+    await exporter.waitFor("bitcoin_chain_height", 24);
+
+    const { calls, subscriptions, threadViolations } = await node.stats();
+    expect({ subscriptions, threadViolations }).toEqual({ subscriptions: 0, threadViolations: 0 });
+    for (const method of ["Chain.handleNotifications", "Tracing.traceUtxoCache"]) {
+      expect(Object.keys(calls)).not.toContain(method);
+    }
+    // A node that dies of a call which its client leaves behind is never made to wait in one.
+    expect(Object.keys(calls).includes("Mining.waitTipChanged")).toBe(!notifications);
+    expect(metrics.has(ACTIVE)).toBe(false);
+    expect(callErrors(metrics)).toEqual({});
+    exporter.signal("SIGTERM");
+    await expectOrderlyLeave(node, exporter);
+  });
+
+  test("SIGKILL between two polls leaves nothing", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    await NodeChain.on(node, 20);
+    await using exporter = await visit(node, { args: [...args, "--poll-interval", "3600"] });
+    await exporter.waitUntil("the first poll is over", (metrics) => metrics.has("bitcoin_ipc_poll_duration_seconds"));
+    // What follows the first poll: the tip that it began with, and the block's statistics.
+    let before = "";
+    await nodeUntil("the node is quiet", node, (stats) => {
+      const now = JSON.stringify(stats.calls);
+      const isQuiet = now === before;
+      before = now;
+      return isQuiet;
+    });
+    exporter.signal("SIGKILL");
+    expect((await exporter.ended()).signal).toBe("SIGKILL");
+    if (notifications) {
+      await expectNothingLeft(node);
+    } else {
+      // A stock node takes no harm of a wait that nobody is there for any more.
+      expect((await node.waitFor("disconnected")).how).toBe("clean");
+      expect(await node.stats()).toMatchObject({ uncleanLeaves: 0, subscriptions: 0 });
+    }
+  });
+});
+
+test.each(LAYOUT_NAMES.filter((name) => !GIVES[name].utxoTrace))(
+  `${ACTIVE} has no sample on a node without the trace: %s`,
+  async (layout) => {
+    await using node = await ReferenceNode.start({ layout });
+    await NodeChain.on(node, 20);
+    await using exporter = await visit(node);
+    await exporter.waitUntil("the first poll is over", (metrics) => metrics.has("bitcoin_ipc_poll_duration_seconds"));
+    expect((await exporter.metrics()).has(ACTIVE)).toBe(false);
+  },
+);
