@@ -14,7 +14,7 @@ export async function describeMachine(): Promise<string[]> {
   return [
     `CPU: ${cpuModel(readFileSync("/proc/cpuinfo", "utf8"))}, ${availableParallelism()} cores`,
     `Memory: ${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
-    `Kernel: Linux ${release()}, ${process.arch}`,
+    `Kernel: Linux ${release().split("-")[0]}, ${process.arch}`,
     `Versions: ${exporter}; ${capnp}; ${gcc}`,
   ];
 }

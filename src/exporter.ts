@@ -85,6 +85,8 @@ export class Exporter {
   async #run(): Promise<void> {
     const { socketPath, debug, log } = this.#options;
     let failures = 0;
+    /** Why the node could not be reached since it was there last, as far as the log has it. */
+    const told = new Set<string>();
     while (!this.#isLeaving) {
       this.#visit = new Visit({
         ...this.#options,
@@ -99,8 +101,10 @@ export class Exporter {
       const delayMs = backoffMs(failures);
       const retry = `next attempt in ${(delayMs / 1000).toFixed(1)} s`;
       if (wasUp) log(`lost the node: ${reason}; ${retry}`);
-      else if (failures === 1) log(`cannot reach the node at ${socketPath}: ${reason}; ${retry}`);
+      else if (!told.has(reason)) log(`cannot reach the node at ${socketPath}: ${reason}; ${retry}`);
       else if (debug) log(`still cannot reach the node: ${reason}; ${retry}`);
+      if (wasUp) told.clear();
+      else told.add(reason);
       await this.#pause(delayMs);
     }
   }

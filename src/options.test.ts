@@ -45,6 +45,10 @@ test("flags may stand before and after the path, with a space or an equals sign"
   });
 });
 
+test.each(["--subscribe=no", "--utxo-trace=off", "--debug=0"])("%s is refused", (flag) => {
+  expect(() => readOptions([flag, "s"])).toThrow(/^--(subscribe|utxo-trace|debug) takes no value: leave out "=\w+"$/);
+});
+
 test.each([
   ["[::1]:9332", { hostname: "::1", port: 9332 }],
   [":9332", { hostname: "::", port: 9332 }],

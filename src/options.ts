@@ -124,6 +124,7 @@ export function readOptions(rawArgs: string[]): Options | "help" | "version" {
   const { rest, excluded } = takeExclusions(rawArgs);
   const args = parseArgs<typeof ARGS>(rest, ARGS);
   refuseUnknown(args);
+  refuseValues(rest);
   if (args.help) return "help";
   if (args.version) return "version";
   const [socketPath, second] = args._;
@@ -200,6 +201,16 @@ function refuseUnknown(args: Record<string, unknown>): void {
   const known = new Set(["_", "h", ...names]);
   const unknown = Object.keys(args).find((name) => !known.has(name));
   if (unknown !== undefined) throw new UsageError(`unknown flag ${unknown.length === 1 ? "-" : "--"}${unknown}`);
+}
+
+/** citty takes --subscribe=no for --subscribe, as it does any text but "false". */
+function refuseValues(rawArgs: readonly string[]): void {
+  const flags = Object.entries(ARGS).flatMap(([name, { type }]) => (type === "boolean" ? [name] : []));
+  for (const arg of rawArgs) {
+    const flag = /^--([^=]+)=/.exec(arg)?.[1];
+    if (flag !== undefined && flags.includes(flag))
+      throw new UsageError(`--${flag} takes no value: leave out "${arg.slice(arg.indexOf("="))}"`);
+  }
 }
 
 function text(value: unknown, flag: string): string {

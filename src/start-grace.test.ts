@@ -17,7 +17,11 @@ test.each([
   ["a year ago", 525_600, 0],
   ["in a year, by a clock that was set back", -525_600, 5],
 ])("a socket that was made %s", (_, ageMinutes, graceMinutes) => {
-  expect(startGraceMs(folder, made + ageMinutes * MINUTE)).toBe(graceMinutes * MINUTE);
+  expect(startGraceMs(folder, made + ageMinutes * MINUTE, 600_000 * MINUTE)).toBe(graceMinutes * MINUTE);
+});
+
+test("a socket that is older than its host, by a clock that was set forward", () => {
+  expect(startGraceMs(folder, made + 525_600 * MINUTE, 2 * MINUTE)).toBe(3 * MINUTE);
 });
 
 test("a socket that is gone again", () => {

@@ -3,16 +3,18 @@
 // began to start.
 
 import { statSync } from "node:fs";
+import { uptime } from "node:os";
 
 /** A node that made its socket this long ago has loaded its chain, unless it rebuilds its indexes. */
 const START_GRACE_MS = 5 * 60 * 1000;
 
 /** Milliseconds until the node behind the socket at `path` may be asked; 0 when it may be now. */
-export function startGraceMs(path: string, now = Date.now()): number {
+export function startGraceMs(path: string, now = Date.now(), sinceBootMs = uptime() * 1000): number {
   try {
-    const restMs = statSync(path).ctimeMs + START_GRACE_MS - now;
-    // A clock that was set back makes the socket younger than now.
-    return Math.min(Math.max(0, restMs), START_GRACE_MS);
+    // A clock that was set back makes the socket younger than now, one that was set forward older than it can be: what
+    // answers was made since the host started.
+    const ageMs = Math.min(now - statSync(path).ctimeMs, sinceBootMs);
+    return Math.min(Math.max(0, START_GRACE_MS - ageMs), START_GRACE_MS);
   } catch {
     return START_GRACE_MS;
   }

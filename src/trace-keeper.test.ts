@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
 import type { NodeSession } from "./node/session.ts";
 import { BusyClock } from "./rpc/busy-clock.ts";
-import { RpcError } from "./rpc/errors.ts";
+import { DeadlineError, RpcError } from "./rpc/errors.ts";
 import { TraceBudget } from "./trace-budget.ts";
 import { TraceKeeper } from "./trace-keeper.ts";
 
@@ -128,6 +128,16 @@ async function overspent(): Promise<void> {
   expect(fake.calls).toEqual(["end"]);
   fake.calls.length = 0;
 }
+
+test("a registration that is late is waited for at the next look, not only when a refusal would be over", async () => {
+  await pass(1);
+  await refused(new DeadlineError("Tracing.traceUtxoCache was not answered within 10000 ms"));
+  expect(errors).toHaveLength(1);
+  await pass(1);
+  expect(fake.calls).toEqual(["trace", "trace"]);
+  await answered();
+  expect(active).toEqual([false, true]);
+});
 
 const ENDED = (share: number, pauseS: number) =>
   `ended the UTXO trace: callbacks kept the node busy for ${share} % of the time, over the budget of 25 %; ` +

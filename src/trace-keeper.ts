@@ -3,6 +3,7 @@
 
 import type { NodeSession } from "./node/session.ts";
 import type { BusyClock } from "./rpc/busy-clock.ts";
+import { DeadlineError } from "./rpc/errors.ts";
 import type { TraceBudget } from "./trace-budget.ts";
 
 export interface TraceKeeperOptions {
@@ -52,7 +53,8 @@ export class TraceKeeper {
     try {
       await session.traceUtxoCache(deadlineMs);
     } catch (error) {
-      this.#notBefore = performance.now() + retryMs;
+      // One that is late is under way: the next look waits for the same, and the node is not asked again.
+      if (!(error instanceof DeadlineError)) this.#notBefore = performance.now() + retryMs;
       if (!session.isOver) onError("Tracing.traceUtxoCache", error);
       return;
     }

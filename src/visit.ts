@@ -89,12 +89,12 @@ export class Visit {
     }
     // Otherwise nobody leaves while we poll.
     const isStopping = this.#wasUp && !this.#isLeaving && this.#session?.isLeaving === true;
-    await this.#leaveLate();
     clearInterval(this.#traceTimer);
     this.#options.collectors.setUtxoTraceActive(undefined);
     self.disconnected();
     this.#poller?.clear();
     this.#tipPolls?.clear();
+    await this.#leaveLate();
     return { wasUp: this.#wasUp, reason: isStopping ? "it is stopping" : errorText(await this.#ended.promise) };
   }
 
@@ -105,7 +105,7 @@ export class Visit {
   async #leaveLate(): Promise<void> {
     const connection = this.#connection;
     if (this.#isLeaving || connection === undefined || connection.ended !== undefined) return;
-    if (connection.sizes.questions > 0) {
+    if (connection.sizes.questions > 0 && this.#session?.isLeaving !== true) {
       const reason = errorText(await this.#ended.promise);
       this.#options.log(`no answer from the node: ${reason}; waiting until it has returned every call`);
     }
@@ -245,7 +245,7 @@ export class Visit {
     const { collectors, pollIntervalMs, self } = this.#options;
     const poller = new Poller(session, collectors, {
       answered: (method, value) => {
-        this.#debug(`poll: ${method} = ${valueText(value)}`);
+        if (this.#options.debug) this.#debug(`poll: ${method} = ${valueText(value)}`);
         this.#pollAnswered();
       },
       callFailed: (method, error, isMissing) => {
@@ -258,7 +258,7 @@ export class Visit {
     this.#traceTimer = setInterval(() => void trace?.tend(), TRACE_INTERVAL_MS);
     let isFirst = true;
     while (!session.isOver) {
-      if (await this.#isStoppingUnheard(session)) return void session.leave(Number.POSITIVE_INFINITY);
+      if (await this.#isStopping(session)) return void session.leave(Number.POSITIVE_INFINITY);
       const start = performance.now();
       await poller.poll();
       if (session.isOver) return;
@@ -276,12 +276,9 @@ export class Visit {
     if (tip !== undefined) this.#tipPolls?.tipChanged(tip);
   }
 
-  /**
-   * Whether the node stops and does not tell us by itself. A node that stops may wait for our polls: JSON-RPC methods wait
-   * for its scheduler, which may have ended.
-   */
-  async #isStoppingUnheard(session: NodeSession): Promise<boolean> {
-    return session.jsonRpc !== undefined && !this.#isToSubscribe(session) && (await session.isStopping());
+  /** A node that stops is not polled: JSON-RPC methods wait for its scheduler, which may have ended, and it for them. */
+  async #isStopping(session: NodeSession): Promise<boolean> {
+    return session.jsonRpc !== undefined && (await session.isStopping());
   }
 
   /** Undefined where the trace is not to be had, or not wanted. */

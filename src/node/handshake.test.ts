@@ -32,7 +32,16 @@ test("asks for each interface in turn, on one thread, and gets them all", async 
 });
 
 // Init.makeChain refused is a node of another layout: layouts.test.ts has those.
-test.each(["Init.construct", "ThreadMap.makeThread", "Init.makeNode", "Init.makeTracing"])(
+test("a node without Tracing gives the rest", async () => {
+  const fake = new FakeNode();
+  fake.refuse("Init.makeTracing", new RpcError("unimplemented", "Method not implemented."));
+  const capabilities = await handshake(fake.connection);
+  expect(capabilities.tracing).toBeUndefined();
+  expect(capabilities.node).toBeDefined();
+  closeAll(capabilities);
+});
+
+test.each(["Init.construct", "ThreadMap.makeThread", "Init.makeNode"])(
   "when %s is refused, nothing more is asked",
   async (step) => {
     const fake = new FakeNode();

@@ -3,6 +3,7 @@
 
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
+import { RpcError } from "../rpc/errors.ts";
 import { CALLS } from "./calls.ts";
 import { confirmLayout, detectLayout, LAYOUTS, type LayoutName, makeInterface, type Ordinals } from "./layouts.ts";
 import { ServerThreads } from "./server-threads.ts";
@@ -48,8 +49,14 @@ export async function handshake(connection: Connection, layout?: LayoutName): Pr
     threads,
     chain: await make("chain"),
     node: await make("node"),
-    tracing: await make("tracing"),
+    tracing: await make("tracing").catch(undefinedWhenMissing),
     rpc: await make("rpc"),
     makeMining: async () => (await make("mining"))!,
   };
+}
+
+/** Of a node that has all else the trace may be missing; the rest is of use without it. */
+function undefinedWhenMissing(error: unknown): undefined {
+  if (error instanceof RpcError && error.kind === "unimplemented") return undefined;
+  throw error;
 }

@@ -107,6 +107,14 @@ describe("a call that is stuck", () => {
     await fake.pair.settled();
   });
 
+  test("on every thread: what leaving needs is asked all the same", async () => {
+    const releases = await stuck([0, 1, 2, 3]);
+    expect((await call(4, { isForLeaving: true })).result).toBe(4n);
+    expect(fake.threadNames).toHaveLength(5);
+    for (const release of releases) release();
+    await fake.pair.settled();
+  });
+
   test("is not asked a second time", async () => {
     const [release] = await stuck([0]);
     await expect(call(0)).rejects.toMatchObject({ kind: "overloaded" });
@@ -200,4 +208,11 @@ test("all threads are given back, one that is busy too", async () => {
   expect(fake.connection.sizes.imports).toBe(2);
   release!();
   await fake.pair.settled();
+});
+
+test("while one leaves, nothing is begun but what that needs", async () => {
+  threads.startLeaving();
+  await expect(call(0)).rejects.toMatchObject({ kind: "disconnected" });
+  expect(fake.asked).not.toContain(NAMES[0]);
+  expect((await call(1, { isForLeaving: true })).result).toBe(1n);
 });

@@ -16,13 +16,18 @@ export interface ContextParams extends Struct {
 export interface ThreadCallOptions extends CallOptions {
   /** What a method is asked about, where calls of it have nothing to do with each other: one that hangs stops only its own. */
   readonly subject?: string;
+  /**
+   * Whether leaving needs the call: it is made while we leave, when no other is begun any more, and gets a thread when all
+   * others are stuck.
+   */
+  readonly isForLeaving?: boolean;
   /** Whether the node takes no harm when the connection ends during the call: then leaving does not wait for it. */
   readonly mayBeLeft?: boolean;
 }
 
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
 const MAX_THREADS = 4;
-/** One more for leaving, which has to get through whatever is stuck. */
+/** One more for what leaving needs, which has to get through whatever is stuck. */
 const MAX_THREADS_LEAVING = MAX_THREADS + 1;
 
 export class ServerThreads {
@@ -34,7 +39,7 @@ export class ServerThreads {
   #made = 0;
   /** Calls whose callers gave up and that the node has not returned yet. */
   readonly #late = new Set<string>();
-  #maxThreads = MAX_THREADS;
+  #isLeaving = false;
   /** Calls from the moment that they ask for a thread until the node has returned them. */
   #underWay = 0;
   /** Called, and forgotten, when none is under way any more. */
@@ -49,7 +54,7 @@ export class ServerThreads {
 
   /** Makes the first thread, so that a node that cannot is found out at once. Rejects as ImportedCapability.ask does. */
   async start(): Promise<void> {
-    this.#idle.push(await this.#makeThread());
+    this.#idle.push(await this.#makeThread(MAX_THREADS));
   }
 
   /**
@@ -67,11 +72,12 @@ export class ServerThreads {
       const name = `${method.interfaceName}.${method.methodName}`;
       throw new RpcError("failed", `${name} is not a method that the exporter may call`);
     }
-    if (this.#isClosing) throw new RpcError("disconnected", "the exporter is leaving the node");
+    if (this.#isClosing || (this.#isLeaving && options.isForLeaving !== true))
+      throw new RpcError("disconnected", "the exporter is leaving the node");
     const call = `${capability.importId} ${method.interfaceId} ${method.methodId} ${options.subject ?? ""}`;
     if (this.#late.has(call)) throw new RpcError("overloaded", "the node is still at an earlier call of it");
     this.#underWay++;
-    const thread = await this.#lendThread().catch((error) => {
+    const thread = await this.#lendThread(options.isForLeaving === true).catch((error) => {
       this.#ended();
       throw error;
     });
@@ -97,7 +103,7 @@ export class ServerThreads {
 
   /** From now on only calls that leave the node are made. */
   startLeaving(): void {
-    this.#maxThreads = MAX_THREADS_LEAVING;
+    this.#isLeaving = true;
   }
 
   /**
@@ -123,13 +129,13 @@ export class ServerThreads {
     if (this.#underWay === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
   }
 
-  async #lendThread(): Promise<ImportedCapability> {
-    return this.#idle.pop() ?? this.#makeThread();
+  async #lendThread(isForLeaving: boolean): Promise<ImportedCapability> {
+    return this.#idle.pop() ?? this.#makeThread(isForLeaving ? MAX_THREADS_LEAVING : MAX_THREADS);
   }
 
-  async #makeThread(): Promise<ImportedCapability> {
-    if (this.#made >= this.#maxThreads) {
-      throw new RpcError("overloaded", `all ${this.#maxThreads} threads of the node are stuck in earlier calls`);
+  async #makeThread(maxThreads: number): Promise<ImportedCapability> {
+    if (this.#made >= maxThreads) {
+      throw new RpcError("overloaded", `all ${maxThreads} threads of the node are stuck in earlier calls`);
     }
     const fill = (params: { name: string }) => {
       params.name = this.#name;

@@ -312,6 +312,25 @@ describe("leaving", () => {
     expect(await sizesAtClose).toEqual(EMPTY_TABLES);
   });
 
+  test("of a node that stops and does not flush in time ends the registrations all the same", async () => {
+    const session = await openWithBoth();
+    fake.isStopping = true;
+    // Of this, 1.5 s are kept for ending the registration.
+    expect(await session.leave(1_550)).toBe(true);
+    expect(fake.registered).toEqual([]);
+  });
+
+  test("so does one who was patient and is told to hurry", async () => {
+    const session = await openWithBoth();
+    fake.isStopping = true;
+    const patient = session.leave(Number.POSITIVE_INFINITY);
+    await fake.pair.settled();
+    expect(fake.registered.map(({ name }) => name)).toEqual([SUBSCRIBE]);
+    expect(await session.leave(1_550)).toBe(true);
+    expect(await patient).toBe(true);
+    expect(fake.registered).toEqual([]);
+  });
+
   test("gives back everything that the node handed out before it closes", async () => {
     const session = await openWithBoth();
     const { exports } = fake.pair.server;

@@ -39,6 +39,11 @@ type Registration = Promise<ImportedCapability>;
  */
 const NEVER = { deadlineMs: 2 ** 31 - 1 };
 
+/** Of the time to leave, what is kept for ending the registration for notifications. */
+const UNREGISTER_MS = 1500;
+
+const FOR_LEAVING = { isForLeaving: true };
+
 /** Leaving waits for this answer, and a flush does. It is a flag in the node, which takes no lock to read it. */
 const STOPPING_DEADLINE_MS = 1000;
 
@@ -62,6 +67,8 @@ export class NodeSession {
   #stopping: Promise<boolean> | undefined;
   /** Resolves when the node stops and waits for our answer to its last flush. */
   readonly #lastFlush = Promise.withResolvers<void>();
+  /** Resolves when who leaves can wait for that no longer. */
+  readonly #outOfPatience = Promise.withResolvers<void>();
   /** Resolves when nothing is registered any more. Set when leaving begins. */
   #unregistered: Promise<void> | undefined;
 
@@ -138,7 +145,7 @@ export class NodeSession {
   async #askStopping(): Promise<boolean> {
     const { threads, node } = this.#capabilities;
     if (node !== undefined) {
-      const options = { deadlineMs: STOPPING_DEADLINE_MS };
+      const options = { deadlineMs: STOPPING_DEADLINE_MS, isForLeaving: true };
       return (await threads.call(node, CALLS.node.shutdownRequested, undefined, options)).result;
     }
     // Mining has no such question, but only a node that stops has no tip for who waits for any.
@@ -190,9 +197,12 @@ export class NodeSession {
     // Told to leave while it leaves already: each registration is ended once.
     this.#unregistered ??= this.#unregister();
     const { promise: timeout, resolve } = Promise.withResolvers<boolean>();
-    const timer = Number.isFinite(deadlineMs) ? setTimeout(() => resolve(false), deadlineMs) : undefined;
+    const isPatient = !Number.isFinite(deadlineMs);
+    const timer = isPatient ? undefined : setTimeout(() => resolve(false), deadlineMs);
+    const patience = isPatient ? undefined : setTimeout(this.#outOfPatience.resolve, deadlineMs - UNREGISTER_MS);
     const inOrder = await Promise.race([timeout, this.#unregistered.then(() => this.#ended())]);
     clearTimeout(timer);
+    clearTimeout(patience);
     const { init, threads, chain, node, tracing, rpc } = this.#capabilities;
     for (const owned of [this.#mining, rpc, tracing, node, chain, threads, init]) owned?.close();
     this.#connection.close();
@@ -219,7 +229,10 @@ export class NodeSession {
     try {
       const handler = await this.#trace;
       if (handler === undefined) return;
-      await this.#capabilities.threads.call(handler, CALLS.handler.disconnect, undefined, NEVER);
+      await this.#capabilities.threads.call(handler, CALLS.handler.disconnect, undefined, {
+        ...NEVER,
+        ...FOR_LEAVING,
+      });
       handler.close();
       this.#trace = undefined;
     } finally {
@@ -242,14 +255,15 @@ export class NodeSession {
 
   /**
    * Ends the registrations, the one for notifications last: as long as it is there, a node that stops waits for us in its
-   * last flush. Once it has gone on, it closes all connections, and dies if anything is registered on one.
+   * last flush. Once it has gone on, it closes all connections, and dies if anything is registered on one. A flush that does
+   * not come in time is not waited for: what is still registered when we go is the node's death, too.
    */
   async #unregister(): Promise<void> {
     this.#capabilities.threads.startLeaving();
     await this.#endingTrace?.catch(() => {});
     await this.#disconnect(this.#trace);
     if (this.#notifications !== undefined && (await this.isStopping())) {
-      await Promise.race([this.#lastFlush.promise, this.#connection.exportsReleased()]);
+      await Promise.race([this.#lastFlush.promise, this.#connection.exportsReleased(), this.#outOfPatience.promise]);
     }
     await this.#disconnect(this.#notifications);
   }
@@ -258,7 +272,7 @@ export class NodeSession {
     const handler = await registration?.catch(() => undefined);
     if (handler === undefined) return;
     // A failure shows in the exports that the node keeps.
-    await this.#capabilities.threads.call(handler, CALLS.handler.disconnect).catch(() => {});
+    await this.#capabilities.threads.call(handler, CALLS.handler.disconnect, undefined, FOR_LEAVING).catch(() => {});
     handler.close();
   }
 

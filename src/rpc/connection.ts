@@ -159,8 +159,8 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     }
     this.#reading = false;
     this.#flush();
-    // A call that came, or one that is coming in several chunks.
-    if (this.#calls > calls || this.#reader.pendingBytes > 0) {
+    // A call that came, or a large one that is coming in several chunks.
+    if (this.#calls > calls || this.#reader.isDropping) {
       this.#options.busyClock?.record(start, performance.now());
     }
   }

@@ -58,6 +58,11 @@ export class FrameReader {
     return this.#filled;
   }
 
+  /** Whether the unfinished frame is one whose head is enough. */
+  get isDropping(): boolean {
+    return this.#dropping > 0;
+  }
+
   /**
    * Reads the next bytes of the stream and hands on each frame that they finish.
    * @throws ProtocolError when a segment table is over a limit; nothing may be read after it.

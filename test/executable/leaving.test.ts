@@ -143,6 +143,7 @@ describe.concurrent("a node that does not let go", () => {
     await node.hang(DISCONNECT);
     exporter.signal("SIGTERM");
     await called(node, DISCONNECT);
+    await exporter.logs(LEAVING);
     const start = performance.now();
     exporter.signal("SIGINT");
     const { exitCode } = await exporter.ended();

@@ -41,7 +41,14 @@ describe.concurrent("the node", () => {
 
     await using again = await ReferenceNode.start({ socketPath: node.socketPath });
     await expectBack(again, exporter, 2);
-    expect(ownLines(exporter)).toEqual([connectedLine(node), expect.stringMatching(LOST), connectedLine(node)]);
+    expect(ownLines(exporter)).toEqual([
+      connectedLine(node),
+      expect.stringMatching(LOST),
+      expect.stringMatching(
+        /^cannot reach the node at \S+: connection refused \(ECONNREFUSED\); next attempt in 1\.[0-3] s$/,
+      ),
+      connectedLine(node),
+    ]);
     exporter.signal("SIGTERM");
     await expectOrderlyLeave(again, exporter);
   });
@@ -140,7 +147,7 @@ describe.concurrent("the node", () => {
   });
 });
 
-test("without --debug the log has one line for each state", async () => {
+test("without --debug the log has one line for each state, and for each reason why the node is away", async () => {
   const node = await ReferenceNode.start();
   await using exporter = await visit(node, { env: fastPauses(200) });
   await node.kill();
@@ -161,7 +168,13 @@ test("without --debug the log has one line for each state", async () => {
   await using again = await ReferenceNode.start({ socketPath: node.socketPath });
   await registered(again);
   await exporter.waitFor("bitcoin_ipc_connects_total", 2);
-  expect(exporter.log.slice(1)).toEqual([connectedLine(node), expect.stringMatching(LOST), connectedLine(node)]);
+  const [first, lost, ...rest] = exporter.log.slice(1);
+  expect([first, lost, rest.pop()]).toEqual([connectedLine(node), expect.stringMatching(LOST), connectedLine(node)]);
+  // How a socket ends depends on what was on its way.
+  const reasons = rest.map((line) => /^cannot reach the node at \S+: (.*); next attempt in \S+ s$/.exec(line)?.[1]);
+  expect(reasons.length).toBeWithin(1, 4);
+  expect(reasons).not.toContain(undefined);
+  expect(new Set(reasons).size).toBe(reasons.length);
 });
 
 /** A node that was there once. */
