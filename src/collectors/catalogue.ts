@@ -2,7 +2,7 @@
 // says otherwise, and what each costs the node. The one place that knows them all, so this file alone imports them.
 
 import type { Registry } from "../metrics/registry.ts";
-import type { ChainEvents } from "../node/chain-notifications.ts";
+import { type ChainEvents, NO_EVENTS } from "../node/chain-notifications.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
 import { blockStatsCollector } from "./block-stats.ts";
 import { chainCollector } from "./chain.ts";
@@ -126,6 +126,7 @@ export function makeCollectors(names: Iterable<CollectorName>, context: Collecto
   const chain = CATALOGUE.chain.make(context);
   const others = COLLECTOR_NAMES.filter((name) => name !== "chain" && chosen.has(name));
   const all: readonly Collector[] = [chain, ...others.map((name) => CATALOGUE[name].make(context))];
+  // The node reports all or nothing: what no collector counts is answered and forgotten.
   let events = NO_EVENTS;
   for (const collector of all) events = { ...events, ...collector.events };
   return {
@@ -144,13 +145,3 @@ export function makeCollectors(names: Iterable<CollectorName>, context: Collecto
     },
   };
 }
-
-/** The node reports all or nothing: what no collector counts is answered and forgotten. */
-const NO_EVENTS: ChainEvents = {
-  transactionAddedToMempool() {},
-  transactionRemovedFromMempool() {},
-  blockConnected() {},
-  blockDisconnected() {},
-  updatedBlockTip() {},
-  chainStateFlushed() {},
-};

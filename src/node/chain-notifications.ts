@@ -110,8 +110,8 @@ const BLOCK_CONNECTED_BLOCK = 2;
 const BLOCK_DISCONNECTED_BLOCK = 1;
 const HEIGHT_AT = 0;
 
-/** Takes nothing: for calls that are only looked at. */
-const NOBODY: ChainEvents = {
+/** Takes nothing: for calls that are only looked at, and for events that nobody counts. */
+export const NO_EVENTS: ChainEvents = {
   transactionAddedToMempool() {},
   transactionRemovedFromMempool() {},
   blockConnected() {},
@@ -125,7 +125,7 @@ const NOBODY: ChainEvents = {
  * reads of a block or a transaction stands before its bytes, so that a large one need not be there.
  */
 export function chainNotificationsReader(events: ChainEvents): HotReader {
-  return new HotReader(ChainNotifications$Client.interfaceId, readTo(events), readTo(NOBODY));
+  return new HotReader(ChainNotifications$Client.interfaceId, readTo(events), readTo(NO_EVENTS));
 }
 
 function readTo(events: ChainEvents): ReadHotCall {
