@@ -1,6 +1,6 @@
 // Connections over a real Unix socket: to nobody, to a peer that answers, that reads slowly, and that goes away.
 
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, spyOn, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { Connection } from "../rpc/connection.ts";
 import { connectUnix, MAX_SOCKET_PATH_BYTES, transportOf } from "./socket.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "socket-test-"));
+const receiveReally = Connection.prototype.receive;
 const cleanups: (() => void)[] = [];
 afterEach(() => {
   for (const cleanup of cleanups.splice(0).reverse()) cleanup();
@@ -117,6 +118,32 @@ test("more than a socket takes at once goes through in parts, both ways", async 
     params.text = text;
   }).results;
   expect(results.text === text).toBe(true);
+});
+
+test("what was read of a large message is not kept", async () => {
+  const path = newPath();
+  const text = "0123456789abcdef".repeat(10_000);
+  listenWith(
+    path,
+    hosting((_, results) => Object.assign(results, { text })),
+  );
+  const { connection } = await connect(path);
+  const object = await connection.bootstrap();
+  const chunks: { chunk: Uint8Array; sizeBytes: number; ownBytes: number }[] = [];
+  const receive = spyOn(Connection.prototype, "receive").mockImplementation(function (this: Connection, chunk) {
+    if (this === connection) chunks.push({ chunk, sizeBytes: chunk.length, ownBytes: chunk.buffer.byteLength });
+    receiveReally.call(this, chunk);
+  });
+  cleanups.push(() => receive.mockRestore());
+  const results = await object.ask(METHOD, () => {}).results;
+  expect(results.text === text).toBe(true);
+
+  const large = chunks.filter(({ sizeBytes }) => sizeBytes > 64 * 1024);
+  expect(large).not.toBeEmpty();
+  for (const { chunk, sizeBytes, ownBytes } of large) {
+    expect(ownBytes).toBe(sizeBytes); // it shared its memory with nobody
+    expect(chunk.length).toBe(0);
+  }
 });
 
 describe("the end", () => {

@@ -17,7 +17,10 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
   const socket = await Bun.connect({
     unix: path,
     socket: {
-      data: (_, chunk) => connection?.receive(chunk),
+      data: (_, chunk) => {
+        connection?.receive(chunk);
+        free(chunk);
+      },
       drain: () => connection?.drained(),
       close: (_, error) => connection?.disconnected(error === undefined ? "the node closed the socket" : error.message),
       error: (_, error) => connection?.disconnected(error.message),
@@ -27,6 +30,18 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
   });
   connection = new Connection({ ...options, transport: transportOf(socket) });
   return connection;
+}
+
+/** Freeing costs 2 µs, which a chunk of some calls is not worth: those are garbage of the usual kind. */
+const FREED_ABOVE_BYTES = 64 * 1024;
+
+/**
+ * Gives the memory of a large chunk back at once. Bun makes a new buffer for each read, and those of a block would all stay
+ * until the garbage is collected: touching memory afresh is what they cost most, as the bench of 2 MB blocks shows.
+ */
+function free(chunk: Uint8Array<ArrayBufferLike>): void {
+  const { buffer } = chunk;
+  if (chunk.length > FREED_ABOVE_BYTES && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 /** The system's error while no file can be opened: Bun then says that the connection was refused. */

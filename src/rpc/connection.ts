@@ -146,7 +146,10 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
 
   // ---- the stream ----
 
-  /** Handles the next bytes of the stream. Never throws: a peer that breaks the protocol ends the connection. */
+  /**
+   * Handles the next bytes of the stream. Never throws: a peer that breaks the protocol ends the connection. Nothing of the
+   * chunk is kept, so the caller may use its memory again.
+   */
   receive(chunk: Uint8Array): void {
     if (this.#ended !== undefined) return;
     const start = performance.now();

@@ -39,6 +39,12 @@ function open(transport: Transport, options: Options): { connection: Connection;
   return { connection, ended: promise };
 }
 
+/** Lets the connection read a chunk, and spoils it: whoever kept a part of it reads nonsense later. */
+function receive(connection: Connection, chunk: Uint8Array): void {
+  connection.receive(chunk);
+  chunk.fill(0xff);
+}
+
 // ---- two of ours ----
 
 /** How a link hands on what is written: write by write, byte by byte, or taking only a few bytes of each write. */
@@ -99,7 +105,7 @@ class Link implements Transport {
     const { sender, receiver } = this.#ends!;
     for (const chunk of this.#chunks.splice(0)) {
       if (this.#delivery === "bytes") for (const byte of chunk) receiver.receive(Uint8Array.of(byte));
-      else receiver.receive(chunk);
+      else receive(receiver, chunk);
     }
     if (this.#delivery === "partial") sender.drained();
     if (this.#isClosed) receiver.disconnected("the peer closed the stream");
@@ -178,7 +184,7 @@ export class RawPeer {
 
   /** Says these frames, in one chunk. */
   send(...frames: Uint8Array[]): void {
-    this.connection.receive(Buffer.concat(frames));
+    receive(this.connection, Buffer.concat(frames));
   }
 
   /** What was heard since the last time, frame by frame. */
