@@ -17,6 +17,14 @@ test("the rows of all benches, the targets that they meet, and what was left out
   expect(rest).toEqual(["", "1 of 1 targets met.", "", "- real-node: skipped"]);
 });
 
+test("what keeps a figure from its target is said where it is missed", () => {
+  const row = { bench: "start", measure: "ms", digits: 0, limit: "The disk is slow." };
+  const withFigure = (exporter: number) =>
+    renderReport([{ rows: [{ ...row, exporter, targets: [atMost("150 ms", exporter)] }], notes: [] }]);
+  expect(withFigure(151)).toEndWith("\n\n0 of 1 targets met.\n\n- start, ms: The disk is slow.");
+  expect(withFigure(150)).toEndWith("\n\n1 of 1 targets met.");
+});
+
 test("a brief run names no target", () => {
   const report = renderReport([DONE], true);
   expect(report).not.toContain("150 ms");

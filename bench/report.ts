@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { Effort, Outcome } from "./bench.ts";
-import { countTargets, renderTable } from "./table.ts";
+import { countTargets, type Row, renderTable } from "./table.ts";
 
 export const RESULTS_FILE = join(import.meta.dirname, "RESULTS.md");
 
@@ -14,7 +14,16 @@ export function renderReport(outcomes: readonly Outcome[], isBrief = false): str
   const notes = outcomes.flatMap((outcome) => outcome.notes).map((note) => `- ${note}`);
   const { met, all } = countTargets(rows);
   const verdict = isBrief ? "A brief run: the benches work; its figures say little." : `${met} of ${all} targets met.`;
-  return [renderTable(rows), "", verdict, ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
+  const sections = [[renderTable(rows)], [verdict], limitsOf(rows), notes].filter((lines) => lines.length > 0);
+  return sections.map((lines) => lines.join("\n")).join("\n\n");
+}
+
+/** What is known of the missed targets. */
+function limitsOf(rows: readonly Row[]): string[] {
+  const missed = rows.filter(({ targets = [] }) => targets.some((target) => !target.isMet));
+  return missed.flatMap(({ bench, measure, limit }) =>
+    limit === undefined ? [] : [`- ${bench}, ${measure}: ${limit}`],
+  );
 }
 
 /** The file's whole text. `date` is a day such as 2026-11-22. */

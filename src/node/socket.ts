@@ -4,9 +4,12 @@ import { closeSync, openSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import type { Socket } from "bun";
 import { Connection, type ConnectionOptions } from "../rpc/connection.ts";
+import { ChunkMemory } from "./chunk-memory.ts";
 
 /** A path longer than this does not fit sockaddr_un.sun_path, whose 108 bytes include the terminating zero (unix(7)). */
 export const MAX_SOCKET_PATH_BYTES = 107;
+
+const chunkMemory = new ChunkMemory();
 
 /**
  * Connects to the Unix socket at `path` and puts an RPC connection on it, which lives as long as the socket.
@@ -19,7 +22,7 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
     socket: {
       data: (_, chunk) => {
         connection?.receive(chunk);
-        free(chunk);
+        chunkMemory.release(chunk);
       },
       drain: () => connection?.drained(),
       close: (_, error) => connection?.disconnected(error === undefined ? "the node closed the socket" : error.message),
@@ -30,18 +33,6 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
   });
   connection = new Connection({ ...options, transport: transportOf(socket) });
   return connection;
-}
-
-/** Freeing costs 2 µs, which a chunk of some calls is not worth: those are garbage of the usual kind. */
-const FREED_ABOVE_BYTES = 64 * 1024;
-
-/**
- * Gives the memory of a large chunk back at once. Bun makes a new buffer for each read, and those of a block would all stay
- * until the garbage is collected: touching memory afresh is what they cost most, as the bench of 2 MB blocks shows.
- */
-function free(chunk: Uint8Array<ArrayBufferLike>): void {
-  const { buffer } = chunk;
-  if (chunk.length > FREED_ABOVE_BYTES && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 /** The system's error while no file can be opened: Bun then says that the connection was refused. */
