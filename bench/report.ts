@@ -18,12 +18,15 @@ export function renderReport(outcomes: readonly Outcome[], isBrief = false): str
   return sections.map((lines) => lines.join("\n")).join("\n\n");
 }
 
-/** What is known of the missed targets. */
+/** What is known of the missed targets: a list, each limit once with all that it keeps from a target. */
 function limitsOf(rows: readonly Row[]): string[] {
-  const missed = rows.filter(({ targets = [] }) => targets.some((target) => !target.isMet));
-  return missed.flatMap(({ bench, measure, limit }) =>
-    limit === undefined ? [] : [`- ${bench}, ${measure}: ${limit}`],
-  );
+  const missed = rows.filter(({ limit, targets = [] }) => limit !== undefined && targets.some(({ isMet }) => !isMet));
+  const byLimit = Map.groupBy(missed, ({ limit }) => limit);
+  return [...byLimit].map(([limit, rows]) => `- ${rows.map(nameOf).join("; ")}: ${limit}`);
+}
+
+function nameOf({ bench, measure }: Row): string {
+  return `${bench}, ${measure}`;
 }
 
 /** The file's whole text. `date` is a day such as 2026-11-22. */
