@@ -23,7 +23,7 @@ test("what keeps figures from their targets is said once where these are missed"
       bench: "start",
       measure,
       digits: 0,
-      limit: "The disk is slow.",
+      obstacle: "The disk is slow.",
       exporter,
       targets: [atMost("150 ms", exporter)],
     };

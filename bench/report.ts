@@ -1,4 +1,5 @@
-// What a run prints, and writes to RESULTS.md: the table, what was left out, and what it was made on.
+// What a run prints, and writes to RESULTS.md: the table, what keeps figures from their targets, what was left out, and what
+// it was made on.
 
 import { join } from "node:path";
 import type { Effort, Outcome } from "./bench.ts";
@@ -8,21 +9,22 @@ export const RESULTS_FILE = join(import.meta.dirname, "RESULTS.md");
 
 const TITLE = "# Results of `bun run bench`";
 
-/** The table and the notes, as Markdown that is fit to be read as it is. A brief run proves no target and names none. */
+/** The table, the obstacles and the notes, as Markdown that is fit to be read as it is. A brief run proves no target and names none. */
 export function renderReport(outcomes: readonly Outcome[], isBrief = false): string {
   const rows = outcomes.flatMap((outcome) => outcome.rows).map((row) => (isBrief ? { ...row, targets: [] } : row));
   const notes = outcomes.flatMap((outcome) => outcome.notes).map((note) => `- ${note}`);
   const { met, all } = countTargets(rows);
   const verdict = isBrief ? "A brief run: the benches work; its figures say little." : `${met} of ${all} targets met.`;
-  const sections = [[renderTable(rows)], [verdict], limitsOf(rows), notes].filter((lines) => lines.length > 0);
+  const sections = [[renderTable(rows)], [verdict], obstaclesOf(rows), notes].filter((lines) => lines.length > 0);
   return sections.map((lines) => lines.join("\n")).join("\n\n");
 }
 
-/** What is known of the missed targets: a list, each limit once with all that it keeps from a target. */
-function limitsOf(rows: readonly Row[]): string[] {
-  const missed = rows.filter(({ limit, targets = [] }) => limit !== undefined && targets.some(({ isMet }) => !isMet));
-  const byLimit = Map.groupBy(missed, ({ limit }) => limit);
-  return [...byLimit].map(([limit, rows]) => `- ${rows.map(nameOf).join("; ")}: ${limit}`);
+/** What is known of the missed targets: a list, each obstacle once with all that it keeps from a target. */
+function obstaclesOf(rows: readonly Row[]): string[] {
+  const missed = rows.filter(({ targets = [] }) => targets.some(({ isMet }) => !isMet));
+  const explained = missed.filter(({ obstacle }) => obstacle !== undefined);
+  const byObstacle = Map.groupBy(explained, ({ obstacle }) => obstacle);
+  return [...byObstacle].map(([obstacle, rows]) => `- ${rows.map(nameOf).join("; ")}: ${obstacle}`);
 }
 
 function nameOf({ bench, measure }: Row): string {

@@ -17,7 +17,7 @@ export interface Row {
   readonly digits: number;
   readonly targets?: readonly Target[];
   /** What keeps the figure from its target where that is missed, and what was tried, as whole sentences. */
-  readonly limit?: string;
+  readonly obstacle?: string | undefined;
 }
 
 /** A target for a figure that is to be small, such as a ratio `of` a reference. `limit` is written as it is given. */

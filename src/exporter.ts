@@ -105,7 +105,7 @@ export class Exporter {
       else if (debug) log(`still cannot reach the node: ${reason}; ${retry}`);
       if (wasUp) told.clear();
       else told.add(reason);
-      // Some 8 ms in which no thread of a node waits for us. What a visit leaves behind does not pile up over a thousand.
+      // Some 8 ms in which no thread of a node waits for us, so that what visits leave behind does not pile up.
       if (wasUp) Bun.gc(true);
       await this.#pause(delayMs);
     }

@@ -16,10 +16,13 @@ test("a large chunk is freed, a small one is left", () => {
   expect(small.at(-1)).toBe(7);
 });
 
-test("memory that is shared is not freed", () => {
-  const shared = new Uint8Array(new SharedArrayBuffer(LARGE_BYTES));
-  new ChunkMemory().release(shared);
-  expect(shared.length).toBe(LARGE_BYTES);
+test.each([
+  ["with another thread", new SharedArrayBuffer(LARGE_BYTES)],
+  ["with another chunk", new ArrayBuffer(LARGE_BYTES + 1)],
+])("memory that is shared %s is not freed", (_, buffer) => {
+  const chunk = new Uint8Array(buffer, 0, LARGE_BYTES);
+  new ChunkMemory().release(chunk);
+  expect(chunk.length).toBe(LARGE_BYTES);
 });
 
 test("garbage is collected after 4 MiB of it, again and again, and after no large chunk", () => {

@@ -2,11 +2,11 @@
 // machine can run it. The runtimes come from npm; a target is skipped when its runtime cannot be had.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
-import { TARGETS, type Target } from "../../scripts/runtime.ts";
+import { fetchRuntime, TARGETS, type Target } from "../../scripts/runtime.ts";
 
 const BUILD = join(import.meta.dirname, "../../scripts/build.ts");
 
@@ -56,6 +56,13 @@ describe.each(TARGETS)("--target %s", (target) => {
   test.skipIf(isUnavailable)(`compiles for it${isUnavailable ? " (skipped: no runtime)" : ""}`, () => {
     expect(built).toEqual({ exitCode: 0, error: "" });
     expect(readElf(executable)).toEqual(EXPECTED[target]);
+  });
+
+  test.skipIf(isUnavailable)("carries bytecode only for the runtime that made it", () => {
+    const runtime = readFileSync(fetchRuntime(target));
+    // What is compiled in takes 2.4 MB, its bytecode 3.2 more.
+    const hasBytecode = statSync(executable).size - runtime.length > 4_000_000;
+    expect(hasBytecode).toBe(runtime.equals(readFileSync(process.execPath)));
   });
 
   test.skipIf(isUnavailable || command === undefined)(
