@@ -157,6 +157,19 @@ describe("the end", () => {
     expect(await bootstrap).toMatchObject({ kind: "disconnected" });
   });
 
+  test("of a peer that closes before it has read all is told in the system's words", async () => {
+    const path = newPath();
+    // The bytes that nobody read make the end a reset (unix(7)).
+    listen(path, (socket) => {
+      socket.pause();
+      setTimeout(() => socket.terminate(), 20);
+      return undefined;
+    });
+    const { connection, ended } = await connect(path);
+    connection.bootstrap().catch(() => {});
+    expect((await ended).message).toBe("connection reset by peer (ECONNRESET)");
+  });
+
   test("of a socket that the peer closes as soon as it is open", async () => {
     const path = newPath();
     listen(path, (socket) => {

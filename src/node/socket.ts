@@ -25,8 +25,8 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
         chunkMemory.release(chunk);
       },
       drain: () => connection?.drained(),
-      close: (_, error) => connection?.disconnected(error === undefined ? "the node closed the socket" : error.message),
-      error: (_, error) => connection?.disconnected(error.message),
+      close: (_, error) => connection?.disconnected(error ? withReason(error).message : "the node closed the socket"),
+      error: (_, error) => connection?.disconnected(withReason(error).message),
     },
   }).catch((error: NodeJS.ErrnoException) => {
     throw withReason(descriptorShortage() ?? error);
@@ -45,7 +45,7 @@ function descriptorShortage(): NodeJS.ErrnoException | undefined {
   }
 }
 
-/** Bun says "Failed to connect" whatever the reason is; the system's own words tell one from the other. */
+/** Bun says "Failed to connect" whatever the reason is, and has its own words for others; the system's tell them apart. */
 function withReason(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   const [code, text] = getSystemErrorMap().get(error.errno ?? 0) ?? [];
   if (text !== undefined) error.message = `${text} (${code})`;

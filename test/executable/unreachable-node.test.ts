@@ -56,7 +56,7 @@ test.concurrent.each([
   [
     "hangs up",
     (socket: Bun.Socket) => void socket.end(),
-    /(the node closed the socket|connection reset by peer \(ECONNRESET\))$/,
+    /^(the node closed the socket|connection reset by peer \(ECONNRESET\))$/,
   ],
   [
     "speaks another protocol",
