@@ -9,7 +9,10 @@ export const RESULTS_FILE = join(import.meta.dirname, "RESULTS.md");
 
 const TITLE = "# Results of `bun run bench`";
 
-/** The table, the obstacles and the notes, as Markdown that is fit to be read as it is. A brief run proves no target and names none. */
+/**
+ * The table, the obstacles and the notes, as Markdown that is fit to be read as it is. A brief run proves no target and names
+ * none.
+ */
 export function renderReport(outcomes: readonly Outcome[], isBrief = false): string {
   const rows = outcomes.flatMap((outcome) => outcome.rows).map((row) => (isBrief ? { ...row, targets: [] } : row));
   const notes = outcomes.flatMap((outcome) => outcome.notes).map((note) => `- ${note}`);
