@@ -13,12 +13,13 @@ const TOP = "(top)";
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   metrics: [],
-  http: [],
+  memory: [],
+  http: ["memory"],
   schema: [],
   rpc: ["wire"],
-  node: ["rpc", "schema", "wire"],
+  node: ["memory", "rpc", "schema", "wire"],
   collectors: ["metrics", "node"],
-  demo: ["rpc", "schema", "wire", "node", "metrics", "http", "collectors", TOP],
+  demo: ["rpc", "schema", "wire", "node", "metrics", "memory", "http", "collectors", TOP],
 };
 
 /** What collectors are made of. They may import that, but not each other: only the catalogue knows them all. */

@@ -5,6 +5,8 @@ import { type CollectorName, DEFAULT_COLLECTORS, makeCollectors } from "./collec
 import { type Build, exporterCollector } from "./collectors/exporter.ts";
 import { DEFAULT_FEE_TARGETS } from "./collectors/fees.ts";
 import { processCollector } from "./collectors/process.ts";
+import type { ServerOptions } from "./http/server.ts";
+import { garbage } from "./memory/garbage.ts";
 import { Registry } from "./metrics/registry.ts";
 import type { LayoutName } from "./node/layouts.ts";
 import { BusyClock } from "./rpc/busy-clock.ts";
@@ -62,6 +64,12 @@ export class Exporter {
   /** The metrics at this moment, in the Prometheus text format. */
   readonly render = (): Uint8Array => this.#registry.render();
 
+  /** For the server of the metrics: a node that calls, and threads of it that wait, are more urgent than its clients. */
+  readonly serving: Pick<ServerOptions, "payload" | "isBusy"> = {
+    payload: this.render,
+    isBusy: () => this.#busyClock.isCalling(performance.now()),
+  };
+
   /** To be called for each log line that was dropped. */
   readonly logLineDropped = (): void => this.#self.logLineDropped();
 
@@ -105,8 +113,8 @@ export class Exporter {
       else if (debug) log(`still cannot reach the node: ${reason}; ${retry}`);
       if (wasUp) told.clear();
       else told.add(reason);
-      // Some 8 ms in which no thread of a node waits for us, so that what visits leave behind does not pile up.
-      if (wasUp) Bun.gc(true);
+      // So that what visits leave behind does not pile up.
+      if (wasUp) garbage.collectAll();
       await this.#pause(delayMs);
     }
   }

@@ -43,7 +43,7 @@ async function readCommandLine(): Promise<Options> {
 function run({ metricsAddress, ...options }: Options): void {
   const log = new Log(() => exporter.logLineDropped());
   const exporter = new Exporter({ ...options, build: BUILD, log: log.line });
-  const server = listen(metricsAddress, exporter.render);
+  const server = listen(metricsAddress, exporter);
   endOnSignals(exporter, server, log);
   log.line(
     `${NAME} ${BUILD.version} serves metrics on http://${hostPort({ ...metricsAddress, port: server.port })}/metrics`,
@@ -51,9 +51,9 @@ function run({ metricsAddress, ...options }: Options): void {
   exporter.start();
 }
 
-function listen(address: Address, payload: () => Uint8Array): MetricsServer {
+function listen(address: Address, exporter: Exporter): MetricsServer {
   try {
-    return serve({ ...address, payload });
+    return serve({ ...address, ...exporter.serving });
   } catch (error) {
     console.error(`${NAME}: cannot listen on ${hostPort(address)}: ${listenErrorText(error)}`);
     process.exit(EXIT_FAILURE);

@@ -3,6 +3,7 @@
 
 import type { Collectors } from "./collectors/catalogue.ts";
 import type { ExporterCollector } from "./collectors/exporter.ts";
+import { garbage } from "./memory/garbage.ts";
 import type { ChainEvents } from "./node/chain-notifications.ts";
 import type { LayoutName } from "./node/layouts.ts";
 import type { Tip } from "./node/mining.ts";
@@ -266,6 +267,7 @@ export class Visit {
       if (isFirst) await this.#askAboutTip(session);
       isFirst = false;
       await trace?.tend();
+      garbage.collect();
       if (!session.isOver) await this.#pause(pollIntervalMs);
     }
   }

@@ -34,7 +34,7 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
   const node = undo.use(startSimulatedNode({ socketPath, warmupMs: WARMUP_MS, now: unixTime }));
   const log = (line: string) => view.say(`exporter: ${line}`);
   const exporter = new Exporter({ ...options, socketPath, build: BUILD, log });
-  const server = listen(options.metricsAddress, exporter.render, (line) => view.say(line));
+  const server = listen(options.metricsAddress, exporter, (line) => view.say(line));
   undo.defer(() => server.stop());
   undo.defer(async () => void (await exporter.leave(LEAVE_DEADLINE_MS)));
 
@@ -48,13 +48,13 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
 }
 
 /** Listens where it was asked to, or else at a free port: a demo should run wherever it is tried. */
-function listen(address: Address, payload: () => Uint8Array, log: (line: string) => void): MetricsServer {
+function listen(address: Address, { serving }: Exporter, log: (line: string) => void): MetricsServer {
   try {
-    return serve({ ...address, payload });
+    return serve({ ...address, ...serving });
   } catch (error) {
     if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
     log(`port ${address.port} is in use, taking a free one`);
-    return serve({ ...address, port: 0, payload });
+    return serve({ ...address, port: 0, ...serving });
   }
 }
 

@@ -2,6 +2,9 @@
 // The server makes one for each socket, hands it the socket's events, gives it turns and ends it when it is overdue.
 
 import type { Socket } from "bun";
+import { releaseChunk } from "../memory/chunk.ts";
+import { garbage } from "../memory/garbage.ts";
+import { Input } from "./input.ts";
 import { type Request, RequestError } from "./request-head.ts";
 import { RequestParser } from "./request-parser.ts";
 import type { ErrorStatus, ResponseBuffer } from "./response-buffer.ts";
@@ -28,6 +31,9 @@ const MAX_TURN_RESPONSES = 16;
 const MAX_TURN_INPUT_BYTES = 8 * 1024;
 const MAX_TURN_PAYLOAD_BYTES = 16 * 1024;
 
+/** About what a turn leaves behind besides its payloads: of a scrape, request and response, and what became of both. */
+const TURN_GARBAGE_BYTES = 2000;
+
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
@@ -42,8 +48,7 @@ export class Connection {
   readonly #context: ConnectionContext;
   readonly #parser = new RequestParser();
   #state: State = "reading";
-  /** What arrived and the parser has not been given yet. */
-  #input = NOTHING;
+  readonly #input = new Input();
   /** What the kernel has not taken yet; a copy, and only in state writing. */
   #unwritten: Uint8Array = NOTHING;
   /** Set by the last response: nothing after it will be answered. */
@@ -60,10 +65,10 @@ export class Connection {
 
   /** The socket delivered `bytes`, which are the connection's to keep. */
   receive(bytes: Buffer): void {
-    if (this.#state === "lingering" || this.#state === "closed") return;
+    if (this.#state === "lingering" || this.#state === "closed") return garbage.leave(releaseChunk(bytes));
     // A request has its time from its first byte on: a client that drips it is not given more with each byte.
     if (this.#parser.isBetweenRequests) this.#allow(this.#context.idleTimeoutMs);
-    this.#input = this.#input.length === 0 ? bytes : Buffer.concat([this.#input, bytes]);
+    this.#input.add(bytes);
     if (this.#state !== "reading") return;
     if (this.#context.turns.takeNow()) this.takeTurn();
     else this.#queue();
@@ -74,10 +79,11 @@ export class Connection {
     if (this.#state === "closed") return;
     const { responses } = this.#context;
     responses.clear();
-    if (!this.#parser.hasInput) this.#feedParser();
-    this.#answer();
+    const payloadBytes = this.#answer();
+    if (!this.#parser.hasInput) this.#input.release();
     if (responses.written.length > 0) this.#write(responses.written);
     else this.#goOn();
+    garbage.leave(payloadBytes + TURN_GARBAGE_BYTES);
   }
 
   /** Answers with an error whatever the client is about to ask, and closes; only before anything was received. */
@@ -103,6 +109,8 @@ export class Connection {
   /** The socket is gone, by whichever side. */
   closed(): void {
     this.#state = "closed";
+    this.#unwritten = NOTHING;
+    this.#input.clear();
   }
 
   /** Closes the connection when its time is over; `nowMs` is of `performance.now()`. */
@@ -113,24 +121,28 @@ export class Connection {
     else this.#socket.end();
   }
 
-  #feedParser(): void {
-    const bytes = this.#input.subarray(0, MAX_TURN_INPUT_BYTES);
-    this.#input = bytes.length === this.#input.length ? NOTHING : this.#input.subarray(bytes.length);
-    this.#parser.feed(bytes);
-  }
-
-  /** Puts the responses of one turn into the response buffer. */
-  #answer(): void {
+  /** Puts the responses of one turn into the response buffer. Returns the size of their payloads, in bytes. */
+  #answer(): number {
+    let inputLeft = MAX_TURN_INPUT_BYTES;
+    let responsesLeft = MAX_TURN_RESPONSES;
     let payloadBytes = 0;
-    for (let count = 0; count < MAX_TURN_RESPONSES && payloadBytes < MAX_TURN_PAYLOAD_BYTES; count++) {
+    while (!this.#answeredLast && responsesLeft > 0 && payloadBytes < MAX_TURN_PAYLOAD_BYTES) {
+      if (!this.#parser.hasInput) {
+        const bytes = this.#input.next(inputLeft);
+        if (bytes.length === 0) break;
+        inputLeft -= bytes.length;
+        this.#parser.feed(bytes);
+      }
       const request = this.#nextRequest();
-      if (request === undefined) return;
+      if (request === undefined) continue;
+      responsesLeft--;
       if (request === "continue") this.#context.responses.addContinue();
       else payloadBytes += this.#answerRequest(request);
-      if (this.#answeredLast) return;
     }
+    return payloadBytes;
   }
 
+  /** Undefined when there is more to come, and after an error, which is the last response. */
   #nextRequest(): Request | "continue" | undefined {
     try {
       return this.#parser.next();
@@ -177,7 +189,7 @@ export class Connection {
   /** What to do when nothing waits to be written. */
   #goOn(): void {
     if (this.#answeredLast) this.#linger();
-    else if (this.#parser.hasInput || this.#input.length > 0) this.#queue();
+    else if (this.#parser.hasInput || !this.#input.isEmpty) this.#queue();
     else if (this.#inputEnded) this.#socket.end();
     else this.#listen("reading");
   }

@@ -16,6 +16,8 @@ export interface ServerOptions {
    * compressed once for as long as the function gives the same object. If it throws, the response is 500.
    */
   readonly payload: () => Uint8Array;
+  /** Whether something more urgent than clients wants the thread: while so, turns are rationed. Never unless given. */
+  readonly isBusy?: () => boolean;
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -57,7 +59,7 @@ export function serve(options: ServerOptions): MetricsServer {
   const context: ConnectionContext = {
     payload: options.payload,
     responses: new ResponseBuffer(),
-    turns: createTurnQueue(),
+    turns: createTurnQueue(options.isBusy),
     idleTimeoutMs: limits.idleTimeoutMs,
     lingerTimeoutMs: limits.lingerTimeoutMs,
   };

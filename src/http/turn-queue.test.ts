@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { createTurnQueue, type TurnTaker } from "./turn-queue.ts";
 
 /** Takers 0 … count - 1, and the order in which they took turns. */
@@ -46,4 +46,65 @@ test("who asks for another turn in its turn waits behind the others", async () =
   queue.add({ takeTurn: () => order.push("modest") });
   while (order.length < 6) await nextRound();
   expect(order).toEqual(["greedy", "modest", "greedy", "greedy", "greedy", "greedy"]);
+});
+
+describe("while something more urgent wants the thread", () => {
+  /** Longer than those who wait have to. */
+  const INTERVAL_MS = 5;
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  test("turns at once are rationed, and as many again come with time", async () => {
+    let now = 1000;
+    const clock = spyOn(performance, "now").mockImplementation(() => now);
+    try {
+      const queue = createTurnQueue(() => true);
+      const taken = async (rounds: number) => {
+        let count = 0;
+        for (let round = 0; round < rounds; round++) {
+          for (let turn = 0; turn < 8; turn++) if (queue.takeNow()) count++;
+          await nextRound();
+        }
+        return count;
+      };
+      expect(await taken(4)).toBe(16);
+      now += 4;
+      expect(await taken(4)).toBe(6);
+      now += 60_000;
+      expect(await taken(4)).toBe(16);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  test("who waits has a turn every few milliseconds", async () => {
+    const queue = createTurnQueue(() => true);
+    const times: number[] = [];
+    const start = performance.now();
+    for (let index = 0; index < 4; index++) queue.add({ takeTurn: () => times.push(performance.now() - start) });
+    for (let round = 0; round < 5; round++) await nextRound();
+    expect(queue.takeNow()).toBe(false);
+    while (times.length < 4) await pause(1);
+    for (const [index, time] of times.entries()) expect(time).toBeGreaterThan((index + 1) * (INTERVAL_MS - 1));
+    expect(queue.takeNow()).toBe(true);
+  });
+
+  test("and not after it", async () => {
+    let isBusy = true;
+    const queue = createTurnQueue(() => isBusy);
+    const { takers: waiting, order } = takers(100);
+    for (const taker of waiting) queue.add(taker);
+    isBusy = false;
+    await pause(2 * INTERVAL_MS);
+    while (order.length === 0) await pause(1);
+    const before = order.length;
+    for (let round = 0; round < 10; round++) await nextRound();
+    expect(order.length).toBeGreaterThanOrEqual(Math.min(100, before + 9));
+    while (order.length < 100) await nextRound();
+    let taken = 0;
+    for (let round = 0; round < 10; round++) {
+      for (let turn = 0; turn < 8; turn++) if (queue.takeNow()) taken++;
+      await nextRound();
+    }
+    expect(taken).toBe(80);
+  });
 });

@@ -3,13 +3,13 @@
 import { closeSync, openSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import type { Socket } from "bun";
+import { releaseChunk } from "../memory/chunk.ts";
+import { garbage } from "../memory/garbage.ts";
 import { Connection, type ConnectionOptions } from "../rpc/connection.ts";
-import { ChunkMemory } from "./chunk-memory.ts";
+import { readLargeMessage } from "./large-message.ts";
 
 /** A path longer than this does not fit sockaddr_un.sun_path, whose 108 bytes include the terminating zero (unix(7)). */
 export const MAX_SOCKET_PATH_BYTES = 107;
-
-const chunkMemory = new ChunkMemory();
 
 /**
  * Connects to the Unix socket at `path` and puts an RPC connection on it, which lives as long as the socket.
@@ -20,9 +20,11 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
   const socket = await Bun.connect({
     unix: path,
     socket: {
-      data: (_, chunk) => {
+      data: (socket, chunk) => {
         connection?.receive(chunk);
-        chunkMemory.release(chunk);
+        const leftBytes = releaseChunk(chunk);
+        if (connection?.isDropping) readLargeMessage(descriptorOf(socket), connection);
+        garbage.leave(leftBytes);
       },
       drain: () => connection?.drained(),
       close: (_, error) => connection?.disconnected(error ? withReason(error).message : "the node closed the socket"),
@@ -33,6 +35,11 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
   });
   connection = new Connection({ ...options, transport: transportOf(socket) });
   return connection;
+}
+
+/** Bun's types do not have it. -1 once the socket is closed. */
+function descriptorOf(socket: Socket): number {
+  return (socket as Socket & { readonly fd: number }).fd;
 }
 
 /** The system's error while no file can be opened: Bun then says that the connection was refused. */

@@ -25,6 +25,15 @@ describe("counts", () => {
   test("no pause before the first call", () => expect(busyMs([0.125, 0.25])).toBe(0.125));
 });
 
+test("the peer is calling until 10 ms after its last call", () => {
+  const clock = new BusyClock();
+  expect(clock.isCalling(0)).toBe(false);
+  clock.record(100, 101);
+  expect(clock.isCalling(101)).toBe(true);
+  expect(clock.isCalling(110)).toBe(true);
+  expect(clock.isCalling(111)).toBe(false);
+});
+
 test("never goes back, and never faster than time", () => {
   const clock = new BusyClock();
   let now = 0;

@@ -7,6 +7,9 @@
  */
 const FOLLOWS_MS = 0.5;
 
+/** Between two calls of a thread that has more of them. */
+const CALLING_MS = 10;
+
 export class BusyClock {
   #busyMs = 0;
   #lastEnd = Number.NEGATIVE_INFINITY;
@@ -14,6 +17,11 @@ export class BusyClock {
   /** Milliseconds so far. */
   get busyMs(): number {
     return this.#busyMs;
+  }
+
+  /** Whether the peer has calls for us at this time, which is of the same clock: one came just before. */
+  isCalling(now: number): boolean {
+    return now - this.#lastEnd < CALLING_MS;
   }
 
   /** Calls came at `start` and were answered at `end`, in milliseconds of one clock that only goes forward. */

@@ -168,6 +168,11 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     }
   }
 
+  /** Whether a large message is coming of which no more is needed: its bytes are dropped as they come. */
+  get isDropping(): boolean {
+    return this.#ended === undefined && this.#reader.isDropping;
+  }
+
   get #calls(): number {
     return this.#hotPath.answered + this.#slowCalls;
   }

@@ -15,7 +15,7 @@ setDefaultTimeout(120_000);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-const CALLS = 2000;
+const CALLS = 6000;
 const ROUNDS = 4;
 /** A machine with other work has rounds that say nothing. */
 const ATTEMPTS = 3;
@@ -63,6 +63,27 @@ class Clients implements Disposable {
   }
 }
 
+/** Sees where a response ends that is whole before the next one is asked for. */
+class PageReader {
+  readonly #onEnd: () => void;
+  #bytes = Buffer.alloc(0);
+
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+  }
+
+  read(bytes: Buffer): void {
+    this.#bytes = Buffer.concat([this.#bytes, bytes]);
+    const bodyStart = this.#bytes.indexOf("\r\n\r\n") + 4;
+    const head = this.#bytes.toString("latin1", 0, bodyStart);
+    const sizeBytes = Number(/^Content-Length: (\d+)\r$/m.exec(head)?.[1]);
+    // Without a length there is no head yet, and the comparison is false.
+    if (!(this.#bytes.length >= bodyStart + sizeBytes)) return;
+    this.#bytes = Buffer.alloc(0);
+    this.#onEnd();
+  }
+}
+
 /** The same bytes in each run. */
 function garbage(seed: number): Uint8Array {
   let state = seed;
@@ -91,12 +112,23 @@ const KINDS: readonly (readonly [what: string, start: (port: number) => Promise<
       }),
   ],
   [
-    // As much as leaves this process, the node and the exporter a core each of two, most of the time.
-    "4 that ask for 20 pages at once, ten times a second, and read",
+    "4 that ask for 20 pages at once, again and again, and read",
     (port) =>
-      Clients.of(port, 4, (socket, clients) => {
+      Clients.of(port, 4, (socket) => {
         socket.resume();
-        clients.every(100, () => void socket.write(REQUEST.repeat(20)));
+        const ask = () => {
+          if (!socket.destroyed) socket.write(REQUEST.repeat(20), ask);
+        };
+        ask();
+      }),
+  ],
+  [
+    "8 that ask for a page as soon as they have the last one",
+    (port) =>
+      Clients.of(port, 8, (socket) => {
+        const page = new PageReader(() => void socket.write(REQUEST));
+        socket.on("data", (bytes: Buffer) => page.read(bytes));
+        socket.write(REQUEST);
       }),
   ],
   [
