@@ -298,6 +298,32 @@ test("what is asked rarely and failed is asked again at the next poll", async ()
   expect(shown.values.size).toBe(1);
 });
 
+test.each([
+  ["is late", new DeadlineError("late")],
+  ["is still being worked on", new RpcError("overloaded", "the node is still at an earlier call of it")],
+])("what is asked rarely and %s is asked no sooner for that", async (_, error) => {
+  for (const isFatal of [true, false]) {
+    const node = new FakeNode("jsonRpc");
+    const { poller, failures } = pollerOf(node, { rpcPolls: [new Shown().rpcPoll("getchaintips", { every: 5 })] });
+    if (isFatal) node.fatal.set("getchaintips", error);
+    else node.outcomes.set("getchaintips", { error });
+    for (let round = 0; round < 11; round++) await poller.poll();
+    // At rounds 0, 5 and 10.
+    expect(failures).toHaveLength(3);
+  }
+});
+
+test("what is asked rarely and failed, and then is late, is asked no sooner either", async () => {
+  const node = new FakeNode("jsonRpc");
+  const { poller, failures } = pollerOf(node, { rpcPolls: [new Shown().rpcPoll("getchaintips", { every: 5 })] });
+  node.outcomes.set("getchaintips", refused);
+  await poller.poll();
+  node.outcomes.set("getchaintips", { error: new DeadlineError("late") });
+  for (let round = 1; round < 6; round++) await poller.poll();
+  // At rounds 0, 1 and 5.
+  expect(failures).toHaveLength(3);
+});
+
 test("what costs the node more is asked at the first poll, and then rarely", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();

@@ -6,6 +6,7 @@ import { isMissingMethod, type JsonRpc, type RpcOutcome } from "./node/json-rpc.
 import type { MiningQueries } from "./node/mining.ts";
 import type { NodeQueries } from "./node/node-queries.ts";
 import type { NodeSession } from "./node/session.ts";
+import { DeadlineError, RpcError } from "./rpc/errors.ts";
 
 export interface PollerEvents {
   /** Told of each answer; `value` is what came. */
@@ -28,7 +29,7 @@ export class Poller {
   readonly #missing = new Set<{ readonly method: string }>();
   /** Polls of batches that failed as a whole, for one was too slow: each gets a call of its own until that succeeds. */
   readonly #alone = new Set<RpcPoll>();
-  /** Polls that failed: due at the next round, however seldom they are asked otherwise. */
+  /** Polls that failed, but for late ones: due at the next round, however seldom they are asked otherwise. */
   readonly #failing = new Set<RpcPoll>();
   #round = 0;
 
@@ -123,7 +124,8 @@ export class Poller {
   }
 
   #rpcFailed(poll: RpcPoll, error: unknown): void {
-    this.#failing.add(poll);
+    // One that the node could not do in time is dear: asked at every round it would cost the node most when it can least.
+    if (!isLate(error)) this.#failing.add(poll);
     this.#failed(poll, error);
   }
 
@@ -134,4 +136,9 @@ export class Poller {
     if (isMissing) this.#missing.add(poll);
     this.#events.callFailed(poll.method, error, isMissing);
   }
+}
+
+/** Whether the node was not through with the call in time, or still is not through with an earlier one. */
+function isLate(error: unknown): boolean {
+  return error instanceof DeadlineError || (error instanceof RpcError && error.kind === "overloaded");
 }

@@ -9,7 +9,7 @@ import type { NodeSession } from "./node/session.ts";
 export interface TipPollsOptions {
   readonly session: NodeSession;
   readonly polls: readonly TipPoll[];
-  /** Nothing is asked while the node may be in initial block download: every block would be. */
+  /** Nothing is asked while the node may be in initial block download: every block would be. The last one waits. */
   readonly isSyncing: () => boolean;
   /** `isMissing`: the node does not have the method, and it is not asked again on this connection. */
   readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
@@ -29,10 +29,15 @@ export class TipPolls {
 
   /** A block became the tip. Returns at once. */
   tipChanged(tip: Tip | number): void {
-    const { jsonRpc } = this.#options.session;
-    if (jsonRpc === undefined || this.#options.polls.length === 0) return;
+    if (this.#options.polls.length === 0) return;
     this.#next = tip;
-    if (!this.#isRunning) void this.#run(jsonRpc);
+    this.resume();
+  }
+
+  /** Asks about a tip that came while nothing was to be asked. To be called when that may be over. Returns at once. */
+  resume(): void {
+    const { jsonRpc } = this.#options.session;
+    if (jsonRpc !== undefined && !this.#isRunning) void this.#run(jsonRpc);
   }
 
   clear(): void {

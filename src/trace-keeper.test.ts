@@ -139,6 +139,51 @@ test("a registration that is late is waited for at the next look, not only when 
   expect(active).toEqual([false, true]);
 });
 
+describe("a registration that is late is seen to its end, and then watched,", () => {
+  const LATE = new DeadlineError("Tracing.traceUtxoCache was not answered within 10000 ms");
+
+  test("though the node may have begun to sync meanwhile", async () => {
+    await pass(1);
+    await refused(LATE);
+    isSyncing = true;
+    await pass(1);
+    expect(fake.calls).toEqual(["trace", "trace"]);
+    await refused(LATE);
+    await pass(1);
+    await answered();
+    expect(active).toEqual([false, true]);
+    fake.calls.length = 0;
+    await overspent();
+    await answered();
+    expect(active).toEqual([false, true, false]);
+    // Ended, it waits as ever.
+    await pass(500);
+    expect(fake.calls).toEqual([]);
+  });
+
+  test("whatever the budget says meanwhile", async () => {
+    await pass(1);
+    await refused(LATE);
+    budget.shed(now);
+    await pass(1);
+    await answered();
+    expect(active).toEqual([false, true]);
+  });
+
+  test("unless the node refuses it after all: then it is asked for as any other", async () => {
+    await pass(1);
+    await refused(LATE);
+    isSyncing = true;
+    await pass(1);
+    await refused(REFUSED);
+    await pass(500);
+    expect(fake.calls).toEqual(["trace", "trace"]);
+    isSyncing = false;
+    await pass(1);
+    expect(fake.calls).toEqual(["trace", "trace", "trace"]);
+  });
+});
+
 const ENDED = (share: number, pauseS: number) =>
   `ended the UTXO trace: callbacks kept the node busy for ${share} % of the time, over the budget of 25 %; ` +
   `registering it again in ${pauseS} s`;

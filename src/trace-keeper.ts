@@ -26,6 +26,8 @@ export interface TraceKeeperOptions {
 export class TraceKeeper {
   readonly #options: TraceKeeperOptions;
   #isActive = false;
+  /** Whether a registration was late: it is under way, or there by now, and nobody watches what it costs. */
+  #isPending = false;
   /** The share that was too much, from then on until the trace has ended. */
   #excess: number | undefined;
   /** Before this the trace is not asked for again after a refusal, by performance.now. */
@@ -44,7 +46,7 @@ export class TraceKeeper {
     this.#isTending = true;
     const now = performance.now();
     if (this.#isActive) await this.#watch(now);
-    else if (now >= this.#notBefore && !budget.isPaused(now) && !isSyncing()) await this.#begin();
+    else if (this.#isPending || (now >= this.#notBefore && !budget.isPaused(now) && !isSyncing())) await this.#begin();
     this.#isTending = false;
   }
 
@@ -52,9 +54,11 @@ export class TraceKeeper {
     const { session, budget, deadlineMs, retryMs, setActive, onError, debug } = this.#options;
     try {
       await session.traceUtxoCache(deadlineMs);
+      this.#isPending = false;
     } catch (error) {
       // One that is late is under way: the next look waits for the same, and the node is not asked again.
-      if (!(error instanceof DeadlineError)) this.#notBefore = performance.now() + retryMs;
+      this.#isPending = error instanceof DeadlineError;
+      if (!this.#isPending) this.#notBefore = performance.now() + retryMs;
       if (!session.isOver) onError("Tracing.traceUtxoCache", error);
       return;
     }

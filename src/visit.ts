@@ -6,7 +6,6 @@ import type { ExporterCollector } from "./collectors/exporter.ts";
 import { garbage } from "./memory/garbage.ts";
 import type { ChainEvents } from "./node/chain-notifications.ts";
 import type { LayoutName } from "./node/layouts.ts";
-import type { Tip } from "./node/mining.ts";
 import { NodeSession, type SessionEvents } from "./node/session.ts";
 import { connectUnix } from "./node/socket.ts";
 import { Poller } from "./poller.ts";
@@ -65,8 +64,6 @@ export class Visit {
   #opening: Promise<NodeSession> | undefined;
   #poller: Poller | undefined;
   #tipPolls: TipPolls | undefined;
-  /** The newest tip of a node without notifications. */
-  #tip: Tip | undefined;
   /** Ends the pause that `run` is in. */
   #wake = () => {};
   #traceTimer: Timer | undefined;
@@ -233,10 +230,7 @@ export class Visit {
       lookEveryMs: session.hasNotifications ? this.#options.pollIntervalMs : undefined,
       events: this.#options.collectors,
       isSyncing: () => this.#options.collectors.initialBlockDownload === true,
-      onTip: (tip) => {
-        this.#tip = tip;
-        this.#tipPolls?.tipChanged(tip);
-      },
+      onTip: (tip) => this.#tipPolls?.tipChanged(tip),
       onStopping: () => void session.leave(Number.POSITIVE_INFINITY),
       onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });
@@ -266,16 +260,18 @@ export class Visit {
       self.polled(performance.now() - start);
       if (isFirst) await this.#askAboutTip(session);
       isFirst = false;
+      // The poll told whether the node syncs.
+      this.#tipPolls?.resume();
       await trace?.tend();
       garbage.collect();
       if (!session.isOver) await this.#pause(pollIntervalMs);
     }
   }
 
-  /** What came before the first poll told whether the node syncs is asked about now, and so is the tip that it began with. */
+  /** Notifications tell of blocks to come only: the tip that there is already is asked about, too. */
   async #askAboutTip(session: NodeSession): Promise<void> {
-    const tip = session.queries === undefined ? this.#tip : await session.queries.getHeight().catch(() => undefined);
-    if (tip !== undefined) this.#tipPolls?.tipChanged(tip);
+    const height = await session.queries?.getHeight().catch(() => undefined);
+    if (height !== undefined) this.#tipPolls?.tipChanged(height);
   }
 
   /** A node that stops is not polled: JSON-RPC methods wait for its scheduler, which may have ended, and it for them. */

@@ -5,7 +5,7 @@ import { utils } from "capnp-es";
 import { HotReader, type ReadHotCall } from "../rpc/hot-path.ts";
 import { type BlockInfo, ChainNotifications$Client, ChainNotifications$Server } from "../schema/chain.ts";
 import type { StructView } from "../wire/struct-view.ts";
-import { readInt32 } from "../wire/words.ts";
+import { readInt32, WORD_BYTES } from "../wire/words.ts";
 import { displayHash } from "./hash.ts";
 import { transactionId } from "./transaction.ts";
 
@@ -14,7 +14,10 @@ export interface ChainEvents {
   transactionAddedToMempool(): void;
   /** `reason` is a MemPoolRemovalReason. Transactions that leave in a block are not reported. */
   transactionRemovedFromMempool(reason: number): void;
-  /** `height` of the block, from 0. */
+  /**
+   * `height` of the block, from 0. Blocks that a node started from a snapshot connects to its historical chain state, below
+   * the snapshot, are not reported: they are none of the active chain's, and Bitcoin Core's own listeners skip them, too.
+   */
   blockConnected(height: number): void;
   blockDisconnected(height: number): void;
   updatedBlockTip(): void;
@@ -62,9 +65,9 @@ export function chainNotificationsServer(
       debug(`transaction removed from mempool: txid=${transactionId(tx)} size=${tx.length} reason=${name}`);
     },
     async blockConnected(params) {
-      const { block } = params;
-      events.blockConnected(blockHeight(block));
-      const { validated, historical } = params.role;
+      const { block, role } = params;
+      const { validated, historical } = role;
+      if (!historical) events.blockConnected(blockHeight(block));
       debug(`block connected: ${describe(block)} validated=${validated} historical=${historical}`);
     },
     async blockDisconnected({ block }) {
@@ -98,6 +101,7 @@ function describe(block: BlockInfo): string {
  *   5 updatedBlockTip                 context
  *   6 chainStateFlushed               context, role, locator
  * BlockInfo: data: height Int32 at byte 0, stored XORed with -1
+ * ChainstateRole: data: validated, bit 0; historical, bit 1
  */
 const TRANSACTION_ADDED = 1;
 const TRANSACTION_REMOVED = 2;
@@ -106,9 +110,12 @@ const BLOCK_DISCONNECTED = 4;
 const UPDATED_BLOCK_TIP = 5;
 
 const REASON_AT = 0;
+const BLOCK_CONNECTED_ROLE = 1;
 const BLOCK_CONNECTED_BLOCK = 2;
 const BLOCK_DISCONNECTED_BLOCK = 1;
 const HEIGHT_AT = 0;
+const ROLE_BITS_AT = 0;
+const HISTORICAL = 1 << 1;
 
 /** Takes nothing: for calls that are only looked at, and for events that nobody counts. */
 export const NO_EVENTS: ChainEvents = {
@@ -139,11 +146,9 @@ function readTo(events: ChainEvents): ReadHotCall {
         events.transactionRemovedFromMempool(readInt32(params.bytes, params.data + REASON_AT));
         return true;
       case BLOCK_CONNECTED:
-        if (!followBlock(params, BLOCK_CONNECTED_BLOCK)) return false;
-        events.blockConnected(heightAt(params));
-        return true;
+        return readConnected(params, events);
       case BLOCK_DISCONNECTED:
-        if (!followBlock(params, BLOCK_DISCONNECTED_BLOCK)) return false;
+        if (!params.followSlot(BLOCK_DISCONNECTED_BLOCK) || !hasHeight(params)) return false;
         events.blockDisconnected(heightAt(params));
         return true;
       case UPDATED_BLOCK_TIP:
@@ -155,8 +160,19 @@ function readTo(events: ChainEvents): ReadHotCall {
   };
 }
 
-function followBlock(params: StructView, slot: number): boolean {
-  return params.followSlot(slot) && params.dataBytes >= HEIGHT_AT + 4;
+/** The view moves to the role and from there to the block, by what is kept of where the parameters' pointers are. */
+function readConnected(view: StructView, events: ChainEvents): boolean {
+  if (view.pointerCount <= BLOCK_CONNECTED_BLOCK) return false;
+  const pointers = view.data + view.dataBytes;
+  if (!view.follow(pointers + BLOCK_CONNECTED_ROLE * WORD_BYTES) || view.dataBytes <= ROLE_BITS_AT) return false;
+  const isHistorical = (view.bytes[view.data + ROLE_BITS_AT]! & HISTORICAL) !== 0;
+  if (!view.follow(pointers + BLOCK_CONNECTED_BLOCK * WORD_BYTES) || !hasHeight(view)) return false;
+  if (!isHistorical) events.blockConnected(heightAt(view));
+  return true;
+}
+
+function hasHeight(block: StructView): boolean {
+  return block.dataBytes >= HEIGHT_AT + 4;
 }
 
 function heightAt(block: StructView): number {

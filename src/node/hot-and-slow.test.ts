@@ -102,12 +102,16 @@ function resized<T>(items: readonly T[], by: number, filler: T): T[] {
   return by < 0 ? items.slice(0, by) : [...items, ...new Array<T>(by).fill(filler)];
 }
 
+/** Bits of ChainstateRole. */
+const VALIDATED = 1n;
+const HISTORICAL = 2n;
+
 const anyContext = fc.constantFrom<PointerNode>(
   null,
   { data: [], pointers: [{ capability: 0 }, { capability: 1 }] },
   { data: [], pointers: [null, { capability: 0 }] },
 );
-const anyRole = fc.nat({ max: 3 }).map<StructNode>((bits) => ({ data: [BigInt(bits)], pointers: [] }));
+const anyRole = otherAge(fc.nat({ max: 3 }).map<StructNode>((bits) => ({ data: [BigInt(bits)], pointers: [] })));
 const anyBlock = otherAge(
   fc.tuple(anyInt32, fc.nat({ max: 9 }), anyWord, fc.nat(), anyBytes).map(([height, file, position, time, data]) => ({
     data: [word(height ^ -1, file), position, word(time)],
@@ -213,12 +217,13 @@ function expectedOutcome(call: CallNode): { events: string[]; isAnswered: boolea
   const dataOf = (node: PointerNode | undefined, index: number) =>
     (node && "data" in node ? node.data[index] : undefined) ?? 0n;
   const int32 = (node: PointerNode | undefined) => Number(BigInt.asIntN(32, dataOf(node, 0)));
+  const isHistorical = (dataOf(structAt(1), 0) & HISTORICAL) !== 0n;
   if (exportId === CHAIN_NOTIFICATIONS && interfaceId === ChainNotifications$Client.interfaceId) {
     const events = [
       "",
       "transactionAddedToMempool",
       `transactionRemovedFromMempool ${int32(content)}`,
-      `blockConnected ${int32(structAt(2)) ^ -1}`,
+      isHistorical ? "" : `blockConnected ${int32(structAt(2)) ^ -1}`,
       `blockDisconnected ${int32(structAt(1)) ^ -1}`,
       "updatedBlockTip",
       "chainStateFlushed",
@@ -268,6 +273,16 @@ async function checkCall(paths: BothPaths, call: CallNode, questionId: number, f
   return hot.isHot;
 }
 
+/** The call with question id 9. */
+function callOf({ exportId, interfaceId, methodId, content }: CallNode): Uint8Array {
+  const target = { data: [BigInt(exportId)], pointers: [null] };
+  const payload = { data: [], pointers: [content, null] };
+  const body = { data: [word(9, methodId), interfaceId, 0n], pointers: [target, payload, null] };
+  // Between the structs lie other values, which must not be read in place of what is not there.
+  const layout = { ...PLAIN_LAYOUT, paddingOf: (depth: number) => (depth < 2 ? 0 : 2) };
+  return wordMessage({ data: [2n], pointers: [body] }, layout);
+}
+
 test.each([
   ["", false],
   [" in pieces", true],
@@ -299,7 +314,7 @@ describe("calls of every method, and of some that there are not,", () => {
     [full],
     [full, bytes],
     [full, bytes],
-    [full, full, full],
+    [full, { data: [~HISTORICAL & 0xffn], pointers: [null] }, full],
     [full, full],
     [],
     [full, full, bytes],
@@ -308,15 +323,6 @@ describe("calls of every method, and of some that there are not,", () => {
     ["ChainNotifications", CHAIN_NOTIFICATIONS, ChainNotifications$Client.interfaceId, CHAIN_POINTERS],
     ["UtxoCacheTrace", UTXO_CACHE_TRACE, UtxoCacheTrace$Client.interfaceId, []],
   ];
-
-  function callOf({ exportId, interfaceId, methodId, content }: CallNode): Uint8Array {
-    const target = { data: [BigInt(exportId)], pointers: [null] };
-    const payload = { data: [], pointers: [content, null] };
-    const body = { data: [word(9, methodId), interfaceId, 0n], pointers: [target, payload, null] };
-    // Between the structs lie other values, which must not be read in place of what is not there.
-    const layout = { ...PLAIN_LAYOUT, paddingOf: (depth: number) => (depth < 2 ? 0 : 2) };
-    return wordMessage({ data: [2n], pointers: [body] }, layout);
-  }
 
   describe.each(objects)("on %s", (_, exportId, interfaceId, pointers) => {
     test.each<[string, (methodId: number) => StructNode]>([
@@ -344,6 +350,43 @@ describe("calls of every method, and of some that there are not,", () => {
   });
 });
 
+describe.each([
+  ["", false],
+  [" in pieces", true],
+])("a block%s that was connected", (_, inPieces) => {
+  const roleOf = (...data: bigint[]): StructNode => ({ data, pointers: [] });
+  // Large enough that of one in pieces only the head is kept.
+  const block = { data: [word(121 ^ -1), 0n, 0n], pointers: [null, null, { bytes: filledBytes(20_000) }] };
+
+  async function connected(role: PointerNode): Promise<{ isHot: boolean; events: string[] }> {
+    const paths = new BothPaths(inPieces);
+    const content = { data: [], pointers: [null, role, block] };
+    const interfaceId = ChainNotifications$Client.interfaceId;
+    const call = { exportId: CHAIN_NOTIFICATIONS, interfaceId, methodId: 3, content };
+    const isHot = await checkCall(paths, call, 9, callOf(call));
+    paths.end();
+    return { isHot, events: expectedOutcome(call).events };
+  }
+
+  test.each([VALIDATED, 0n, ~HISTORICAL & 0xffn])("to the active chain is told: role %p", async (role) => {
+    expect(await connected(roleOf(role))).toEqual({ isHot: true, events: ["blockConnected 121"] });
+  });
+
+  test.each([HISTORICAL, HISTORICAL | VALIDATED, 0xffn])(
+    "to a historical chain is only answered: role %p",
+    async (role) => {
+      expect(await connected(roleOf(role))).toEqual({ isHot: true, events: [] });
+    },
+  );
+
+  test.each([
+    ["no role", null],
+    ["a role without data", roleOf()],
+  ])("is told with %s, on the slow path", async (__, role) => {
+    expect(await connected(role)).toEqual({ isHot: false, events: ["blockConnected 121"] });
+  });
+});
+
 // ---- damaged recordings ----
 
 describe("recorded calls with one byte changed", () => {
@@ -368,13 +411,13 @@ describe("recorded calls with one byte changed", () => {
     const content = structAt(payload.slots);
     const isUtxoCache = view.getUint32(structAt(6 * WORD).data, true) === UTXO_CACHE_TRACE;
     const methodId = view.getUint16(3 * WORD + 4, true);
-    const read = isUtxoCache ? 0 : ({ 3: 2, 4: 1 }[methodId] ?? -1);
-    const clearSlots = ({ slots, count }: typeof payload, kept: number) => {
-      for (let slot = 0; slot < count; slot++) if (slot !== kept) view.setBigUint64(slots + slot * WORD, 0n);
+    const read = isUtxoCache ? [0] : ({ 3: [1, 2], 4: [1] }[methodId] ?? []);
+    const clearSlots = ({ slots, count }: typeof payload, kept: readonly number[]) => {
+      for (let slot = 0; slot < count; slot++) if (!kept.includes(slot)) view.setBigUint64(slots + slot * WORD, 0n);
     };
-    clearSlots(payload, 0);
+    clearSlots(payload, [0]);
     clearSlots(content, read);
-    if (read >= 0) clearSlots(structAt(content.slots + read * WORD), -1);
+    for (const slot of read) clearSlots(structAt(content.slots + slot * WORD), []);
     return frameOf(...segments);
   }
 
@@ -398,6 +441,17 @@ describe("recorded calls with one byte changed", () => {
     expect({ ...undamaged.hot, isHot: false }).toEqual(undamaged.slow);
     expect(undamaged.hot).toEqual(hot);
     return "lenient";
+  }
+
+  /** Where in the frame of a block that was connected the pointer to its role is, and the role. */
+  function rolePlaces(frame: Uint8Array): number[] {
+    const tableBytes = tableBytesOf(frame);
+    const [segment] = segmentsOf(frame);
+    const view = new DataView(segment!.buffer);
+    const targetOf = (pointer: number) => pointer + WORD + (view.getInt32(pointer, true) >> 2) * WORD;
+    const content = targetOf(targetOf(7 * WORD));
+    const role = content + view.getUint16(targetOf(7 * WORD) + 4, true) * WORD + WORD;
+    return [role, targetOf(role)].map((at) => tableBytes + at);
   }
 
   function tableBytesOf(frame: Uint8Array): number {
@@ -431,6 +485,22 @@ describe("recorded calls with one byte changed", () => {
     paths.end();
     // Every way it can go was gone.
     expect(Math.min(...Object.values(counts))).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ["", false],
+    [" and in pieces", true],
+  ])("in the role of a block%s, each bit by itself", async (_, inPieces) => {
+    const original = originals.find(({ call }) => call === "ChainNotifications.blockConnected")!.frame;
+    const paths = new BothPaths(inPieces);
+    const counts = { slow: 0, equal: 0, lenient: 0 };
+    for (const word of rolePlaces(original)) {
+      for (let bit = 0; bit < 8 * WORD; bit++) {
+        counts[await check(paths, damaged(original, word + (bit >> 3), 1 << (bit & 7)))]++;
+      }
+    }
+    paths.end();
+    expect(Math.min(counts.slow, counts.equal)).toBeGreaterThan(0);
   });
 
   test("in the segment table: another frame altogether, which does no harm either", async () => {

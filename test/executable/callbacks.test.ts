@@ -93,6 +93,23 @@ describe.each([
     });
   });
 
+  test("blocks of a historical chain state, which are answered and not counted", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await visit(node, { args });
+    const role = { validated: true, historical: true };
+    await fire(node, CONNECTED, { role: ROLE, block: block(900_000) });
+    await fire(node, CONNECTED, { role, block: block(4711) }, { count: 5 });
+    await fire(node, CONNECTED, { role, block: { ...block(4712), data: 2_000_000 } }, { count: 5, depth: 4 });
+    // It is flushed as any other.
+    await fire(node, "ChainNotifications.chainStateFlushed", { role, locator: 700 }, { count: 2 });
+    expect(await events(exporter)).toEqual({
+      ...NOTHING,
+      bitcoin_blocks_connected_total: "1",
+      bitcoin_chain_state_flushes_total: "2",
+      bitcoin_block_height: "900000",
+    });
+  });
+
   test("removals by reason", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await visit(node, { args });

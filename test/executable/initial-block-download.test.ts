@@ -1,4 +1,5 @@
-// During initial block download the UTXO cache is left alone; the first poll after it begins the trace.
+// During initial block download the UTXO cache is left alone, and blocks are not asked about; the first poll after it begins
+// the trace and asks about the tip.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
@@ -31,6 +32,17 @@ test.concurrent("the trace begins with the first poll after it", async () => {
   expect((await node.stats()).calls[QUESTION]).toBe(calls[QUESTION]!);
   await exporter.waitFor("bitcoin_ibd", 0);
   expect((await node.stats()).calls[TRACE]).toBe(1);
+});
+
+test.concurrent("the tip is asked about after the first poll after it, though no block comes", async () => {
+  await using node = await downloading();
+  await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "1"] });
+  await called(node, QUESTION, 2);
+  expect(Object.keys((await node.stats()).rpcCalls)).not.toContain("getblockstats");
+  await node.answer(QUESTION, { result: false });
+  await exporter.waitFor("bitcoin_last_block_height", 120);
+  await exporter.polled();
+  expect((await node.stats()).rpcCalls["getblockstats"]).toBe(1);
 });
 
 test.concurrent("a node that came back is asked anew", async () => {
