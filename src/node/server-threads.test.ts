@@ -115,6 +115,22 @@ describe("a call that is stuck", () => {
     await fake.pair.settled();
   });
 
+  test("on every thread: the one that leaving needed is lent to nothing else", async () => {
+    const releases = await stuck([0, 1, 2, 3]);
+    for (let time = 0; time < 2; time++) {
+      expect((await call(4, { isForLeaving: true })).result).toBe(4n);
+      await expect(call(4)).rejects.toMatchObject({
+        kind: "overloaded",
+        message: "all 4 threads of the node are stuck in earlier calls",
+      });
+    }
+    expect(fake.threadNames).toHaveLength(5);
+    expect(fake.asked.filter((name) => name === NAMES[4])).toHaveLength(2);
+    for (const release of releases) release();
+    await fake.pair.settled();
+    expect(await Promise.all([0, 1, 2, 3].map(resultOf))).toEqual([0n, 1n, 2n, 3n]);
+  });
+
   test("is not asked a second time", async () => {
     const [release] = await stuck([0]);
     await expect(call(0)).rejects.toMatchObject({ kind: "overloaded" });

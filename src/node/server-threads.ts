@@ -27,16 +27,27 @@ export interface ThreadCallOptions extends CallOptions {
 
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
 const MAX_THREADS = 4;
-/** One more for what leaving needs, which has to get through whatever is stuck. */
-const MAX_THREADS_LEAVING = MAX_THREADS + 1;
+/** One more for what leaving needs, which has to get through whatever is stuck: no other call ever gets it. */
+const MAX_THREADS_LEAVING = 1;
+
+/** Threads that are lent to the same calls. */
+class Pool {
+  readonly max: number;
+  readonly idle: ImportedCapability[] = [];
+  /** Threads that the node has made or is making. */
+  made = 0;
+
+  constructor(max: number) {
+    this.max = max;
+  }
+}
 
 export class ServerThreads {
   readonly #threadMap: ImportedCapability;
   readonly #name: string;
   readonly #threads: ImportedCapability[] = [];
-  readonly #idle: ImportedCapability[] = [];
-  /** Threads that the node has made or is making. */
-  #made = 0;
+  readonly #common = new Pool(MAX_THREADS);
+  readonly #reserve = new Pool(MAX_THREADS_LEAVING);
   /** Calls whose callers gave up and that the node has not returned yet. */
   readonly #late = new Set<string>();
   #isLeaving = false;
@@ -54,7 +65,7 @@ export class ServerThreads {
 
   /** Makes the first thread, so that a node that cannot is found out at once. Rejects as ImportedCapability.ask does. */
   async start(): Promise<void> {
-    this.#idle.push(await this.#makeThread(MAX_THREADS));
+    this.#common.idle.push(await this.#makeThread(this.#common));
   }
 
   /**
@@ -76,8 +87,9 @@ export class ServerThreads {
       throw new RpcError("disconnected", "the exporter is leaving the node");
     const call = `${capability.importId} ${method.interfaceId} ${method.methodId} ${options.subject ?? ""}`;
     if (this.#late.has(call)) throw new RpcError("overloaded", "the node is still at an earlier call of it");
+    const pool = this.#poolFor(options.isForLeaving === true);
     this.#underWay++;
-    const thread = await this.#lendThread(options.isForLeaving === true).catch((error) => {
+    const thread = await this.#lendThread(pool).catch((error) => {
       this.#ended();
       throw error;
     });
@@ -95,7 +107,7 @@ export class ServerThreads {
     });
     question.returned.then(() => {
       this.#late.delete(call);
-      this.#idle.push(thread);
+      pool.idle.push(thread);
       if (options.mayBeLeft !== true) this.#ended();
     });
     return question.results;
@@ -129,25 +141,31 @@ export class ServerThreads {
     if (this.#underWay === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
   }
 
-  async #lendThread(isForLeaving: boolean): Promise<ImportedCapability> {
-    return this.#idle.pop() ?? this.#makeThread(isForLeaving ? MAX_THREADS_LEAVING : MAX_THREADS);
+  /** Where a thread is idle, or else may still be made; the common ones first. */
+  #poolFor(isForLeaving: boolean): Pool {
+    const pools = isForLeaving ? [this.#common, this.#reserve] : [this.#common];
+    const pool = pools.find(({ idle }) => idle.length > 0) ?? pools.find(({ made, max }) => made < max);
+    if (pool !== undefined) return pool;
+    const count = pools.reduce((sum, { max }) => sum + max, 0);
+    throw new RpcError("overloaded", `all ${count} threads of the node are stuck in earlier calls`);
   }
 
-  async #makeThread(maxThreads: number): Promise<ImportedCapability> {
-    if (this.#made >= maxThreads) {
-      throw new RpcError("overloaded", `all ${maxThreads} threads of the node are stuck in earlier calls`);
-    }
+  async #lendThread(pool: Pool): Promise<ImportedCapability> {
+    return pool.idle.pop() ?? this.#makeThread(pool);
+  }
+
+  async #makeThread(pool: Pool): Promise<ImportedCapability> {
     const fill = (params: { name: string }) => {
       params.name = this.#name;
     };
-    this.#made++;
+    pool.made++;
     try {
       const { result } = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill).results;
       const thread = importOf(result.client);
       this.#threads.push(thread);
       return thread;
     } catch (error) {
-      this.#made--;
+      pool.made--;
       throw error;
     }
   }
