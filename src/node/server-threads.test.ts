@@ -140,6 +140,35 @@ describe("a call that is stuck", () => {
     expect(await resultOf(0)).toBe(0n);
   });
 
+  test("is not asked a second time after an equal one of the same moment was answered", async () => {
+    const releaseLate = fake.hold(NAMES[0]);
+    const arrived = fake.nextCallOf(NAMES[0]);
+    const late = call(0, { deadlineMs: 1 });
+    await arrived;
+    const release = fake.hold(NAMES[0]);
+    const other = resultOf(0);
+    await expect(late).rejects.toBeInstanceOf(DeadlineError);
+    release();
+    expect(await other).toBe(0n);
+    await fake.pair.settled();
+    await expect(call(0)).rejects.toMatchObject({ kind: "overloaded" });
+    releaseLate();
+    await fake.pair.settled();
+    expect(await resultOf(0)).toBe(0n);
+  });
+
+  test("that was to wait stops further waits of its length, and no others", async () => {
+    const releases: (() => void)[] = [];
+    for (const deadlineMs of [1, 2]) {
+      releases.push(fake.hold(NAMES[0]));
+      const wait = () => call(0, { deadlineMs, mayBeLeft: true });
+      await expect(wait()).rejects.toBeInstanceOf(DeadlineError);
+      await expect(wait()).rejects.toMatchObject({ kind: "overloaded" });
+    }
+    for (const release of releases) release();
+    await fake.pair.settled();
+  });
+
   test("ends with the connection", async () => {
     await stuck([0]);
     const waiting = call(1);

@@ -4,7 +4,7 @@
 import type { Method, Struct } from "capnp-es";
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
-import type { CallOptions } from "../rpc/question.ts";
+import type { CallOptions, OpenQuestion } from "../rpc/question.ts";
 import { type Context, Thread$Client } from "../schema/mp/proxy.ts";
 import { CALLS, isAllowed } from "./calls.ts";
 
@@ -48,8 +48,8 @@ export class ServerThreads {
   readonly #threads: ImportedCapability[] = [];
   readonly #common = new Pool(MAX_THREADS);
   readonly #reserve = new Pool(MAX_THREADS_LEAVING);
-  /** Calls whose callers gave up and that the node has not returned yet. */
-  readonly #late = new Set<string>();
+  /** Calls whose callers gave up and that the node has not returned yet, with what `keyOf` says of each. */
+  readonly #late = new Map<OpenQuestion, string>();
   #isLeaving = false;
   /** Calls from the moment that they ask for a thread until the node has returned them. */
   #underWay = 0;
@@ -85,8 +85,10 @@ export class ServerThreads {
     }
     if (this.#isClosing || (this.#isLeaving && options.isForLeaving !== true))
       throw new RpcError("disconnected", "the exporter is leaving the node");
-    const call = `${capability.importId} ${method.interfaceId} ${method.methodId} ${options.subject ?? ""}`;
-    if (this.#late.has(call)) throw new RpcError("overloaded", "the node is still at an earlier call of it");
+    const key = keyOf(capability, method, options);
+    if ([...this.#late.values()].includes(key)) {
+      throw new RpcError("overloaded", "the node is still at an earlier call of it");
+    }
     const pool = this.#poolFor(options.isForLeaving === true);
     this.#underWay++;
     const thread = await this.#lendThread(pool).catch((error) => {
@@ -103,10 +105,10 @@ export class ServerThreads {
       options,
     );
     question.results.catch((error) => {
-      if (error instanceof DeadlineError) this.#late.add(call);
+      if (error instanceof DeadlineError) this.#late.set(question, key);
     });
     question.returned.then(() => {
-      this.#late.delete(call);
+      this.#late.delete(question);
       pool.idle.push(thread);
       if (options.mayBeLeft !== true) this.#ended();
     });
@@ -169,4 +171,20 @@ export class ServerThreads {
       throw error;
     }
   }
+}
+
+type AnyMethod = Pick<Method<Struct, Struct>, "interfaceId" | "methodId">;
+
+/**
+ * Equal for calls of which one that is late stops the other. Calls that may be left are waits, each as long as it is given:
+ * one for the next tip says nothing of one of no length, by which some nodes are asked whether they stop.
+ */
+function keyOf(
+  { importId }: ImportedCapability,
+  { interfaceId, methodId }: AnyMethod,
+  options: ThreadCallOptions,
+): string {
+  const { subject = "", mayBeLeft, deadlineMs } = options;
+  const waitMs = mayBeLeft === true ? deadlineMs : undefined;
+  return [importId, interfaceId, methodId, subject, waitMs].join(" ");
 }
