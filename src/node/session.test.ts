@@ -511,6 +511,27 @@ describe("a node that stops", () => {
     expect((await fake.pair.clientEnded).message).toBe("connection closed by us");
   });
 
+  test("is asked anew in a flush: what was asked before may be answered with how it was then", async () => {
+    const session = await open();
+    await session.subscribe(TIME_ENOUGH_MS);
+    const { down } = fake.pair;
+    const asking = session.isStopping();
+    // The node's answer to that and its last flush come at once.
+    down.isHeld = true;
+    await fake.pair.settled();
+    fake.isStopping = true;
+    const registeredWhenAnswered = fake
+      .callbackOf(SUBSCRIBE)
+      .ask(chainStateFlushed)
+      .returned.then(() => fake.registered.length);
+    await fake.pair.settled();
+    down.letGo();
+    expect(await asking).toBe(false);
+    expect(await registeredWhenAnswered).toBe(0);
+    expect((await fake.pair.clientEnded).message).toBe("connection closed by us");
+    expect(fake.asked.filter((name) => name === IS_STOPPING)).toHaveLength(3);
+  });
+
   test("is left only in its last flush, so that it waits for us", async () => {
     const session = await open();
     await session.subscribe(TIME_ENOUGH_MS);

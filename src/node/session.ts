@@ -285,6 +285,9 @@ export class NodeSession {
 
   /** What the answer to a flush waits for: nothing, unless the node stops. */
   async #flushed(): Promise<void> {
+    // The node may have been told to stop after it answered a question that is under way. What is asked once that has ended,
+    // by whomever, is asked after the flush came.
+    await this.#stopping;
     if (!(await this.isStopping())) return;
     this.#lastFlush.resolve();
     void this.leave(Number.POSITIVE_INFINITY);
