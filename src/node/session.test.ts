@@ -1,7 +1,7 @@
 // A visit to a node, from its handshake to its end: a node with a registration on a connection dies when it closes, so above
 // all, that every registration is ended first.
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { EMPTY_TABLES, expectEmptyTables } from "../../test/builders/connections.ts";
 import { type EventLog, eventLog } from "../../test/builders/event-log.ts";
 import { FakeNode } from "../../test/builders/fake-node.ts";
@@ -403,6 +403,15 @@ describe("leaving", () => {
     expect(await session.leave(SHORT_MS)).toBe(false);
     expect(fake.connection.ended?.message).toBe("connection closed by us");
     expect(fake.connection.sizes).toEqual(EMPTY_TABLES);
+  });
+
+  test("in less time than is kept for ending a registration sets no timer of a negative time", async () => {
+    const session = await openWithBoth();
+    using setTimer = spyOn(globalThis, "setTimeout");
+    await session.leave(SHORT_MS);
+    const delaysMs = setTimer.mock.calls.map(([, delayMs]) => delayMs ?? 0);
+    expect(delaysMs).toContain(SHORT_MS);
+    expect(delaysMs.filter((delayMs) => delayMs < 0)).toEqual([]);
   });
 
   test("a node that never answers the registration is over at the deadline", async () => {

@@ -199,7 +199,8 @@ export class NodeSession {
     const { promise: timeout, resolve } = Promise.withResolvers<boolean>();
     const isPatient = !Number.isFinite(deadlineMs);
     const timer = isPatient ? undefined : setTimeout(() => resolve(false), deadlineMs);
-    const patience = isPatient ? undefined : setTimeout(this.#outOfPatience.resolve, deadlineMs - UNREGISTER_MS);
+    const patienceMs = Math.max(0, deadlineMs - UNREGISTER_MS);
+    const patience = isPatient ? undefined : setTimeout(this.#outOfPatience.resolve, patienceMs);
     const inOrder = await Promise.race([timeout, this.#unregistered.then(() => this.#ended())]);
     clearTimeout(timer);
     clearTimeout(patience);
