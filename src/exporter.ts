@@ -34,6 +34,9 @@ export interface ExporterOptions {
   readonly log: (line: string) => void;
 }
 
+/** Reasons that are remembered as told, the newest ones: a peer may give another each time. */
+export const MAX_TOLD = 16;
+
 export class Exporter {
   readonly #options: ExporterOptions;
   readonly #registry = new Registry();
@@ -105,6 +108,7 @@ export class Exporter {
       else if (debug) log(`still cannot reach the node: ${reason}; ${retry}`);
       if (wasUp) told.clear();
       else told.add(reason);
+      if (told.size > MAX_TOLD) told.delete([...told][0]!);
       // Some 8 ms in which no thread of a node waits for us, so that what visits leave behind does not pile up.
       if (wasUp) Bun.gc(true);
       await this.#pause(delayMs);
