@@ -1,6 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Exporter } from "./exporter.ts";
+import { abortFrame } from "../test/builders/rpc-messages.ts";
+import { eventually } from "../test/eventually.ts";
+import * as backoff from "./backoff.ts";
+import { Exporter, MAX_TOLD } from "./exporter.ts";
 
 const options = {
   socketPath: "/nonexistent/node.sock",
@@ -40,4 +45,24 @@ test("leaves at once when there is no node, and stops trying", async () => {
   expect(await exporter.leave(1000)).toBe(true);
   expect(lines).toHaveLength(1);
   expect(lines[0]).toStartWith("cannot reach the node at /nonexistent/node.sock: ");
+});
+
+test("why the node cannot be reached is told once, and of very many reasons the oldest is forgotten", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "exporter-test-"));
+  const socketPath = join(folder, "node.sock");
+  // The first once more before there are too many, and once after.
+  const others = Array.from({ length: MAX_TOLD }, (_, index) => index + 1);
+  const reasons = [0, 1, 0, ...others, 0, MAX_TOLD];
+  let attempts = 0;
+  const open = (socket: Bun.Socket) => void socket.write(abortFrame(0, `reason ${reasons[attempts++] ?? "none"}.`));
+  using _node = Bun.listen({ unix: socketPath, socket: { open, data() {} } });
+  using _pause = spyOn(backoff, "backoffMs").mockReturnValue(1);
+  const lines: string[] = [];
+  const exporter = new Exporter({ ...options, socketPath, log: (line) => lines.push(line) });
+  exporter.start();
+  await eventually("every reason was given", () => attempts > reasons.length);
+  expect(await exporter.leave(1000)).toBe(true);
+  const told = lines.map((line) => /reason (\w+)\./.exec(line)?.[1]).filter((reason) => reason !== "none");
+  expect(told.map(Number)).toEqual([0, ...others, 0]);
+  await rm(folder, { recursive: true });
 });

@@ -36,6 +36,9 @@ export interface ExporterOptions {
   readonly log: (line: string) => void;
 }
 
+/** Reasons that are remembered as told, the newest ones: a peer may give another each time. */
+export const MAX_TOLD = 16;
+
 export class Exporter {
   readonly #options: ExporterOptions;
   readonly #registry = new Registry();
@@ -113,6 +116,7 @@ export class Exporter {
       else if (debug) log(`still cannot reach the node: ${reason}; ${retry}`);
       if (wasUp) told.clear();
       else told.add(reason);
+      if (told.size > MAX_TOLD) told.delete([...told][0]!);
       // So that what visits leave behind does not pile up.
       if (wasUp) garbage.collectAll();
       await this.#pause(delayMs);

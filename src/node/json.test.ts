@@ -35,11 +35,6 @@ test("every amount of the money supply comes back to the satoshi", () => {
   );
 });
 
-test("counts are whole", () => {
-  expect(new Decimal("18446744073709551615").toBigInt()).toBe(18_446_744_073_709_551_615n);
-  expect(() => new Decimal("1.5").toBigInt()).toThrow(RangeError);
-});
-
 test("an object is told from what else JSON has", () => {
   expect([{}, [], null, "x", true, new Decimal("1"), undefined].map((value) => isObject(value))).toEqual([
     true,

@@ -41,15 +41,6 @@ export class Decimal {
     const satoshis = shift < 0 ? digits / scale : digits * scale;
     return sign === "-" ? -satoshis : satoshis;
   }
-
-  /**
-   * A count.
-   * @throws RangeError when it is not a whole number.
-   */
-  toBigInt(): bigint {
-    if (!/^-?\d+$/.test(this.text)) throw new RangeError(`"${this.text}" is no whole number`);
-    return BigInt(this.text);
-  }
 }
 
 /** Parses JSON text. Throws a SyntaxError when it is none. */

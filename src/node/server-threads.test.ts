@@ -115,6 +115,22 @@ describe("a call that is stuck", () => {
     await fake.pair.settled();
   });
 
+  test("on every thread: the one that leaving needed is lent to nothing else", async () => {
+    const releases = await stuck([0, 1, 2, 3]);
+    for (let time = 0; time < 2; time++) {
+      expect((await call(4, { isForLeaving: true })).result).toBe(4n);
+      await expect(call(4)).rejects.toMatchObject({
+        kind: "overloaded",
+        message: "all 4 threads of the node are stuck in earlier calls",
+      });
+    }
+    expect(fake.threadNames).toHaveLength(5);
+    expect(fake.asked.filter((name) => name === NAMES[4])).toHaveLength(2);
+    for (const release of releases) release();
+    await fake.pair.settled();
+    expect(await Promise.all([0, 1, 2, 3].map(resultOf))).toEqual([0n, 1n, 2n, 3n]);
+  });
+
   test("is not asked a second time", async () => {
     const [release] = await stuck([0]);
     await expect(call(0)).rejects.toMatchObject({ kind: "overloaded" });
@@ -122,6 +138,35 @@ describe("a call that is stuck", () => {
     release!();
     await fake.pair.settled();
     expect(await resultOf(0)).toBe(0n);
+  });
+
+  test("is not asked a second time after an equal one of the same moment was answered", async () => {
+    const releaseLate = fake.hold(NAMES[0]);
+    const arrived = fake.nextCallOf(NAMES[0]);
+    const late = call(0, { deadlineMs: 1 });
+    await arrived;
+    const release = fake.hold(NAMES[0]);
+    const other = resultOf(0);
+    await expect(late).rejects.toBeInstanceOf(DeadlineError);
+    release();
+    expect(await other).toBe(0n);
+    await fake.pair.settled();
+    await expect(call(0)).rejects.toMatchObject({ kind: "overloaded" });
+    releaseLate();
+    await fake.pair.settled();
+    expect(await resultOf(0)).toBe(0n);
+  });
+
+  test("that was to wait stops further waits of its length, and no others", async () => {
+    const releases: (() => void)[] = [];
+    for (const deadlineMs of [1, 2]) {
+      releases.push(fake.hold(NAMES[0]));
+      const wait = () => call(0, { deadlineMs, mayBeLeft: true });
+      await expect(wait()).rejects.toBeInstanceOf(DeadlineError);
+      await expect(wait()).rejects.toMatchObject({ kind: "overloaded" });
+    }
+    for (const release of releases) release();
+    await fake.pair.settled();
   });
 
   test("ends with the connection", async () => {

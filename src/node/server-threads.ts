@@ -4,7 +4,7 @@
 import type { Method, Struct } from "capnp-es";
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
-import type { CallOptions } from "../rpc/question.ts";
+import type { CallOptions, OpenQuestion } from "../rpc/question.ts";
 import { type Context, Thread$Client } from "../schema/mp/proxy.ts";
 import { CALLS, isAllowed } from "./calls.ts";
 
@@ -27,18 +27,29 @@ export interface ThreadCallOptions extends CallOptions {
 
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
 const MAX_THREADS = 4;
-/** One more for what leaving needs, which has to get through whatever is stuck. */
-const MAX_THREADS_LEAVING = MAX_THREADS + 1;
+/** One more for what leaving needs, which has to get through whatever is stuck: no other call ever gets it. */
+const MAX_THREADS_LEAVING = 1;
+
+/** Threads that are lent to the same calls. */
+class Pool {
+  readonly max: number;
+  readonly idle: ImportedCapability[] = [];
+  /** Threads that the node has made or is making. */
+  made = 0;
+
+  constructor(max: number) {
+    this.max = max;
+  }
+}
 
 export class ServerThreads {
   readonly #threadMap: ImportedCapability;
   readonly #name: string;
   readonly #threads: ImportedCapability[] = [];
-  readonly #idle: ImportedCapability[] = [];
-  /** Threads that the node has made or is making. */
-  #made = 0;
-  /** Calls whose callers gave up and that the node has not returned yet. */
-  readonly #late = new Set<string>();
+  readonly #common = new Pool(MAX_THREADS);
+  readonly #reserve = new Pool(MAX_THREADS_LEAVING);
+  /** Calls whose callers gave up and that the node has not returned yet, with what `keyOf` says of each. */
+  readonly #late = new Map<OpenQuestion, string>();
   #isLeaving = false;
   /** Calls from the moment that they ask for a thread until the node has returned them. */
   #underWay = 0;
@@ -54,7 +65,7 @@ export class ServerThreads {
 
   /** Makes the first thread, so that a node that cannot is found out at once. Rejects as ImportedCapability.ask does. */
   async start(): Promise<void> {
-    this.#idle.push(await this.#makeThread(MAX_THREADS));
+    this.#common.idle.push(await this.#makeThread(this.#common));
   }
 
   /**
@@ -74,10 +85,13 @@ export class ServerThreads {
     }
     if (this.#isClosing || (this.#isLeaving && options.isForLeaving !== true))
       throw new RpcError("disconnected", "the exporter is leaving the node");
-    const call = `${capability.importId} ${method.interfaceId} ${method.methodId} ${options.subject ?? ""}`;
-    if (this.#late.has(call)) throw new RpcError("overloaded", "the node is still at an earlier call of it");
+    const key = keyOf(capability, method, options);
+    if ([...this.#late.values()].includes(key)) {
+      throw new RpcError("overloaded", "the node is still at an earlier call of it");
+    }
+    const pool = this.#poolFor(options.isForLeaving === true);
     this.#underWay++;
-    const thread = await this.#lendThread(options.isForLeaving === true).catch((error) => {
+    const thread = await this.#lendThread(pool).catch((error) => {
       this.#ended();
       throw error;
     });
@@ -91,11 +105,11 @@ export class ServerThreads {
       options,
     );
     question.results.catch((error) => {
-      if (error instanceof DeadlineError) this.#late.add(call);
+      if (error instanceof DeadlineError) this.#late.set(question, key);
     });
     question.returned.then(() => {
-      this.#late.delete(call);
-      this.#idle.push(thread);
+      this.#late.delete(question);
+      pool.idle.push(thread);
       if (options.mayBeLeft !== true) this.#ended();
     });
     return question.results;
@@ -129,26 +143,48 @@ export class ServerThreads {
     if (this.#underWay === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
   }
 
-  async #lendThread(isForLeaving: boolean): Promise<ImportedCapability> {
-    return this.#idle.pop() ?? this.#makeThread(isForLeaving ? MAX_THREADS_LEAVING : MAX_THREADS);
+  /** Where a thread is idle, or else may still be made; the common ones first. */
+  #poolFor(isForLeaving: boolean): Pool {
+    const pools = isForLeaving ? [this.#common, this.#reserve] : [this.#common];
+    const pool = pools.find(({ idle }) => idle.length > 0) ?? pools.find(({ made, max }) => made < max);
+    if (pool !== undefined) return pool;
+    const count = pools.reduce((sum, { max }) => sum + max, 0);
+    throw new RpcError("overloaded", `all ${count} threads of the node are stuck in earlier calls`);
   }
 
-  async #makeThread(maxThreads: number): Promise<ImportedCapability> {
-    if (this.#made >= maxThreads) {
-      throw new RpcError("overloaded", `all ${maxThreads} threads of the node are stuck in earlier calls`);
-    }
+  async #lendThread(pool: Pool): Promise<ImportedCapability> {
+    return pool.idle.pop() ?? this.#makeThread(pool);
+  }
+
+  async #makeThread(pool: Pool): Promise<ImportedCapability> {
     const fill = (params: { name: string }) => {
       params.name = this.#name;
     };
-    this.#made++;
+    pool.made++;
     try {
       const { result } = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill).results;
       const thread = importOf(result.client);
       this.#threads.push(thread);
       return thread;
     } catch (error) {
-      this.#made--;
+      pool.made--;
       throw error;
     }
   }
+}
+
+type AnyMethod = Pick<Method<Struct, Struct>, "interfaceId" | "methodId">;
+
+/**
+ * Equal for calls of which one that is late stops the other. Calls that may be left are waits, each as long as it is given:
+ * one for the next tip says nothing of one of no length, by which some nodes are asked whether they stop.
+ */
+function keyOf(
+  { importId }: ImportedCapability,
+  { interfaceId, methodId }: AnyMethod,
+  options: ThreadCallOptions,
+): string {
+  const { subject = "", mayBeLeft, deadlineMs } = options;
+  const waitMs = mayBeLeft === true ? deadlineMs : undefined;
+  return [importId, interfaceId, methodId, subject, waitMs].join(" ");
 }

@@ -1,7 +1,7 @@
 // A visit to a node, from its handshake to its end: a node with a registration on a connection dies when it closes, so above
 // all, that every registration is ended first.
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { EMPTY_TABLES, expectEmptyTables } from "../../test/builders/connections.ts";
 import { type EventLog, eventLog } from "../../test/builders/event-log.ts";
 import { FakeNode } from "../../test/builders/fake-node.ts";
@@ -405,6 +405,15 @@ describe("leaving", () => {
     expect(fake.connection.sizes).toEqual(EMPTY_TABLES);
   });
 
+  test("in less time than is kept for ending a registration sets no timer of a negative time", async () => {
+    const session = await openWithBoth();
+    using setTimer = spyOn(globalThis, "setTimeout");
+    await session.leave(SHORT_MS);
+    const delaysMs = setTimer.mock.calls.map(([, delayMs]) => delayMs ?? 0);
+    expect(delaysMs).toContain(SHORT_MS);
+    expect(delaysMs.filter((delayMs) => delayMs < 0)).toEqual([]);
+  });
+
   test("a node that never answers the registration is over at the deadline", async () => {
     const session = await open();
     fake.hold(SUBSCRIBE);
@@ -509,6 +518,27 @@ describe("a node that stops", () => {
     expect(fake.registered).toEqual([]);
     expect(log.take()).toEqual(["chainStateFlushed"]);
     expect((await fake.pair.clientEnded).message).toBe("connection closed by us");
+  });
+
+  test("is asked anew in a flush: what was asked before may be answered with how it was then", async () => {
+    const session = await open();
+    await session.subscribe(TIME_ENOUGH_MS);
+    const { down } = fake.pair;
+    const asking = session.isStopping();
+    // The node's answer to that and its last flush come at once.
+    down.isHeld = true;
+    await fake.pair.settled();
+    fake.isStopping = true;
+    const registeredWhenAnswered = fake
+      .callbackOf(SUBSCRIBE)
+      .ask(chainStateFlushed)
+      .returned.then(() => fake.registered.length);
+    await fake.pair.settled();
+    down.letGo();
+    expect(await asking).toBe(false);
+    expect(await registeredWhenAnswered).toBe(0);
+    expect((await fake.pair.clientEnded).message).toBe("connection closed by us");
+    expect(fake.asked.filter((name) => name === IS_STOPPING)).toHaveLength(3);
   });
 
   test("is left only in its last flush, so that it waits for us", async () => {

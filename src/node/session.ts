@@ -199,7 +199,8 @@ export class NodeSession {
     const { promise: timeout, resolve } = Promise.withResolvers<boolean>();
     const isPatient = !Number.isFinite(deadlineMs);
     const timer = isPatient ? undefined : setTimeout(() => resolve(false), deadlineMs);
-    const patience = isPatient ? undefined : setTimeout(this.#outOfPatience.resolve, deadlineMs - UNREGISTER_MS);
+    const patienceMs = Math.max(0, deadlineMs - UNREGISTER_MS);
+    const patience = isPatient ? undefined : setTimeout(this.#outOfPatience.resolve, patienceMs);
     const inOrder = await Promise.race([timeout, this.#unregistered.then(() => this.#ended())]);
     clearTimeout(timer);
     clearTimeout(patience);
@@ -285,6 +286,9 @@ export class NodeSession {
 
   /** What the answer to a flush waits for: nothing, unless the node stops. */
   async #flushed(): Promise<void> {
+    // The node may have been told to stop after it answered a question that is under way. What is asked once that has ended,
+    // by whomever, is asked after the flush came.
+    await this.#stopping;
     if (!(await this.isStopping())) return;
     this.#lastFlush.resolve();
     void this.leave(Number.POSITIVE_INFINITY);

@@ -1,16 +1,9 @@
-// Questions that end without an answer: by their deadline, by a signal, or with the connection.
+// Questions that end without an answer: by their deadline or with the connection.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { getEventListeners } from "node:events";
 import { hosting, METHOD, silent } from "../../test/builders/box.ts";
 import { connectPair, EMPTY_TABLES, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
-import {
-  finishFrame,
-  returnBootstrapFrame,
-  returnCapsFrame,
-  returnExceptionFrame,
-  returnFrame,
-} from "../../test/builders/rpc-messages.ts";
+import { finishFrame, returnBootstrapFrame, returnCapsFrame, returnFrame } from "../../test/builders/rpc-messages.ts";
 import type { ImportedCapability } from "./capability.ts";
 import type { Connection } from "./connection.ts";
 import { DeadlineError, RpcError } from "./errors.ts";
@@ -96,6 +89,25 @@ describe("a deadline", () => {
     object.close();
   });
 
+  test("stops a method whose results cross it, and they are let go", async () => {
+    let isAnswered = false;
+    const bootstrap = hosting((_, results) => {
+      Object.assign(results, { first: silent() });
+      isAnswered = true;
+    });
+    const { client, server, down, settled } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    down.isHeld = true;
+    const question = object.ask(METHOD, undefined, { deadlineMs: DEADLINE_MS });
+    await expect(question.results).rejects.toBeInstanceOf(DeadlineError);
+    expect(isAnswered).toBe(true);
+    await settled();
+    expect(server.sizes).toMatchObject({ answers: 0, exports: 1 });
+    down.letGo();
+    await question.returned;
+    object.close();
+  });
+
   test("that is met does nothing later", async () => {
     const { peer, object } = await peerWithObject();
     const question = object.ask(METHOD, undefined, { deadlineMs: DEADLINE_MS });
@@ -109,73 +121,6 @@ describe("a deadline", () => {
       { finish: { questionId: later.id, releaseResultCaps: true } },
     ]);
     peer.send(returnFrame(later.id, (body) => body._initResults()));
-    object.close();
-  });
-});
-
-describe("a signal", () => {
-  test("cancels the question with its reason", async () => {
-    const { peer, object } = await peerWithObject();
-    const controller = new AbortController();
-    const question = object.ask(METHOD, undefined, { signal: controller.signal });
-    peer.take();
-    const reason = new Error("changed our mind");
-    controller.abort(reason);
-    expect(await question.results.catch((error) => error)).toBe(reason);
-    expect(peer.take()).toEqual([{ finish: { questionId: question.id, releaseResultCaps: true } }]);
-    controller.abort();
-    expect(peer.take()).toEqual([]);
-    peer.send(returnFrame(question.id, (body) => body._initResults()));
-    object.close();
-  });
-
-  test("that was given before keeps the call from being sent", async () => {
-    const { peer, object } = await peerWithObject();
-    const question = object.ask(METHOD, undefined, { signal: AbortSignal.abort(new Error("too early")) });
-    await expect(question.results).rejects.toThrow("too early");
-    await question.returned;
-    expect(peer.take()).toEqual([]);
-    object.close();
-  });
-
-  test("is not listened to any more once the question has ended", async () => {
-    const { peer, object } = await peerWithObject();
-    const { signal } = new AbortController();
-    const questions = [0, 1].map(() => object.ask(METHOD, undefined, { signal }));
-    expect(getEventListeners(signal, "abort")).toHaveLength(2);
-    peer.send(returnFrame(questions[0]!.id, (body) => body._initResults()));
-    expect(getEventListeners(signal, "abort")).toHaveLength(1);
-    peer.send(returnExceptionFrame(questions[1]!.id, 0, "no"));
-    expect(getEventListeners(signal, "abort")).toHaveLength(0);
-    object.close();
-  });
-
-  test("that comes after the results does nothing", async () => {
-    const { peer, object } = await peerWithObject();
-    const controller = new AbortController();
-    const question = object.ask(METHOD, undefined, { signal: controller.signal });
-    peer.send(returnFrame(question.id, (body) => body._initResults()));
-    await question.results;
-    peer.take();
-    controller.abort();
-    expect(peer.take()).toEqual([]);
-    object.close();
-  });
-
-  test("stops a method whose results cross it, and they are let go", async () => {
-    const bootstrap = hosting((_, results) => Object.assign(results, { first: silent() }));
-    const { client, server, down, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
-    const controller = new AbortController();
-    const question = object.ask(METHOD, undefined, { signal: controller.signal });
-    down.isHeld = true;
-    await settled();
-    expect(server.sizes).toMatchObject({ answers: 1, exports: 2 });
-    controller.abort(new Error("crossing"));
-    await settled();
-    expect(server.sizes).toMatchObject({ answers: 0, exports: 1 });
-    down.letGo();
-    await question.returned;
     object.close();
   });
 });

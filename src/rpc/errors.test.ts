@@ -1,10 +1,19 @@
 // The errors that callers see, and what a peer is told of ours.
 
+import { heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
 import type { Exception } from "capnp-es/capnp/rpc";
 import { abortFrame, rootOf } from "../../test/builders/rpc-messages.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
-import { DeadlineError, errorOf, errorText, RpcError, type RpcErrorKind, toException } from "./errors.ts";
+import {
+  DeadlineError,
+  errorOf,
+  errorText,
+  MAX_REASON_LENGTH,
+  RpcError,
+  type RpcErrorKind,
+  toException,
+} from "./errors.ts";
 
 /** Exception.Type of rpc.capnp. */
 const TYPES: [RpcErrorKind, number][] = [
@@ -31,6 +40,24 @@ test.each([4, 65535])("type %p, which rpc.capnp does not name, counts as failed"
     kind: "failed",
     message: "the peer says: why",
   });
+});
+
+test("a reason is one line, and no longer than what is kept", () => {
+  expect(errorOf(received(0, "first\nsecond\r\n\rthird"), "it says: ").message).toBe("it says: first second third");
+  expect(errorOf(received(0, "x".repeat(MAX_REASON_LENGTH))).message).toHaveLength(MAX_REASON_LENGTH);
+  const { message } = errorOf(received(0, `${"x".repeat(MAX_REASON_LENGTH)}y`), "it says: ");
+  expect(message).toBe(`it says: ${"x".repeat(MAX_REASON_LENGTH)}`);
+});
+
+test("an error does not keep the text that it was cut from", () => {
+  const textBytes = 1024 * 1024;
+  const count = 32;
+  Bun.gc(true);
+  const before = heapStats().extraMemorySize;
+  const errors = Array.from({ length: count }, (_, index) => errorOf(received(0, String(index).repeat(textBytes))));
+  Bun.gc(true);
+  expect(heapStats().extraMemorySize - before).toBeLessThan((count * textBytes) / 2);
+  expect(errors).toHaveLength(count);
 });
 
 test.each<[unknown, string]>([

@@ -29,9 +29,19 @@ export class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }
 
+/** Characters of a peer's reason that are kept: a frame would take 64 MiB of them, and they go into the log. */
+export const MAX_REASON_LENGTH = 500;
+
 /** A peer's exception. A type that rpc.capnp does not name yet counts as `failed`, as rpc.capnp asks. */
 export function errorOf(exception: Exception, prefix = ""): RpcError {
-  return new RpcError(KIND_OF_TYPE.get(exception.type) ?? "failed", prefix + exception.reason);
+  return new RpcError(KIND_OF_TYPE.get(exception.type) ?? "failed", prefix + oneLine(exception.reason));
+}
+
+/** The begin of a reason, without its line breaks. */
+function oneLine(reason: string): string {
+  const line = reason.slice(0, MAX_REASON_LENGTH).replaceAll(/[\r\n]+/g, " ");
+  // A copy, as a slice would keep the whole text, which may be as long as a frame.
+  return Buffer.from(line).toString();
 }
 
 /** The wire type and reason that tell a peer of `error`. Anything but an RpcError is `failed`. */

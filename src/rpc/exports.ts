@@ -17,7 +17,8 @@ interface Export {
 export class ExportTable {
   readonly #exports = new IdTable<Export>();
   readonly #ids = new Map<Server, number>();
-  readonly #hotReaders = new Map<Server, HotReader>();
+  /** Of objects that are exported or will be. Weak: a call that was to export one may never be sent. */
+  readonly #hotReaders = new WeakMap<Server, HotReader>();
   /** Called, and forgotten, when the table becomes empty. */
   readonly #onEmpty: (() => void)[] = [];
 
@@ -25,7 +26,7 @@ export class ExportTable {
     return this.#exports.size;
   }
 
-  /** Lets `reader` take the calls on `server`, once it is exported, that it can read. */
+  /** Lets `reader` take the calls on `server`, whenever it is exported, that it can read. */
   setHotReader(server: Server, reader: HotReader): void {
     this.#hotReaders.set(server, reader);
   }
@@ -58,7 +59,6 @@ export class ExportTable {
     if (entry.references === 0) {
       this.#exports.remove(id);
       this.#ids.delete(entry.server);
-      this.#hotReaders.delete(entry.server);
       if (this.size === 0) this.#becameEmpty();
     }
     return true;
@@ -75,7 +75,6 @@ export class ExportTable {
   clear(): void {
     this.#exports.clear();
     this.#ids.clear();
-    this.#hotReaders.clear();
     this.#becameEmpty();
   }
 

@@ -1,4 +1,4 @@
-// One call of ours. It ends for the caller with results, an exception, its deadline or a cancel; it ends for the
+// One call of ours. It ends for the caller with results, an exception or its deadline; it ends for the
 // connection when the peer's Return came. The two moments differ: see `returned`.
 
 import type { Payload } from "capnp-es/capnp/rpc";
@@ -7,8 +7,6 @@ import { DeadlineError, errorText, RpcError } from "./errors.ts";
 export interface CallOptions {
   /** Milliseconds until the call rejects with a DeadlineError. */
   readonly deadlineMs?: number;
-  /** Cancels the call: it rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
 }
 
 /** What the connection makes a question from. */
@@ -42,8 +40,8 @@ export class Question<T> implements OpenQuestion {
   readonly id: number;
   readonly name: string;
   /**
-   * The results, or a rejection: RpcError, DeadlineError, or the reason of the signal. Capabilities in the results are the
-   * caller's, to be closed. A rejection that nobody waits for is not an unhandled one.
+   * The results, or a rejection: RpcError or DeadlineError. Capabilities in the results are the caller's, to be closed. A
+   * rejection that nobody waits for is not an unhandled one.
    */
   readonly results: Promise<T>;
   readonly returned: Promise<void>;
@@ -54,12 +52,10 @@ export class Question<T> implements OpenQuestion {
   readonly #returned = Promise.withResolvers<void>();
   readonly #read: (payload: Payload) => T;
   readonly #sendCancel: () => void;
-  #settled = false;
   #ended = false;
   #timer: Timer | undefined;
-  #unlisten: (() => void) | undefined;
 
-  constructor(id: number, { name, read, sendCancel, deadlineMs, signal }: QuestionOptions<T>) {
+  constructor(id: number, { name, read, sendCancel, deadlineMs }: QuestionOptions<T>) {
     this.id = id;
     this.name = name;
     this.#read = read;
@@ -69,19 +65,13 @@ export class Question<T> implements OpenQuestion {
     this.results.catch(() => {});
     if (deadlineMs !== undefined) {
       this.#timer = setTimeout(() => {
-        this.cancel(new DeadlineError(`${name} was not answered within ${deadlineMs} ms`));
+        this.#cancel(new DeadlineError(`${name} was not answered within ${deadlineMs} ms`));
       }, deadlineMs);
-    }
-    if (signal !== undefined) {
-      const listener = () => this.cancel(signal.reason);
-      signal.addEventListener("abort", listener, { once: true });
-      this.#unlisten = () => signal.removeEventListener("abort", listener);
     }
   }
 
-  /** Gives up: rejects with `reason` and tells the peer. After the results it does nothing. */
-  cancel(reason: unknown): void {
-    if (this.#settled) return;
+  /** Gives up, and tells the peer. */
+  #cancel(reason: DeadlineError): void {
     this.canceled = true;
     this.reject(reason);
     // After the Return, as when results are taken from an answer of ours, the id may be another question's.
@@ -89,7 +79,7 @@ export class Question<T> implements OpenQuestion {
   }
 
   resolve(payload: Payload): boolean {
-    this.#stopWaiting();
+    clearTimeout(this.#timer);
     try {
       this.#results.resolve(this.#read(payload));
       return true;
@@ -100,18 +90,12 @@ export class Question<T> implements OpenQuestion {
   }
 
   reject(reason: unknown): void {
-    this.#stopWaiting();
+    clearTimeout(this.#timer);
     this.#results.reject(reason);
   }
 
   end(): void {
     this.#ended = true;
     this.#returned.resolve();
-  }
-
-  #stopWaiting(): void {
-    this.#settled = true;
-    clearTimeout(this.#timer);
-    this.#unlisten?.();
   }
 }

@@ -50,7 +50,7 @@ export class Questions {
     const name = `${method.interfaceName?.split(":").pop()}.${method.methodName}`;
     const question = this.#add(name, options, (payload) => utils.getStruct(0, method.ResultsClass, payload));
     try {
-      this.#check(capability, options);
+      this.#check(capability);
       const { message, body } = messages.call(question.id, method.interfaceId, method.methodId);
       body._initTarget().importedCap = capability.importId;
       const payload = body._initParams();
@@ -117,8 +117,7 @@ export class Questions {
   }
 
   /** Throws why a call on `capability` cannot be sent, if so. */
-  #check(capability: ImportedCapability, options: CallOptions): void {
-    options.signal?.throwIfAborted();
+  #check(capability: ImportedCapability): void {
     const { ended } = this.#vat;
     if (ended !== undefined) throw new RpcError("disconnected", ended.message);
     if (!this.#vat.owns(capability)) throw new RpcError("failed", "the capability belongs to another connection");
