@@ -20,7 +20,17 @@ import {
   shiftPoint,
   TIP_EVENTS,
 } from "./families.ts";
-import { BRANCH_DESCRIPTOR, type Coin, fund, mine, mineExactly, send, spend, split } from "./transactions.ts";
+import {
+  BRANCH_DESCRIPTOR,
+  type Coin,
+  fund,
+  mine,
+  mineExactly,
+  OTHER_BRANCH_DESCRIPTOR,
+  send,
+  spend,
+  split,
+} from "./transactions.ts";
 
 setDefaultTimeout(60_000);
 
@@ -210,8 +220,8 @@ async function makeBranches(node: BitcoinNode, miner: BitcoinNode): Promise<void
   await node.cli("reconsiderblock", left!);
   const [refused] = await mine(node, 1, BRANCH_DESCRIPTOR);
   await node.cli("invalidateblock", refused!);
-  const [short] = await mine(miner, 1);
-  await node.cli("submitblock", await miner.cli<string>("getblock", short!, 0));
+  const [short] = await mine(miner, 1, OTHER_BRANCH_DESCRIPTOR);
+  expect(await node.cli<string>("submitblock", await miner.cli<string>("getblock", short!, 0))).toBe("inconclusive");
   await miner.cli("invalidateblock", short!);
   const [header] = await mine(miner, 1, BRANCH_DESCRIPTOR);
   await node.cli("submitheader", await miner.cli<string>("getblockheader", header!, false));

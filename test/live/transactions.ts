@@ -16,6 +16,8 @@ const ANYONE_DESCRIPTOR = `raw(${ANYONE_SCRIPT.toString("hex")})`;
 
 /** Another script that anyone can spend: blocks that pay to it differ from those of the same second that do not. */
 export const BRANCH_DESCRIPTOR = "raw(51)";
+/** And one more, for a second branch. */
+export const OTHER_BRANCH_DESCRIPTOR = "raw(52)";
 
 /** May be replaced, though nodes today replace any transaction. */
 const SEQUENCE = 0xfffffffd;
