@@ -1,37 +1,57 @@
 import { expect, test } from "bun:test";
-import { memoryUsage } from "node:process";
 import { Garbage } from "./garbage.ts";
 
 const MIB = 1024 * 1024;
 
-test("is collected after 4 MiB, again and again", () => {
-  let collections = 0;
-  const garbage = new Garbage(() => collections++);
+/** Garbage, and which collections there were, in order. */
+function counted(): { garbage: Garbage; collections: ("young" | "all")[] } {
+  const collections: ("young" | "all")[] = [];
+  const garbage = new Garbage(
+    () => collections.push("young"),
+    () => collections.push("all"),
+  );
+  return { garbage, collections };
+}
+
+test("is collected after 4 MiB, again and again, and all of it each 32nd time", () => {
+  const { garbage, collections } = counted();
   for (let kib = 1; kib < 4096; kib++) garbage.leave(1024);
-  expect(collections).toBe(0);
+  expect(collections).toEqual([]);
   garbage.leave(1024);
-  expect(collections).toBe(1);
-  for (let kib = 0; kib < 10 * 4096; kib++) garbage.leave(1024);
-  expect(collections).toBe(11);
+  expect(collections).toEqual(["young"]);
+  for (let kib = 0; kib < 63 * 4096; kib++) garbage.leave(1024);
+  const round = [...Array<string>(31).fill("young"), "all"];
+  expect(collections).toEqual([...round, ...round] as typeof collections);
 });
 
 test("what was collected before its time is not counted again", () => {
-  let collections = 0;
-  const garbage = new Garbage(() => collections++);
+  const { garbage, collections } = counted();
   garbage.leave(3 * MIB);
   garbage.collect();
   garbage.leave(3 * MIB);
-  expect(collections).toBe(1);
   garbage.collectAll();
   garbage.leave(3 * MIB);
-  expect(collections).toBe(1);
+  expect(collections).toEqual(["young", "all"]);
   garbage.leave(MIB);
-  expect(collections).toBe(2);
+  expect(collections).toEqual(["young", "all", "young"]);
+});
+
+test("after all was collected, 31 young collections come first", () => {
+  const { garbage, collections } = counted();
+  for (let times = 0; times < 30; times++) garbage.collect();
+  garbage.collectAll();
+  for (let times = 0; times < 32; times++) garbage.collect();
+  expect(collections.indexOf("all")).toBe(30);
+  expect(collections.lastIndexOf("all")).toBe(62);
 });
 
 test("the ballast is no memory", () => {
-  const before = memoryUsage().rss;
-  const garbage = new Garbage();
-  expect(garbage.ballastBytes).toBe(64 * MIB);
-  expect(memoryUsage().rss - before).toBeLessThan(32 * MIB);
+  const script = `
+    const before = process.memoryUsage().rss;
+    const { ballast } = await import(${JSON.stringify(import.meta.resolve("./garbage.ts"))});
+    console.log(JSON.stringify([ballast.byteLength, process.memoryUsage().rss - before]));`;
+  const { stdout } = Bun.spawnSync([process.execPath, "-e", script]);
+  const [sizeBytes, residentBytes] = JSON.parse(stdout.toString());
+  expect(sizeBytes).toBe(64 * MIB);
+  expect(residentBytes).toBeLessThan(32 * MIB);
 });

@@ -34,6 +34,7 @@ const REQUEST = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
 class Clients implements Disposable {
   readonly #sockets: Socket[] = [];
   readonly #timers: Timer[] = [];
+  #isOver = false;
 
   /** Connects so many; `begin` is called for each once it is. */
   static async of(port: number, count: number, begin: (socket: Socket, clients: Clients) => void): Promise<Clients> {
@@ -49,6 +50,14 @@ class Clients implements Disposable {
     return clients;
   }
 
+  /** Connects another one, unless they are to go; `begin` is called for it at once. */
+  come(port: number, begin: (socket: Socket) => void): void {
+    if (this.#isOver) return;
+    const socket = connect({ port, host: "127.0.0.1" });
+    this.#sockets.push(socket);
+    begin(socket);
+  }
+
   every(ms: number, action: () => void): void {
     this.#timers.push(setInterval(action, ms));
   }
@@ -58,6 +67,7 @@ class Clients implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
     for (const timer of this.#timers) clearInterval(timer);
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -100,7 +110,7 @@ const KINDS: readonly (readonly [what: string, start: (port: number) => Promise<
       Clients.of(port, 500, (socket, clients) => {
         let sent = 0;
         socket.resume();
-        clients.every(1000, () => void socket.write(REQUEST[sent++ % REQUEST.length]!));
+        clients.every(250, () => void socket.write(REQUEST[sent++ % REQUEST.length]!));
       }),
   ],
   [
@@ -129,6 +139,19 @@ const KINDS: readonly (readonly [what: string, start: (port: number) => Promise<
         const page = new PageReader(() => void socket.write(REQUEST));
         socket.on("data", (bytes: Buffer) => page.read(bytes));
         socket.write(REQUEST);
+      }),
+  ],
+  [
+    "8 that come again as soon as they have a page",
+    (port) =>
+      Clients.of(port, 8, (socket, clients) => {
+        const ask = (asking: Socket) => {
+          asking.on("error", () => {});
+          asking.on("close", () => clients.come(port, ask));
+          asking.resume();
+          asking.end(REQUEST);
+        };
+        ask(socket);
       }),
   ],
   [
