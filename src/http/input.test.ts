@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Input } from "./input.ts";
 
-const LARGE_BYTES = 64 * 1024 + 1;
+const LARGE_BYTES = 16 * 1024 + 1;
 
 const large = () => Buffer.from(new ArrayBuffer(LARGE_BYTES));
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { releaseChunk } from "./chunk.ts";
 
-const LARGE_BYTES = 64 * 1024 + 1;
+const LARGE_BYTES = 16 * 1024 + 1;
 const OBJECTS_BYTES = 500;
 
 test("a large chunk is freed, a small one is left to the collector", () => {

@@ -2,7 +2,7 @@
 // garbage collector.
 
 /** Freeing costs half a microsecond and more, which a chunk of some calls is not worth. */
-const FREED_ABOVE_BYTES = 64 * 1024;
+const FREED_ABOVE_BYTES = 16 * 1024;
 
 /** About what a chunk leaves behind besides its bytes: the objects around them, and what is made to answer it. */
 const OBJECTS_BYTES = 500;

@@ -9,21 +9,27 @@ const COLLECTED_AFTER_BYTES = 4 * 1024 * 1024;
 /** What survives young collections, by chance, is some bytes of a call and 900 of a block: it goes with each 32nd. */
 const YOUNG_COLLECTIONS = 31;
 
-/**
- * Bytes that are never touched, and so are no memory when the process asks for them first. The collector begins by itself when
- * the heap has doubled, and counts these, and each chunk of a socket, though that was freed: without them it began every six
- * blocks of 2 MB. See the bench of these.
- */
-export const ballast = new ArrayBuffer(64 * 1024 * 1024);
+export interface GarbageOptions {
+  /**
+   * Bytes that are never touched, and so are no memory if the process asks for them before it has given any back. The
+   * collector begins by itself when the heap has doubled, and counts these, and each chunk of a socket, though that was freed.
+   */
+  readonly ballastBytes?: number;
+  /** Collects the youngest garbage, in 0.3 ms. */
+  readonly collectYoung?: () => void;
+  /** Collects all garbage, in 8 ms. */
+  readonly collectAll?: () => void;
+}
 
 export class Garbage {
+  readonly ballast: ArrayBuffer;
   readonly #collectYoung: () => void;
   readonly #collectAll: () => void;
   #bytes = 0;
   #youngCollections = 0;
 
-  /** What to collect with: the youngest garbage in 0.3 ms, or all of it in 8. */
-  constructor(collectYoung: () => void = edenGC, collectAll: () => void = () => Bun.gc(true)) {
+  constructor({ ballastBytes = 0, collectYoung = edenGC, collectAll = () => Bun.gc(true) }: GarbageOptions = {}) {
+    this.ballast = new ArrayBuffer(ballastBytes);
     this.#collectYoung = collectYoung;
     this.#collectAll = collectAll;
   }
@@ -50,5 +56,8 @@ export class Garbage {
   }
 }
 
+/** Without it the collector began every six blocks of 2 MB: see the bench of these. */
+const BALLAST_BYTES = 64 * 1024 * 1024;
+
 /** That of the process, whose heap is one. */
-export const garbage = new Garbage();
+export const garbage = new Garbage({ ballastBytes: BALLAST_BYTES });

@@ -1,0 +1,39 @@
+// How often the executable collects garbage while blocks come: what keeps the collector from beginning by itself is in the
+// process that is shipped.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
+import { visit } from "./visits.ts";
+
+setDefaultTimeout(60_000);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const BLOCKS = 300;
+/** Without ballast one in seven blocks of 2 MB, with it one in thirty. */
+const MAX_COLLECTIONS = BLOCKS / 15;
+
+const BLOCK: CallbackParams["ChainNotifications.blockConnected"] = {
+  role: { validated: true },
+  block: { hash: 32, height: 900_000, data: 2_000_000 },
+};
+
+test("large blocks are no garbage", async () => {
+  await using node = await ReferenceNode.start();
+  // JavaScriptCore's own log, on stderr like ours.
+  const env = { BUN_JSC_logGC: "1" };
+  const args = ["--poll-interval", "3600", "--no-collector", "blockstats"];
+  await using exporter = await visit(node, { args, env });
+  const collections = () => exporter.log.filter((line) => line.includes("START")).length;
+  const before = collections();
+  const { errors } = await node.fire("ChainNotifications.blockConnected", BLOCK, { count: BLOCKS });
+  expect(errors).toEqual([]);
+  await exporter.waitFor("bitcoin_blocks_connected_total", BLOCKS);
+  const during = collections() - before;
+  expect(during).toBeGreaterThan(0);
+  expect(during).toBeLessThan(MAX_COLLECTIONS);
+  exporter.signal("SIGTERM");
+  expect((await exporter.ended()).exitCode).toBe(0);
+});
