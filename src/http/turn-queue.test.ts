@@ -50,7 +50,7 @@ test("who asks for another turn in its turn waits behind the others", async () =
 
 describe("while something more urgent wants the thread", () => {
   /** Longer than those who wait have to. */
-  const INTERVAL_MS = 5;
+  const INTERVAL_MS = 10;
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
   test("turns at once are rationed, and as many again come with time", async () => {

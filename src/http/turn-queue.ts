@@ -15,8 +15,8 @@ const MAX_WAITING_TURNS_PER_ROUND = 1;
 /** Turns that are taken at once: more than any Prometheus asks for. */
 const RATION_PER_MS = 1.5;
 const LARGEST_RATION = 16;
-/** Between two turns of those who wait. With a call of the node every 50 µs, one in a hundred has a turn before it. */
-const RATIONED_INTERVAL_MS = 5;
+/** Between two turns of those who wait. With a call of the node every 50 µs, one in two hundred has a turn before it. */
+const RATIONED_INTERVAL_MS = 10;
 
 export interface TurnTaker {
   takeTurn(): void;
