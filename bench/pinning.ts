@@ -1,5 +1,6 @@
 // Which core runs what. A pair that shares a core pays for each change from one to the other, a pair on two cores for each
-// wake-up: the figures differ by half, so no bench leaves it to the scheduler.
+// wake-up: the figures differ by half, so no bench of callbacks, scrapes or memory leaves it to the scheduler. How long a
+// start takes, and what a real node takes with all its threads, is timed as the scheduler has it.
 
 import { availableParallelism } from "node:os";
 

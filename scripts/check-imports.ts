@@ -29,7 +29,7 @@ const CATALOGUE = "collectors/catalogue.ts";
 const MAY_IMPORT_CAPNP = ["rpc", "node", "schema", "demo"];
 const MAY_OPEN_SOCKETS = ["node", "http", "demo"];
 const OPENS_SOCKET = /\bBun\.(connect|listen|serve|udpSocket)\b|["']node:(net|http|https|tls|dgram)["']/;
-const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^;]*?from\s+["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g;
+const IMPORT = /(?:^|\n)\s*(?:import|export)\b(?:[^;]*?\bfrom)??\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g;
 
 function roomOf(file: string): string {
   return file.includes("/") ? file.slice(0, file.indexOf("/")) : TOP;

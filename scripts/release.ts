@@ -1,5 +1,6 @@
 // Makes what a release consists of, in dist/: for every target an archive with the executable and what its users need
-// beside it, the bill of materials, and the checksums of them all. The same commit gives the same bytes.
+// beside it, the bill of materials, and the checksums of them all. The same commit gives the same bytes on the same kind of
+// host: the target that is the host itself gets bytecode (build.ts), the others none.
 
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -135,7 +135,7 @@ describe("METRICS.md", () => {
     const { use, cost } = CATALOGUE[name];
     const row = metrics.split("\n").find((line) => line.startsWith(`| \`${name}\` |`) && line.includes(cost));
     expect(row, cost).toBeDefined();
-    expect(row).toContain({ always: "| always |", default: "| yes |", asked: "| no |" }[use]);
+    expect(row).toContain({ always: "| always |", default: "| yes |" }[use]);
   });
 });
 

@@ -28,8 +28,8 @@ export interface CollectorContext {
 }
 
 interface Entry {
-  /** `always`: the exporter itself goes by what it reads. `asked`: only when --collectors names it. */
-  readonly use: "always" | "default" | "asked";
+  /** `always`: the exporter itself goes by what it reads. `default`: unless the command line leaves it out. */
+  readonly use: "always" | "default";
   /** What it costs the node, in one line. */
   readonly cost: string;
   make(context: CollectorContext): Collector;
@@ -98,7 +98,7 @@ export type CollectorName = keyof typeof CATALOGUE;
 export const COLLECTOR_NAMES = Object.keys(CATALOGUE) as readonly CollectorName[];
 
 /** Those that run unless the command line says otherwise. */
-export const DEFAULT_COLLECTORS = COLLECTOR_NAMES.filter((name) => (CATALOGUE[name] as Entry).use !== "asked");
+export const DEFAULT_COLLECTORS = COLLECTOR_NAMES;
 
 export function isCollectorName(name: string): name is CollectorName {
   return Object.hasOwn(CATALOGUE, name);

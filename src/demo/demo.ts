@@ -44,7 +44,7 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
   await Promise.all([autopilot(node, signal), watch(url, view, signal)]);
   view.say("the exporter leaves the node");
   await exporter.leave(LEAVE_DEADLINE_MS);
-  return judge(node, await scrape(url));
+  return judge(node, await scrape(url), options);
 }
 
 /** Listens where it was asked to, or else at a free port: a demo should run wherever it is tried. */

@@ -57,6 +57,21 @@ test(
 );
 
 test(
+  "does not hold against the exporter what its flags switch off",
+  async () => {
+    const lastLine = async (...flags: string[]) => {
+      const demo = start("--duration=4", "--metrics-addr=127.0.0.1:0", ...flags);
+      const [output, exitCode] = [await demo.stdout.text(), await demo.exited];
+      return `${output.trimEnd().split("\n").at(-1)} (${exitCode})`;
+    };
+    const [chain, polled] = await Promise.all([lastLine("--collectors=chain"), lastLine("--no-subscribe")]);
+    expect(chain).toMatch(/^the node told \d+ events .*, \d+ of them for no collector, .*: all is equal \(0\)$/);
+    expect(polled).toMatch(/^the exporter did not subscribe, .*: all is equal \(0\)$/);
+  },
+  TIMEOUT_MS,
+);
+
+test(
   "serves real metrics, at a free port when the wanted one is taken, until a signal",
   async () => {
     using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { DEFAULT_COLLECTORS } from "../collectors/catalogue.ts";
 import { Samples } from "./scrape.ts";
 import { SimulatedChain } from "./simulated-chain.ts";
 import { SimulatedNode } from "./simulated-node.ts";
@@ -24,6 +25,12 @@ bitcoin_utxo_cache_spend_value_total 0
 bitcoin_utxo_cache_uncache_total 0
 bitcoin_utxo_cache_uncache_value_total 0
 `;
+
+/** What an exporter serves without a collector whose families are called so. */
+function without(families: string): Samples {
+  const lines = PAGE.split("\n").filter((line) => !line.startsWith(families));
+  return new Samples(lines.join("\n"));
+}
 
 function nodeThatTold(): SimulatedNode {
   const node = new SimulatedNode({ socketPath: "unused" });
@@ -57,5 +64,42 @@ test("an exporter that never came is not good, though it counted nothing wrong",
   expect(judge(new SimulatedNode({ socketPath: "unused" }), new Samples(page))).toMatchObject({
     isGood: false,
     lines: [expect.any(String), "the exporter has not connected"],
+  });
+});
+
+test("what a collector counts that is off is not asked for", () => {
+  const others = DEFAULT_COLLECTORS.filter((name) => name !== "utxocache");
+  expect(judge(nodeThatTold(), without("bitcoin_utxo_cache_"), { collectors: others })).toEqual({
+    isGood: true,
+    lines: [
+      "the node told 3 events (sessions: 1, blocks connected: 1, disconnected: 0, transactions: 0, coins: 1), " +
+        "1 of them for no collector, the exporter counted 2: all is equal",
+    ],
+  });
+  const { isGood, lines } = judge(nodeThatTold(), without("bitcoin_mempool_"), { collectors: others });
+  expect(isGood).toBe(false);
+  expect(lines).toContain("bitcoin_mempool_tx_added_total: the node told 0, the exporter counted undefined");
+});
+
+test("the chain is counted whatever is chosen", () => {
+  const page = PAGE.replace(/^bitcoin_(mempool|utxo_cache)_.*$/gm, "");
+  expect(judge(nodeThatTold(), new Samples(page), { collectors: ["mempool"] }).isGood).toBe(false);
+  expect(judge(nodeThatTold(), new Samples(page), { collectors: [] }).isGood).toBe(true);
+  const wrong = page.replace("bitcoin_blocks_connected_total 1", "bitcoin_blocks_connected_total 2");
+  expect(judge(nodeThatTold(), new Samples(wrong), { collectors: [] }).lines.slice(1)).toEqual([
+    "bitcoin_blocks_connected_total: the node told 1, the exporter counted 2",
+  ]);
+});
+
+test("an exporter that does not subscribe is told nothing, but has to come", () => {
+  const node = new SimulatedNode({ socketPath: "unused" });
+  expect(judge(node, new Samples(PAGE), { subscribe: false })).toEqual({
+    isGood: true,
+    lines: ["the exporter did not subscribe, so the node told it nothing: all is equal"],
+  });
+  const absent = new Samples(PAGE.replace("bitcoin_ipc_connects_total 1", "bitcoin_ipc_connects_total 0"));
+  expect(judge(node, absent, { subscribe: false })).toMatchObject({
+    isGood: false,
+    lines: [expect.stringContaining("not all is well"), "the exporter has not connected"],
   });
 });

@@ -1,9 +1,14 @@
 // Whether the exporter counted what the simulated node told it, to the last satoshi, and left the node as it should.
 
+import { DEFAULT_COLLECTORS } from "../collectors/catalogue.ts";
+import type { ExporterOptions } from "../exporter.ts";
 import { REMOVAL_REASONS } from "../node/chain-notifications.ts";
 import type { Samples } from "./scrape.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
 import type { Tally } from "./tally.ts";
+
+/** What of the exporter's options leaves events uncounted. */
+type Choice = Pick<ExporterOptions, "collectors" | "subscribe">;
 
 export interface Verdict {
   readonly isGood: boolean;
@@ -25,23 +30,38 @@ const COUNTERS = {
 } as const;
 
 /** To be called when the exporter has left the node; `counted` is a scrape after that. */
-export function judge(node: SimulatedNode, counted: Samples): Verdict {
-  const { told } = node;
-  const faults = [...differences(told, counted), ...misconduct(node)];
-  const sum = Object.keys(COUNTERS).reduce((sum, series) => sum + (counted.value(series) ?? 0), 0);
+export function judge(node: SimulatedNode, counted: Samples, choice: Choice = {}): Verdict {
+  const faults = [...differences(node.told, counted, choice), ...misconduct(node, counted, choice)];
+  const isGood = faults.length === 0;
+  const lines = [`${summary(node.told, counted, choice)}: ${isGood ? "all is equal" : "not all is well"}`, ...faults];
+  return { isGood, lines };
+}
+
+function summary(told: Tally, counted: Samples, choice: Choice): string {
+  if (choice.subscribe === false) return "the exporter did not subscribe, so the node told it nothing";
+  const counters = Object.entries(COUNTERS).filter(([series]) => isCompared(series, choice));
+  const sum = counters.reduce((sum, [series]) => sum + (counted.value(series) ?? 0), 0);
+  const uncounted = counters.reduce((rest, [, event]) => rest - told.count(event), told.count());
   const coins = told.count("add") + told.count("spend") + told.count("uncache");
-  const lines = [
+  return (
     `the node told ${told.count()} events (sessions: ${told.sessions}, ` +
-      `blocks connected: ${told.count("blockConnected")}, disconnected: ${told.count("blockDisconnected")}, ` +
-      `transactions: ${told.count("transactionAddedToMempool")}, coins: ${coins}), ` +
-      `the exporter counted ${sum}: ${faults.length === 0 ? "all is equal" : "not all is well"}`,
-    ...faults,
-  ];
-  return { isGood: faults.length === 0, lines };
+    `blocks connected: ${told.count("blockConnected")}, disconnected: ${told.count("blockDisconnected")}, ` +
+    `transactions: ${told.count("transactionAddedToMempool")}, coins: ${coins}), ` +
+    (uncounted === 0 ? "" : `${uncounted} of them for no collector, `) +
+    `the exporter counted ${sum}`
+  );
+}
+
+/** Whether the exporter serves a series, and the node told what it should say. */
+function isCompared(series: string, { collectors = DEFAULT_COLLECTORS, subscribe = true }: Choice): boolean {
+  if (!subscribe) return false;
+  if (series.startsWith("bitcoin_mempool_")) return collectors.includes("mempool");
+  if (series.startsWith("bitcoin_utxo_cache_")) return collectors.includes("utxocache");
+  return true;
 }
 
 /** Series that differ. Values are compared as text, which is exact. */
-function differences(told: Tally, counted: Samples): string[] {
+function differences(told: Tally, counted: Samples, choice: Choice): string[] {
   const expected: [string, number | bigint | undefined][] = [
     ["bitcoin_ipc_connects_total", told.sessions],
     ["bitcoin_block_height", told.height],
@@ -56,14 +76,17 @@ function differences(told: Tally, counted: Samples): string[] {
     ]),
   ];
   return expected
-    .filter(([series, value]) => counted.text(series) !== value?.toString())
+    .filter(([series, value]) => isCompared(series, choice) && counted.text(series) !== value?.toString())
     .map(([series, value]) => `${series}: the node told ${value}, the exporter counted ${counted.text(series)}`);
 }
 
 /** An exporter that was never there, and what would have ended a real node. */
-function misconduct({ told, uncleanLeaves, subscriptions, fatalCalls }: SimulatedNode): string[] {
+function misconduct(node: SimulatedNode, counted: Samples, { subscribe = true }: Choice): string[] {
+  const { told, uncleanLeaves, subscriptions, fatalCalls } = node;
   const faults: string[] = [];
-  if (told.sessions === 0) faults.push("the exporter has not connected");
+  // The node knows a session by its subscription.
+  const sessions = subscribe ? told.sessions : counted.value("bitcoin_ipc_connects_total");
+  if (!sessions) faults.push("the exporter has not connected");
   if (uncleanLeaves > 0) faults.push(`the exporter left ${uncleanLeaves} times with something registered`);
   if (subscriptions > 0) faults.push(`the exporter left ${subscriptions} objects registered`);
   if (fatalCalls > 0) faults.push(`the exporter asked ${fatalCalls} times for a chain that was not loaded`);

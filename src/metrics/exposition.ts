@@ -1,8 +1,6 @@
 // The Prometheus text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
 // What a family's text looks like is made once, at registration; a scrape copies it and prints the values.
 
-export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
 const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
 

@@ -37,17 +37,7 @@ export class Registry {
 
   /** A counter that the node keeps: set to its total, absent until then, lower again after the node's restart. */
   polledCounter(name: string, help: string): Gauge {
-    return this.polledCounterVec(name, help, [], 1).with();
-  }
-
-  /** Polled counters by label, each absent until it is set. */
-  polledCounterVec<const L extends readonly string[]>(
-    name: string,
-    help: string,
-    labels: L,
-    maxSeries = DEFAULT_MAX_SERIES,
-  ): Family<Gauge, L> {
-    return this.#register({ name, help, type: "counter", labels, maxSeries }, Gauge);
+    return this.#register({ name, help, type: "counter", labels: [], maxSeries: 1 }, Gauge).with();
   }
 
   /** A gauge, absent until it is set. */
