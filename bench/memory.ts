@@ -46,13 +46,14 @@ async function watch(programs: NativePrograms, volley: Volley, calls: number): P
   await using node = await ReferenceNode.start({ prefix: pinnedTo(NODE_CORE) });
   await using exporter = await startSubscriber("exporter", programs, node, OWN_CORE);
   const samples: number[] = [];
+  const callsPerSample = Math.ceil(calls / SAMPLES);
   for (let sample = 0; sample < SAMPLES; sample++) {
-    await fire(node, exporter, volley, Math.ceil(calls / SAMPLES));
+    await fire(node, exporter, volley, callsPerSample);
     samples.push(memory(exporter.pid).residentBytes / MB);
   }
   const peak = memory(exporter.pid).peakBytes / MB;
   const growth = growthOf(samples);
-  const bench = `memory, ${calls.toLocaleString("en")} calls: ${volley.name}`;
+  const bench = `memory, ${(SAMPLES * callsPerSample).toLocaleString("en")} calls: ${volley.name}`;
   return [
     { bench, measure: "RSS MB, most", exporter: peak, digits: 1, targets: [atMost(RSS_LIMIT, peak)] },
     {
