@@ -25,8 +25,11 @@ const QUESTION = "Node.shutdownRequested";
 const FLUSH = "ChainNotifications.chainStateFlushed";
 const FLUSHED = { role: { validated: true }, locator: 70 };
 
+/** What src/node/session.ts gives the question. */
+const QUESTION_DEADLINE_MS = 1000;
+
 /** Pauses between attempts of 25 ms and more. */
-const env = fastPauses(20);
+const env = fastPauses(20, QUESTION_DEADLINE_MS);
 
 describe.concurrent.each([
   ["by offset", []],
