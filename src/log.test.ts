@@ -57,6 +57,24 @@ test("a reader that is gone drops lines and throws nowhere", async () => {
   expect(dropped).toBe(1);
 });
 
+test("what was dropped before a write that failed is told with the next", async () => {
+  let dropped = 0;
+  const first = Promise.withResolvers<number>();
+  const outcomes = [() => first.promise, () => Promise.reject(new Error("ENOSPC"))];
+  const written: string[] = [];
+  const flush = () => outcomes.shift()?.() ?? 0;
+  const log = new Log(() => dropped++, { write: (text) => written.push(text), flush });
+  log.line("first");
+  await Bun.sleep(1);
+  for (let line = 0; line < 4_000; line++) log.line("x".repeat(100));
+  first.resolve(0);
+  await log.close(1000);
+  log.line("after");
+  await log.close(1000);
+  expect(dropped).toBe(4_000);
+  expect(written.at(-1)).toEndWith("after\n4000 log lines were dropped here: stderr was not read\n");
+});
+
 test("close gives up at its deadline", async () => {
   const log = new Log(() => {}, new StuckSink());
   log.line("never read");

@@ -55,7 +55,8 @@ export class Log {
   async #write(): Promise<void> {
     if (this.#isStalled || this.#lines.length === 0) return;
     const count = this.#lines.length;
-    const notice = this.#dropped > 0 ? `${this.#dropped} log lines were dropped here: stderr was not read\n` : "";
+    const dropped = this.#dropped;
+    const notice = dropped > 0 ? `${dropped} log lines were dropped here: stderr was not read\n` : "";
     const text = this.#lines.join("") + notice;
     this.#lines = [];
     this.#waitingBytes = this.#dropped = 0;
@@ -63,7 +64,8 @@ export class Log {
     try {
       await Promise.all([this.#sink.write(text), this.#sink.flush()]);
     } catch {
-      // The reader is gone. The next line tries again.
+      // The reader is gone. The next line tries again, and the next notice tells of what this one would have.
+      this.#dropped += dropped;
       this.#drop(count);
     }
     this.#isStalled = false;

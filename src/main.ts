@@ -70,17 +70,15 @@ function listenErrorText(error: unknown): string {
 
 /**
  * A pr/trace node dies when a subscribed client just goes, so whatever can be caught leaves in order first. A second
- * signal ends at once: whoever sends it has decided.
+ * signal ends at once: whoever sends it has decided. The first may find us leaving after an internal error: whoever sends it
+ * asks for no more than that.
  */
 function endOnSignals(exporter: Exporter, server: MetricsServer, log: Log): void {
-  let ending: { reason: string; since: number } | undefined;
+  let first: { signal: string; since: number } | undefined;
+  let isEnding = false;
   const end = async (reason: string, exitCode: number): Promise<void> => {
-    const now = performance.now();
-    if (ending !== undefined) {
-      if (reason === ending.reason && now - ending.since < SAME_SIGNAL_MS) return;
-      process.exit(EXIT_FAILURE);
-    }
-    ending = { reason, since: now };
+    if (isEnding) return;
+    isEnding = true;
     log.line(`${reason}: leaving the node`);
     const inOrder = await exporter.leave(LEAVE_DEADLINE_MS);
     server.stop();
@@ -89,12 +87,17 @@ function endOnSignals(exporter: Exporter, server: MetricsServer, log: Log): void
     process.exit(exitCode);
   };
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    process.on(signal, () => void end(signal, EXIT_OK));
+    process.on(signal, () => {
+      const now = performance.now();
+      first ??= { signal, since: now };
+      if (signal !== first.signal || now - first.since >= SAME_SIGNAL_MS) process.exit(EXIT_FAILURE);
+      void end(signal, EXIT_OK);
+    });
   }
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.line(`${event}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-      if (ending === undefined) void end("internal error", EXIT_FAILURE);
+      void end("internal error", EXIT_FAILURE);
     });
   }
 }

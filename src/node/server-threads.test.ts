@@ -131,6 +131,17 @@ describe("a call that is stuck", () => {
     expect(await Promise.all([0, 1, 2, 3].map(resultOf))).toEqual([0n, 1n, 2n, 3n]);
   });
 
+  test("on every thread, and one that leaving needed too: the next that it needs is asked all the same", async () => {
+    const releases = await stuck([0, 1, 2, 3]);
+    releases.push(fake.hold(NAMES[4]));
+    const late = call(4, { deadlineMs: 1, isForLeaving: true });
+    await expect(late).rejects.toBeInstanceOf(DeadlineError);
+    fake.hold(NAMES[4])();
+    expect((await call(4, { isForLeaving: true, subject: "the next" })).result).toBe(4n);
+    for (const release of releases) release();
+    await fake.pair.settled();
+  });
+
   test("is not asked a second time", async () => {
     const [release] = await stuck([0]);
     await expect(call(0)).rejects.toMatchObject({ kind: "overloaded" });

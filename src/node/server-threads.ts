@@ -27,8 +27,11 @@ export interface ThreadCallOptions extends CallOptions {
 
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
 const MAX_THREADS = 4;
-/** One more for what leaving needs, which has to get through whatever is stuck: no other call ever gets it. */
-const MAX_THREADS_LEAVING = 1;
+/**
+ * Two more for what leaving needs, which has to get through whatever is stuck: no other call ever gets them. One call at a
+ * time ends a registration, and beside it the question whether the node stops may be late.
+ */
+const MAX_THREADS_LEAVING = 2;
 
 /** Threads that are lent to the same calls. */
 class Pool {

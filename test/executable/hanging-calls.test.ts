@@ -10,7 +10,7 @@ import {
   ARRIVAL,
   callErrors,
   expectOrderlyLeave,
-  fastClock,
+  fastCalls,
   POLLED_METHODS,
   POLLED_METRICS,
   polledMetrics,
@@ -23,8 +23,10 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** A call's deadline of 10 s becomes half a second, the poll interval a tenth. */
-const options = { env: fastClock(20), args: ["--poll-interval", "2"] };
+/** A call's deadline of 10 s becomes 2 s: time enough for one that does not hang, on a busy machine too. */
+const options = { env: fastCalls(5), args: ["--poll-interval", "0.1"] };
+/** Longer than that, shorter than that and leaving together. */
+const LATE_MS = 3_500;
 const SIZE = "Node.getMempoolSize";
 
 describe.concurrent("a poll", () => {
@@ -32,7 +34,7 @@ describe.concurrent("a poll", () => {
     await using node = await ReferenceNode.start();
     await using exporter = await visit(node, options);
     await node.hang(SIZE);
-    const hung = await exporter.waitUntil("it was given up", (metrics) => callErrors(metrics, SIZE) === 1);
+    const hung = await exporter.waitUntil("it was given up", (metrics) => callErrors(metrics, SIZE) >= 1);
     expect(hung.get("bitcoin_ipc_up")).toBe(1);
     await node.answer("Node.getNodeCount", { result: 77 });
     const metrics = await exporter.waitFor("bitcoin_peers", 77);
@@ -44,7 +46,7 @@ describe.concurrent("a poll", () => {
     await exporter.waitFor("bitcoin_mempool_size", 5);
     // The next that hangs needs no third.
     await node.hang("Chain.getHeight");
-    await exporter.waitUntil("it was given up", (metrics) => callErrors(metrics, "Chain.getHeight") === 1);
+    await exporter.waitUntil("it was given up", (metrics) => callErrors(metrics, "Chain.getHeight") >= 1);
     await node.answer("Node.getNodeCount", { result: 78 });
     await exporter.waitFor("bitcoin_peers", 78);
     expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0, live: { Thread: 2 } });
@@ -102,8 +104,8 @@ describe.concurrent("an arrival", () => {
     "that is late at %s is tried again when the node has returned the call",
     async (method) => {
       await using node = await ReferenceNode.start();
-      await node.delay(method, 700);
-      await using exporter = await ExporterProcess.start(node.socketPath, { env: fastClock(40) });
+      await node.delay(method, LATE_MS);
+      await using exporter = await ExporterProcess.start(node.socketPath, options);
       await exporter.logs(/^cannot reach the node at \S+: \S+ was not answered within 10000 ms; next attempt/);
       expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
       expect((await node.stats()).interruptedCalls).toBe(0);
@@ -116,9 +118,7 @@ describe.concurrent("an arrival", () => {
   test("that hangs for good does not keep the exporter", async () => {
     await using node = await ReferenceNode.start();
     await node.hang("Init.makeNode");
-    await using exporter = await ExporterProcess.start(node.socketPath, {
-      env: fastClock(40),
-    });
+    await using exporter = await ExporterProcess.start(node.socketPath, options);
     await exporter.logs(/^no answer from the node: Init\.@5 was not answered within 10000 ms; waiting until/);
     exporter.signal("SIGTERM");
     expect((await exporter.ended()).exitCode).toBe(0);
@@ -126,12 +126,12 @@ describe.concurrent("an arrival", () => {
   });
 });
 
-// Longer than a call may, shorter than that and leaving together: a registration that nobody waits for is one in the node.
+// A registration that nobody waits for is one in the node all the same.
 describe.concurrent("a registration that takes long", () => {
   test("of the UTXO cache is made once, and ended", async () => {
     const trace = "Tracing.traceUtxoCache";
     await using node = await ReferenceNode.start();
-    await node.delay(trace, 1_800);
+    await node.delay(trace, LATE_MS);
     await using exporter = await visit(node, options);
     expect(callErrors(await exporter.metrics(), trace)).toBeGreaterThan(0);
     await exporter.polled();
@@ -147,7 +147,7 @@ describe.concurrent("a registration that takes long", () => {
   test("of the chain's notifications is ended, and tried again", async () => {
     const subscribe = "Chain.handleNotifications";
     await using node = await ReferenceNode.start();
-    await node.delay(subscribe, 700);
+    await node.delay(subscribe, LATE_MS);
     await using exporter = await ExporterProcess.start(node.socketPath, options);
     await exporter.logs(/^cannot reach the node at \S+: Chain\.handleNotifications was not answered within 10000 ms/);
     expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");

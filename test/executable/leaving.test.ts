@@ -209,6 +209,36 @@ describe("after", () => {
     expect(exporter.logged(/^internal error: leaving the node$/)).toBeDefined();
     expect((await volley).errors).toEqual([]);
   });
+
+  /** An exporter that has failed, and that the node does not let go of. */
+  async function failing(node: ReferenceNode): Promise<ExporterProcess> {
+    const exporter = await visit(node, { env: preloading(join(import.meta.dirname, "../throw-when-told.ts")) });
+    await node.hang(DISCONNECT);
+    exporter.signal("SIGUSR2");
+    await called(node, DISCONNECT);
+    return exporter;
+  }
+
+  test("an error, the first signal changes nothing", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await failing(node);
+    exporter.signal("SIGTERM");
+    // It serves on, so the signal did not end it.
+    await exporter.metrics();
+    await node.clear();
+    await expectOrderlyLeave(node, exporter, 1);
+    expect(exporter.logged(LEAVING)).toBeUndefined();
+  });
+
+  test("an error, a second signal ends at once", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await failing(node);
+    exporter.signal("SIGTERM");
+    exporter.signal("SIGINT");
+    const { exitCode, durationMs } = await exporter.ended();
+    expect(exitCode).toBe(1);
+    expect(durationMs).toBeLessThan(3_000);
+  });
 });
 
 test("another exporter on the same node goes on", async () => {

@@ -170,10 +170,9 @@ test("without --debug the log has one line for each state, and for each reason w
   await exporter.waitFor("bitcoin_ipc_connects_total", 2);
   const [first, lost, ...rest] = exporter.log.slice(1);
   expect([first, lost, rest.pop()]).toEqual([connectedLine(node), expect.stringMatching(LOST), connectedLine(node)]);
-  // How a socket ends depends on what was on its way.
   const reasons = rest.map((line) => /^cannot reach the node at \S+: (.*); next attempt in \S+ s$/.exec(line)?.[1]);
-  expect(reasons.length).toBeWithin(1, 4);
-  expect(reasons).not.toContain(undefined);
+  expect(reasons).not.toBeEmpty();
+  for (const reason of reasons) expect(AWAY).toContain(reason!);
   expect(new Set(reasons).size).toBe(reasons.length);
 });
 
@@ -189,6 +188,14 @@ const COIN = { outpointHash: 32, outpointN: 0, height: 1, value: "90071992547409
 
 /** How a socket ends depends on what was on its way. */
 const LOST = /^lost the node: (the node closed the socket|.*connection reset by peer.*); next attempt in 0\.[56] s$/;
+
+/** Why a node is away whose socket ends, goes, and comes again: some or all, by what an attempt meets. */
+const AWAY = [
+  "the node closed the socket",
+  "connection refused (ECONNREFUSED)",
+  "connection reset by peer (ECONNRESET)",
+  "no such file or directory (ENOENT)",
+];
 
 /** Some of each: what `expectCounted` looks for. */
 async function count(node: ReferenceNode): Promise<void> {

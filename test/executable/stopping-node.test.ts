@@ -8,9 +8,11 @@ import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
+  callErrors,
   called,
   expectNothingLeft,
   expectOrderlyLeave,
+  fastCalls,
   fastPauses,
   registered,
   TEST_TIMEOUT_MS,
@@ -25,8 +27,11 @@ const QUESTION = "Node.shutdownRequested";
 const FLUSH = "ChainNotifications.chainStateFlushed";
 const FLUSHED = { role: { validated: true }, locator: 70 };
 
+/** What src/node/session.ts gives the question. */
+const QUESTION_DEADLINE_MS = 1000;
+
 /** Pauses between attempts of 25 ms and more. */
-const env = fastPauses(20);
+const env = fastPauses(20, QUESTION_DEADLINE_MS);
 
 describe.concurrent.each([
   ["by offset", []],
@@ -92,6 +97,20 @@ test("a node that does not say whether it stops is left all the same", async () 
   await node.hang(QUESTION);
   exporter.signal("SIGTERM");
   await called(node, QUESTION, 3);
+  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("UtxoCacheTrace");
+  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("ChainNotifications");
+  await node.clear();
+  await expectOrderlyLeave(node, exporter);
+});
+
+test("a node at which all is stuck, and that says too late whether it stops, is left all the same", async () => {
+  const stuck = ["Chain.getHeight", "Node.getHeaderTip", "Node.getMempoolSize", "Node.getNodeCount"];
+  await using node = await ReferenceNode.start();
+  await using exporter = await visit(node, { env: fastCalls(20) });
+  for (const method of stuck) await node.hang(method);
+  await exporter.waitUntil("all were given up", (metrics) => stuck.every((method) => callErrors(metrics, method) > 0));
+  await node.delay(QUESTION, QUESTION_DEADLINE_MS + 500);
+  exporter.signal("SIGTERM");
   expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("UtxoCacheTrace");
   expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("ChainNotifications");
   await node.clear();

@@ -66,9 +66,17 @@ export function fastClock(speed: number): Readonly<Record<string, string>> {
   return { ...preloading(join(import.meta.dirname, "fast-clock.ts")), CLOCK_SPEED: String(speed) };
 }
 
-/** The same, but calls have their time: for tests in which none is given up, however busy the machine is. */
-export function fastPauses(speed: number): Readonly<Record<string, string>> {
-  return { ...fastClock(speed), CLOCK_KEPT_MS: String(CALL_DEADLINE_MS) };
+/**
+ * The same, but calls have their time: for tests in which none is given up, however busy the machine is. So has what takes
+ * any of `keptMs`.
+ */
+export function fastPauses(speed: number, ...keptMs: number[]): Readonly<Record<string, string>> {
+  return { ...fastClock(speed), CLOCK_KEPT_MS: [CALL_DEADLINE_MS, ...keptMs].join() };
+}
+
+/** The environment in which only calls are given up this much sooner. */
+export function fastCalls(speed: number): Readonly<Record<string, string>> {
+  return { ...fastClock(speed), CLOCK_ONLY_MS: String(CALL_DEADLINE_MS) };
 }
 
 /** The same, and the time that it measures passes as fast: for what the trace may take of it. */

@@ -14,7 +14,7 @@ import { openFds, residentBytes } from "./usage.ts";
 
 const VISITS = Number(process.env["RECONNECTS"] ?? 1000);
 /** By then everything was used that a visit uses, and the garbage of some was collected. */
-const WARM_UP = VISITS / 4;
+const WARM_UP = Math.floor(VISITS / 4);
 const CALLS = 20;
 const MIB = 1024 * 1024;
 
