@@ -50,9 +50,10 @@ in poll(2), by bun:ffi, costs the kernel more than it saves.`;
 const onOneCore = (variant: Variant) => (variant === "one core" ? CALLS_OBSTACLE : undefined);
 
 const BLOCKS_OBSTACLE = `\
-Bun copies each chunk of 219 KB into a new buffer, and its collector, which counts them though they were freed, takes 1 ms \
-every six blocks; what is done with a chunk takes 4 µs. Tried: recv(2) into one buffer, by bun:ffi, took 0.95 to 1.08 of C++: \
-not enough to have experimental native calls in a process that a node waits for.`;
+Bun reads a chunk of up to 219 KB into its own buffer and copies it into a new one. While a block comes we read what is there \
+into one buffer ourselves, but on one core the node only writes while we wait, so six chunks, about half of a block, come by \
+way of Bun all the same; it has no way to tell of bytes without reading them. With all of a block by way of Bun one core took \
+1.3 of C++. Tried besides: smaller reads and sleeping until the node has written more, both slower.`;
 
 const CASES: readonly Case[] = [
   { volley: transactions(1), calls: 60_000, ...oneAtATime, obstacle: onOneCore },

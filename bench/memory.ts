@@ -27,9 +27,8 @@ const GROWTH_LIMIT = "1 MB";
 const RSS_LIMIT = "64 MB";
 
 const GROWTH_OBSTACLE = `\
-What survives young collections goes with the next full one, so memory goes up and down by some MB over hundreds of thousands \
-of calls. It does not grow for good: 12 million calls were at 50 MB after the first tenth and at 51 in the end; 60,000 blocks \
-at 56 and 59, 63 at most.`;
+What survives young collections goes with each 32nd, and code is compiled anew as it is found to be hot, so memory goes up and \
+down by some MB. It does not grow for good: 10,000 blocks were at 58 MB after the first tenth and in the end.`;
 
 export const memoryUse: Bench = {
   name: "memory",
