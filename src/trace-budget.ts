@@ -13,7 +13,10 @@ interface Reading {
   readonly busyMs: number;
 }
 
-/** Fed with readings of the busy clock about once a second while the trace is on. Times are milliseconds of one clock. */
+/**
+ * Fed with readings of the busy clock about once a second while the trace is on. Times are milliseconds of one clock. Of the
+ * 10 s, those before the registration count as quiet: a budget of 25 % is used up by 2.5 s at full rate, at any time.
+ */
 export class TraceBudget {
   /** Of wall time, how much calls may keep the connection busy; infinite when it is never too much. */
   readonly share: number;
@@ -33,10 +36,9 @@ export class TraceBudget {
     this.#readings.push({ at, busyMs });
     // The newest reading that is at least a window old begins the window; what is older tells nothing more.
     const begin = this.#readings.findLastIndex((reading) => at - reading.at >= WINDOW_MS);
-    if (begin < 0) return undefined;
-    this.#readings = this.#readings.slice(begin);
+    if (begin > 0) this.#readings = this.#readings.slice(begin);
     const first = this.#readings[0]!;
-    const share = (busyMs - first.busyMs) / (at - first.at);
+    const share = (busyMs - first.busyMs) / Math.max(WINDOW_MS, at - first.at);
     return share > this.share ? share : undefined;
   }
 
@@ -56,9 +58,9 @@ export class TraceBudget {
     return at < this.#pausedUntil;
   }
 
-  /** The trace is on again: the window begins anew. */
-  restart(at: number): void {
+  /** The trace is on again: the window begins anew, with this reading. */
+  restart(at: number, busyMs: number): void {
     this.#since = at;
-    this.#readings = [];
+    this.#readings = [{ at, busyMs }];
   }
 }

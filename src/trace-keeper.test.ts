@@ -260,7 +260,7 @@ describe("a trace that is over the budget", () => {
     expect(active).toEqual([]);
     await answered();
     expect(active).toEqual([false]);
-    expect(lines).toEqual([ENDED(50, 60)]);
+    expect(lines).toEqual([ENDED(30, 60)]);
 
     await pass(59, 1);
     expect(fake.calls).toEqual([]);
@@ -270,7 +270,7 @@ describe("a trace that is over the budget", () => {
     expect(active).toEqual([false, true]);
     await pass(15, 1);
     await answered();
-    expect(lines.at(-1)).toBe(ENDED(100, 120));
+    expect(lines.at(-1)).toBe(ENDED(30, 120));
     expect(fake.calls).toEqual(["trace", "end"]);
     await pass(119, 1);
     expect(fake.calls).toHaveLength(2);
@@ -316,7 +316,7 @@ describe("a trace that is over the budget", () => {
     await answered();
     expect(active).toEqual([false]);
     // The share that it was ended for, and the pause from when it was.
-    expect(lines).toEqual([ENDED(50, 60)]);
+    expect(lines).toEqual([ENDED(30, 60)]);
     await pass(59);
     expect(fake.calls).toHaveLength(20);
     await pass(1);

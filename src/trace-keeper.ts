@@ -51,7 +51,7 @@ export class TraceKeeper {
   }
 
   async #begin(): Promise<void> {
-    const { session, budget, deadlineMs, retryMs, setActive, onError, debug } = this.#options;
+    const { session, budget, clock, deadlineMs, retryMs, setActive, onError, debug } = this.#options;
     try {
       await session.traceUtxoCache(deadlineMs);
       this.#isPending = false;
@@ -64,7 +64,7 @@ export class TraceKeeper {
     }
     // Told to leave meanwhile: the session ends it, and whoever comes next says whether there is a trace.
     if (session.isOver) return;
-    budget.restart(performance.now());
+    budget.restart(performance.now(), clock.busyMs);
     this.#isActive = true;
     setActive(true);
     debug("tracing the UTXO cache");

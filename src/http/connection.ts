@@ -74,9 +74,9 @@ export class Connection {
     else this.#queue();
   }
 
-  /** Answers some of the requests that have arrived, in one write. */
-  takeTurn(): void {
-    if (this.#state === "closed") return;
+  /** Answers some of the requests that have arrived, in one write. False when the client has gone. */
+  takeTurn(): boolean {
+    if (this.#state === "closed") return false;
     const { responses } = this.#context;
     responses.clear();
     const payloadBytes = this.#answer();
@@ -84,6 +84,7 @@ export class Connection {
     if (responses.written.length > 0) this.#write(responses.written);
     else this.#goOn();
     garbage.leave(payloadBytes + TURN_GARBAGE_BYTES);
+    return true;
   }
 
   /** Answers with an error whatever the client is about to ask, and closes; only before anything was received. */

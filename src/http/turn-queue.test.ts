@@ -4,7 +4,7 @@ import { createTurnQueue, type TurnTaker } from "./turn-queue.ts";
 /** Takers 0 … count - 1, and the order in which they took turns. */
 function takers(count: number): { takers: TurnTaker[]; order: number[] } {
   const order: number[] = [];
-  return { takers: Array.from({ length: count }, (_, index) => ({ takeTurn: () => order.push(index) })), order };
+  return { takers: Array.from({ length: count }, (_, index) => ({ takeTurn: () => order.push(index) > 0 })), order };
 }
 
 function nextRound(): Promise<void> {
@@ -33,6 +33,19 @@ test("who waits has one turn a round, in order, and goes before who comes later"
   expect(queue.takeNow()).toBe(true);
 });
 
+test("who has gone takes no turn from those behind", async () => {
+  const queue = createTurnQueue();
+  const gone = { takeTurn: () => false };
+  const { takers: waiting, order } = takers(2);
+  for (const taker of [gone, gone, waiting[0]!, gone, waiting[1]!, gone]) queue.add(taker);
+  await nextRound();
+  expect(order).toEqual([0]);
+  await nextRound();
+  expect(order).toEqual([0, 1]);
+  await nextRound();
+  expect(queue.takeNow()).toBe(true);
+});
+
 test("who asks for another turn in its turn waits behind the others", async () => {
   const queue = createTurnQueue();
   const order: string[] = [];
@@ -40,10 +53,11 @@ test("who asks for another turn in its turn waits behind the others", async () =
     takeTurn() {
       order.push("greedy");
       if (order.length < 6) queue.add(greedy);
+      return true;
     },
   };
   queue.add(greedy);
-  queue.add({ takeTurn: () => order.push("modest") });
+  queue.add({ takeTurn: () => order.push("modest") > 0 });
   while (order.length < 6) await nextRound();
   expect(order).toEqual(["greedy", "modest", "greedy", "greedy", "greedy", "greedy"]);
 });
@@ -80,7 +94,7 @@ describe("while something more urgent wants the thread", () => {
     const queue = createTurnQueue(() => true);
     const times: number[] = [];
     const start = performance.now();
-    for (let index = 0; index < 4; index++) queue.add({ takeTurn: () => times.push(performance.now() - start) });
+    for (let index = 0; index < 4; index++) queue.add({ takeTurn: () => times.push(performance.now() - start) > 0 });
     for (let round = 0; round < 5; round++) await nextRound();
     expect(queue.takeNow()).toBe(false);
     while (times.length < 4) await pause(1);

@@ -19,7 +19,8 @@ const LARGEST_RATION = 16;
 const RATIONED_INTERVAL_MS = 10;
 
 export interface TurnTaker {
-  takeTurn(): void;
+  /** Does what a turn allows. False when there was nothing to do, as after its client has gone: then it was no turn. */
+  takeTurn(): boolean;
 }
 
 export interface TurnQueue<T extends TurnTaker> {
@@ -46,7 +47,8 @@ export function createTurnQueue<T extends TurnTaker>(isBusy: () => boolean = () 
 
   function startRound(): void {
     scheduled = false;
-    for (turns = 0; turns < MAX_WAITING_TURNS_PER_ROUND && waiting.length > 0; turns++) waiting.shift()!.takeTurn();
+    turns = 0;
+    while (turns < MAX_WAITING_TURNS_PER_ROUND && waiting.length > 0) if (waiting.shift()!.takeTurn()) turns++;
     turns = 0; // while some still wait nobody takes one at once, and when none do the round has only begun
     if (waiting.length > 0) schedule();
   }
