@@ -135,9 +135,15 @@ describeLive("leaving", () => {
   });
 });
 
-/** An exporter that is subscribed to everything: it registers the trace after the first poll and before the second. */
-async function subscribed(node: BitcoinNode, options?: StartOptions): Promise<ExporterProcess> {
-  const exporter = await ExporterProcess.start(node.socketPath, options);
+/**
+ * An exporter that is subscribed to everything, and stays so whatever it costs: it registers the trace after the first poll
+ * and before the second.
+ */
+async function subscribed(node: BitcoinNode, { args = [], ...options }: StartOptions = {}): Promise<ExporterProcess> {
+  const exporter = await ExporterProcess.start(node.socketPath, {
+    args: ["--trace-budget", "100", ...args],
+    ...options,
+  });
   await exporter.connected();
   await exporter.polled();
   await exporter.polled();
