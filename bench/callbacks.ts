@@ -48,9 +48,9 @@ its CPU. Versions that know noFinishNeeded leave Finish out. Tried: a niceness o
 call takes 1.8 times as long where another program wants the core, and with SCHED_BATCH 37 times; waiting for the next call \
 in poll(2), by bun:ffi, costs the kernel more than it saves.`;
 const WAKING_OBSTACLE = `\
-A call costs the exporter one wake-up, three system calls and 19 µs of CPU, C++ 28 (perf stat): what the node waits for on two \
-cores is the wake-up, which the machine decides. The same build took 0.65 of C++'s time on one machine and 1.15 to 1.33 on \
-another of the same kind. Waiting awake for the next call would save it, and cost a core.`;
+A call costs the exporter one wake-up and three system calls (perf stat), and less CPU than C++: what the node waits for on two \
+cores is the wake-up, which the machine decides. It took 0.65 of C++'s time on an Intel Xeon, and 1.15 to 1.33 on an AMD EPYC, \
+builds of before alike. Waiting awake for the next call would save it, and cost a core.`;
 const obstacleOf = (variant: Variant) => (variant === "one core" ? CALLS_OBSTACLE : WAKING_OBSTACLE);
 
 const BLOCKS_OBSTACLE = `\

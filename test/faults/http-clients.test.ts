@@ -18,7 +18,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 const CALLS = 6000;
 const ROUNDS = 4;
 /** A machine with other work has rounds that say nothing. */
-const ATTEMPTS = 5;
+const ATTEMPTS = 12;
 const MAX_RATIO = 2;
 /** By then, whoever does not read has all that the kernel takes for it. */
 const SETTLE_MS = 400;
