@@ -1,80 +1,100 @@
-// Checks that dependencies between the rooms of src/ point one way (CONTRIBUTING.md, "Direction"), and that only the rooms
-// that may do so touch sockets and the Cap'n Proto library. `bun run imports` runs it, and so does CI.
+// Checks that dependencies between folders point one way (CONTRIBUTING.md, "Direction"), and that only the folders that may
+// do so open sockets and use the Cap'n Proto library. `bun run imports` runs it, and so does CI.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 
-const SRC = join(import.meta.dirname, "..", "src");
+const ROOT = join(import.meta.dirname, "..");
 
-/** The "room" of files directly in src/. */
-const TOP = "(top)";
+/** The files directly in src/. */
+const TOP = "src";
 
-/** What each room may import besides itself. Files at the top of src/ compose the rooms and may import all but the demo. */
+/** What each folder may import besides itself. The files at the top of src/ compose the program and may import all of it. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  wire: [],
-  metrics: [],
-  memory: [],
-  http: ["memory"],
-  schema: [],
-  rpc: ["wire"],
-  node: ["memory", "rpc", "schema", "wire"],
-  collectors: ["metrics", "node"],
-  demo: ["rpc", "schema", "wire", "node", "metrics", "memory", "http", "collectors", TOP],
+  "src/wire": [],
+  "src/metrics": [],
+  "src/memory": [],
+  "src/schema": [],
+  "src/http": ["src/memory"],
+  "src/rpc": ["src/wire"],
+  "src/node": ["src/memory", "src/rpc", "src/schema", "src/wire"],
+  "src/collectors": ["src/metrics", "src/node"],
+  "src/session": ["src/collectors", "src/memory", "src/node", "src/rpc"],
+  [TOP]: ["src/collectors", "src/http", "src/memory", "src/metrics", "src/node", "src/rpc", "src/session"],
+  demo: [
+    TOP,
+    "src/collectors",
+    "src/http",
+    "src/memory",
+    "src/metrics",
+    "src/node",
+    "src/rpc",
+    "src/schema",
+    "src/session",
+    "src/wire",
+  ],
 };
 
-/** What collectors are made of. They may import that, but not each other: only the catalogue knows them all. */
-const OF_COLLECTORS = ["collectors/collector.ts", "collectors/result.ts", "collectors/rpc-poll.ts"];
-const CATALOGUE = "collectors/catalogue.ts";
+/** The options are one type from the command line to the session. */
+const OPTIONS = "src/options.ts";
 
-const MAY_IMPORT_CAPNP = ["rpc", "node", "schema", "demo"];
-const MAY_OPEN_SOCKETS = ["node", "http", "demo"];
+/** What collectors are made of. They may import that, but not each other: only the catalogue knows them all. */
+const COLLECTOR_PARTS = ["src/collectors/collector.ts", "src/collectors/result.ts", "src/collectors/rpc-poll.ts"];
+const CATALOGUE = "src/collectors/catalogue.ts";
+
+const MAY_IMPORT_CAPNP = ["src/rpc", "src/node", "src/schema", "demo"];
+const MAY_OPEN_SOCKETS = ["src/node", "src/http", "demo"];
 const OPENS_SOCKET = /\bBun\.(connect|listen|serve|udpSocket)\b|["']node:(net|http|https|tls|dgram)["']/;
 const IMPORT = /(?:^|\n)\s*(?:import|export)\b(?:[^;]*?\bfrom)??\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g;
 
-function roomOf(file: string): string {
-  return file.includes("/") ? file.slice(0, file.indexOf("/")) : TOP;
+function folderOf(file: string): string {
+  const [first, second] = file.split("/");
+  if (first !== "src") return first!;
+  return file.split("/").length > 2 ? `src/${second}` : TOP;
 }
 
-/** What is wrong with the imports of one file, given relative to src/. */
+function mayImport(file: string, target: string, isTest: boolean): boolean {
+  const folder = folderOf(file);
+  const other = folderOf(target);
+  if (!(other in ALLOWED)) {
+    // Tests may use fixtures. Of what lies outside, the program itself reads only the package's own name and version.
+    return target === "package.json" || (isTest && other !== "bench");
+  }
+  // The generated classes are the samples that tests of the lower folders work on.
+  if (isTest && other === "src/schema") return true;
+  if (folder === "src/collectors" && other === folder) {
+    return isTest || file === CATALOGUE || COLLECTOR_PARTS.includes(target);
+  }
+  return other === folder || ALLOWED[folder]!.includes(other) || (folder === "src/session" && target === OPTIONS);
+}
+
+/** What is wrong with the imports of one file. Paths are relative to the repository. */
 function faults(file: string, text: string): string[] {
-  const room = roomOf(file);
-  const found: string[] = [];
+  const folder = folderOf(file);
   const isTest = file.endsWith(".test.ts");
+  const found: string[] = [];
   for (const match of text.matchAll(IMPORT)) {
     const target = (match[1] ?? match[2])!;
-    if (target.startsWith("capnp-es") && !MAY_IMPORT_CAPNP.includes(room)) found.push(`imports ${target}`);
+    if (target.startsWith("capnp-es") && !MAY_IMPORT_CAPNP.includes(folder)) found.push(`imports ${target}`);
     if (!target.startsWith(".")) continue;
-    const path = normalize(join(dirname(file), target));
-    if (path.startsWith("..")) {
-      if (path.startsWith("../bench/")) found.push(`imports a bench, ${target}`);
-      // Tests may use fixtures; of what lies outside src/, the program itself reads only the package's own name and version.
-      if (!isTest && path !== "../package.json") found.push(`imports ${target}, outside src/`);
-      continue;
-    }
-    const other = roomOf(path);
-    // The generated classes are the samples that tests of the lower rooms work on.
-    if (isTest && other === "schema") continue;
-    if (other === room && room !== "collectors") continue;
-    if (room === "collectors" && other === room) {
-      const mayImport = isTest || file === CATALOGUE || OF_COLLECTORS.includes(path);
-      if (!mayImport) found.push(`imports another collector, ${target}`);
-    } else if (room === TOP) {
-      if (other === "demo") found.push(`imports the demo, ${target}`);
-    } else if (!ALLOWED[room]?.includes(other)) {
-      found.push(`imports ${other}, ${target}`);
-    }
+    if (!mayImport(file, normalize(join(dirname(file), target)), isTest)) found.push(`imports ${target}`);
   }
-  if (!isTest && OPENS_SOCKET.test(text) && !MAY_OPEN_SOCKETS.includes(room)) found.push("touches sockets");
+  if (!isTest && OPENS_SOCKET.test(text) && !MAY_OPEN_SOCKETS.includes(folder)) found.push("opens sockets");
   return found;
 }
 
-const files = (readdirSync(SRC, { recursive: true }) as string[]).filter((file) => file.endsWith(".ts")).sort();
-const unknownRooms = new Set(files.map(roomOf).filter((room) => room !== TOP && !(room in ALLOWED)));
-for (const room of unknownRooms) console.error(`src/${room}: a room that scripts/check-imports.ts does not know`);
-let count = unknownRooms.size;
-for (const file of files) {
-  for (const fault of faults(file, readFileSync(join(SRC, file), "utf8"))) {
-    console.error(`src/${file}: ${fault}`);
+const files = ["src", "demo"]
+  .flatMap((folder) =>
+    (readdirSync(join(ROOT, folder), { recursive: true }) as string[]).map((file) => `${folder}/${file}`),
+  )
+  .filter((file) => file.endsWith(".ts"))
+  .sort();
+const unknown = new Set(files.map(folderOf).filter((folder) => !(folder in ALLOWED)));
+for (const folder of unknown) console.error(`${folder}: a folder that scripts/check-imports.ts does not list`);
+let count = unknown.size;
+for (const file of files.filter((file) => !unknown.has(folderOf(file)))) {
+  for (const fault of faults(file, readFileSync(join(ROOT, file), "utf8"))) {
+    console.error(`${file}: ${fault}`);
     count++;
   }
 }

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { abortFrame } from "../test/builders/rpc-messages.ts";
 import { eventually } from "../test/eventually.ts";
-import * as backoff from "./backoff.ts";
 import { Exporter, MAX_TOLD } from "./exporter.ts";
+import * as backoff from "./session/backoff.ts";
 
 const options = {
   socketPath: "/nonexistent/node.sock",

@@ -1,6 +1,5 @@
-// Composition and life: what is collected, and visits to the node, one after the other, until told to leave.
+// Composition and life: what is collected, and sessions to the node, one after the other, until told to leave.
 
-import { backoffMs } from "./backoff.ts";
 import { type CollectorName, DEFAULT_COLLECTORS, makeCollectors } from "./collectors/catalogue.ts";
 import { type Build, exporterCollector } from "./collectors/exporter.ts";
 import { DEFAULT_FEE_TARGETS } from "./collectors/fees.ts";
@@ -10,8 +9,9 @@ import { garbage } from "./memory/garbage.ts";
 import { Registry } from "./metrics/registry.ts";
 import type { LayoutName } from "./node/layouts.ts";
 import { BusyClock } from "./rpc/busy-clock.ts";
-import { DEFAULT_TRACE_BUDGET_PERCENT, TraceBudget } from "./trace-budget.ts";
-import { Visit } from "./visit.ts";
+import { backoffMs } from "./session/backoff.ts";
+import { Session } from "./session/session.ts";
+import { DEFAULT_TRACE_BUDGET_PERCENT, TraceBudget } from "./session/trace-budget.ts";
 
 export interface ExporterOptions {
   /** The node's Unix socket. */
@@ -46,8 +46,8 @@ export class Exporter {
   readonly #collectors;
   readonly #busyClock = new BusyClock();
   readonly #traceBudget;
-  #visit: Visit | undefined;
-  /** Ends the pause between two visits. */
+  #session: Session | undefined;
+  /** Ends the pause between two sessions. */
   #wake = () => {};
   #isLeaving = false;
   #running: Promise<void> = Promise.resolve();
@@ -76,7 +76,7 @@ export class Exporter {
   /** To be called for each log line that was dropped. */
   readonly logLineDropped = (): void => this.#self.logLineDropped();
 
-  /** Begins to visit the node, again and again until `leave`. */
+  /** Begins to session the node, again and again until `leave`. */
   start(): void {
     this.#running = this.#run();
   }
@@ -88,7 +88,7 @@ export class Exporter {
   async leave(deadlineMs: number): Promise<boolean> {
     this.#isLeaving = true;
     this.#wake();
-    const inOrder = (await this.#visit?.leave(deadlineMs)) ?? true;
+    const inOrder = (await this.#session?.leave(deadlineMs)) ?? true;
     await this.#running;
     return inOrder;
   }
@@ -99,14 +99,14 @@ export class Exporter {
     /** Why the node could not be reached since it was there last, as far as the log has it. */
     const told = new Set<string>();
     while (!this.#isLeaving) {
-      this.#visit = new Visit({
+      this.#session = new Session({
         ...this.#options,
         collectors: this.#collectors,
         self: this.#self,
         busyClock: this.#busyClock,
         traceBudget: this.#traceBudget,
       });
-      const { wasUp, reason } = await this.#visit.run();
+      const { wasUp, reason } = await this.#session.run();
       if (this.#isLeaving) return;
       failures = wasUp ? 1 : failures + 1;
       const delayMs = backoffMs(failures);
@@ -117,7 +117,7 @@ export class Exporter {
       if (wasUp) told.clear();
       else told.add(reason);
       if (told.size > MAX_TOLD) told.delete([...told][0]!);
-      // So that what visits leave behind does not pile up.
+      // So that what sessions leave behind does not pile up.
       if (wasUp) garbage.collectAll();
       await this.#pause(delayMs);
     }

@@ -12,7 +12,7 @@ import {
 import { DEFAULT_FEE_TARGETS, MAX_FEE_TARGET, MIN_FEE_TARGET } from "./collectors/fees.ts";
 import { isLayoutName, LAYOUTS, type LayoutName } from "./node/layouts.ts";
 import { MAX_SOCKET_PATH_BYTES } from "./node/socket.ts";
-import { DEFAULT_TRACE_BUDGET_PERCENT } from "./trace-budget.ts";
+import { DEFAULT_TRACE_BUDGET_PERCENT } from "./session/trace-budget.ts";
 
 export interface Options {
   readonly socketPath: string;

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { connectRaw, type RawClient } from "./raw-client.ts";
+import { connectRaw, type RawClient } from "../../test/http-client.ts";
 import { type MetricsServer, type ServerOptions, serve } from "./server.ts";
 
 const PAYLOAD = Buffer.from("# TYPE bitcoin_blocks gauge\nbitcoin_blocks 900000\n");

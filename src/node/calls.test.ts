@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Method } from "capnp-es";
 import fc from "fast-check";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
-import { visit } from "../../test/reference-node/client.ts";
+import { session } from "../../test/reference-node/client.ts";
 import { ReferenceNode } from "../../test/reference-node/reference-node.ts";
 import { CALLS, isAllowed, isAllowedRpc, type MakeOrdinal, makeMethod, RPC_METHODS, type RpcMethod } from "./calls.ts";
 import { batchRpc, singleRpc } from "./json-rpc.ts";
@@ -136,7 +136,7 @@ describe("a node is not sent", () => {
   afterAll(() => node.stop());
 
   test("any method that is not in the table", async () => {
-    using client = await visit(node);
+    using client = await session(node);
     const { calls } = await node.stats();
     const refused = generated.filter((method) => !isAllowed(method));
     expect(refused.length).toBeGreaterThan(120);
@@ -154,7 +154,7 @@ describe("a node is not sent", () => {
   });
 
   test("any JSON-RPC method that is not in the table, nor what comes with one", async () => {
-    using client = await visit(node);
+    using client = await session(node);
     const { calls, rpcCalls } = await node.stats();
     for (const rpc of [batchRpc(client.threads, client.rpc!), singleRpc(client.threads, client.node!)]) {
       for (const name of ["stop", "dumptxoutset", "sendrawtransaction", "Uptime", ""]) {

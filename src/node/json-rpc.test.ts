@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
-import { type ReferenceClient, visit } from "../../test/reference-node/client.ts";
+import { type ReferenceClient, session } from "../../test/reference-node/client.ts";
 import { type Layout, ReferenceNode } from "../../test/reference-node/reference-node.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { Decimal } from "./json.ts";
@@ -20,7 +20,7 @@ let rpc: JsonRpc;
 
 async function start(layout: Layout): Promise<void> {
   node = await ReferenceNode.start({ layout });
-  client = await visit(node, { deadlineMs: DEADLINE_MS });
+  client = await session(node, { deadlineMs: DEADLINE_MS });
   const { threads } = client;
   rpc = client.rpc === undefined ? singleRpc(threads, client.node!) : batchRpc(threads, client.rpc);
 }
@@ -128,7 +128,7 @@ describe.each(SOURCES)("%s of a node of layout %s", (source, layout, callsForThr
 
   test("rejects once the node is gone, or does not answer", async () => {
     client[Symbol.dispose]();
-    client = await visit(node, { deadlineMs: 100 });
+    client = await session(node, { deadlineMs: 100 });
     rpc = client.rpc === undefined ? singleRpc(client.threads, client.node!) : batchRpc(client.threads, client.rpc);
     await node.hang(source);
     await expect(callRpc(rpc, "uptime")).rejects.toBeInstanceOf(DeadlineError);
@@ -219,7 +219,7 @@ describe("one call a method", () => {
 
   test("a late one costs itself only, and its thread is left alone", async () => {
     client[Symbol.dispose]();
-    client = await visit(node, { deadlineMs: 200 });
+    client = await session(node, { deadlineMs: 200 });
     rpc = singleRpc(client.threads, client.node!);
     await node.hang("rpc:getpeerinfo");
     const [uptime, peers, banned] = await rpc.callAll(three);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
-import { type ReferenceClient, visit } from "../../test/reference-node/client.ts";
+import { type ReferenceClient, session } from "../../test/reference-node/client.ts";
 import { type Layout, ReferenceNode, referenceLayouts, type Stats } from "../../test/reference-node/reference-node.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { CALLS } from "./calls.ts";
@@ -42,7 +42,7 @@ describe.each(names)("a node of layout %s", (name) => {
   test("is known by what it hands out, and lives on", async () => {
     await using node = await ReferenceNode.start({ layout: name });
     for (let connection = 1; connection <= 2; connection++) {
-      using client = await visit(node);
+      using client = await session(node);
       expect(client.layout).toBe(name);
       await expectUsable(client);
     }
@@ -55,7 +55,7 @@ describe.each(names)("a node of layout %s", (name) => {
 
   test("is asked only what keeps away from makeWalletLoader when it is said to be one", async () => {
     await using node = await ReferenceNode.start({ layout: name });
-    using client = await visit(node, { layout: name });
+    using client = await session(node, { layout: name });
     expect(client.layout).toBe(name);
     const { calls, walletLoaderCalls } = await node.stats();
     expect(walletLoaderCalls).toBe(0);
@@ -67,7 +67,7 @@ describe.each(names)("a node of layout %s", (name) => {
 
   test("gives everything back", async () => {
     await using node = await ReferenceNode.start({ layout: name });
-    const client = await visit(node);
+    const client = await session(node);
     const { init, threads, chain, node: nodeObject, tracing, rpc } = client;
     const mining = await client.makeMining();
     for (const owned of [mining, rpc, tracing, nodeObject, chain, threads, init]) owned?.close();
@@ -102,7 +102,7 @@ const UNKNOWN: [fault: string, layout: Layout, seen: RegExp[]][] = [
 describe("a node that fits no layout", () => {
   test.each(UNKNOWN)("because it %s: the error says what was seen", async (_, layout, seen) => {
     await using node = await ReferenceNode.start({ layout });
-    const error = await failure(visit(node));
+    const error = await failure(session(node));
     expect(error).toBeInstanceOf(UnknownLayoutError);
     expect(error.message).toStartWith("the node has none of the known IPC layouts: Init@4");
     const parts = error.message.slice(error.message.indexOf("Init@4")).split(/; (?=Init@|\w+\.capnp:\w+: )/);
@@ -110,13 +110,13 @@ describe("a node that fits no layout", () => {
     for (const [index, part] of parts.entries()) expect(part).toMatch(seen[index]!);
     expect(await node.stats()).toMatchObject({ walletLoaderCalls: 0, threadViolations: 0 });
     // It lives on.
-    expect(await failure(visit(node))).toBeInstanceOf(UnknownLayoutError);
+    expect(await failure(session(node))).toBeInstanceOf(UnknownLayoutError);
   });
 
   test("because it has an Rpc and then something that is no Chain", async () => {
     await using node = await ReferenceNode.start({ layout: "pr-29409" });
     await node.fail("Chain.shutdownRequested", "unimplemented", "Requested interface not implemented.");
-    const error = await failure(visit(node));
+    const error = await failure(session(node));
     expect(error).toBeInstanceOf(UnknownLayoutError);
     expect(error.message).toContain("Init@5 is there; ");
     expect(await node.stats()).toMatchObject({ walletLoaderCalls: 0 });
@@ -125,7 +125,7 @@ describe("a node that fits no layout", () => {
   test("because it refuses what it has", async () => {
     await using node = await ReferenceNode.start({ layout: "master" });
     await node.fail("Init.makeRpc", "failed", "std::exception: Old RPC interface (@4) not supported.");
-    expect(await failure(visit(node))).toEqual(
+    expect(await failure(session(node))).toEqual(
       new UnknownLayoutError(
         "the node has none of the known IPC layouts: Init@4: std::exception: Old RPC interface (@4) not supported.",
       ),
@@ -137,31 +137,31 @@ describe("what says nothing of the layout is no answer", () => {
   test("a method that is there and fails shows that its interface is there", async () => {
     await using node = await ReferenceNode.start({ layout: "pr/trace" });
     await node.fail("Chain.shutdownRequested", "failed", "std::exception: no chainman");
-    using client = await visit(node);
+    using client = await session(node);
     expect(client.layout).toBe("pr/trace");
   });
 
   test.each(["overloaded", "disconnected"] as const)("a call that is answered as %s", async (kind) => {
     await using node = await ReferenceNode.start({ layout: "v31" });
     await node.fail("Init.makeMining", kind, "not now");
-    const error = await failure(visit(node));
+    const error = await failure(session(node));
     expect(error).toBeInstanceOf(RpcError);
     expect(error).toMatchObject({ kind, message: expect.stringContaining("not now") });
     await node.clear();
-    using client = await visit(node);
+    using client = await session(node);
     expect(client.layout).toBe("v31");
   });
 
   test("a call that is late", async () => {
     await using node = await ReferenceNode.start({ layout: "pr/trace" });
     await node.hang("Chain.shutdownRequested");
-    expect(await failure(visit(node, { deadlineMs: 50 }))).toBeInstanceOf(DeadlineError);
+    expect(await failure(session(node, { deadlineMs: 50 }))).toBeInstanceOf(DeadlineError);
   });
 
   test("the end of the connection", async () => {
     await using node = await ReferenceNode.start({ layout: "pr/trace" });
     await node.hang("Init.makeChain");
-    const visited = failure(visit(node));
+    const visited = failure(session(node));
     while ((await node.stats()).calls["Init.makeChain"] !== 1) await Bun.sleep(1);
     await node.drop();
     expect(await visited).toMatchObject({ name: "RpcError", kind: "disconnected" });
@@ -171,21 +171,21 @@ describe("what says nothing of the layout is no answer", () => {
 test("a Mining that comes only when the chain is loaded is waited for, however long other calls may take", async () => {
   await using node = await ReferenceNode.start({ layout: "v31" });
   await node.delay("Init.makeMining", 300);
-  using client = await visit(node, { deadlineMs: 100 });
+  using client = await session(node, { deadlineMs: 100 });
   expect(client.layout).toBe("v31");
 });
 
 test("a layout that the node does not have is refused by it", async () => {
   await using node = await ReferenceNode.start({ layout: "v31" });
-  expect(await failure(visit(node, { layout: "master" }))).toMatchObject({ name: "RpcError", kind: "unimplemented" });
-  using client = await visit(node);
+  expect(await failure(session(node, { layout: "master" }))).toMatchObject({ name: "RpcError", kind: "unimplemented" });
+  using client = await session(node);
   expect(client.layout).toBe("v31");
 });
 
 test.each(names)("whatever layout a node of %s is said to have, makeWalletLoader is not called", async (name) => {
   await using node = await ReferenceNode.start({ layout: name });
   for (const said of names) {
-    const outcome = await visit(node, { layout: said }).catch((error: Error) => error);
+    const outcome = await session(node, { layout: said }).catch((error: Error) => error);
     if (outcome instanceof Error) expect(["RpcError", "UnknownLayoutError"]).toContain(outcome.name);
     else outcome[Symbol.dispose]();
   }
@@ -194,7 +194,7 @@ test.each(names)("whatever layout a node of %s is said to have, makeWalletLoader
 
 test("a layout that asks for more is refused when the node turns out to be of another", async () => {
   await using node = await ReferenceNode.start({ layout: "ipc-2026-02" });
-  const error = await failure(visit(node, { layout: "pr/trace" }));
+  const error = await failure(session(node, { layout: "pr/trace" }));
   expect(error).toBeInstanceOf(UnknownLayoutError);
   expect(error.message).toMatch(
     /^the node is not of the layout pr\/trace that it is said to have: Init@4 is there; .*Requested interface not implemented/,

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
-import { type ReferenceClient, visit } from "../../test/reference-node/client.ts";
+import { type ReferenceClient, session } from "../../test/reference-node/client.ts";
 import { ReferenceNode, referenceLayouts } from "../../test/reference-node/reference-node.ts";
 import { type MiningQueries, miningQueries, type Tip } from "./mining.ts";
 
@@ -17,7 +17,7 @@ describe.each(referenceLayouts)("Mining of a node of layout %s", (layout) => {
   beforeEach(async () => {
     node = await ReferenceNode.start({ layout });
     await node.tip(OLD);
-    client = await visit(node);
+    client = await session(node);
     mining = miningQueries(client.threads, await client.makeMining(), layout);
   });
   afterEach(async () => {

@@ -24,7 +24,7 @@ function emptyReturn(answerId: number): PlainMessage {
   return { return: { answerId, releaseParamCaps: true, noFinishNeeded: true, results: [] } };
 }
 
-/** What the node sent until it waited for an answer: a Call, and what followed it. Returns of the first visits are left out. */
+/** What the node sent until it waited for an answer: a Call, and what followed it. Returns of the first sessions are left out. */
 function turnsOfNode(): Buffer[] {
   const turns: Uint8Array[][] = [];
   for (const { message, frame } of recordedFrames("pr-trace")) {

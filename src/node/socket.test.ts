@@ -177,10 +177,10 @@ describe("the end", () => {
       return undefined;
     });
     for (let round = 0; round < 20; round++) {
-      const visit = await connect(path).catch((error: Error) => error);
+      const session = await connect(path).catch((error: Error) => error);
       // Whether the end shows before or after the connection is made, it shows.
-      if (visit instanceof Error) expect(visit.message).not.toBe("");
-      else expect((await visit.ended).message).not.toBe("");
+      if (session instanceof Error) expect(session.message).not.toBe("");
+      else expect((await session.ended).message).not.toBe("");
     }
   });
 

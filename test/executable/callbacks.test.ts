@@ -12,7 +12,7 @@ import {
   type Int64,
   ReferenceNode,
 } from "../reference-node/reference-node.ts";
-import { callErrors, expectOrderlyLeave, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+import { callErrors, expectOrderlyLeave, session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -33,7 +33,7 @@ describe.each([
 ])("%s", (_, args, many) => {
   test("each method of ChainNotifications", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     const expected = { ...NOTHING };
 
     await fire(node, ADDED, TRANSACTION, { count: 3 });
@@ -72,7 +72,7 @@ describe.each([
 
   test("heights that are large, negative or none", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     for (const [index, height] of [0, 1, 32_768, 65_535, 65_536, 924_612, 2_147_483_647].entries()) {
       await fire(node, CONNECTED, { role: ROLE, block: block(height) });
       expect(await events(exporter)).toEqual({
@@ -95,7 +95,7 @@ describe.each([
 
   test("blocks of a historical chain state, which are answered and not counted", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     const role = { validated: true, historical: true };
     await fire(node, CONNECTED, { role: ROLE, block: block(900_000) });
     await fire(node, CONNECTED, { role, block: block(4711) }, { count: 5 });
@@ -112,7 +112,7 @@ describe.each([
 
   test("removals by reason", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     for (let reason = 0; reason < 6; reason++)
       await fire(node, REMOVED, { ...TRANSACTION, reason }, { count: reason + 1 });
     for (const reason of [6, -1, 2_147_483_647]) await fire(node, REMOVED, { ...TRANSACTION, reason });
@@ -131,7 +131,7 @@ describe.each([
 
   test("coins and their values", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     const expected = { ...NOTHING };
     for (const name of ["add", "spend", "uncache"] as const) {
       const method = `UtxoCacheTrace.${name}` as const;
@@ -157,7 +157,7 @@ describe.each([
 
   test("values that are none", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     await fire(node, "UtxoCacheTrace.add", coin("-1"), { count: 2 });
     await fire(node, "UtxoCacheTrace.spend", coin("-9223372036854775808"));
     // One more than there is room for.
@@ -177,7 +177,7 @@ describe.each([
 
   test("blocks of megabytes", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     const big = { ...block(122), data: 2_000_000 };
     await fire(node, CONNECTED, { role: ROLE, block: big }, { count: 20 });
     await fire(node, CONNECTED, { role: ROLE, block: { ...big, height: 123 } }, { count: 20, depth: 4 });
@@ -195,7 +195,7 @@ describe.each([
 
   test("transactions by the thousands", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     await fire(node, ADDED, TRANSACTION, { count: many / 4 });
     await fire(node, ADDED, TRANSACTION, { count: many, depth: 16 });
     // As large as a mempool takes them.
@@ -209,7 +209,7 @@ describe.each([
   test("both subscriptions at once", async () => {
     const count = many / 4;
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     await Promise.all([
       fire(node, ADDED, TRANSACTION, { count, depth: 4 }),
       fire(node, "UtxoCacheTrace.add", coin(21), { count, depth: 4 }),

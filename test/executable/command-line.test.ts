@@ -5,7 +5,7 @@ import { networkInterfaces } from "node:os";
 import packageJson from "../../package.json";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { TEST_TIMEOUT_MS } from "./visits.ts";
+import { TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);

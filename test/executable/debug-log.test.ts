@@ -5,7 +5,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
-import { connectedLine, POLLED_METHODS, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+import { connectedLine, POLLED_METHODS, session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -40,7 +40,7 @@ test.concurrent("has a line for each poll", async () => {
   await node.answer("Node.getMempoolSize", { result: "9007199254740993" });
   await node.answer("Node.getHeaderTip", { result: false });
   await node.fail("Node.getNodeCount", "overloaded", "too busy to count");
-  await using exporter = await visit(node, { args: ["--debug", "--poll-interval", "3600"] });
+  await using exporter = await session(node, { args: ["--debug", "--poll-interval", "3600"] });
   await tracingAndPolled(exporter);
   const isJsonRpc = (line: string) => /^poll: [a-z]+ = /.test(line);
   expect(exporter.log.slice(1).filter((line) => !isJsonRpc(line) && line !== TRACING)).toEqual([
@@ -76,7 +76,7 @@ test.concurrent("has a line for each transaction", async () => {
   const added = "ChainNotifications.transactionAddedToMempool";
   const removed = "ChainNotifications.transactionRemovedFromMempool";
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { args: ["--debug"] });
+  await using exporter = await session(node, { args: ["--debug"] });
   await node.fire(added, { tx: TRANSACTION });
   await expectEvent(exporter, `transaction added to mempool: txid=${COINBASE.id} size=204`);
   await node.fire(added, { tx: WITH_WITNESS });
@@ -94,7 +94,7 @@ test.concurrent("has a line for each transaction", async () => {
 test.concurrent("has a line for each change of the chain", async () => {
   const block = { hash: HASH.wire, height: 70_000, data: 2_000_000 };
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { args: ["--debug"] });
+  await using exporter = await session(node, { args: ["--debug"] });
   await node.fire("ChainNotifications.blockConnected", { role: { validated: true }, block });
   const described = `height=70000 hash=${HASH.display} size=2000000`;
   await expectEvent(exporter, `block connected: ${described} validated=true historical=false`);
@@ -114,7 +114,7 @@ test.concurrent("has a line for each change of the chain", async () => {
 
 test.concurrent.each(["add", "spend", "uncache"] as const)("has a line for each coin: %s", async (name) => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { args: ["--debug"] });
+  await using exporter = await session(node, { args: ["--debug"] });
   const coin = (utxoInfo: Partial<CallbackParams["UtxoCacheTrace.add"]["utxoInfo"]>) => ({
     utxoInfo: { outpointHash: HASH.wire, outpointN: 0, height: 0, value: 0, isCoinbase: false, ...utxoInfo },
   });
@@ -130,9 +130,9 @@ test.concurrent.each(["add", "spend", "uncache"] as const)("has a line for each 
   );
 });
 
-test.concurrent("has a line for the end of each part of a visit", async () => {
+test.concurrent("has a line for the end of each part of a session", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { args: ["--debug", "--poll-interval", "3600"] });
+  await using exporter = await session(node, { args: ["--debug", "--poll-interval", "3600"] });
   await tracingAndPolled(exporter);
   exporter.signal("SIGINT");
   await exporter.ended();

@@ -17,9 +17,9 @@ import {
   POLLS,
   polledMetrics,
   registered,
+  session,
   TEST_TIMEOUT_MS,
-  visit,
-} from "./visits.ts";
+} from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -30,7 +30,7 @@ const args = ["--poll-interval", "0.1"];
 describe.concurrent("a poll", () => {
   test.each(["failed", "overloaded", "disconnected"] as const)("that ends in %s", async (kind) => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     for (const [method, metric] of POLLS) {
       await node.fail(method, kind, "for the test");
       const others = POLLED_METRICS.filter((other) => other !== metric);
@@ -54,7 +54,7 @@ describe.concurrent("a poll", () => {
 
   test("of which every call fails", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     for (const method of POLLED_METHODS) await node.fail(method, "failed", "for the test");
     const failed = await exporter.waitUntil("every call failed twice", (metrics) =>
       POLLED_METHODS.every((method) => callErrors(metrics, method) >= 2),
@@ -75,7 +75,7 @@ describe.concurrent("a poll", () => {
   test("that is slow delays the others and fails none", async () => {
     await using node = await ReferenceNode.start();
     await node.delay("Node.getMempoolSize", 400);
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     const metrics = await exporter.waitFor("bitcoin_mempool_size", 0);
     expect((await exporter.polled()).get("bitcoin_ipc_poll_duration_seconds")).toBeGreaterThan(0.39);
     expect(POLLED_METHODS.map((method) => callErrors(metrics, method)).every((count) => count === 0)).toBe(true);
@@ -86,7 +86,7 @@ describe.concurrent("a poll", () => {
     const method = "Node.getMempoolSize";
     await using node = await ReferenceNode.start();
     await node.fail(method, "unimplemented", "Method not implemented.");
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     await exporter.logs(/^the node has no Node\.getMempoolSize: its metrics stay empty until another node is there$/);
     await exporter.polled();
     const metrics = await exporter.polled();

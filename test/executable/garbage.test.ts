@@ -5,7 +5,7 @@ import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
-import { visit } from "./visits.ts";
+import { session } from "./sessions.ts";
 
 setDefaultTimeout(60_000);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -25,7 +25,7 @@ test("large blocks are no garbage", async () => {
   // JavaScriptCore's own log, on stderr like ours.
   const env = { BUN_JSC_logGC: "1" };
   const args = ["--poll-interval", "3600", "--no-collector", "blockstats"];
-  await using exporter = await visit(node, { args, env });
+  await using exporter = await session(node, { args, env });
   const collections = () => exporter.log.filter((line) => line.includes("START")).length;
   const before = collections();
   const { errors } = await node.fire("ChainNotifications.blockConnected", BLOCK, { count: BLOCKS });

@@ -15,9 +15,9 @@ import {
   POLLED_METRICS,
   polledMetrics,
   registered,
+  session,
   TEST_TIMEOUT_MS,
-  visit,
-} from "./visits.ts";
+} from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -32,7 +32,7 @@ const SIZE = "Node.getMempoolSize";
 describe.concurrent("a poll", () => {
   test("that hangs once holds up nothing else, and its thread is used again", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     await node.hang(SIZE);
     const hung = await exporter.waitUntil("it was given up", (metrics) => callErrors(metrics, SIZE) >= 1);
     expect(hung.get("bitcoin_ipc_up")).toBe(1);
@@ -57,7 +57,7 @@ describe.concurrent("a poll", () => {
 
   test("that hangs for good holds up nothing else, however often it is due", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     await node.hang(SIZE);
     await exporter.waitUntil("it was given up again and again", (metrics) => callErrors(metrics, SIZE) >= 6);
     await node.answer("Node.getNodeCount", { result: 77 });
@@ -71,7 +71,7 @@ describe.concurrent("a poll", () => {
 
   test("of which every call hangs is over when they return", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     for (const method of POLLED_METHODS) await node.hang(method);
     await exporter.waitUntil("all were given up", (metrics) =>
       POLLED_METHODS.every((method) => callErrors(metrics, method) > 0),
@@ -84,7 +84,7 @@ describe.concurrent("a poll", () => {
 
   test("of which every call hangs does not keep the exporter", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     for (const method of POLLED_METHODS) await node.hang(method);
     await exporter.waitUntil("all were given up", (metrics) =>
       POLLED_METHODS.every((method) => callErrors(metrics, method) > 0),
@@ -132,7 +132,7 @@ describe.concurrent("a registration that takes long", () => {
     const trace = "Tracing.traceUtxoCache";
     await using node = await ReferenceNode.start();
     await node.delay(trace, LATE_MS);
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     expect(callErrors(await exporter.metrics(), trace)).toBeGreaterThan(0);
     await exporter.polled();
     await exporter.polled();

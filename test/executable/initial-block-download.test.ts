@@ -6,7 +6,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, called, fastPauses, registered, TEST_TIMEOUT_MS } from "./visits.ts";
+import { callErrors, called, fastPauses, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -51,7 +51,7 @@ test.concurrent("a node that came back is asked anew", async () => {
   await registered(node);
   await node.answer(QUESTION, { result: true });
   await node.drop();
-  await exporter.waitUntil("a second visit", (metrics) => metrics.get("bitcoin_ipc_connects_total") === 2);
+  await exporter.waitUntil("a second session", (metrics) => metrics.get("bitcoin_ipc_connects_total") === 2);
   await exporter.polled();
   await exporter.polled();
   expect(await node.stats()).toMatchObject({ subscriptions: 1, calls: { [TRACE]: 1 } });

@@ -16,9 +16,9 @@ import {
   expectOrderlyLeave,
   LEAVE_DEADLINE_MS,
   POLLED_METHODS,
+  session,
   TEST_TIMEOUT_MS,
-  visit,
-} from "./visits.ts";
+} from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -37,7 +37,7 @@ const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 describe.concurrent.each(SIGNALS)("on %s", (signal) => {
   test("when nothing happens", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args: ["--poll-interval", "3600"] });
+    await using exporter = await session(node, { args: ["--poll-interval", "3600"] });
     await called(node, POLLED_METHODS.at(-1)!);
     exporter.signal(signal);
     await expectOrderlyLeave(node, exporter);
@@ -91,10 +91,10 @@ describe("under callbacks", () => {
   test.each([
     ["read by offset, 20 of 20", [], 20, 1_000],
     ["with --debug, 6 of 6", ["--debug"], 6, 100],
-  ])("%s", async (_, args, visits, calls) => {
+  ])("%s", async (_, args, sessions, calls) => {
     await using node = await ReferenceNode.start();
-    for (let turn = 0; turn < visits; turn++) {
-      await using exporter = await visit(node, { args });
+    for (let turn = 0; turn < sessions; turn++) {
+      await using exporter = await session(node, { args });
       const options = { count: 1_000_000, depth: turn % 2 === 0 ? 1 : 16 };
       const volleys = [
         node.fire("ChainNotifications.transactionAddedToMempool", { tx: 400 }, options),
@@ -127,7 +127,7 @@ describe.concurrent("a node that does not let go", () => {
 
   test("but goes itself is not waited for", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     await node.hang(DISCONNECT);
     exporter.signal("SIGTERM");
     await called(node, DISCONNECT);
@@ -139,7 +139,7 @@ describe.concurrent("a node that does not let go", () => {
 
   test("is left at once on a second signal", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     await node.hang(DISCONNECT);
     exporter.signal("SIGTERM");
     await called(node, DISCONNECT);
@@ -154,7 +154,7 @@ describe.concurrent("a node that does not let go", () => {
 
   test("is left at once when the same signal comes again later", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     await node.hang(DISCONNECT);
     exporter.signal("SIGTERM");
     const start = performance.now();
@@ -168,7 +168,7 @@ describe.concurrent("a node that does not let go", () => {
 
   test("is given its time when the same signal comes twice", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     await node.hang(DISCONNECT);
     const start = performance.now();
     exporter.signal("SIGTERM");
@@ -185,7 +185,7 @@ describe.concurrent("a node that does not let go", () => {
   test("because it refuses to is left within the deadline", async () => {
     await using node = await ReferenceNode.start();
     await node.fail(DISCONNECT, "failed", "for the test");
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     exporter.signal("SIGTERM");
     const { exitCode, durationMs } = await exporter.ended();
     expect(exitCode).toBe(0);
@@ -200,7 +200,7 @@ describe("after", () => {
     ["an unhandled rejection", "SIGWINCH", /^unhandledRejection: .*rejected for the test/],
   ] as const)("%s", async (_, signal, report) => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { env: preloading(join(import.meta.dirname, "../throw-when-told.ts")) });
+    await using exporter = await session(node, { env: preloading(join(import.meta.dirname, "../throw-when-told.ts")) });
     const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 1_000_000, depth: 4 });
     await exporter.waitUntil("coins move", (metrics) => metrics.get("bitcoin_utxo_cache_add_total")! > 50);
     exporter.signal(signal);
@@ -212,7 +212,7 @@ describe("after", () => {
 
   /** An exporter that has failed, and that the node does not let go of. */
   async function failing(node: ReferenceNode): Promise<ExporterProcess> {
-    const exporter = await visit(node, { env: preloading(join(import.meta.dirname, "../throw-when-told.ts")) });
+    const exporter = await session(node, { env: preloading(join(import.meta.dirname, "../throw-when-told.ts")) });
     await node.hang(DISCONNECT);
     exporter.signal("SIGUSR2");
     await called(node, DISCONNECT);
@@ -243,8 +243,8 @@ describe("after", () => {
 
 test("another exporter on the same node goes on", async () => {
   await using node = await ReferenceNode.start();
-  await using first = await visit(node);
-  await using second = await visit(node);
+  await using first = await session(node);
+  await using second = await session(node);
   await node.fire("UtxoCacheTrace.add", COIN, { count: 3 });
   first.signal("SIGTERM");
   expect((await first.ended()).exitCode).toBe(0);

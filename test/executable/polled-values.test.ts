@@ -5,7 +5,7 @@ import { eventually } from "../eventually.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type Int64, ReferenceNode } from "../reference-node/reference-node.ts";
-import { TEST_TIMEOUT_MS, visit } from "./visits.ts";
+import { session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -79,7 +79,7 @@ test.concurrent.each([
   ["a node without a tip", WITHOUT_TIP, {}],
 ])("%s", async (_, state, exceptions) => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node);
+  await using exporter = await session(node);
   // The first poll asks for the block at the height, too, and of these heights the node has none.
   await exporter.polled();
   await answer(node, state);

@@ -17,9 +17,9 @@ import {
   POLLED_METRICS,
   polledMetrics,
   registered,
+  session,
   TEST_TIMEOUT_MS,
-  visit,
-} from "./visits.ts";
+} from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -33,7 +33,7 @@ const FIRST_PAUSES = [/ 0\.[56] s$/, / 1\.[0-3] s$/, / 2\.[0-5] s$/, / [45]\.\d 
 describe.concurrent("the node", () => {
   test("is killed and started again", async () => {
     const node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     await count(node);
     await node.kill();
     await expectAway(exporter);
@@ -56,7 +56,7 @@ describe.concurrent("the node", () => {
   test("is stopped and started again", async () => {
     const node = await ReferenceNode.start();
     const { socketPath } = node;
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     await count(node);
     await node.stop();
     await expectAway(exporter);
@@ -69,15 +69,15 @@ describe.concurrent("the node", () => {
 
   test("drops the connection, again and again", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     await count(node);
-    for (let visits = 2; visits <= 5; visits++) {
+    for (let sessions = 2; sessions <= 5; sessions++) {
       await node.drop();
       expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("dropped");
       await registered(node);
-      await exporter.waitFor("bitcoin_ipc_connects_total", visits);
+      await exporter.waitFor("bitcoin_ipc_connects_total", sessions);
     }
-    // A pause after a visit is the first again.
+    // A pause after a session is the first again.
     const lost = exporter.log.filter((line) => line.startsWith("lost the node"));
     expect(lost).toHaveLength(4);
     for (const line of lost) expect(line).toMatch(FIRST_PAUSES[0]!);
@@ -87,7 +87,7 @@ describe.concurrent("the node", () => {
 
   test("drops the connection in the middle of callbacks", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     const volley = node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: 100_000, depth: 16 });
     await exporter.waitUntil("coins are counted", (metrics) => metrics.get("bitcoin_utxo_cache_add_total")! > 100);
     await node.drop();
@@ -100,7 +100,7 @@ describe.concurrent("the node", () => {
 
   test("drops the connection in the middle of a poll", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     await node.hang("Node.getNodeCount");
     const { calls } = await node.stats();
     await called(node, "Node.getNodeCount", calls["Node.getNodeCount"]! + 1);
@@ -149,7 +149,7 @@ describe.concurrent("the node", () => {
 
 test("without --debug the log has one line for each state, and for each reason why the node is away", async () => {
   const node = await ReferenceNode.start();
-  await using exporter = await visit(node, { env: fastPauses(200) });
+  await using exporter = await session(node, { env: fastPauses(200) });
   await node.kill();
   await rm(node.socketPath);
   let attempts = 0;
@@ -224,11 +224,11 @@ async function expectAway(exporter: ExporterProcess): Promise<void> {
 }
 
 /** The node is there again, and what it tells is added. */
-async function expectBack(node: ReferenceNode, exporter: ExporterProcess, visits: number): Promise<void> {
+async function expectBack(node: ReferenceNode, exporter: ExporterProcess, sessions: number): Promise<void> {
   await registered(node);
   const metrics = await exporter.polled();
   expect(metrics.get("bitcoin_ipc_up")).toBe(1);
-  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(visits);
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(sessions);
   expect(polledMetrics(metrics)).toEqual(POLLED_METRICS);
   await count(node);
   await expectCounted(exporter, 2);

@@ -2,12 +2,12 @@
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
-import { connectRaw, type RawResponse } from "../../src/http/raw-client.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { parseExposition } from "../exporter-process.ts";
+import { connectRaw, type RawResponse } from "../http-client.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { POLLED_METRICS, polledMetrics, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+import { POLLED_METRICS, polledMetrics, session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -41,7 +41,7 @@ function callBack(node: ReferenceNode): Volleys {
 
 test("every scrape during callbacks is whole, and counters only rise", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node);
+  await using exporter = await session(node);
   const volleys = callBack(node);
   const scrape = async (): Promise<number> => {
     let scrapes = 0;
@@ -68,7 +68,7 @@ test("every scrape during callbacks is whole, and counters only rise", async () 
 
 test("the ways to ask, during callbacks", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node);
+  await using exporter = await session(node);
   // From then on the page has all its series, and only numbers change.
   await exporter.waitFor("bitcoin_last_block_interval_seconds", 1);
   const { port, host } = new URL(exporter.url);
@@ -117,7 +117,7 @@ test.skipIf(!hasPromtool)(
   async () => {
     await using node = await ReferenceNode.start();
     await node.fail("Node.getNodeCount", "failed", 'a "reason"\nof two lines');
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     const volleys = callBack(node);
     await exporter.polled();
     expect(await promtool(await exporter.payload())).toEqual({ stdout: "", stderr: "", exitCode: 0 });

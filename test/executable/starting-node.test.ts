@@ -5,7 +5,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { called, connectedLine, expectOrderlyLeave, fastPauses, registered, TEST_TIMEOUT_MS } from "./visits.ts";
+import { called, connectedLine, expectOrderlyLeave, fastPauses, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);

@@ -15,9 +15,9 @@ import {
   fastCalls,
   fastPauses,
   registered,
+  session,
   TEST_TIMEOUT_MS,
-  visit,
-} from "./visits.ts";
+} from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -39,7 +39,7 @@ describe.concurrent.each([
 ])("%s", (_, args) => {
   test("a flush of a node that goes on is answered at once", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     await node.answer(QUESTION, { result: false });
     expect((await node.fire(FLUSH, FLUSHED, { count: 5 })).errors).toEqual([]);
     expect((await exporter.metrics()).get("bitcoin_chain_state_flushes_total")).toBe(5);
@@ -48,7 +48,7 @@ describe.concurrent.each([
 
   test("the last flush is answered when nothing is registered any more", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args, env });
+    await using exporter = await session(node, { args, env });
     await node.answer(QUESTION, { result: true });
     expect((await node.fire(FLUSH, FLUSHED)).errors).toEqual([]);
     expect((await node.stats()).calls["Handler.disconnect"]).toBe(2);
@@ -81,7 +81,7 @@ test("a node that is stopping is not subscribed to", async () => {
 
 test("told to leave a node that is stopping, the exporter waits for its last flush", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { args: ["--poll-interval", "3600"] });
+  await using exporter = await session(node, { args: ["--poll-interval", "3600"] });
   await node.answer(QUESTION, { result: true });
   exporter.signal("SIGTERM");
   // Of the trace; the notifications' registration makes the node wait.
@@ -93,7 +93,7 @@ test("told to leave a node that is stopping, the exporter waits for its last flu
 
 test("a node that does not say whether it stops is left all the same", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { args: ["--poll-interval", "3600"] });
+  await using exporter = await session(node, { args: ["--poll-interval", "3600"] });
   await node.hang(QUESTION);
   exporter.signal("SIGTERM");
   await called(node, QUESTION, 3);
@@ -106,7 +106,7 @@ test("a node that does not say whether it stops is left all the same", async () 
 test("a node at which all is stuck, and that says too late whether it stops, is left all the same", async () => {
   const stuck = ["Chain.getHeight", "Node.getHeaderTip", "Node.getMempoolSize", "Node.getNodeCount"];
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { env: fastCalls(20) });
+  await using exporter = await session(node, { env: fastCalls(20) });
   for (const method of stuck) await node.hang(method);
   await exporter.waitUntil("all were given up", (metrics) => stuck.every((method) => callErrors(metrics, method) > 0));
   await node.delay(QUESTION, QUESTION_DEADLINE_MS + 500);

@@ -5,7 +5,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, type Fired, ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, called, expectOrderlyLeave, fastTime, registered, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+import { callErrors, called, expectOrderlyLeave, fastTime, registered, session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -37,7 +37,7 @@ const ended = (pauseS: number) =>
 
 test("is ended, comes back after a minute, and is ended for two", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, options);
+  await using exporter = await session(node, options);
   await exporter.waitFor(ACTIVE, 1);
 
   const first = await coins(node);
@@ -78,7 +78,7 @@ test("is ended, comes back after a minute, and is ended for two", async () => {
 test("is not registered earlier on a node that came back meanwhile", async () => {
   await using node = await ReferenceNode.start();
   // The pause is 15 s.
-  await using exporter = await visit(node, { ...options, env: fastTime(4) });
+  await using exporter = await session(node, { ...options, env: fastTime(4) });
   await coins(node);
   await exporter.waitFor(ACTIVE, 0);
   await node.drop();
@@ -91,7 +91,7 @@ test("is not registered earlier on a node that came back meanwhile", async () =>
 
 test("is never ended with --trace-budget 100", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { env: options.env, args: ["--trace-budget", "100"] });
+  await using exporter = await session(node, { env: options.env, args: ["--trace-budget", "100"] });
   const count = 20_000;
   let fired = 0;
   let metrics = await exporter.metrics();
@@ -110,7 +110,7 @@ test("is never ended with --trace-budget 100", async () => {
 describe("told to leave", () => {
   test("while the trace is being ended under load, it asks for that once", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     await node.hang(DISCONNECT);
     const volley = coins(node);
     await called(node, DISCONNECT);
@@ -124,7 +124,7 @@ describe("told to leave", () => {
 
   test("in the pause, only the notifications are left", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, options);
+    await using exporter = await session(node, options);
     await coins(node);
     await exporter.waitFor(ACTIVE, 0);
     exporter.signal("SIGTERM");
@@ -135,7 +135,7 @@ describe("told to leave", () => {
 
 test("an end that the node refuses is asked for again", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, options);
+  await using exporter = await session(node, options);
   await node.fail(DISCONNECT, "failed", "for the test");
   const volley = coins(node);
   const refused = await exporter.waitUntil("two refusals", (metrics) => callErrors(metrics, DISCONNECT) >= 2);

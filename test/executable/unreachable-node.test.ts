@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess, type StartOptions } from "../exporter-process.ts";
-import { fastClock, LEAVE_DEADLINE_MS, TEST_TIMEOUT_MS } from "./visits.ts";
+import { fastClock, LEAVE_DEADLINE_MS, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);

@@ -5,7 +5,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { expectNothingLeft, LEAVE_DEADLINE_MS, POLLED_METHODS, TEST_TIMEOUT_MS, visit } from "./visits.ts";
+import { expectNothingLeft, LEAVE_DEADLINE_MS, POLLED_METHODS, session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -25,7 +25,7 @@ async function fillLog(node: ReferenceNode, exporter: ExporterProcess): Promise<
 test("callbacks are answered and counted, lines are dropped and counted", async () => {
   const calls = 2_000;
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { args: ["--debug"] });
+  await using exporter = await session(node, { args: ["--debug"] });
   await exporter.logs(/^tracing the UTXO cache$/);
   await fillLog(node, exporter);
   const before = (await exporter.polled()).get(DROPPED)!;
@@ -56,7 +56,7 @@ test("callbacks are answered and counted, lines are dropped and counted", async 
 
 test("leaving is not held up", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await visit(node, { args: ["--debug"] });
+  await using exporter = await session(node, { args: ["--debug"] });
   await fillLog(node, exporter);
   const volley = node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: 1_000_000, depth: 16 });
   await exporter.waitUntil("coins move", (metrics) => metrics.get("bitcoin_utxo_cache_add_total")! > 100);
@@ -72,7 +72,7 @@ test("a reader that goes is missed by nobody", async () => {
   await using node = await ReferenceNode.start();
   // The shell becomes the exporter, whose first line alone is read.
   const command = ["bash", "-c", 'exec "$0" "$@" 2> >(exec head -n 1 >&2)', ...(await compiledExporter())];
-  await using exporter = await visit(node, { args: ["--debug"], command });
+  await using exporter = await session(node, { args: ["--debug"], command });
   await exporter.waitUntil("lines are dropped", (metrics) => metrics.get(DROPPED)! > 0);
   const { errors } = await node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: 500, depth: 16 });
   expect(errors).toEqual([]);

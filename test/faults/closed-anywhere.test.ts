@@ -1,5 +1,5 @@
 // The stream ends after any byte of any message that a real node was recorded to send: what came whole has been counted
-// and answered, what did not has not, and nothing is left. A real socket that ends at each step of a visit is in
+// and answered, what did not has not, and nothing is left. A real socket that ends at each step of a session is in
 // test/executable/reconnecting.test.ts.
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";

@@ -5,7 +5,6 @@
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { connectRaw, type RawClient } from "../../src/http/raw-client.ts";
 import { eventually } from "../eventually.ts";
 import {
   expectNothingLeft,
@@ -15,11 +14,12 @@ import {
   POLLED_METRICS,
   polledMetrics,
   registered,
+  session,
   TEST_TIMEOUT_MS,
-  visit,
-} from "../executable/visits.ts";
+} from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
 import { ExporterProcess, parseExposition } from "../exporter-process.ts";
+import { connectRaw, type RawClient } from "../http-client.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
 import { openFds } from "./usage.ts";
@@ -72,7 +72,7 @@ test("a full disk takes no line of the log, and that is all", async () => {
 test("a clock that is set back and forth changes nothing but what it shows", async () => {
   await using node = await ReferenceNode.start();
   const env = preloading(join(import.meta.dirname, "jumping-clock.ts"));
-  await using exporter = await visit(node, { env });
+  await using exporter = await session(node, { env });
   await exporter.waitFor("bitcoin_utxo_trace_active", 1);
   const start = performance.now();
   const { calls: before } = await node.stats();
@@ -109,7 +109,7 @@ describe("no file descriptors left", () => {
   test("callbacks are answered, and a node that comes back is met once there are some", async () => {
     await using node = await ReferenceNode.start();
     const command = ["prlimit", `--nofile=${MAX_FDS}:${MAX_FDS}`, ...(await compiledExporter())];
-    await using exporter = await visit(node, { command, args: ["--debug"] });
+    await using exporter = await session(node, { command, args: ["--debug"] });
     const held = openFds(exporter.pid);
     const port = Number(new URL(exporter.url).port);
     const clients: RawClient[] = [];
@@ -137,7 +137,7 @@ describe("no file descriptors left", () => {
 describe("an exporter that is stopped", () => {
   test("holds up the node until it goes on, and no call is lost", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 20_000 });
     await exporter.waitUntil("coins move", (metrics) => metrics.get(COINS)! > 500);
     for (let stop = 0; stop < 3; stop++) {
@@ -160,7 +160,7 @@ describe("an exporter that is stopped", () => {
 
   test("and told to end leaves when it goes on", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 1_000_000, depth: 16 });
     await exporter.waitUntil("coins move", (metrics) => metrics.get(COINS)! > 500);
     process.kill(exporter.pid, "SIGSTOP");
@@ -179,7 +179,7 @@ describe("a node that is stopped", () => {
 
   test("is said to be stalled, is waited for, and goes on where it was", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { env, args: ["--poll-interval", "4"] });
+    await using exporter = await session(node, { env, args: ["--poll-interval", "4"] });
     await callBack(node, 100);
     await exporter.polled();
     node.signal("SIGSTOP");
@@ -215,7 +215,7 @@ describe("a node that is stopped", () => {
 
   test("does not keep the exporter", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     node.signal("SIGSTOP");
     exporter.signal("SIGTERM");
     const { exitCode, durationMs } = await exporter.ended();

@@ -22,7 +22,7 @@ import {
   returnExceptionFrame,
   returnFrame,
 } from "../builders/rpc-messages.ts";
-import { fastPauses, registered, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { fastPauses, registered, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -159,7 +159,7 @@ function send(peer: Peer, bytes: Uint8Array): void {
 test("each is told, and the next one is met", async () => {
   const folder = await mkdtemp(join(tmpdir(), "hostile-peers-"));
   const socketPath = join(folder, "node.sock");
-  let visits = 0;
+  let sessions = 0;
   const listener = Bun.listen<{ heardBytes: number }>({
     unix: socketPath,
     allowHalfOpen: true,
@@ -170,7 +170,7 @@ test("each is told, and the next one is met", async () => {
       data: (peer, bytes) => {
         const isFirst = peer.data.heardBytes === 0;
         peer.data.heardBytes += bytes.length;
-        if (isFirst) HOSTILITIES[visits++ % HOSTILITIES.length]!.answer(peer);
+        if (isFirst) HOSTILITIES[sessions++ % HOSTILITIES.length]!.answer(peer);
       },
       end: (peer) => void peer.end(),
       error: () => {},

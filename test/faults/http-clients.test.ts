@@ -4,7 +4,7 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { eventually } from "../eventually.ts";
-import { expectOrderlyLeave, visit } from "../executable/visits.ts";
+import { expectOrderlyLeave, session } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -218,7 +218,7 @@ async function measure(
 describe("callbacks are answered as fast, and memory is bounded, with", () => {
   test.each(KINDS)("%s", async (what, start) => {
     await using node = await ReferenceNode.start();
-    await using exporter = await visit(node, { args: ["--trace-budget", "100", "--poll-interval", "3600"] });
+    await using exporter = await session(node, { args: ["--trace-budget", "100", "--poll-interval", "3600"] });
     await p99(node);
     const before = residentBytes(exporter.pid);
     let measured: Measured | undefined;

@@ -1,19 +1,19 @@
-// A thousand visits in a row: file descriptors, memory and what the node holds for us do not grow with them. A hundred, with
-// everything that a visit counts, are in test/executable/many-visits.test.ts; the tables of a connection that ended are
+// A thousand sessions in a row: file descriptors, memory and what the node holds for us do not grow with them. A hundred, with
+// everything that a session counts, are in test/executable/many-sessions.test.ts; the tables of a connection that ended are
 // looked at after each test in process.
 //
 // RECONNECTS=20000 makes it longer.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { DEADLINE_MS } from "../eventually.ts";
-import { fastPauses, registered, visit } from "../executable/visits.ts";
+import { fastPauses, registered, session } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { openFds, residentBytes } from "./usage.ts";
 
 const VISITS = Number(process.env["RECONNECTS"] ?? 1000);
-/** By then everything was used that a visit uses, and the garbage of some was collected. */
+/** By then everything was used that a session uses, and the garbage of some was collected. */
 const WARM_UP = Math.floor(VISITS / 4);
 const CALLS = 20;
 const MIB = 1024 * 1024;
@@ -24,18 +24,18 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 test(`${VISITS} reconnects leave nothing behind`, async () => {
   await using node = await ReferenceNode.start();
-  // One poll a visit, of what each needs.
+  // One poll a session, of what each needs.
   const args = ["--poll-interval", "3600", "--collectors", "chain,utxocache"];
-  await using exporter = await visit(node, { env: fastPauses(1000), args });
+  await using exporter = await session(node, { env: fastPauses(1000), args });
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
   let fds = 0;
   let early = 0;
   let most = 0;
-  for (let visits = 1; visits < VISITS; visits++) {
-    if (visits % 10 === 0) await node.fire("UtxoCacheTrace.add", { utxoInfo }, { count: CALLS });
+  for (let sessions = 1; sessions < VISITS; sessions++) {
+    if (sessions % 10 === 0) await node.fire("UtxoCacheTrace.add", { utxoInfo }, { count: CALLS });
     const now = residentBytes(exporter.pid);
-    if (visits === WARM_UP) fds = openFds(exporter.pid);
-    if (visits <= WARM_UP) early = Math.max(early, now);
+    if (sessions === WARM_UP) fds = openFds(exporter.pid);
+    if (sessions <= WARM_UP) early = Math.max(early, now);
     most = Math.max(most, now);
     await node.drop();
     await node.waitFor("disconnected", DEADLINE_MS);

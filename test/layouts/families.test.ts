@@ -3,13 +3,13 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { eventually } from "../eventually.ts";
-import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { BLOCK_INTERVAL_S, NodeChain } from "./node-chain.ts";
-import { callErrors, GIVES, LAYOUT_NAMES, nodeUntil, shownLayouts, startExporter, visit } from "./visits.ts";
+import { callErrors, GIVES, LAYOUT_NAMES, nodeUntil, session, shownLayouts, startExporter } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -58,7 +58,7 @@ describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
 
   test("shows what it gives, and nothing else", async () => {
     await using node = await start(layout);
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     await settled(exporter, layout);
 
     const samples = await exporter.samples();
@@ -72,7 +72,7 @@ describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
 
   test("is told by its layout, in the metrics and in one line of the log", async () => {
     await using node = await start(layout);
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     const metrics = await exporter.metrics();
     expect(shownLayouts(metrics)).toEqual([layout]);
     const all = {

@@ -1,11 +1,11 @@
 // Methods that are missing, refused, broken or slow on a node: each costs its own families, and the rest goes on.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { fastClock, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { fastClock, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, nodeUntil, visit, watching } from "./visits.ts";
+import { callErrors, nodeUntil, session, watching } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -21,7 +21,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
   test("a method that the node does not have is asked for once, and the log says so once", async () => {
     await using node = await ReferenceNode.start({ layout });
     await node.rpcError("getnetworkinfo", -32601, "Method not found");
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     const { rpcCalls } = await nodeUntil("four polls", node, ({ rpcCalls }) => (rpcCalls["listbanned"] ?? 0) >= 4);
     expect(rpcCalls["getnetworkinfo"]).toBe(1);
     expect(exporter.log.filter((line) => line.includes("getnetworkinfo"))).toEqual([
@@ -40,7 +40,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
 
   test("a method that fails is asked again at each poll, and its families come back", async () => {
     await using node = await ReferenceNode.start({ layout });
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     await exporter.waitFor("bitcoin_network_active", 1);
     await node.rpcError("getnetworkinfo", -1, "not now");
     const metrics = await exporter.waitUntil(
@@ -59,7 +59,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
     await using node = await ReferenceNode.start({ layout });
     await node.rpc("listbanned", "what");
     await node.rpc("getnetworkinfo", { networkactive: true, version: "thirty" });
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     const metrics = await exporter.waitUntil(
       "failures",
       (metrics) => callErrors(metrics)["getnetworkinfo"]! > 0 && callErrors(metrics)["listbanned"]! > 0,
@@ -70,7 +70,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
 
   test("without JSON-RPC there is no sample of its, and with it there is again", async () => {
     await using node = await ReferenceNode.start({ layout });
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     await exporter.waitFor("bitcoin_network_active", 1);
     await node.fail(executeRpc, "failed", "std::exception: not now");
     // One after the other, as each is asked alone once the batch has failed.
@@ -89,7 +89,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
   test("a slow method is late alone, and shows again when it is fast", async () => {
     await using node = await ReferenceNode.start({ layout });
     // Polls twice a second, and a call has half a second.
-    await using exporter = await visit(node, { env: fastClock(20), args: ["--poll-interval", "10"] });
+    await using exporter = await session(node, { env: fastClock(20), args: ["--poll-interval", "10"] });
     await exporter.waitFor("bitcoin_network_active", 1);
     await node.delay("rpc:getnetworkinfo", 800);
     const metrics = await exporter.waitUntil("it is late, and the others are not", (metrics) => {
@@ -105,7 +105,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
 test("where Mining is late, only the tip is", async () => {
   await using node = await ReferenceNode.start({ layout: "master" });
   await node.hang("Init.makeMining");
-  await using exporter = await visit(node);
+  await using exporter = await session(node);
   await nodeUntil("three polls", node, ({ rpcCalls }) => (rpcCalls["listbanned"] ?? 0) >= 3);
   const metrics = await exporter.metrics();
   expect(metrics.get("bitcoin_ipc_up")).toBe(1);

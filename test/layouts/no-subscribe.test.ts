@@ -1,12 +1,12 @@
 // --no-subscribe on each layout: nothing is registered, polls tell what they can, and no node minds how the exporter ends.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectNothingLeft, expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { expectNothingLeft, expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, GIVES, LAYOUT_NAMES, nodeUntil, visit } from "./visits.ts";
+import { callErrors, GIVES, LAYOUT_NAMES, nodeUntil, session } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -21,7 +21,7 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
   test("blocks are seen, and nothing is registered", async () => {
     await using node = await ReferenceNode.start({ layout });
     const chain = await NodeChain.on(node, 20);
-    await using exporter = await visit(node, { args });
+    await using exporter = await session(node, { args });
     // The tip that it begins with.
     await nodeUntil("it looks at the tip", node, ({ calls }) => (calls["Mining.getTip"] ?? 0) >= 1);
     await exporter.polled();
@@ -52,7 +52,7 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
   test("SIGKILL between two polls leaves nothing", async () => {
     await using node = await ReferenceNode.start({ layout });
     await NodeChain.on(node, 20);
-    await using exporter = await visit(node, { args: [...args, "--poll-interval", "3600"] });
+    await using exporter = await session(node, { args: [...args, "--poll-interval", "3600"] });
     await exporter.waitUntil("the first poll is over", (metrics) => metrics.has("bitcoin_ipc_poll_duration_seconds"));
     // What follows the first poll: the tip that it began with, and the block's statistics.
     let before = "";
@@ -79,7 +79,7 @@ test.each(LAYOUT_NAMES.filter((name) => !GIVES[name].utxoTrace))(
   async (layout) => {
     await using node = await ReferenceNode.start({ layout });
     await NodeChain.on(node, 20);
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     await exporter.waitUntil("the first poll is over", (metrics) => metrics.has("bitcoin_ipc_poll_duration_seconds"));
     expect((await exporter.metrics()).has(ACTIVE)).toBe(false);
   },

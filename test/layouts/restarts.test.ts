@@ -1,13 +1,13 @@
-// Another node behind the same socket: each visit finds out anew, and what the last node gave and this one does not is gone.
+// Another node behind the same socket: each session finds out anew, and what the last node gave and this one does not is gone.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
-import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, GIVES, polled, shownLayouts, visit, watching } from "./visits.ts";
+import { callErrors, GIVES, polled, session, shownLayouts, watching } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -18,7 +18,7 @@ const ROUTE: readonly LayoutName[] = ["pr/trace", "master", "v30", "pr-29409", "
 
 test("an exporter goes with its node from layout to layout", async () => {
   await using first = await ReferenceNode.start({ layout: ROUTE[0]! });
-  await using exporter = await visit(first);
+  await using exporter = await session(first);
   let node = first;
   await using stack = new AsyncDisposableStack();
   for (const [index, layout] of ROUTE.entries()) {
@@ -42,7 +42,7 @@ test("an exporter goes with its node from layout to layout", async () => {
 
 test("while no node is there, no layout is shown, and no value of the last node", async () => {
   await using node = await ReferenceNode.start({ layout: "master" });
-  await using exporter = await visit(node);
+  await using exporter = await session(node);
   await node.kill();
   const metrics = await exporter.waitFor("bitcoin_ipc_up", 0);
   expect(shownLayouts(metrics)).toEqual([]);
@@ -54,7 +54,7 @@ test("while no node is there, no layout is shown, and no value of the last node"
 test("blocks go on being counted, whoever tells of them", async () => {
   await using stock = await ReferenceNode.start({ layout: "master" });
   const chain = await NodeChain.on(stock, 20);
-  await using exporter = await visit(stock);
+  await using exporter = await session(stock);
   await watching(stock, 1);
   await chain.extend(2);
   await exporter.waitFor("bitcoin_blocks_connected_total", 2);

@@ -1,12 +1,12 @@
 // Stock nodes that are starting: what needs the chain is not asked before the node has it.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectOrderlyLeave, fastPauses, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { expectOrderlyLeave, fastPauses, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { nodeUntil, polled, shownLayouts, startExporter } from "./visits.ts";
+import { nodeUntil, polled, shownLayouts, startExporter } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);

@@ -1,13 +1,13 @@
 // A stock node's tip: seen the moment it changes, long before the next poll, and what lies between two tips counted exactly.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess, Metrics } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, visit, watching } from "./visits.ts";
+import { callErrors, session, watching } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -50,7 +50,7 @@ describe("master", () => {
   test("every block is counted, one at a time, several at once, and in a reorganization", async () => {
     await using node = await ReferenceNode.start({ layout: "master" });
     const chain = await NodeChain.on(node, START_HEIGHT);
-    await using exporter = await visit(node, ONE_POLL);
+    await using exporter = await session(node, ONE_POLL);
     await watching(node, 1);
     // What was there before is not counted.
     expect(blocks(await exporter.metrics())).toMatchObject({ connected: 0, disconnected: 0, updates: 0 });
@@ -81,7 +81,7 @@ describe("master", () => {
   test("the last block's families are those of the new tip", async () => {
     await using node = await ReferenceNode.start({ layout: "master" });
     const chain = await NodeChain.on(node, START_HEIGHT);
-    await using exporter = await visit(node, ONE_POLL);
+    await using exporter = await session(node, ONE_POLL);
     await exporter.waitFor("bitcoin_last_block_transactions", 1);
     await node.rpc("getblockstats", {
       height: 21,
@@ -102,7 +102,7 @@ describe("master", () => {
   test("what cannot be counted now is counted when it can", async () => {
     await using node = await ReferenceNode.start({ layout: "master" });
     const chain = await NodeChain.on(node, START_HEIGHT);
-    await using exporter = await visit(node, { args: [...ONE_POLL.args, "--no-collector", "blockstats"] });
+    await using exporter = await session(node, { args: [...ONE_POLL.args, "--no-collector", "blockstats"] });
     await watching(node, 1);
     await node.fail("Rpc.executeRpc", "failed", "std::exception: not now");
     await chain.extend(2);
@@ -116,7 +116,7 @@ describe("master", () => {
   test("what happens while the node is away is not counted, and what comes after is", async () => {
     await using node = await ReferenceNode.start({ layout: "master" });
     const chain = await NodeChain.on(node, START_HEIGHT);
-    await using exporter = await visit(node, ONE_POLL);
+    await using exporter = await session(node, ONE_POLL);
     await watching(node, 1);
     await chain.extend(1);
     await updated(exporter, 1);
@@ -135,7 +135,7 @@ describe.each(["v30", "v31"] as const)("%s", (layout) => {
   test("only that the tip changed, and its height", async () => {
     await using node = await ReferenceNode.start({ layout });
     const chain = await NodeChain.on(node, START_HEIGHT);
-    await using exporter = await visit(node, ONE_POLL);
+    await using exporter = await session(node, ONE_POLL);
     await watching(node, 1);
     await chain.extend(1);
     expect(await updated(exporter, 1)).toEqual({ connected: 0, disconnected: 0, updates: 1, height: 21 });
@@ -150,7 +150,7 @@ describe.each(["v30", "v31"] as const)("%s", (layout) => {
 test("while the exporter waits for a tip, it leaves at once", async () => {
   for (const layout of ["v30", "v31", "master"] as const) {
     await using node = await ReferenceNode.start({ layout });
-    await using exporter = await visit(node);
+    await using exporter = await session(node);
     await watching(node, 1);
     exporter.signal("SIGTERM");
     await expectOrderlyLeave(node, exporter);
@@ -161,7 +161,7 @@ test("a tip is not watched where there are notifications", async () => {
   for (const layout of ["pr/trace", "ipc-2026-02", "pr-29409"] as const) {
     await using node = await ReferenceNode.start({ layout });
     const chain = await NodeChain.on(node, START_HEIGHT);
-    await using exporter = await visit(node, ONE_POLL);
+    await using exporter = await session(node, ONE_POLL);
     await chain.extend(1);
     await node.fire("ChainNotifications.blockConnected", {
       role: { validated: true },

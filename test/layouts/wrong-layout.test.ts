@@ -1,11 +1,11 @@
 // Nodes that are not what they were said to be, or nothing that the exporter knows: an error line and another try, no end.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { fastPauses, TEST_TIMEOUT_MS } from "../executable/visits.ts";
+import { fastPauses, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { nodeUntil, polled, shownLayouts, startExporter, visit } from "./visits.ts";
+import { nodeUntil, polled, session, shownLayouts, startExporter } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -62,7 +62,7 @@ test("--layout that the node does not have", async () => {
 
 test("--layout that takes the node for less than it is", async () => {
   await using node = await ReferenceNode.start({ layout: "master" });
-  await using exporter = await visit(node, { args: ["--layout", "v31"] });
+  await using exporter = await session(node, { args: ["--layout", "v31"] });
   const metrics = await exporter.metrics();
   expect(shownLayouts(metrics)).toEqual(["v31"]);
   expect(metrics.has("bitcoin_mempool_size")).toBe(false);
@@ -72,7 +72,7 @@ test("--layout that takes the node for less than it is", async () => {
 
 test("--layout of the node itself spares it the questions", async () => {
   await using node = await ReferenceNode.start({ layout: "pr/trace" });
-  await using exporter = await visit(node, { args: ["--layout=pr/trace"] });
+  await using exporter = await session(node, { args: ["--layout=pr/trace"] });
   expect(shownLayouts(await exporter.metrics())).toEqual(["pr/trace"]);
   expect((await node.stats()).calls).not.toHaveProperty("Chain.shutdownRequested");
 });

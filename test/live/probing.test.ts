@@ -14,22 +14,22 @@ setDefaultTimeout(120_000);
 const VISITS = 20;
 
 describeEachBuild("probing", (build) => {
-  test(`${VISITS} visits leave the node as it was`, async () => {
+  test(`${VISITS} sessions leave the node as it was`, async () => {
     await using node = await BitcoinNode.start([], { build });
     await mine(node, 3);
     // pr/trace makes a thread for the first client of all and keeps it.
-    await visit(node);
+    await session(node);
     const before = await threadsAtRest(node);
-    for (let count = 0; count < VISITS; count++) await visit(node);
+    for (let count = 0; count < VISITS; count++) await session(node);
     expect(await threadsAtRest(node)).toBe(before);
     expect(complaints(await node.debugLog())).toEqual([]);
     expect(await node.stop()).toMatchObject({ exitCode: 0, signal: null });
   });
 
-  test("visits that end at any moment of arriving", async () => {
+  test("sessions that end at any moment of arriving", async () => {
     await using node = await BitcoinNode.start([], { build });
     await mine(node, 3);
-    await visit(node);
+    await session(node);
     const before = await threadsAtRest(node);
     for (let delayMs = 0; delayMs < 40; delayMs += 4) {
       await using exporter = await ExporterProcess.start(node.socketPath);
@@ -85,8 +85,8 @@ describeLive(
   MASTER,
 );
 
-/** A visit that takes all there is, and is over in order. */
-async function visit(node: BitcoinNode): Promise<void> {
+/** A session that takes all there is, and is over in order. */
+async function session(node: BitcoinNode): Promise<void> {
   await using exporter = await waiting(node);
   exporter.signal("SIGTERM");
   expect(await exporter.ended()).toMatchObject({ exitCode: 0, signal: null });

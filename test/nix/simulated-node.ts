@@ -2,8 +2,8 @@
 // like a node in fast motion until a signal ends it. Exits with 1 when a client did what a real node dies of.
 
 import { rmSync } from "node:fs";
-import { autopilot } from "../../src/demo/autopilot.ts";
-import { startSimulatedNode } from "../../src/demo/simulated-node.ts";
+import { autopilot } from "../../demo/autopilot.ts";
+import { startSimulatedNode } from "../../demo/simulated-node.ts";
 
 const socketPath = process.argv[2];
 if (socketPath === undefined) throw new Error("usage: simulated-node.ts SOCKET");

@@ -1,12 +1,12 @@
-// The image as buildah makes and runs it: its root holds what is needed and no more, and the exporter in it visits a node
+// The image as buildah makes and runs it: its root holds what is needed and no more, and the exporter in it sessions a node
 // and leaves in order. buildah runs it in a chroot, which needs neither a daemon nor a network.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startSimulatedNode } from "../../demo/simulated-node.ts";
 import { makeRoot } from "../../scripts/image.ts";
-import { startSimulatedNode } from "../../src/demo/simulated-node.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 
@@ -79,7 +79,7 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
     expect(image.config.User).toBe("65532:65532");
   });
 
-  test("visits a node, answers, and leaves in order at SIGTERM", async () => {
+  test("sessions a node, answers, and leaves in order at SIGTERM", async () => {
     const nodeFolder = join(folder, "node");
     mkdirSync(nodeFolder);
     await using node = startSimulatedNode({ socketPath: join(nodeFolder, "node.sock") });

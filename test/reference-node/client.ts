@@ -21,7 +21,7 @@ export interface ReferenceClient extends NodeCapabilities, Disposable {
 }
 
 /** Connects and shakes hands. Rejects as the handshake does, with the connection closed. */
-export async function visit(node: ReferenceNode, options: ClientOptions = {}): Promise<ReferenceClient> {
+export async function session(node: ReferenceNode, options: ClientOptions = {}): Promise<ReferenceClient> {
   const { layout, deadlineMs = DEADLINE_MS } = options;
   const connection = await connectUnix(node.socketPath, { deadlineMs, onEnd: () => {} });
   try {

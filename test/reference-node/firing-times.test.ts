@@ -1,7 +1,7 @@
 // The times that the reference node reports of the callbacks that it fires, by a client that answers them.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { TEST_TIMEOUT_MS, visit } from "../executable/visits.ts";
+import { session, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "./build.ts";
 import { ReferenceNode } from "./reference-node.ts";
@@ -15,7 +15,7 @@ const sum = (values: readonly number[]) => values.reduce((total, value) => total
 
 test("calls one at a time fill the wall time, calls in flight together share it", async () => {
   await using node = await ReferenceNode.start({ prefix: ["nice", "-n", "1"] });
-  await using _ = await visit(node);
+  await using _ = await session(node);
   const fire = async (depth: number) => {
     const start = performance.now();
     const fired = await node.fire("ChainNotifications.updatedBlockTip", {}, { count: COUNT, depth });

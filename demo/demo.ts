@@ -1,0 +1,79 @@
+// The demo: a simulated node, the real exporter at its socket, and a reader that knows of both only what the exporter
+// serves over HTTP.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { BUILD } from "../src/build-info.ts";
+import { Exporter } from "../src/exporter.ts";
+import { type MetricsServer, serve } from "../src/http/server.ts";
+import type { Address, Options } from "../src/options.ts";
+import { autopilot } from "./autopilot.ts";
+import { news } from "./news.ts";
+import { scrape } from "./scrape.ts";
+import { ScrapeHistory } from "./scrape-history.ts";
+import { startSimulatedNode } from "./simulated-node.ts";
+import { judge, type Verdict } from "./verdict.ts";
+import { type Output, type View, viewOn } from "./view.ts";
+
+const TITLE = "bitcoind-ipc-exporter demo: a simulated node and the real exporter. Ctrl-C ends it.";
+const SCRAPE_INTERVAL_MS = 500;
+const WARMUP_MS = 800;
+const LEAVE_DEADLINE_MS = 4000;
+
+/** Runs until `signal` aborts, then ends in order. `options` are the exporter's. Rejects when it cannot listen. */
+export async function runDemo(options: Options, output: Output, signal: AbortSignal): Promise<Verdict> {
+  // Undone in reverse order whatever happens: the exporter leaves, the node stops, the folder goes.
+  await using undo = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "bitcoind-ipc-exporter-demo-"));
+  undo.defer(() => rm(folder, { recursive: true }));
+  const view = viewOn(output, TITLE);
+  undo.defer(() => view.close());
+  const socketPath = join(folder, "node.sock");
+  const node = undo.use(startSimulatedNode({ socketPath, warmupMs: WARMUP_MS, now: unixTime }));
+  const log = (line: string) => view.say(`exporter: ${line}`);
+  const exporter = new Exporter({ ...options, socketPath, build: BUILD, log });
+  const server = listen(options.metricsAddress, exporter, (line) => view.say(line));
+  undo.defer(() => server.stop());
+  undo.defer(async () => void (await exporter.leave(LEAVE_DEADLINE_MS)));
+
+  const url = urlOf({ ...options.metricsAddress, port: server.port });
+  view.say(`metrics on ${url}`);
+  exporter.start();
+  await Promise.all([autopilot(node, signal), watch(url, view, signal)]);
+  view.say("the exporter leaves the node");
+  await exporter.leave(LEAVE_DEADLINE_MS);
+  return judge(node, await scrape(url), options);
+}
+
+/** Listens where it was asked to, or else at a free port: a demo should run wherever it is tried. */
+function listen(address: Address, { serving }: Exporter, log: (line: string) => void): MetricsServer {
+  try {
+    return serve({ ...address, ...serving });
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
+    log(`port ${address.port} is in use, taking a free one`);
+    return serve({ ...address, port: 0, ...serving });
+  }
+}
+
+function unixTime(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** Where a client on this machine finds what listens on `address`. */
+function urlOf({ hostname, port }: Address): string {
+  const host = hostname === "::" ? "[::1]" : hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `http://${host}:${port}/metrics`;
+}
+
+async function watch(url: string, view: View, signal: AbortSignal): Promise<void> {
+  const history = new ScrapeHistory();
+  while (!signal.aborted) {
+    history.add(await scrape(url), performance.now());
+    for (const line of news(history)) view.say(line);
+    view.show(history);
+    await pause(SCRAPE_INTERVAL_MS, undefined, { signal }).catch(() => {});
+  }
+}

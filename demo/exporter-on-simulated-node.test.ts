@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Exporter } from "../src/exporter.ts";
+import { Samples } from "./scrape.ts";
+import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
+import { judge } from "./verdict.ts";
+
+const POLL_INTERVAL_MS = 20;
+
+let folder: string;
+let node: SimulatedNode;
+let exporter: Exporter;
+let log: string[];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "exporter-on-simulated-node-"));
+  node = startSimulatedNode({ socketPath: join(folder, "node.sock") });
+  log = [];
+  exporter = newExporter();
+});
+afterEach(async () => {
+  await exporter.leave(1000);
+  await node.stop();
+  await rm(folder, { recursive: true });
+});
+
+function newExporter({ debug = false } = {}): Exporter {
+  return new Exporter({
+    socketPath: node.socketPath,
+    pollIntervalMs: POLL_INTERVAL_MS,
+    utxoTrace: true,
+    debug,
+    build: { version: "0", revision: "0", bun: "0" },
+    log: (line) => log.push(line),
+  });
+}
+
+function page(): Samples {
+  return new Samples(new TextDecoder().decode(exporter.render()));
+}
+
+/** Resolves when `condition` holds; the test's own timeout ends a wait that is in vain. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await Bun.sleep(5);
+}
+
+const isUp = () => page().value("bitcoin_ipc_up") === 1;
+const isTraced = () => node.subscriptions === 2;
+
+/** Everything that a node can tell, many times over. */
+async function play(): Promise<void> {
+  for (let round = 0; round < 5; round++) {
+    for (let count = 0; count < 20; count++) void node.addTransaction();
+    void node.replaceTransaction();
+    void node.mineBlock();
+    void node.reorg(1 + (round % 3));
+    await node.flush();
+  }
+}
+
+test.each([{ debug: false }, { debug: true }])(
+  "counts all that it is told, and leaves in order (%o)",
+  async (options) => {
+    exporter = newExporter(options);
+    exporter.start();
+    await until(isTraced);
+    await play();
+    expect(await exporter.leave(1000)).toBe(true);
+    expect(judge(node, page())).toMatchObject({ isGood: true });
+    expect(node.told.count("transactionAddedToMempool")).toBeGreaterThan(100);
+    expect(node.told.valueSat("uncache")).toBeGreaterThan(0n);
+  },
+);
+
+test("polls what is not told", async () => {
+  exporter.start();
+  await until(isTraced);
+  await play();
+  const { height, mempoolSize } = node;
+  await until(() => page().value("bitcoin_chain_height") === height);
+  await until(() => page().value("bitcoin_mempool_size") === mempoolSize);
+  await until(() => page().value("bitcoin_header_height") === height);
+  await until(() => page().value("bitcoin_peers") === node.peerCount);
+  await until(() => page().value("bitcoin_mempool_max_bytes") === 300_000_000);
+  await until(() => page().value("bitcoin_bytes_recv_total")! > 10_000);
+});
+
+test("gets an answer to all that it asks by JSON-RPC", async () => {
+  exporter.start();
+  await until(isTraced);
+  await play();
+  const { height } = node;
+  await until(() => page().value("bitcoin_last_block_height") === height);
+  await until(() => page().value('bitcoin_index_height{index="txindex"}') === height);
+  expect(page().value('bitcoin_fee_estimate_satoshis_per_vbyte{target="2"}')).toBeGreaterThan(0);
+  expect(page().value("bitcoin_last_block_interval_seconds")).toBe(600);
+  expect(page().value('bitcoin_chain_tips{status="valid-fork"}')).toBeDefined();
+  expect(log.filter((line) => line.includes("fail"))).toEqual([]);
+});
+
+test("does not trace the UTXO cache before the initial block download is over", async () => {
+  node.setInitialBlockDownload(true);
+  exporter.start();
+  await until(() => page().value("bitcoin_ibd") === 1);
+  await node.mineBlock();
+  expect(page().value("bitcoin_verification_progress")).toBeLessThan(1);
+  await Bun.sleep(3 * POLL_INTERVAL_MS);
+  expect(node.subscriptions).toBe(1);
+  node.setInitialBlockDownload(false);
+  await until(isTraced);
+});
+
+test("comes back after a restart, and asks nothing of a node that is starting", async () => {
+  exporter.start();
+  await until(isTraced);
+  await play();
+  await node.stop();
+  await until(() => !isUp());
+  expect(page().value("bitcoin_chain_height")).toBeUndefined();
+  expect(log.at(-1)).toStartWith("lost the node: the node closed the socket; next attempt in 0.");
+  // Longer than the exporter waits before it tries again.
+  node.start({ warmupMs: 700 });
+  await until(isTraced);
+  await node.mineBlock();
+  await exporter.leave(1000);
+  expect(page().value("bitcoin_ipc_connects_total")).toBe(2);
+  expect(log.filter((line) => line.startsWith("waiting for the node to start"))).toHaveLength(1);
+  expect(judge(node, page())).toMatchObject({ isGood: true });
+}, 20_000);

@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { turn } from "../../test/builders/connections.ts";
+import type { TipPoll } from "../collectors/collector.ts";
+import type { NodeClient } from "../node/client.ts";
+import type { JsonRpc } from "../node/json-rpc.ts";
+import { TipPolls } from "./tip-polls.ts";
+
+/** What was asked, such as "getblockhash 7" or "getblockstats hash of 7"; each question stays open until it is answered. */
+let asked: string[];
+let open: (() => void)[];
+let client: { isOver: boolean; jsonRpc: JsonRpc | undefined };
+let isSyncing: boolean;
+let errors: unknown[];
+let tipPolls: TipPolls;
+
+beforeEach(() => {
+  asked = [];
+  open = [];
+  client = { isOver: false, jsonRpc };
+  isSyncing = false;
+  errors = [];
+  const poll: TipPoll = {
+    method: "getblockstats",
+    run: (_, { hash }) => ask(`getblockstats ${hash}`),
+    clear() {},
+  };
+  tipPolls = new TipPolls({
+    client: client as Pick<NodeClient, "isOver" | "jsonRpc"> as NodeClient,
+    polls: [poll],
+    isSyncing: () => isSyncing,
+    onError: (_, error) => errors.push(error),
+  });
+});
+afterEach(() => expect(errors).toEqual([]));
+
+const jsonRpc: JsonRpc = {
+  async callAll([request]) {
+    const height = String(request!.params);
+    await ask(`${request!.method} ${height}`);
+    return [{ result: `hash of ${height}` }];
+  },
+};
+
+function ask(question: string): Promise<void> {
+  asked.push(question);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  open.push(resolve);
+  return promise;
+}
+
+/** Answers whatever is asked, until nothing is. */
+async function answerAll(): Promise<void> {
+  await turn();
+  while (open.length > 0) {
+    open.shift()!();
+    await turn();
+  }
+}
+
+/** A tip with its name, as Mining tells it. */
+const tip = (height: number) => ({ hash: `hash of ${height}`, height });
+
+/** What was asked since the last time. */
+const taken = () => asked.splice(0);
+
+test("each tip is asked about, by its hash, which a height is turned into", async () => {
+  tipPolls.tipChanged(tip(7));
+  await answerAll();
+  expect(taken()).toEqual(["getblockstats hash of 7"]);
+  tipPolls.tipChanged(8);
+  await answerAll();
+  expect(taken()).toEqual(["getblockhash 8", "getblockstats hash of 8"]);
+});
+
+test("of tips that come while one is asked about, the last is next", async () => {
+  for (const height of [7, 8, 9]) tipPolls.tipChanged(tip(height));
+  expect(taken()).toEqual(["getblockstats hash of 7"]);
+  await answerAll();
+  expect(taken()).toEqual(["getblockstats hash of 9"]);
+});
+
+test("the last tip that came while the node was syncing is asked about once it is not", async () => {
+  isSyncing = true;
+  tipPolls.tipChanged(tip(7));
+  tipPolls.tipChanged(tip(8));
+  tipPolls.resume();
+  await answerAll();
+  expect(taken()).toEqual([]);
+  isSyncing = false;
+  tipPolls.resume();
+  await answerAll();
+  expect(taken()).toEqual(["getblockstats hash of 8"]);
+  tipPolls.resume();
+  await answerAll();
+  expect(taken()).toEqual([]);
+});
+
+test("a tip that came while one was asked about, before the node began to sync again, waits too", async () => {
+  tipPolls.tipChanged(tip(7));
+  tipPolls.tipChanged(tip(8));
+  isSyncing = true;
+  await answerAll();
+  expect(taken()).toEqual(["getblockstats hash of 7"]);
+  isSyncing = false;
+  tipPolls.resume();
+  await answerAll();
+  expect(taken()).toEqual(["getblockstats hash of 8"]);
+});
+
+test("resumed while a tip is asked about, it asks one question at a time as before", async () => {
+  tipPolls.tipChanged(tip(7));
+  tipPolls.tipChanged(tip(8));
+  tipPolls.resume();
+  expect(taken()).toEqual(["getblockstats hash of 7"]);
+  await answerAll();
+  expect(taken()).toEqual(["getblockstats hash of 8"]);
+});
+
+test("nothing is asked once the client is over, of a tip that was cleared, or of a node without JSON-RPC", async () => {
+  isSyncing = true;
+  tipPolls.tipChanged(tip(7));
+  tipPolls.clear();
+  isSyncing = false;
+  tipPolls.resume();
+  client.isOver = true;
+  tipPolls.tipChanged(tip(8));
+  client.isOver = false;
+  tipPolls.clear();
+  client.jsonRpc = undefined;
+  tipPolls.tipChanged(tip(9));
+  tipPolls.resume();
+  await answerAll();
+  expect(taken()).toEqual([]);
+});

@@ -1,0 +1,372 @@
+import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
+import { ancestor, type Block, BlockTree } from "../../test/builders/block-tree.ts";
+import { eventually } from "../../test/eventually.ts";
+import type { NodeClient } from "../node/client.ts";
+import { JsonRpcError } from "../node/json-rpc.ts";
+import type { MiningQueries, Tip } from "../node/mining.ts";
+import { RpcError } from "../rpc/errors.ts";
+import { watchTips } from "./tip-watcher.ts";
+
+/** A client with a node that has Mining and, unless told otherwise, JSON-RPC. */
+class FakeNode {
+  readonly tree = new BlockTree();
+  isOver = false;
+  jsonRpc: BlockTree | undefined = this.tree;
+  /** Whether the node has a tip yet. */
+  hasTip = true;
+  /** Failures of the next calls of Mining. */
+  readonly failures: Error[] = [];
+  /** Timeouts of the waits so far. */
+  readonly waits: number[] = [];
+  isStopping = false;
+  #changed = Promise.withResolvers<void>();
+
+  readonly #mining: MiningQueries = {
+    getTip: async () => {
+      this.#maybeFail();
+      return this.hasTip ? tipOf(this.tree.active) : undefined;
+    },
+    isInitialBlockDownload: async () => false,
+    waitTipChanged: async ({ hash }, timeoutMs) => {
+      this.waits.push(timeoutMs);
+      this.#maybeFail();
+      if (this.tree.active.hash === hash) await this.#changed.promise;
+      this.#maybeFail();
+      return this.isStopping ? undefined : tipOf(this.tree.active);
+    },
+  };
+
+  async mining(): Promise<MiningQueries> {
+    return this.#mining;
+  }
+
+  get client(): NodeClient {
+    return this as Pick<NodeClient, "jsonRpc" | "isOver" | "mining"> as NodeClient;
+  }
+
+  /** Waits are answered, because the tip is another or the time is over. */
+  wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+
+  /** `count` blocks on `previous`, and whoever waits is told. */
+  extend(count: number, previous?: Block): Block {
+    const tip = this.tree.extend(count, previous);
+    this.wake();
+    return tip;
+  }
+
+  leave(): void {
+    this.isOver = true;
+    this.wake();
+  }
+
+  #maybeFail(): void {
+    const failure = this.failures.shift();
+    if (failure !== undefined) throw failure;
+  }
+}
+
+function tipOf({ hash, height }: Block): Tip {
+  return { hash, height };
+}
+
+let node: FakeNode;
+/** What was told, in order. */
+let told: string[];
+let errors: [method: string, error: unknown, isMissing: boolean][];
+let isSyncing: boolean;
+let watching: Promise<void>;
+/** The watcher's pauses, in milliseconds. They take no time. */
+let pauses: number[];
+const SHORTEST_PAUSE_MS = 1000;
+
+beforeEach(() => {
+  node = new FakeNode();
+  node.tree.extend(100);
+  told = [];
+  errors = [];
+  pauses = [];
+  isSyncing = false;
+  spyOn(Bun, "sleep").mockImplementation(async (duration) => {
+    const ms = Number(duration);
+    const isPause = ms >= SHORTEST_PAUSE_MS;
+    if (isPause) pauses.push(ms);
+    await new Promise((resolve) => setTimeout(resolve, isPause ? 0 : ms));
+  });
+});
+
+afterEach(async () => {
+  node.leave();
+  await watching;
+  mock.restore();
+});
+
+function watch(lookEveryMs?: number): void {
+  watching = watchTips({
+    client: node.client,
+    lookEveryMs,
+    events: {
+      events: {
+        blockConnected: (height) => told.push(`connected ${height}`),
+        blockDisconnected: (height) => told.push(`disconnected ${height}`),
+        updatedBlockTip: () => told.push("updated"),
+      },
+      tipSeen: (height) => told.push(`seen ${height}`),
+    },
+    isSyncing: () => isSyncing,
+    onTip: ({ hash, height }) => told.push(`tip ${height} ${Number.parseInt(hash, 16)}`),
+    onStopping: () => {
+      told.push("stopping");
+      node.leave();
+    },
+    onError: (...error) => void errors.push(error),
+  });
+}
+
+/** Begins to watch, and resolves when the watcher waits for the next tip. */
+async function watched(): Promise<void> {
+  watch();
+  await waiting(1);
+  expect(told).toEqual([`tip 100 ${Number.parseInt(node.tree.active.hash, 16)}`]);
+  told.length = 0;
+}
+
+/** Waits until the watcher waits for the so manieth time. */
+async function waiting(count: number): Promise<void> {
+  await eventually(`${count} waits`, () => node.waits.length >= count && Bun.peek.status(watching) === "pending");
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+describe("with JSON-RPC", () => {
+  test("the first tip is told, and is no change", async () => {
+    await watched();
+    expect(node.waits).toEqual([60_000]);
+    expect(errors).toEqual([]);
+  });
+
+  test("a block more", async () => {
+    await watched();
+    node.extend(1);
+    await waiting(2);
+    expect(told).toEqual(["connected 101", "updated", "tip 101 102"]);
+  });
+
+  test("several blocks at once are all told, in order", async () => {
+    await watched();
+    node.extend(3);
+    await waiting(2);
+    expect(told).toEqual(["connected 101", "connected 102", "connected 103", "updated", "tip 103 104"]);
+  });
+
+  test("another branch: first the blocks that left, from the tip down, then those that came", async () => {
+    await watched();
+    const fork = node.tree.active;
+    node.extend(2);
+    await waiting(2);
+    told.length = 0;
+    node.extend(3, fork);
+    await waiting(3);
+    expect(told).toEqual([
+      "disconnected 102",
+      "disconnected 101",
+      "connected 101",
+      "connected 102",
+      "connected 103",
+      "updated",
+      "tip 103 106",
+    ]);
+  });
+
+  test("a tip that the node's operator took away", async () => {
+    await watched();
+    node.tree.active = ancestor(node.tree.active, 98);
+    node.wake();
+    await waiting(2);
+    expect(told).toEqual(["disconnected 100", "disconnected 99", "updated", "tip 98 99"]);
+  });
+
+  test("a wait that ends with the same tip tells nothing", async () => {
+    await watched();
+    node.wake();
+    await waiting(2);
+    expect(told).toEqual([]);
+    expect(pauses).toEqual([]);
+  });
+
+  test("while blocks come faster than they are told, none is lost and none is told twice", async () => {
+    await watched();
+    for (let round = 0; round < 50; round++) {
+      node.extend(1 + (round % 3));
+      if (round % 7 === 0) await new Promise((resolve) => setTimeout(resolve));
+    }
+    const last = node.tree.active.height;
+    await eventually("the last tip", () => told.some((line) => line.startsWith(`tip ${last} `)));
+    const connected = told.filter((line) => line.startsWith("connected"));
+    expect(connected).toEqual(Array.from({ length: last - 100 }, (_, index) => `connected ${101 + index}`));
+    expect(told.some((line) => line.startsWith("disconnected"))).toBe(false);
+  });
+
+  test("a change that cannot be counted is told once it can, all of it", async () => {
+    await watched();
+    const callAll = node.tree.callAll.bind(node.tree);
+    node.tree.callAll = async (requests) => requests.map(() => ({ error: new JsonRpcError(-1, "not now") }));
+    node.extend(2);
+    await waiting(2);
+    // What can be told is told at once; the wait for the next tip ends sooner, to try again.
+    expect(told).toEqual(["seen 102", "updated", "tip 102 103"]);
+    expect(node.waits.at(-1)).toBe(5000);
+    node.wake();
+    await waiting(3);
+    expect(errors).toMatchObject([
+      ["getblockheader", { code: -1 }, false],
+      ["getblockheader", { code: -1 }, false],
+    ]);
+    told.length = 0;
+    node.tree.callAll = callAll;
+    node.extend(1);
+    await waiting(4);
+    expect(told).toEqual(["connected 101", "connected 102", "connected 103", "updated", "tip 103 104"]);
+    expect(node.waits.at(-1)).toBe(60_000);
+  });
+
+  test("where the node has no getblockheader, that is told once, and only heights are", async () => {
+    await watched();
+    node.tree.callAll = async (requests) =>
+      requests.map(() => ({ error: new JsonRpcError(-32601, "Method not found") }));
+    node.extend(2);
+    await waiting(2);
+    node.extend(1);
+    await waiting(3);
+    expect(errors).toMatchObject([["getblockheader", { code: -32601 }, true]]);
+    expect(told).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 104"]);
+  });
+});
+
+test("without JSON-RPC, only that the tip is another, and its height", async () => {
+  node.jsonRpc = undefined;
+  await watched();
+  const fork = node.tree.active;
+  node.extend(2);
+  await waiting(2);
+  node.extend(3, fork);
+  await waiting(3);
+  expect(told).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 106"]);
+});
+
+test("a node without a tip is asked for one every second", async () => {
+  node.hasTip = false;
+  watch();
+  await eventually("three pauses", () => pauses.length >= 3);
+  expect(new Set(pauses)).toEqual(new Set([1000]));
+  expect(node.waits).toEqual([]);
+  node.hasTip = true;
+  await waiting(1);
+  expect(told).toEqual(["tip 100 101"]);
+});
+
+test("a node that is catching up is looked at once a second", async () => {
+  isSyncing = true;
+  watch();
+  await waiting(1);
+  expect(pauses).toEqual([1000]);
+  node.extend(40);
+  await waiting(2);
+  expect(pauses).toEqual([1000, 1000]);
+  isSyncing = false;
+  node.extend(1);
+  await waiting(3);
+  expect(pauses).toEqual([1000, 1000]);
+  expect(told.filter((line) => line.startsWith("connected"))).toHaveLength(41);
+});
+
+describe("looking now and then", () => {
+  const EVERY_MS = 30_000;
+  /** It is slept in pieces, the longest of them this long. */
+  const PIECE_MS = 5000;
+  const PIECES = EVERY_MS / PIECE_MS;
+
+  /** Lets so many more looks pass. */
+  async function looks(count: number): Promise<void> {
+    const before = pauses.length;
+    await eventually(`${count} looks`, () => pauses.length >= before + count * PIECES);
+  }
+
+  test("never leaves a call waiting in the node", async () => {
+    watch(EVERY_MS);
+    await looks(5);
+    expect(new Set(pauses)).toEqual(new Set([PIECE_MS]));
+    expect(node.waits).toEqual([]);
+    expect(told).toEqual(["tip 100 101"]);
+  });
+
+  test("counts the blocks in between, and those that left", async () => {
+    watch(EVERY_MS);
+    await looks(2);
+    const fork = node.tree.active;
+    told.length = 0;
+    node.extend(2);
+    await looks(2);
+    node.extend(3, fork);
+    await looks(2);
+    expect(told.filter((line) => !line.startsWith("tip "))).toEqual([
+      ...["connected 101", "connected 102", "updated"],
+      ...["disconnected 102", "disconnected 101", "connected 101", "connected 102", "connected 103", "updated"],
+    ]);
+    expect(node.waits).toEqual([]);
+  });
+
+  test("is no more frequent while the node syncs", async () => {
+    isSyncing = true;
+    watch(EVERY_MS);
+    await looks(3);
+    expect(new Set(pauses)).toEqual(new Set([PIECE_MS]));
+  });
+
+  test("goes on after a failure", async () => {
+    watch(EVERY_MS);
+    await looks(1);
+    node.failures.push(new RpcError("failed", "for the test"));
+    await looks(3);
+    expect(errors).toMatchObject([["Mining.getTip", { kind: "failed" }, false]]);
+  });
+
+  test("ends with the client, however long the interval", async () => {
+    watch(24 * 60 * 60 * 1000);
+    await eventually("it sleeps", () => pauses.length > 0);
+    node.leave();
+    await watching;
+    expect(pauses.length).toBeLessThan(100);
+  });
+});
+
+test("a failure is told, and tried again after a while", async () => {
+  await watched();
+  node.failures.push(new RpcError("overloaded", "all 4 threads of the node are stuck in earlier calls"));
+  node.extend(1);
+  await eventually("the tip", () => told.at(-1) === "tip 101 102");
+  expect(errors).toMatchObject([["Mining.waitTipChanged", { kind: "overloaded" }, false]]);
+  expect(pauses).toEqual([5000]);
+});
+
+test("a node that stops answers a wait with no tip: that is told, and counted as none", async () => {
+  await watched();
+  node.isStopping = true;
+  node.wake();
+  // As if the tip were another, which the fake node answers at once.
+  node.tree.extend(1);
+  await watching;
+  expect(told).toEqual(["stopping"]);
+  expect(errors).toEqual([]);
+});
+
+test("ends with the client, without a word", async () => {
+  await watched();
+  node.failures.push(new RpcError("disconnected", "the node closed the socket"));
+  node.leave();
+  await watching;
+  expect(told).toEqual([]);
+  expect(errors).toEqual([]);
+  expect(pauses).toEqual([]);
+});

@@ -1,0 +1,355 @@
+import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
+import type { NodeClient } from "../node/client.ts";
+import { BusyClock } from "../rpc/busy-clock.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { TraceBudget } from "./trace-budget.ts";
+import { TraceKeeper } from "./trace-keeper.ts";
+
+const DEADLINE_MS = 10_000;
+const RETRY_MS = 60_000;
+const SECOND = 1000;
+
+/** A client whose node does as it is told: each call waits for `answer` or `refuse`. */
+class FakeSession {
+  isOver = false;
+  readonly calls: string[] = [];
+  #open: PromiseWithResolvers<void> | undefined;
+
+  traceUtxoCache = (deadlineMs: number) => this.#call("trace", deadlineMs);
+  endUtxoTrace = (deadlineMs: number) => this.#call("end", deadlineMs);
+
+  get client(): NodeClient {
+    return this as Pick<NodeClient, "isOver" | "traceUtxoCache" | "endUtxoTrace"> as NodeClient;
+  }
+
+  get isWaiting(): boolean {
+    return this.#open !== undefined;
+  }
+
+  answer(): void {
+    this.#open!.resolve();
+    this.#open = undefined;
+  }
+
+  refuse(error: Error): void {
+    this.#open!.reject(error);
+    this.#open = undefined;
+  }
+
+  #call(name: string, deadlineMs: number): Promise<void> {
+    expect(deadlineMs).toBe(DEADLINE_MS);
+    expect(this.isWaiting).toBe(false);
+    this.calls.push(name);
+    this.#open = Promise.withResolvers();
+    return this.#open.promise;
+  }
+}
+
+const REFUSED = new RpcError("failed", "for the test");
+
+let fake: FakeSession;
+let budget: TraceBudget;
+let clock: BusyClock;
+let isSyncing: boolean;
+/** What the gauge was set to, in order. */
+let active: boolean[];
+let errors: [method: string, error: unknown][];
+let lines: string[];
+let now: number;
+let keeper: TraceKeeper;
+
+beforeEach(() => {
+  budget = new TraceBudget(25);
+  clock = new BusyClock();
+  isSyncing = false;
+  active = [];
+  errors = [];
+  lines = [];
+  now = 1_000_000;
+  spyOn(performance, "now").mockImplementation(() => now);
+  meetNode();
+});
+afterEach(() => mock.restore());
+
+/** A new connection. */
+function meetNode(): void {
+  fake = new FakeSession();
+  keeper = new TraceKeeper({
+    client: fake.client,
+    budget,
+    clock,
+    deadlineMs: DEADLINE_MS,
+    retryMs: RETRY_MS,
+    isSyncing: () => isSyncing,
+    setActive: (isActive) => active.push(isActive),
+    onError: (...error) => errors.push(error),
+    log: (line) => lines.push(line),
+    debug: (line) => lines.push(`debug: ${line}`),
+  });
+}
+
+/** Tends once a second for so long, callbacks keeping the node busy for this share of it; stops when the node is called. */
+async function pass(seconds: number, share = 0): Promise<void> {
+  for (let second = 0; second < seconds && !fake.isWaiting; second++) {
+    now += SECOND;
+    clock.record(now - share * SECOND, now);
+    void keeper.tend();
+    await settle();
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let tick = 0; tick < 20; tick++) await Promise.resolve();
+}
+
+async function answered(): Promise<void> {
+  fake.answer();
+  await settle();
+}
+
+async function refused(error: Error): Promise<void> {
+  fake.refuse(error);
+  await settle();
+}
+
+/** Registers, without anything else to be seen. */
+async function traced(): Promise<void> {
+  await pass(1);
+  await answered();
+  expect(fake.calls).toEqual(["trace"]);
+  expect(active).toEqual([false, true]);
+  expect(lines.splice(0)).toEqual(["debug: tracing the UTXO cache"]);
+  fake.calls.length = active.length = 0;
+}
+
+/** Spends the budget until the node is told to end the trace. */
+async function overspent(): Promise<void> {
+  await pass(15, 0.5);
+  expect(fake.calls).toEqual(["end"]);
+  fake.calls.length = 0;
+}
+
+test("a registration that is late is waited for at the next look, not only when a refusal would be over", async () => {
+  await pass(1);
+  await refused(new DeadlineError("Tracing.traceUtxoCache was not answered within 10000 ms"));
+  expect(errors).toHaveLength(1);
+  await pass(1);
+  expect(fake.calls).toEqual(["trace", "trace"]);
+  await answered();
+  expect(active).toEqual([false, true]);
+});
+
+describe("a registration that is late is seen to its end, and then watched,", () => {
+  const LATE = new DeadlineError("Tracing.traceUtxoCache was not answered within 10000 ms");
+
+  test("though the node may have begun to sync meanwhile", async () => {
+    await pass(1);
+    await refused(LATE);
+    isSyncing = true;
+    await pass(1);
+    expect(fake.calls).toEqual(["trace", "trace"]);
+    await refused(LATE);
+    await pass(1);
+    await answered();
+    expect(active).toEqual([false, true]);
+    fake.calls.length = 0;
+    await overspent();
+    await answered();
+    expect(active).toEqual([false, true, false]);
+    // Ended, it waits as ever.
+    await pass(500);
+    expect(fake.calls).toEqual([]);
+  });
+
+  test("whatever the budget says meanwhile", async () => {
+    await pass(1);
+    await refused(LATE);
+    budget.shed(now);
+    await pass(1);
+    await answered();
+    expect(active).toEqual([false, true]);
+  });
+
+  test("unless the node refuses it after all: then it is asked for as any other", async () => {
+    await pass(1);
+    await refused(LATE);
+    isSyncing = true;
+    await pass(1);
+    await refused(REFUSED);
+    await pass(500);
+    expect(fake.calls).toEqual(["trace", "trace"]);
+    isSyncing = false;
+    await pass(1);
+    expect(fake.calls).toEqual(["trace", "trace", "trace"]);
+  });
+});
+
+const ENDED = (share: number, pauseS: number) =>
+  `ended the UTXO trace: callbacks kept the node busy for ${share} % of the time, over the budget of 25 %; ` +
+  `registering it again in ${pauseS} s`;
+
+describe("a registration", () => {
+  test("is told when it is there, and no earlier", async () => {
+    expect(active).toEqual([false]);
+    await pass(1);
+    expect(active).toEqual([false]);
+    await answered();
+    expect(active).toEqual([false, true]);
+    expect(lines).toEqual(["debug: tracing the UTXO cache"]);
+    await pass(100, 0.2);
+    expect(fake.calls).toEqual(["trace"]);
+  });
+
+  test("waits until initial block download is over", async () => {
+    isSyncing = true;
+    await pass(500, 1);
+    expect(fake.calls).toEqual([]);
+    isSyncing = false;
+    await pass(1);
+    expect(fake.calls).toEqual(["trace"]);
+  });
+
+  test("is asked for once, however long it takes", async () => {
+    void keeper.tend();
+    for (let second = 0; second < 100; second++) {
+      now += SECOND;
+      await keeper.tend();
+    }
+    expect(fake.calls).toEqual(["trace"]);
+  });
+
+  test("that is refused is asked for again after a while", async () => {
+    await pass(1);
+    await refused(REFUSED);
+    expect(errors).toEqual([["Tracing.traceUtxoCache", REFUSED]]);
+    await pass(RETRY_MS / SECOND - 1);
+    expect(fake.calls).toEqual(["trace"]);
+    await pass(1);
+    expect(fake.calls).toEqual(["trace", "trace"]);
+    expect(active).toEqual([false]);
+    await answered();
+    expect(active).toEqual([false, true]);
+  });
+
+  test("is asked for no more once the client is over", async () => {
+    fake.isOver = true;
+    await pass(100);
+    expect(fake.calls).toEqual([]);
+  });
+
+  test("that fails with the end of the client is no failure", async () => {
+    await pass(1);
+    fake.isOver = true;
+    await refused(REFUSED);
+    expect(errors).toEqual([]);
+  });
+
+  test("that is there when the client is over is not told", async () => {
+    await pass(1);
+    fake.isOver = true;
+    await answered();
+    expect(active).toEqual([false]);
+    expect(lines).toEqual([]);
+  });
+});
+
+describe("a trace that is over the budget", () => {
+  test("is ended, with a line, and registered again after a minute, then two", async () => {
+    await traced();
+    await overspent();
+    expect(active).toEqual([]);
+    await answered();
+    expect(active).toEqual([false]);
+    expect(lines).toEqual([ENDED(30, 60)]);
+
+    await pass(59, 1);
+    expect(fake.calls).toEqual([]);
+    await pass(1, 1);
+    expect(fake.calls).toEqual(["trace"]);
+    await answered();
+    expect(active).toEqual([false, true]);
+    await pass(15, 1);
+    await answered();
+    expect(lines.at(-1)).toBe(ENDED(30, 120));
+    expect(fake.calls).toEqual(["trace", "end"]);
+    await pass(119, 1);
+    expect(fake.calls).toHaveLength(2);
+    await pass(1);
+    expect(fake.calls).toEqual(["trace", "end", "trace"]);
+  });
+
+  test("is not registered earlier in the next client", async () => {
+    await traced();
+    await overspent();
+    await answered();
+    await pass(30);
+    meetNode();
+    await pass(29);
+    expect(fake.calls).toEqual([]);
+    await pass(1);
+    expect(fake.calls).toEqual(["trace"]);
+  });
+
+  test("waits for the end of initial block download, should there be another", async () => {
+    await traced();
+    await overspent();
+    await answered();
+    isSyncing = true;
+    await pass(200);
+    expect(fake.calls).toEqual([]);
+    isSyncing = false;
+    await pass(1);
+    expect(fake.calls).toEqual(["trace"]);
+  });
+
+  test("whose end is refused stays registered, and is asked to end each second, busy or not", async () => {
+    await traced();
+    await overspent();
+    for (let refusal = 1; refusal <= 20; refusal++) {
+      await refused(REFUSED);
+      expect(errors).toHaveLength(refusal);
+      await pass(1, 0);
+    }
+    expect(errors[0]).toEqual(["Handler.disconnect", REFUSED]);
+    expect(fake.calls).toEqual(new Array(20).fill("end"));
+    expect(active).toEqual([]);
+    await answered();
+    expect(active).toEqual([false]);
+    // The share that it was ended for, and the pause from when it was.
+    expect(lines).toEqual([ENDED(30, 60)]);
+    await pass(59);
+    expect(fake.calls).toHaveLength(20);
+    await pass(1);
+    expect(fake.calls.at(-1)).toBe("trace");
+  });
+
+  test("is ended once, however long that takes", async () => {
+    await traced();
+    await overspent();
+    for (let second = 0; second < 100; second++) {
+      now += SECOND;
+      await keeper.tend();
+    }
+    expect(fake.calls).toEqual([]);
+    expect(fake.isWaiting).toBe(true);
+  });
+
+  test("whose end fails with the client is no failure", async () => {
+    await traced();
+    await overspent();
+    fake.isOver = true;
+    await refused(REFUSED);
+    expect({ errors, active, lines }).toEqual({ errors: [], active: [], lines: [] });
+    await pass(200);
+    expect(fake.calls).toEqual([]);
+  });
+
+  test("whose end comes when the client is over is not told, and costs no pause", async () => {
+    await traced();
+    await overspent();
+    fake.isOver = true;
+    await answered();
+    expect({ active, lines }).toEqual({ active: [], lines: [] });
+    expect(budget.isPaused(now)).toBe(false);
+  });
+});

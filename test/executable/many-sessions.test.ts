@@ -1,0 +1,58 @@
+// A node that comes and goes a hundred times leaves nothing behind in the exporter.
+
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { DEADLINE_MS } from "../eventually.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import type { ExporterProcess } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { expectOrderlyLeave, fastPauses, registered, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const VISITS = 100;
+/** By then, everything has been used that a session uses. */
+const WARM_UP = 20;
+const CALLS = 50;
+
+test("file descriptors and memory stay what they were", async () => {
+  await using node = await ReferenceNode.start();
+  await using exporter = await session(node, { env: fastPauses(100), args: ["--poll-interval", "10"] });
+  const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
+  let early: Usage | undefined;
+  for (let sessions = 1; sessions < VISITS; sessions++) {
+    await node.fire("UtxoCacheTrace.add", { utxoInfo }, { count: CALLS });
+    if (sessions === WARM_UP) early = await usage(exporter);
+    await node.drop();
+    await registered(node);
+  }
+  const late = await usage(exporter);
+  expect(late.fds).toBe(early!.fds);
+  expect(late.residentBytes - early!.residentBytes).toBeLessThan(16 * 1024 * 1024);
+
+  const metrics = await exporter.connected();
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(VISITS);
+  expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(CALLS * (VISITS - 1));
+  expect(exporter.log.filter((line) => line.startsWith("lost the node"))).toHaveLength(VISITS - 1);
+  expect(await node.stats()).toMatchObject({ connections: VISITS, liveConnections: 1, subscriptions: 2 });
+  for (let dropped = 1; dropped < VISITS; dropped++) await node.waitFor("disconnected", DEADLINE_MS);
+  exporter.signal("SIGTERM");
+  await expectOrderlyLeave(node, exporter);
+});
+
+interface Usage {
+  readonly fds: number;
+  readonly residentBytes: number;
+}
+
+/** What /proc says of the process now; the metrics say what it said up to a second ago. */
+async function usage(exporter: ExporterProcess): Promise<Usage> {
+  const since = Date.now();
+  const metrics = await exporter.waitUntil("a second is over", () => Date.now() - since > 1_100);
+  return {
+    fds: metrics.get("process_open_fds")!,
+    residentBytes: metrics.get("process_resident_memory_bytes")!,
+  };
+}

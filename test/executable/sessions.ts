@@ -1,0 +1,136 @@
+// An exporter's session to a reference node, as most tests of this folder begin and end it.
+
+import { expect } from "bun:test";
+import { join } from "node:path";
+import { DEADLINE_MS, eventually } from "../eventually.ts";
+import { preloading } from "../exporter-command.ts";
+import { ExporterProcess, type Metrics, type StartOptions } from "../exporter-process.ts";
+import type { ReferenceNode, Stats } from "../reference-node/reference-node.ts";
+
+/** For setDefaultTimeout. Every wait has a shorter deadline of its own, so that a failure says what was waited for. */
+export const TEST_TIMEOUT_MS = 60_000;
+
+/** Leaving takes no longer than this, whatever the node does. */
+export const LEAVE_DEADLINE_MS = 5_000;
+
+/** What the node is asked on arrival, step by step. */
+export const ARRIVAL = [
+  "Init.construct",
+  "ThreadMap.makeThread",
+  "Init.makeChain",
+  "Chain.shutdownRequested",
+  "Init.makeNode",
+  "Init.makeTracing",
+  "Node.executeRpc",
+  "Chain.handleNotifications",
+] as const;
+
+/** What the log says once the exporter is there. */
+export function connectedLine(node: ReferenceNode): string {
+  const gives = "notifications, utxo trace, chain and node, json-rpc, mining";
+  return `connected to the node at ${node.socketPath}: layout pr/trace, gives ${gives}`;
+}
+
+/** What each poll of Chain and Node asks → the metric that it sets. */
+export const POLLS = new Map([
+  ["Chain.getHeight", "bitcoin_chain_height"],
+  ["Node.getHeaderTip", "bitcoin_header_height"],
+  ["Chain.isInitialBlockDownload", "bitcoin_ibd"],
+  ["Node.getVerificationProgress", "bitcoin_verification_progress"],
+  ["Node.getMempoolSize", "bitcoin_mempool_size"],
+  ["Node.getMempoolDynamicUsage", "bitcoin_mempool_bytes"],
+  ["Node.getMempoolMaxUsage", "bitcoin_mempool_max_bytes"],
+  ["Node.getNodeCount", "bitcoin_peers"],
+  ["Node.getTotalBytesRecv", "bitcoin_bytes_recv_total"],
+  ["Node.getTotalBytesSent", "bitcoin_bytes_sent_total"],
+]);
+
+export const POLLED_METHODS = [...POLLS.keys()];
+export const POLLED_METRICS = [...POLLS.values()];
+
+/** Which polled metrics have a sample. */
+export function polledMetrics(metrics: Metrics): string[] {
+  return POLLED_METRICS.filter((name) => metrics.has(name));
+}
+
+/** How often a method failed. */
+export function callErrors(metrics: Metrics, method: string): number {
+  return metrics.get(`bitcoin_ipc_call_errors_total{method="${method}"}`) ?? 0;
+}
+
+/** What src/exporter.ts gives a call. */
+const CALL_DEADLINE_MS = 10_000;
+
+/** The environment in which the exporter's clock is this much faster. */
+export function fastClock(speed: number): Readonly<Record<string, string>> {
+  return { ...preloading(join(import.meta.dirname, "fast-clock.ts")), CLOCK_SPEED: String(speed) };
+}
+
+/**
+ * The same, but calls have their time: for tests in which none is given up, however busy the machine is. So has what takes
+ * any of `keptMs`.
+ */
+export function fastPauses(speed: number, ...keptMs: number[]): Readonly<Record<string, string>> {
+  return { ...fastClock(speed), CLOCK_KEPT_MS: [CALL_DEADLINE_MS, ...keptMs].join() };
+}
+
+/** The environment in which only calls are given up this much sooner. */
+export function fastCalls(speed: number): Readonly<Record<string, string>> {
+  return { ...fastClock(speed), CLOCK_ONLY_MS: String(CALL_DEADLINE_MS) };
+}
+
+/** The same, and the time that it measures passes as fast: for what the trace may take of it. */
+export function fastTime(speed: number): Readonly<Record<string, string>> {
+  return { ...fastPauses(speed), CLOCK_NOW: "1" };
+}
+
+/** Waits until the node has the registrations of one session. */
+export async function registered(node: ReferenceNode): Promise<void> {
+  expect((await node.waitFor("subscribed", DEADLINE_MS)).interface).toBe("ChainNotifications");
+  expect((await node.waitFor("subscribed", DEADLINE_MS)).interface).toBe("UtxoCacheTrace");
+}
+
+/** Starts an exporter, and resolves when it is registered for everything. */
+export async function session(node: ReferenceNode, options?: StartOptions): Promise<ExporterProcess> {
+  const exporter = await ExporterProcess.start(node.socketPath, options);
+  await registered(node);
+  return exporter;
+}
+
+/** Waits until the node was called so. */
+export function called(node: ReferenceNode, method: string, count = 1): Promise<Stats> {
+  return eventually(`${method} is called ${count} times`, async () => {
+    const stats = await node.stats();
+    return (stats.calls[method] ?? 0) >= count && stats;
+  });
+}
+
+/** The exporter, which was told to, leaves in order: the node lives on and has everything back. */
+export async function expectOrderlyLeave(node: ReferenceNode, exporter: ExporterProcess, exitCode = 0): Promise<void> {
+  const { durationMs, ...ending } = await exporter.ended();
+  expect({ ...ending, lastLine: exporter.log.at(-1) }).toEqual({ exitCode, signal: null, lastLine: "left in order" });
+  expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
+  await expectNothingLeft(node);
+}
+
+/** The node's last connection ended cleanly, and nobody holds anything of its. */
+export async function expectNothingLeft(node: ReferenceNode): Promise<void> {
+  expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+  let stats = await node.stats();
+  await eventually(
+    "the node has everything back",
+    async () => {
+      stats = await node.stats();
+      return Object.values(stats.live).every((count) => count === 0);
+    },
+    { describe: () => JSON.stringify(stats.live) },
+  );
+  const { liveConnections, subscriptions, threadViolations, uncleanLeaves, interruptedCalls } = stats;
+  expect({ liveConnections, subscriptions, threadViolations, uncleanLeaves, interruptedCalls }).toEqual({
+    liveConnections: 0,
+    subscriptions: 0,
+    threadViolations: 0,
+    uncleanLeaves: 0,
+    interruptedCalls: 0,
+  });
+}

@@ -1,0 +1,85 @@
+// What the tests of this folder share: which layout gives what, and an exporter that takes any node for started.
+
+import { join } from "node:path";
+import type { LayoutName } from "../../src/node/layouts.ts";
+import { DEADLINE_MS, eventually } from "../eventually.ts";
+import { preloading } from "../exporter-command.ts";
+import { ExporterProcess, type Metrics, type StartOptions } from "../exporter-process.ts";
+import type { ReferenceNode, Stats } from "../reference-node/reference-node.ts";
+
+interface Gives {
+  readonly notifications: boolean;
+  readonly utxoTrace: boolean;
+  readonly chainAndNode: boolean;
+  /** The method that JSON-RPC goes through. */
+  readonly jsonRpc: "Rpc.executeRpc" | "Node.executeRpc" | undefined;
+}
+
+/** By layout, in the order of README's table. */
+export const GIVES: Readonly<Record<LayoutName, Gives>> = {
+  "pr/trace": { notifications: true, utxoTrace: true, chainAndNode: true, jsonRpc: "Node.executeRpc" },
+  "ipc-2026-02": { notifications: true, utxoTrace: false, chainAndNode: true, jsonRpc: "Node.executeRpc" },
+  "pr-29409": { notifications: true, utxoTrace: false, chainAndNode: true, jsonRpc: "Rpc.executeRpc" },
+  master: { notifications: false, utxoTrace: false, chainAndNode: false, jsonRpc: "Rpc.executeRpc" },
+  v31: { notifications: false, utxoTrace: false, chainAndNode: false, jsonRpc: undefined },
+  v30: { notifications: false, utxoTrace: false, chainAndNode: false, jsonRpc: undefined },
+};
+export const LAYOUT_NAMES = Object.keys(GIVES) as LayoutName[];
+
+/** The environment in which a node's socket is never new. */
+const env = preloading(join(import.meta.dirname, "later-clock.ts"));
+
+/** Starts an exporter that takes any node for started, and resolves when it serves metrics. */
+export function startExporter(node: ReferenceNode, options: StartOptions = {}): Promise<ExporterProcess> {
+  return ExporterProcess.start(node.socketPath, { ...options, env: { ...env, ...options.env } });
+}
+
+/** The same, once it has a session and has polled. */
+export async function session(node: ReferenceNode, options?: StartOptions): Promise<ExporterProcess> {
+  const exporter = await startExporter(node, options);
+  await polled(exporter);
+  return exporter;
+}
+
+/** The metrics once a session's first poll is over. */
+export function polled(exporter: ExporterProcess): Promise<Metrics> {
+  return exporter.waitUntil(
+    "a session with a poll",
+    (metrics) => metrics.get("bitcoin_ipc_up") === 1 && metrics.has("bitcoin_chain_height"),
+  );
+}
+
+/** The node's counts once they are as `predicate` wants them. */
+export async function nodeUntil(
+  what: string,
+  node: ReferenceNode,
+  predicate: (stats: Stats) => boolean,
+): Promise<Stats> {
+  let stats = await node.stats();
+  return eventually(
+    what,
+    async () => {
+      stats = await node.stats();
+      return predicate(stats) && stats;
+    },
+    { deadlineMs: DEADLINE_MS, describe: () => JSON.stringify(stats) },
+  );
+}
+
+/** Waits until the exporter has begun to wait for another tip so many times. That it asks whether the node stops is no wait. */
+export async function watching(node: ReferenceNode, waits: number): Promise<void> {
+  const begun = ({ waitTimeouts }: Stats) => waitTimeouts.filter((ms) => ms > 0).length;
+  await nodeUntil(`${waits} waits for a tip`, node, (stats) => begun(stats) >= waits);
+}
+
+/** The layouts that bitcoin_ipc_layout_info shows: one, or none without a session. */
+export function shownLayouts(metrics: Metrics): string[] {
+  const series = [...metrics].filter(([name]) => name.startsWith("bitcoin_ipc_layout_info"));
+  return series.map(([name, value]) => `${/layout="(.*)"/.exec(name)?.[1]}${value === 1 ? "" : ` ${value}`}`);
+}
+
+/** Calls that failed, by method. */
+export function callErrors(metrics: Metrics): Record<string, number> {
+  const series = [...metrics].filter(([name]) => name.startsWith("bitcoin_ipc_call_errors_total"));
+  return Object.fromEntries(series.map(([name, value]) => [/method="(.*)"/.exec(name)![1]!, value]));
+}
