@@ -5,7 +5,7 @@ import { answerRpc, RpcFailure } from "./json-rpc.ts";
 import { NodeState } from "./node-state.ts";
 import { SimulatedChain } from "./simulated-chain.ts";
 
-const RECORDED = join(import.meta.dirname, "../../test/fixtures/rpc");
+const RECORDED = join(import.meta.dirname, "../test/fixtures/rpc");
 
 /** A node with a block, a fork and a mempool of its own. */
 function busyNode(): NodeState {
