@@ -10,7 +10,7 @@ import {
   isCollectorName,
 } from "./collectors/catalogue.ts";
 import { DEFAULT_FEE_TARGETS, MAX_FEE_TARGET, MIN_FEE_TARGET } from "./collectors/fees.ts";
-import { isLayoutName, LAYOUTS, type LayoutName } from "./node/layouts.ts";
+import { LAYOUTS, type LayoutName, layoutNamed } from "./node/layouts.ts";
 import { MAX_SOCKET_PATH_BYTES } from "./node/socket.ts";
 import { DEFAULT_TRACE_BUDGET_PERCENT } from "./session/trace-budget.ts";
 
@@ -191,7 +191,8 @@ function readFeeTargets(list: string): number[] {
 }
 
 function readLayout(name: string): LayoutName {
-  if (isLayoutName(name)) return name;
+  const layout = layoutNamed(name);
+  if (layout !== undefined) return layout;
   throw new UsageError(`unknown layout "${name}" for --layout: there are ${Object.keys(LAYOUTS).join(", ")}`);
 }
 

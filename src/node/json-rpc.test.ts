@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 const SOURCES: [source: string, layout: Layout, callsForThree: number][] = [
-  ["Rpc.executeRpc", "master", 1],
+  ["Rpc.executeRpc", "v32", 1],
   ["Rpc.executeRpc", "pr-29409", 1],
   ["Node.executeRpc", "pr/trace", 3],
   ["Node.executeRpc", "ipc-2026-02", 3],
@@ -139,7 +139,7 @@ describe.each(SOURCES)("%s of a node of layout %s", (source, layout, callsForThr
 });
 
 describe("a batch", () => {
-  beforeEach(() => start("master"));
+  beforeEach(() => start("v32"));
   const two = [{ method: "uptime" }, { method: "getpeerinfo" }] as const;
 
   test("is over when its slowest method is", async () => {
@@ -261,5 +261,5 @@ describe("one call a method", () => {
 
 /** Calls of Rpc.executeRpc that found out the layout. */
 function probes(layout: Layout): number {
-  return layout === "master" || layout === "pr-29409" ? 1 : 0;
+  return layout === "v32" || layout === "pr-29409" ? 1 : 0;
 }

@@ -4,7 +4,7 @@ import { type ReferenceClient, session } from "../../test/reference-node/client.
 import { type Layout, ReferenceNode, referenceLayouts, type Stats } from "../../test/reference-node/reference-node.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { CALLS } from "./calls.ts";
-import { isLayoutName, LAYOUTS, type LayoutName, UnknownLayoutError } from "./layouts.ts";
+import { LAYOUTS, type LayoutName, layoutNamed, UnknownLayoutError } from "./layouts.ts";
 
 beforeAll(buildReferenceNode, buildTimeoutMs);
 
@@ -16,7 +16,7 @@ const MADE: Record<LayoutName, readonly string[]> = {
   "ipc-2026-02": ["makeNode", "makeChain"],
   v30: ["makeMining"],
   v31: ["makeMining"],
-  master: ["makeRpc"],
+  v32: ["makeRpc"],
   "pr-29409": ["makeRpc", "makeChain", "makeNode"],
 };
 
@@ -26,7 +26,7 @@ const CONFIRMED: Record<LayoutName, readonly string[]> = {
   "ipc-2026-02": [],
   v30: [],
   v31: [],
-  master: [],
+  v32: [],
   "pr-29409": ["Rpc.executeRpc"],
 };
 
@@ -34,8 +34,10 @@ test("the reference node has every layout", () => {
   expect([...referenceLayouts].sort()).toEqual([...names].sort());
 });
 
-test("a name is told from what is none", () => {
-  expect(["v30", "pr/trace", "", "toString", "V30"].map(isLayoutName)).toEqual([true, true, false, false, false]);
+test("a layout has its name, and the former one is an alias", () => {
+  expect(names.map(layoutNamed)).toEqual(names);
+  expect(layoutNamed("master")).toBe("v32");
+  for (const other of ["", "toString", "V30"]) expect(layoutNamed(other)).toBeUndefined();
 });
 
 describe.each(names)("a node of layout %s", (name) => {
@@ -123,7 +125,7 @@ describe("a node that fits no layout", () => {
   });
 
   test("because it refuses what it has", async () => {
-    await using node = await ReferenceNode.start({ layout: "master" });
+    await using node = await ReferenceNode.start({ layout: "v32" });
     await node.fail("Init.makeRpc", "failed", "std::exception: Old RPC interface (@4) not supported.");
     expect(await failure(session(node))).toEqual(
       new UnknownLayoutError(
@@ -177,7 +179,7 @@ test("a Mining that comes only when the chain is loaded is waited for, however l
 
 test("a layout that the node does not have is refused by it", async () => {
   await using node = await ReferenceNode.start({ layout: "v31" });
-  expect(await failure(session(node, { layout: "master" }))).toMatchObject({ name: "RpcError", kind: "unimplemented" });
+  expect(await failure(session(node, { layout: "v32" }))).toMatchObject({ name: "RpcError", kind: "unimplemented" });
   using client = await session(node);
   expect(client.layout).toBe("v31");
 });

@@ -26,13 +26,18 @@ export const LAYOUTS = {
   "ipc-2026-02": { mining: 2, chain: 3, node: 4 },
   v30: { mining: 2 },
   v31: { mining: 3 },
-  master: { mining: 3, rpc: 4 },
+  v32: { mining: 3, rpc: 4 },
   "pr-29409": { mining: 3, rpc: 4, chain: 5, node: 6 },
 } as const satisfies Record<string, Ordinals>;
 export type LayoutName = keyof typeof LAYOUTS;
 
-export function isLayoutName(name: string): name is LayoutName {
-  return Object.hasOwn(LAYOUTS, name);
+/** Names that layouts had before their release. */
+const ALIASES: Readonly<Record<string, LayoutName>> = { master: "v32" };
+
+/** The layout that `text` names, by its name or a former one; undefined when there is none. */
+export function layoutNamed(text: string): LayoutName | undefined {
+  if (Object.hasOwn(LAYOUTS, text)) return text as LayoutName;
+  return Object.hasOwn(ALIASES, text) ? ALIASES[text] : undefined;
 }
 
 /** The node is of no known layout. The message says what was seen. */
@@ -52,7 +57,7 @@ export interface Detected {
  *
  *     Init@4 is  a Chain  → pr/trace       (@6 would be makeWalletLoader, and is not asked)
  *                a Node   → ipc-2026-02    (@5 would be)
- *                an Rpc, and Init@5 is  missing  → master
+ *                an Rpc, and Init@5 is  missing  → v32
  *                                       a Chain  → pr-29409   (@7 would be)
  *                missing, and Init@3 is  there    → v31
  *                                        missing, and Init@2 is there → v30
@@ -96,7 +101,7 @@ async function detect(probe: Probe): Promise<LayoutName> {
     return "ipc-2026-02";
   } else if (await probe.isInterface(fourth, CALLS.rpc.executeRpc)) {
     const fifth = await probe.make(5);
-    if (fifth === undefined) return "master";
+    if (fifth === undefined) return "v32";
     if (await probe.isInterface(fifth, CALLS.chain.shutdownRequested)) return "pr-29409";
   }
   throw probe.unknownLayout();

@@ -48,7 +48,7 @@ export function miningQueries(threads: ServerThreads, mining: ImportedCapability
         params._initCurrentTip(bytes.length).copyBuffer(bytes);
         writeTimeout(params, timeoutMs, layout);
       };
-      // A stock node was left, and its client killed, during a wait: it lived on (run on master).
+      // A stock node was left, and its client killed, during a wait: it lived on (run on v32).
       const options = { deadlineMs: timeoutMs + GRACE_MS, mayBeLeft: true };
       const results = await threads.call(mining, CALLS.mining.waitTipChanged, fill, options);
       return results._hasResult() ? tipOf(results.result) : undefined;

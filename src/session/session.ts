@@ -164,7 +164,7 @@ export class Session {
   }
 
   async #startWatching(client: NodeClient): Promise<void> {
-    // Stock master never ends when it is polled while it stops: estimatesmartfee waits for a scheduler that is gone.
+    // Stock v32 never ends when it is polled while it stops: estimatesmartfee waits for a scheduler that is gone.
     if (client.jsonRpc !== undefined) await refuseStopping(client);
     // A node that gives nothing but Mining, and then refuses that, gives nothing: it is not what it was said to be.
     else await client.mining();

@@ -13,7 +13,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 /** One of a batch, and one method a call. */
 const LAYOUTS = [
-  ["master", "Rpc.executeRpc"],
+  ["v32", "Rpc.executeRpc"],
   ["pr/trace", "Node.executeRpc"],
 ] as const;
 
@@ -103,7 +103,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
 });
 
 test("where Mining is late, only the tip is", async () => {
-  await using node = await ReferenceNode.start({ layout: "master" });
+  await using node = await ReferenceNode.start({ layout: "v32" });
   await node.hang("Init.makeMining");
   await using exporter = await session(node);
   await nodeUntil("three polls", node, ({ rpcCalls }) => (rpcCalls["listbanned"] ?? 0) >= 3);

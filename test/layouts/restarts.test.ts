@@ -14,7 +14,7 @@ beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 /** Each from the one before, and to what gives more and to what gives less. */
-const ROUTE: readonly LayoutName[] = ["pr/trace", "master", "v30", "pr-29409", "v31", "ipc-2026-02", "pr/trace"];
+const ROUTE: readonly LayoutName[] = ["pr/trace", "v32", "v30", "pr-29409", "v31", "ipc-2026-02", "pr/trace"];
 
 test("an exporter goes with its node from layout to layout", async () => {
   await using first = await ReferenceNode.start({ layout: ROUTE[0]! });
@@ -41,7 +41,7 @@ test("an exporter goes with its node from layout to layout", async () => {
 });
 
 test("while no node is there, no layout is shown, and no value of the last node", async () => {
-  await using node = await ReferenceNode.start({ layout: "master" });
+  await using node = await ReferenceNode.start({ layout: "v32" });
   await using exporter = await session(node);
   await node.kill();
   const metrics = await exporter.waitFor("bitcoin_ipc_up", 0);
@@ -52,7 +52,7 @@ test("while no node is there, no layout is shown, and no value of the last node"
 });
 
 test("blocks go on being counted, whoever tells of them", async () => {
-  await using stock = await ReferenceNode.start({ layout: "master" });
+  await using stock = await ReferenceNode.start({ layout: "v32" });
   const chain = await NodeChain.on(stock, 20);
   await using exporter = await session(stock);
   await watching(stock, 1);

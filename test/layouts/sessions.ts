@@ -20,7 +20,7 @@ export const GIVES: Readonly<Record<LayoutName, Gives>> = {
   "pr/trace": { notifications: true, utxoTrace: true, chainAndNode: true, jsonRpc: "Node.executeRpc" },
   "ipc-2026-02": { notifications: true, utxoTrace: false, chainAndNode: true, jsonRpc: "Node.executeRpc" },
   "pr-29409": { notifications: true, utxoTrace: false, chainAndNode: true, jsonRpc: "Rpc.executeRpc" },
-  master: { notifications: false, utxoTrace: false, chainAndNode: false, jsonRpc: "Rpc.executeRpc" },
+  v32: { notifications: false, utxoTrace: false, chainAndNode: false, jsonRpc: "Rpc.executeRpc" },
   v31: { notifications: false, utxoTrace: false, chainAndNode: false, jsonRpc: undefined },
   v30: { notifications: false, utxoTrace: false, chainAndNode: false, jsonRpc: undefined },
 };

@@ -15,7 +15,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 /** A node that is starting is asked every second. */
 const env = fastPauses(20);
 
-test.each(["master", "pr-29409", "ipc-2026-02", "pr/trace"] as const)(
+test.each(["v32", "pr-29409", "ipc-2026-02", "pr/trace"] as const)(
   "%s is asked nothing but whether it has started",
   async (layout) => {
     await using node = await ReferenceNode.start({ layout });

@@ -46,9 +46,9 @@ async function updated(exporter: ExporterProcess, updates: number): Promise<Bloc
   return blocks(metrics);
 }
 
-describe("master", () => {
+describe("v32", () => {
   test("every block is counted, one at a time, several at once, and in a reorganization", async () => {
-    await using node = await ReferenceNode.start({ layout: "master" });
+    await using node = await ReferenceNode.start({ layout: "v32" });
     const chain = await NodeChain.on(node, START_HEIGHT);
     await using exporter = await session(node, ONE_POLL);
     await watching(node, 1);
@@ -79,7 +79,7 @@ describe("master", () => {
   });
 
   test("the last block's families are those of the new tip", async () => {
-    await using node = await ReferenceNode.start({ layout: "master" });
+    await using node = await ReferenceNode.start({ layout: "v32" });
     const chain = await NodeChain.on(node, START_HEIGHT);
     await using exporter = await session(node, ONE_POLL);
     await exporter.waitFor("bitcoin_last_block_transactions", 1);
@@ -100,7 +100,7 @@ describe("master", () => {
   });
 
   test("what cannot be counted now is counted when it can", async () => {
-    await using node = await ReferenceNode.start({ layout: "master" });
+    await using node = await ReferenceNode.start({ layout: "v32" });
     const chain = await NodeChain.on(node, START_HEIGHT);
     await using exporter = await session(node, { args: [...ONE_POLL.args, "--no-collector", "blockstats"] });
     await watching(node, 1);
@@ -114,7 +114,7 @@ describe("master", () => {
   });
 
   test("what happens while the node is away is not counted, and what comes after is", async () => {
-    await using node = await ReferenceNode.start({ layout: "master" });
+    await using node = await ReferenceNode.start({ layout: "v32" });
     const chain = await NodeChain.on(node, START_HEIGHT);
     await using exporter = await session(node, ONE_POLL);
     await watching(node, 1);
@@ -148,7 +148,7 @@ describe.each(["v30", "v31"] as const)("%s", (layout) => {
 });
 
 test("while the exporter waits for a tip, it leaves at once", async () => {
-  for (const layout of ["v30", "v31", "master"] as const) {
+  for (const layout of ["v30", "v31", "v32"] as const) {
     await using node = await ReferenceNode.start({ layout });
     await using exporter = await session(node);
     await watching(node, 1);

@@ -15,7 +15,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 /** Such a node is left alone while its socket is new. */
 const env = preloading(join(import.meta.dirname, "later-clock.ts"));
 
-test.each(["master", "pr/trace"] as const)("%s taken for v30: an error line, and attempts", async (layout) => {
+test.each(["v32", "pr/trace"] as const)("%s taken for v30: an error line, and attempts", async (layout) => {
   await using node = await ReferenceNode.start({ layout });
   await using exporter = await startExporter(node, { env, args: ["--layout", "v30"] });
   const [line] = await exporter.logs(/^cannot reach the node at /);

@@ -48,20 +48,20 @@ test("a node that fits nothing: each attempt with --debug", async () => {
 
 test("--layout that the node does not have", async () => {
   await using node = await ReferenceNode.start({ layout: "v31" });
-  await using exporter = await startExporter(node, { env, args: ["--layout", "master"] });
+  await using exporter = await startExporter(node, { env, args: ["--layout", "v32"] });
   await exporter.logs(/^cannot reach the node at \S+: .*[Mm]ethod not implemented.*; next attempt in/);
   const { calls } = await nodeUntil("three attempts", node, ({ connections }) => connections >= 3);
   // What it does have was not asked for.
   expect(Object.keys(calls).sort()).toEqual(["Init.construct", "ThreadMap.makeThread"]);
   expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
 
-  await using other = await node.restart("master");
-  expect(shownLayouts(await polled(exporter))).toEqual(["master"]);
+  await using other = await node.restart("v32");
+  expect(shownLayouts(await polled(exporter))).toEqual(["v32"]);
   expect(other.socketPath).toBe(node.socketPath);
 });
 
 test("--layout that takes the node for less than it is", async () => {
-  await using node = await ReferenceNode.start({ layout: "master" });
+  await using node = await ReferenceNode.start({ layout: "v32" });
   await using exporter = await session(node, { args: ["--layout", "v31"] });
   const metrics = await exporter.metrics();
   expect(shownLayouts(metrics)).toEqual(["v31"]);
@@ -86,6 +86,6 @@ test("--layout of no node ends the exporter with the names of those there are", 
   });
   expect(await child.exited).toBe(2);
   expect(await child.stderr.text()).toContain(
-    'unknown layout "v29" for --layout: there are pr/trace, ipc-2026-02, v30, v31, master, pr-29409',
+    'unknown layout "v29" for --layout: there are pr/trace, ipc-2026-02, v30, v31, v32, pr-29409',
   );
 });

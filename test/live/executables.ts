@@ -15,7 +15,7 @@ export interface NodeBuild {
 }
 
 export const PR_TRACE: NodeBuild = { layout: "pr/trace", node: "BITCOIN_NODE", cli: "BITCOIN_CLI" };
-export const MASTER: NodeBuild = { layout: "master", node: "BITCOIN_NODE_MASTER", cli: "BITCOIN_CLI_MASTER" };
+export const V32: NodeBuild = { layout: "v32", node: "BITCOIN_NODE_MASTER", cli: "BITCOIN_CLI_MASTER" };
 
 /** The path that an environment variable names. For tests that run. */
 export function fromEnvironment(variable: string): string {
@@ -43,7 +43,7 @@ export function describeLive(name: string, tests: () => void, build = PR_TRACE, 
 
 /** The same tests for each build, as far as the environment names it. */
 export function describeEachBuild(name: string, tests: (build: NodeBuild) => void): void {
-  for (const build of [PR_TRACE, MASTER]) describeLive(`${build.layout}: ${name}`, () => tests(build), build);
+  for (const build of [PR_TRACE, V32]) describeLive(`${build.layout}: ${name}`, () => tests(build), build);
 }
 
 async function prepare(variables: readonly string[]): Promise<void> {

@@ -24,15 +24,15 @@ const COMPLAINTS: Readonly<Record<string, Readonly<Record<LayoutName, RegExp | u
     "ipc-2026-02": /interface not implemented.*Chain/,
     v30: OLD_MINING,
     v31: undefined,
-    master: /interface not implemented.*Chain/,
+    v32: /interface not implemented.*Chain/,
     "pr-29409": /the node is not of the layout pr-29409 that it is said to have: Init@4 is there; .*Chain/,
   },
-  master: {
+  v32: {
     "pr/trace": /the node is not of the layout pr\/trace that it is said to have: Init@4 is there; .*Rpc/,
     "ipc-2026-02": /interface not implemented.*Rpc/,
     v30: OLD_MINING,
     v31: undefined,
-    master: undefined,
+    v32: undefined,
     "pr-29409": /Method not implemented/,
   },
 };

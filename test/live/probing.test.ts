@@ -5,7 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeEachBuild, describeLive, MASTER } from "./executables.ts";
+import { describeEachBuild, describeLive, V32 } from "./executables.ts";
 import { TIP_EVENTS } from "./families.ts";
 import { mine } from "./transactions.ts";
 
@@ -48,7 +48,7 @@ describeLive(
   () => {
     describe.each(["SIGTERM", "SIGINT", "SIGKILL"] as const)("for its next tip", (signal) => {
       test(`outlives ${signal}`, async () => {
-        await using node = await BitcoinNode.start([], { build: MASTER });
+        await using node = await BitcoinNode.start([], { build: V32 });
         await mine(node, 3);
         await using exporter = await waiting(node);
         exporter.signal(signal);
@@ -65,7 +65,7 @@ describeLive(
 
     // A poll in the middle of its stop would leave it there: estimatesmartfee waits for a scheduler that has ended.
     test("stops as fast as if nobody were there, whenever it is told to", async () => {
-      await using node = await BitcoinNode.start([], { build: MASTER });
+      await using node = await BitcoinNode.start([], { build: V32 });
       await mine(node, 3);
       await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "0.1"] });
       for (let stops = 1; stops <= 10; stops++) {
@@ -82,7 +82,7 @@ describeLive(
       expect(exporter.log.filter((line) => line.startsWith("lost the node: it is stopping"))).toHaveLength(10);
     });
   },
-  MASTER,
+  V32,
 );
 
 /** A session that takes all there is, and is over in order. */

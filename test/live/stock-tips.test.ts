@@ -5,7 +5,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess, type Metrics } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeLive, MASTER } from "./executables.ts";
+import { describeLive, V32 } from "./executables.ts";
 import { TIP_EVENTS } from "./families.ts";
 import { BRANCH_DESCRIPTOR, mine } from "./transactions.ts";
 
@@ -14,7 +14,7 @@ setDefaultTimeout(60_000);
 /** Nothing that these tests wait for comes from a poll. */
 const SELDOM = ["--poll-interval", "3600"];
 const AT_ONCE_MS = 1000;
-const options = { build: MASTER, listens: true };
+const options = { build: V32, listens: true };
 
 describeLive(
   "tips of a stock node",
@@ -82,7 +82,7 @@ describeLive(
 
     test("a reorganization to a peer's longer branch, watched and unwatched", async () => {
       await using node = await BitcoinNode.start([], options);
-      await using other = await BitcoinNode.start([], { build: MASTER });
+      await using other = await BitcoinNode.start([], { build: V32 });
       await meet(node, other);
       await mine(node, 3);
       await agree(node, other);
@@ -145,7 +145,7 @@ describeLive(
       expect(failed).toEqual([]);
     });
   },
-  MASTER,
+  V32,
 );
 
 /** An exporter that waits for the next tip: it knows the one that there is. */

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { buildReferenceNode } from "./build.ts";
 
 /** Those of real nodes, and two of no node: what is missing or elsewhere in them fits none of the others. */
-export const referenceLayouts = ["pr/trace", "ipc-2026-02", "v30", "v31", "master", "pr-29409"] as const;
+export const referenceLayouts = ["pr/trace", "ipc-2026-02", "v30", "v31", "v32", "pr-29409"] as const;
 export type Layout = (typeof referenceLayouts)[number] | "echo-only" | "tracing-at-4";
 
 export interface StartOptions {

@@ -18,7 +18,7 @@ constexpr Layout knownLayouts[] = {
      {"construct", "makeEcho", "makeMining", "makeChain", "makeNode", "makeWalletLoader"}},
     {"v30", false, invalidHandle, {"construct", "makeEcho", "makeMining"}},
     {"v31", true, invalidHandle, {"construct", "makeEcho", "makeMiningOld2", "makeMining"}},
-    {"master", true, noPool, {"construct", "makeEcho", "makeMiningOld2", "makeMining", "makeRpc"}},
+    {"v32", true, noPool, {"construct", "makeEcho", "makeMiningOld2", "makeMining", "makeRpc"}},
     {"pr-29409", true, noPool,
      {"construct", "makeEcho", "makeMiningOld2", "makeMining", "makeRpc", "makeChain", "makeNode",
       "makeWalletLoader"}},
