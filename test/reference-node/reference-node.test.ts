@@ -5,7 +5,10 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CALLS } from "../../src/node/calls.ts";
+import { makeInterface } from "../../src/node/layouts.ts";
 import { buildReferenceNode, buildTimeoutMs } from "./build.ts";
+import { session } from "./client.ts";
 import { type Layout, ReferenceNode, referenceLayouts } from "./reference-node.ts";
 
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -82,6 +85,8 @@ describe("reference node", () => {
     await node.rpcError("getblockhash", -8, "Block height out of range");
     await node.hang("rpc:getblockhash");
     await node.hang("Init.makeRpc");
+    await node.remove("Chain.shutdownRequested");
+    await expect(node.remove("rpc:getblockhash")).rejects.toThrow("unknown method");
     await node.fail("Node.getMempoolSize", "overloaded", "busy");
     await node.clear("Node.getMempoolSize");
     await node.clear();
@@ -136,3 +141,58 @@ describe("reference node", () => {
     expect(again.socketPath).toBe(node.socketPath);
   });
 });
+
+describe("a node that is not quite of its layout", () => {
+  test.each([
+    ["tracing-at-5", "makeTracing"],
+    ["signer-at-5", "registerExternalSigner"],
+  ] as const)("%s has %s at @5", async (layout, method) => {
+    await using node = await ReferenceNode.start({ layout });
+    using client = await session(node, { layout: "v31" });
+    const outcome = await failure(makeInterface(client.init, client.threads, 5));
+    expect(outcome?.message).toEqual(layout === "tracing-at-5" ? undefined : "std::exception: no signer to register");
+    expect((await node.stats()).calls[`Init.${method}`]).toBe(1);
+    await node.fail(`Init.${method}`, "failed", "not now");
+    expect(await failure(makeInterface(client.init, client.threads, 5))).toMatchObject({ message: "not now" });
+    await node.clear();
+    await node.hang(`Init.${method}`);
+    expect(await failure(makeInterface(client.init, client.threads, 5, 50))).toMatchObject({ name: "DeadlineError" });
+  });
+
+  test("a removed method is refused as the runtime refuses it, until it is cleared", async () => {
+    await using node = await ReferenceNode.start();
+    using client = await session(node, { layout: "pr/trace" });
+    const ask = () => client.threads.call(client.chain!, CALLS.chain.shutdownRequested);
+    await node.remove("Chain.shutdownRequested");
+    expect(await failure(ask())).toMatchObject({
+      kind: "unimplemented",
+      message: expect.stringMatching(/^.*Method not implemented.*; interfaceName = chain\.capnp:Chain; /),
+    });
+    await node.clear("Chain.shutdownRequested");
+    expect(await failure(ask())).toBeUndefined();
+  });
+
+  test("its release is the one that was set", async () => {
+    await using node = await ReferenceNode.start({ layout: "v32" });
+    using client = await session(node, { layout: "v32" });
+    const version = async () => {
+      const request = JSON.stringify({ method: "getnetworkinfo" });
+      const { result } = await client.threads.call(client.rpc!, CALLS.rpc.executeRpc, (params) => {
+        params.request = request;
+      });
+      const { version, subversion } = JSON.parse(result).result;
+      return { version, subversion };
+    };
+    expect(await version()).toEqual({ version: 309900, subversion: "/Satoshi:30.99.0/" });
+    await node.release(320001);
+    expect(await version()).toEqual({ version: 320001, subversion: "/Satoshi:32.0.1/" });
+  });
+});
+
+/** What a promise rejects with; undefined when it resolves. */
+function failure(promise: Promise<unknown>): Promise<Error | undefined> {
+  return promise.then(
+    () => undefined,
+    (error: Error) => error,
+  );
+}

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { buildReferenceNode } from "./build.ts";
 
-/** Those of real nodes, and two of no node: what is missing or elsewhere in them fits none of the others. */
+/** Those of real nodes, and those of no release: too little, or something else at @4 or @5. */
 export const referenceLayouts = ["pr/trace", "ipc-2026-02", "v30", "v31", "v32", "pr-29409"] as const;
-export type Layout = (typeof referenceLayouts)[number] | "echo-only" | "tracing-at-4";
+export type Layout = (typeof referenceLayouts)[number] | "echo-only" | "tracing-at-4" | "tracing-at-5" | "signer-at-5";
 
 export interface StartOptions {
   layout?: Layout;
@@ -225,7 +225,17 @@ export class ReferenceNode implements AsyncDisposable {
     await this.#send({ cmd: "hang", method });
   }
 
-  /** Undoes fail, delay and hang of a method, or of all methods. */
+  /** From now on a method is not implemented by its interface, as an older or newer node's may be. */
+  async remove(method: string): Promise<void> {
+    await this.#send({ cmd: "remove", method });
+  }
+
+  /** From now on getnetworkinfo reports this version: 320000 is 32.0.0. */
+  async release(version: number): Promise<void> {
+    await this.#send({ cmd: "release", version });
+  }
+
+  /** Undoes fail, delay, hang and remove of a method, or of all methods. */
   async clear(method?: string): Promise<void> {
     await this.#send(method === undefined ? { cmd: "clear" } : { cmd: "clear", method });
   }

@@ -54,8 +54,16 @@ struct Command $Json.discriminator(name = "cmd") {
       method @15 :Text;
     }
     clear :group $Json.flatten() {
-      # Undo fail, delay and hang of a method, or of all methods.
+      # Undo fail, delay, hang and remove of a method, or of all methods.
       method @16 :Text;
+    }
+    remove :group $Json.flatten() {
+      # From now on the interface does not have a method, as the runtime says of an unknown ordinal.
+      method @23 :Text;
+    }
+    release :group $Json.flatten() {
+      # From now on getnetworkinfo reports this version.
+      version @24 :UInt32;
     }
     drop @17 :Void;
     # Close every connection without a word.

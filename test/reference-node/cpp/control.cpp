@@ -106,6 +106,12 @@ kj::Promise<void> Control::execute(control::Command::Reader command, control::Re
     case control::Command::HANG:
       faults.hang(checked(command.getHang().getMethod()));
       break;
+    case control::Command::REMOVE:
+      faults.remove(nameOf(findMethod(command.getRemove().getMethod())));
+      break;
+    case control::Command::RELEASE:
+      simulation.jsonRpc.setVersion(command.getRelease().getVersion());
+      break;
     case control::Command::CLEAR:
       if (command.getClear().hasMethod()) {
         faults.clear(checked(command.getClear().getMethod()));

@@ -14,6 +14,13 @@ void Faults::hang(const std::string& method) {
   if (fault.hang == nullptr) fault.hang.emplace();
 }
 
+void Faults::remove(const std::string& method) { faults[method].isRemoved = true; }
+
+bool Faults::isRemoved(const std::string& method) const {
+  auto found = faults.find(method);
+  return found != faults.end() && found->second.isRemoved;
+}
+
 void Faults::clear(const std::string& method) {
   auto found = faults.find(method);
   if (found == faults.end()) return;

@@ -41,6 +41,11 @@ public:
     return KJ_EXCEPTION(FAILED, "makeWalletLoader is not for exporters");
   }
 
+  kj::Promise<void> registerExternalSigner(RegisterExternalSignerContext context) override {
+    if (!context.getParams().hasSigner()) return KJ_EXCEPTION(FAILED, "std::exception: no signer to register");
+    return make<Echo>(context);
+  }
+
   kj::Promise<void> makeEcho(MakeEchoContext context) override { return make<Echo>(context); }
   kj::Promise<void> makeMining(MakeMiningContext context) override { return make<Mining>(context); }
   kj::Promise<void> makeRpc(MakeRpcContext context) override { return make<Rpc>(context); }

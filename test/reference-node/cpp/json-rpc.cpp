@@ -40,10 +40,6 @@ constexpr FirstResult firstResults[] = {
      R"("mempoolminfee":0.00000100,"minrelaytxfee":0.00000100,"incrementalrelayfee":0.00000100,)"
      R"("unbroadcastcount":0,"fullrbf":true})"},
     {"getnettotals", "", R"({"totalbytesrecv":0,"totalbytessent":0,"timemillis":1795343600000})"},
-    {"getnetworkinfo", "",
-     R"({"version":309900,"subversion":"/Satoshi:30.99.0/","protocolversion":70016,"localrelay":true,)"
-     R"("timeoffset":0,"networkactive":true,"connections":0,"connections_in":0,"connections_out":0,)"
-     R"("relayfee":0.00000100,"incrementalfee":0.00000100,"warnings":[")" TEST_BUILD R"("]})"},
     {"getpeerinfo", "", "[]"},
     {"listbanned", "", "[]"},
     {"getindexinfo", "", "{}"},
@@ -64,6 +60,13 @@ constexpr FirstResult firstResults[] = {
      R"({"hash":")" BEFORE R"(","confirmations":2,"height":119,"time":1795343587,"mediantime":1795343582,"nTx":1,)"
      R"("previousblockhash":"6600000000000000000000000000000000000000000000000000000000000000"})"},
 };
+
+// getnetworkinfo after its version and subversion.
+constexpr auto networkInfo =
+    R"("protocolversion":70016,"localrelay":true,"timeoffset":0,"networkactive":true,"connections":0,)"
+    R"("connections_in":0,"connections_out":0,"relayfee":0.00000100,"incrementalfee":0.00000100,)"
+    R"("warnings":[")" TEST_BUILD R"("]})";
+constexpr uint firstVersion = 309900;
 
 #undef TIP
 #undef BEFORE
@@ -100,6 +103,13 @@ kj::Maybe<kj::StringPtr> findText(capnp::JsonValue::Reader object, kj::StringPtr
 JsonRpc::JsonRpc(const Json& json, Faults& faults) : json(json), faults(faults) {
   for (auto& first : firstErrors) set(first.method, "", {errorOf(first.code, first.message), ""});
   for (auto& first : firstResults) set(first.method, first.params, {"", first.result});
+  setVersion(firstVersion);
+}
+
+void JsonRpc::setVersion(uint version) {
+  auto text = kj::str(version / 10000, ".", version / 100 % 100, ".", version % 100);
+  auto info = kj::str(R"({"version":)", version, R"(,"subversion":"/Satoshi:)", text, R"(/",)", networkInfo);
+  set("getnetworkinfo", "", {"", info.cStr()});
 }
 
 void JsonRpc::set(const std::string& method, const std::string& params, Outcome outcome) {

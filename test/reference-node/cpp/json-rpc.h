@@ -21,6 +21,9 @@ public:
   // From now on a method answers with this, or with this only when asked with these parameters, a JSON text.
   void set(const std::string& method, const std::string& params, Outcome outcome);
 
+  // From now on getnetworkinfo reports this version, and 30.99.0 as 309900.
+  void setVersion(uint version);
+
   // The methods suffer faults by this name.
   static std::string faultOf(const std::string& method) { return "rpc:" + method; }
 

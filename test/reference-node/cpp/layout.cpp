@@ -1,4 +1,4 @@
-// The layouts that were seen, and two that nobody has seen.
+// The layouts of real nodes, and four of no node.
 #include "layout.h"
 
 #include <kj/debug.h>
@@ -22,9 +22,12 @@ constexpr Layout knownLayouts[] = {
     {"pr-29409", true, noPool,
      {"construct", "makeEcho", "makeMiningOld2", "makeMining", "makeRpc", "makeChain", "makeNode",
       "makeWalletLoader"}},
-    // Nobody's: too little, and something else where the others have Chain, Node or Rpc.
+    // Of no release: too little, and something else where the others have Chain, Node or Rpc.
     {"echo-only", true, noPool, {"construct", "makeEcho", "makeMiningOld2"}},
     {"tracing-at-4", true, noPool, {"construct", "makeEcho", "makeMiningOld2", "makeMining", "makeTracing"}},
+    {"signer-at-5", true, noPool,
+     {"construct", "makeEcho", "makeMiningOld2", "makeMining", "makeRpc", "registerExternalSigner"}},
+    {"tracing-at-5", true, noPool, {"construct", "makeEcho", "makeMiningOld2", "makeMining", "makeRpc", "makeTracing"}},
 };
 
 }  // namespace

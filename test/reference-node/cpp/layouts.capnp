@@ -27,6 +27,8 @@ interface Init {
   makeWalletLoader @7 (context :Proxy.Context, globalArgs :Common.GlobalArgs, chain :Chain.Chain)
     -> (result :Wallet.WalletLoader);
   makeTracing @8 (context :Proxy.Context) -> (result :Tracing.Tracing);
+  registerExternalSigner @9 (context :Proxy.Context, signer :Echo.Echo) -> (result :Echo.Echo);
+  # Of no release: a proposal has a method like it at @5.
 }
 
 struct WaitTipChanged {

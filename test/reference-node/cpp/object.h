@@ -24,6 +24,10 @@ public:
     if (interfaceId != capnp::typeId<Interface>() || methodId >= methods.size()) {
       return Interface::Server::dispatchCall(interfaceId, methodId, context);  // refused by the runtime
     }
+    if (peer->simulation.faults.isRemoved(nameOf(methods[methodId]))) {
+      auto name = capnp::Schema::from<Interface>().getProto().getDisplayName();
+      return this->internalUnimplemented(name.cStr(), interfaceId, methodId);
+    }
     auto body = [this, interfaceId, methodId, context]() mutable {
       auto result = Interface::Server::dispatchCall(interfaceId, methodId, context);
       return kj::mv(result.promise);
