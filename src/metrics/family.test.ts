@@ -31,7 +31,7 @@ test.each([
   [{ labels: ["a:b"] }, '"a:b" is not a label name'],
   [{ labels: ["__a"] }, '"__a" is not a label name'],
   [{ labels: ["le"] }, '"le" is not a label name'],
-  [{ labels: ["a", "b", "a"] }, "a label is named twice"],
+  [{ labels: ["a", "b", "a"] }, "two labels have one name"],
 ])("refuses %j", (options, why) => {
   const name = "name" in options ? options.name : "a_total";
   expect(() => newFamily(options)).toThrow(new Error(`cannot register metric "${name}": ${why}`));

@@ -1,13 +1,13 @@
-// A family: one metric name with its help, type and labels, and a series for each set of label values seen.
-// Made by the registry; collectors hold what `with` returns and write to it.
+// A family: one metric name with its help, type and labels, and a series for each set of label values.
+// The registry makes it; collectors keep the cells that `with` returns and write to them.
 
 import type { Cell, CellStore } from "./cells.ts";
 import { familyHead, labelText, type Page, samplePrefix } from "./exposition.ts";
 
-/** The label value of the series that stands for all those a family has no room for. */
+/** The label value of the series that counts whatever exceeds a family's bound. */
 export const OTHER = "other";
 
-// The names Prometheus allows, less the colon, which is kept for recording rules, and the labels kept for itself.
+// The names that Prometheus allows, without the colon, which is for recording rules, and without reserved names.
 const METRIC_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
 const RESERVED_LABELS = ["le", "quantile"];
@@ -17,14 +17,14 @@ export interface FamilyOptions<L extends readonly string[]> {
   readonly help: string;
   readonly type: "counter" | "gauge";
   readonly labels: L;
-  /** How many series there may be, not counting the one for `OTHER`. */
+  /** The maximum number of series, without the one for `OTHER`. */
   readonly maxSeries: number;
 }
 
 /** One string for each label name. */
 export type LabelValues<L extends readonly string[]> = { readonly [I in keyof L]: string };
 
-export type CellClass<C extends Cell> = new (words: Int32Array, index: number) => C;
+export type CellClass<C extends Cell> = new (store: CellStore, index: number) => C;
 
 interface Series<C extends Cell> {
   readonly prefix: Uint8Array;
@@ -35,26 +35,26 @@ interface Series<C extends Cell> {
 export class Family<C extends Cell, L extends readonly string[]> implements Iterable<C> {
   readonly #options: FamilyOptions<L>;
   readonly #cellClass: CellClass<C>;
-  readonly #words: Int32Array;
+  readonly #store: CellStore;
   readonly #firstCell: number;
   readonly #head: Uint8Array;
-  /** By label text; grows in `with`, empties in `clear`. */
+  /** By label text; `with` adds, `clear` empties. */
   readonly #series = new Map<string, Series<C>>();
 
-  /** Throws if a name, the help or the labels break Prometheus's rules, or if `store` has no room for all the series. */
+  /** Throws an Error if the options break Prometheus's rules, a RangeError if `store` has no room for all series. */
   constructor(options: FamilyOptions<L>, cellClass: CellClass<C>, store: CellStore) {
-    validate(options);
+    validate(options.name, options.help, options.type, options.labels);
     this.#options = options;
     this.#cellClass = cellClass;
-    this.#words = store.words;
+    this.#store = store;
     this.#firstCell = store.reserve(options.maxSeries + 1);
     this.#head = familyHead(options.name, options.help, options.type);
   }
 
   /**
-   * The cell of these label values, made when first asked for. Once `maxSeries` exist, new values share the series
-   * whose labels all say "other": right for a counter, whereas a gauge there only tells that the bound was passed.
-   * Never throws. Looks up by text: who writes more than now and then keeps the cell.
+   * The cell of these label values, made on first use. Once there are `maxSeries`, new values share the series whose
+   * labels are all "other"; for a gauge, that series only shows that the bound was exceeded.
+   * Never throws. The lookup builds the label text, so a hot path keeps the cell.
    */
   with(...values: LabelValues<L>): C {
     const labels = labelText(this.#options.labels, values);
@@ -68,21 +68,21 @@ export class Family<C extends Cell, L extends readonly string[]> implements Iter
       const other = this.#series.get(labels);
       if (other) return other;
     }
-    const cell = new this.#cellClass(this.#words, this.#firstCell + this.#series.size);
+    const cell = new this.#cellClass(this.#store, this.#firstCell + this.#series.size);
     const series = { prefix: samplePrefix(this.#options.name, labels), cell };
     this.#series.set(labels, series);
     return series;
   }
 
   /**
-   * Forgets all series: for a family whose labels are the node's words, and which the next node has others of. Cells that
-   * `with` gave before are of no series any more, and must not be written to.
+   * Removes all series: for labels whose values change from node to node. Cells that `with` returned before belong to no
+   * series and must not be written to.
    */
   clear(): void {
     this.#series.clear();
   }
 
-  /** Writes the family's lines. HELP and TYPE are there even without a sample, so that a reader learns what may come. */
+  /** Writes HELP and TYPE, also for a family without samples, and the samples. */
   writeTo(page: Page): void {
     page.write(this.#head);
     for (const { prefix, cell } of this.#series.values()) {
@@ -96,7 +96,8 @@ export class Family<C extends Cell, L extends readonly string[]> implements Iter
   }
 }
 
-function validate({ name, help, type, labels }: FamilyOptions<readonly string[]>): void {
+/** Throws an Error if a name, the help or a label breaks Prometheus's rules. */
+export function validate(name: string, help: string, type: string, labels: readonly string[] = []): void {
   const fail = (why: string): never => {
     throw new Error(`cannot register metric "${name}": ${why}`);
   };
@@ -106,5 +107,5 @@ function validate({ name, help, type, labels }: FamilyOptions<readonly string[]>
   for (const label of labels) {
     if (!LABEL_NAME.test(label) || RESERVED_LABELS.includes(label)) fail(`"${label}" is not a label name`);
   }
-  if (new Set(labels).size < labels.length) fail("a label is named twice");
+  if (new Set(labels).size < labels.length) fail("two labels have one name");
 }

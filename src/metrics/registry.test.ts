@@ -31,6 +31,13 @@ function goldenRegistry(): Registry {
   peers.with("i2p", "in").clear();
   registry.gauge("demo_never_set", "A gauge that nobody set.");
   registry.gauge("demo_infinite", "A gauge without bound.").set(Number.POSITIVE_INFINITY);
+  registry.eventCounter("demo_unknown_total", "Events that no session reported yet.").inc();
+  const events = registry.eventCounterVec("demo_events_total", "Events, by kind.", ["kind"], 3);
+  events.with("known").start();
+  events.with("unknown");
+  const arrival = registry.histogram("demo_arrival_seconds", "Age of a block when it arrives.", [0, 0.5, 10]);
+  for (const seconds of [-3, 0, 0.25, 10, 11]) arrival.observe(seconds);
+  registry.eventHistogram("demo_size_bytes", "Sizes that no session reported yet.", [1]).observe(1);
   return registry;
 }
 
@@ -75,6 +82,21 @@ demo_peers{network="onion",direction="out"} NaN
 # HELP demo_infinite A gauge without bound.
 # TYPE demo_infinite gauge
 demo_infinite +Inf
+# HELP demo_unknown_total Events that no session reported yet.
+# TYPE demo_unknown_total counter
+# HELP demo_events_total Events, by kind.
+# TYPE demo_events_total counter
+demo_events_total{kind="known"} 0
+# HELP demo_arrival_seconds Age of a block when it arrives.
+# TYPE demo_arrival_seconds histogram
+demo_arrival_seconds_bucket{le="0"} 2
+demo_arrival_seconds_bucket{le="0.5"} 3
+demo_arrival_seconds_bucket{le="10"} 4
+demo_arrival_seconds_bucket{le="+Inf"} 5
+demo_arrival_seconds_sum 18.25
+demo_arrival_seconds_count 5
+# HELP demo_size_bytes Sizes that no session reported yet.
+# TYPE demo_size_bytes histogram
 `;
 
 test("the golden page", () => {
@@ -89,8 +111,16 @@ test("a name is registered once, whatever its kind", () => {
   const registry = new Registry();
   registry.counter("a_total", "Help.");
   expect(() => registry.polledCounter("a_total", "Help.")).toThrow(
-    'cannot register metric "a_total": the name is taken',
+    'cannot register metric "a_total": the name a_total is taken',
   );
+});
+
+test("a histogram's samples and other families have names of their own", () => {
+  const registry = new Registry();
+  registry.histogram("a", "Help.", [1]);
+  registry.gauge("b_sum", "Help.");
+  expect(() => registry.gauge("a_count", "Help.")).toThrow("the name a_count is taken");
+  expect(() => registry.histogram("b", "Help.", [1])).toThrow('cannot register metric "b": the name b_sum is taken');
 });
 
 test("a registration that failed leaves nothing behind", () => {

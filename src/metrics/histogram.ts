@@ -1,0 +1,70 @@
+// A histogram: how many observations were at most each bound, how many there were, and their sum. Cumulative buckets of the
+// text format are computed at a scrape, so an observation changes one bucket and the sum.
+
+import { type CellStore, EventCounter, Gauge } from "./cells.ts";
+import { familyHead, type Page, samplePrefix, valueText } from "./exposition.ts";
+import { validate } from "./family.ts";
+
+export interface HistogramOptions {
+  readonly name: string;
+  readonly help: string;
+  /** The upper bounds of the buckets, finite and ascending; the bucket `+Inf` is added. */
+  readonly bounds: readonly number[];
+}
+
+export class Histogram {
+  readonly #bounds: readonly number[];
+  /** For each bound and for +Inf, the observations that no smaller bound includes. */
+  readonly #buckets: readonly { readonly prefix: Uint8Array; readonly count: EventCounter }[];
+  readonly #sum: Gauge;
+  readonly #head: Uint8Array;
+  readonly #sumPrefix: Uint8Array;
+  readonly #countPrefix: Uint8Array;
+
+  /** Throws an Error if the name, help or bounds are not allowed, a RangeError if `store` is full. */
+  constructor({ name, help, bounds }: HistogramOptions, store: CellStore) {
+    validate(name, help, "histogram");
+    if (bounds.length === 0 || !bounds.every((bound, i) => Number.isFinite(bound) && !(bounds[i - 1]! >= bound))) {
+      throw new Error(`cannot register metric "${name}": bounds are not finite and ascending`);
+    }
+    this.#bounds = bounds;
+    this.#buckets = [...bounds, Number.POSITIVE_INFINITY].map((bound) => ({
+      prefix: samplePrefix(`${name}_bucket`, `{le="${valueText(bound)}"}`),
+      count: new EventCounter(store, store.reserve(1)),
+    }));
+    this.#sum = new Gauge(store, store.reserve(1));
+    this.#sum.set(0);
+    this.#head = familyHead(name, help, "histogram");
+    this.#sumPrefix = samplePrefix(`${name}_sum`, "");
+    this.#countPrefix = samplePrefix(`${name}_count`, "");
+  }
+
+  /** Counts `value`. Returns false, and changes nothing, if it is not finite. */
+  observe(value: number): boolean {
+    if (!Number.isFinite(value)) return false;
+    let bucket = 0;
+    while (bucket < this.#bounds.length && value > this.#bounds[bucket]!) bucket++;
+    this.#buckets[bucket]!.count.inc();
+    this.#sum.set(Number(this.#sum.read()) + value);
+    return true;
+  }
+
+  /** From now on there are samples, 0 if nothing was observed. What was observed before counts. */
+  start(): void {
+    for (const { count } of this.#buckets) count.start();
+  }
+
+  /** Writes HELP and TYPE, and the samples if there are any. */
+  writeTo(page: Page): void {
+    page.write(this.#head);
+    let total = 0; // a number: one by one, no count reaches 2^53
+    for (const { prefix, count } of this.#buckets) {
+      const value = count.read();
+      if (value === undefined) return;
+      total += Number(value);
+      page.writeSample(prefix, total);
+    }
+    page.writeSample(this.#sumPrefix, this.#sum.read()!);
+    page.writeSample(this.#countPrefix, total);
+  }
+}
