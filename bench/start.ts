@@ -1,7 +1,7 @@
 // How long after its start the exporter answers its first scrape, with a node there.
 
+import { readSeries } from "../scripts/text-format.ts";
 import { compiledExporter } from "../test/exporter-command.ts";
-import { parseExposition } from "../test/exporter-process.ts";
 import { ReferenceNode } from "../test/reference-node/reference-node.ts";
 import { type Bench, check } from "./bench.ts";
 import { median } from "./statistics.ts";
@@ -36,7 +36,7 @@ async function firstScrapeMs(program: string): Promise<number> {
   try {
     const payload = await firstPayload(port, begin + DEADLINE_MS);
     const timeMs = performance.now() - begin;
-    check("start: the first scrape tells of the exporter", parseExposition(payload).has("bitcoin_ipc_up"), true);
+    check("start: the first scrape tells of the exporter", readSeries(payload).has("bitcoin_ipc_up"), true);
     return timeMs;
   } finally {
     exporter.kill();

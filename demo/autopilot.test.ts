@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readSeries } from "../scripts/text-format.ts";
 import { Exporter } from "../src/exporter.ts";
 import { autopilot } from "./autopilot.ts";
-import { Samples } from "./scrape.ts";
 import { startSimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";
 
@@ -27,7 +27,7 @@ test("plays everything, a restart too, and the exporter counts it all", async ()
   end.abort();
   await played;
   expect(await exporter.leave(1000)).toBe(true);
-  expect(judge(node, new Samples(new TextDecoder().decode(exporter.render())))).toMatchObject({ isGood: true });
+  expect(judge(node, readSeries(new TextDecoder().decode(exporter.render())))).toMatchObject({ isGood: true });
   for (const event of ["blockConnected", "blockDisconnected", "chainStateFlushed", "add", "uncache"] as const) {
     expect(node.told.count(event)).toBeGreaterThan(0);
   }

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readSeries, type SeriesMap } from "../scripts/text-format.ts";
 import { Exporter } from "../src/exporter.ts";
-import { Samples } from "./scrape.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";
 
@@ -36,8 +36,12 @@ function newExporter({ debug = false } = {}): Exporter {
   });
 }
 
-function page(): Samples {
-  return new Samples(new TextDecoder().decode(exporter.render()));
+function page(): SeriesMap {
+  return readSeries(new TextDecoder().decode(exporter.render()));
+}
+
+function value(series: string): number | undefined {
+  return page().get(series)?.value;
 }
 
 /** Resolves when `condition` holds; the test's own timeout ends a wait that is in vain. */
@@ -45,7 +49,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await Bun.sleep(5);
 }
 
-const isUp = () => page().value("bitcoin_ipc_up") === 1;
+const isUp = () => value("bitcoin_ipc_up") === 1;
 const isTraced = () => node.subscriptions === 2;
 
 /** Everything that a node can tell, many times over. */
@@ -78,12 +82,12 @@ test("polls what is not told", async () => {
   await until(isTraced);
   await play();
   const { height, mempoolSize } = node;
-  await until(() => page().value("bitcoin_chain_height") === height);
-  await until(() => page().value("bitcoin_mempool_size") === mempoolSize);
-  await until(() => page().value("bitcoin_header_height") === height);
-  await until(() => page().value("bitcoin_peers") === node.peerCount);
-  await until(() => page().value("bitcoin_mempool_max_bytes") === 300_000_000);
-  await until(() => page().value("bitcoin_bytes_recv_total")! > 10_000);
+  await until(() => value("bitcoin_chain_height") === height);
+  await until(() => value("bitcoin_mempool_size") === mempoolSize);
+  await until(() => value("bitcoin_header_height") === height);
+  await until(() => value("bitcoin_peers") === node.peerCount);
+  await until(() => value("bitcoin_mempool_max_bytes") === 300_000_000);
+  await until(() => value("bitcoin_bytes_recv_total")! > 10_000);
 });
 
 test("gets an answer to all that it asks by JSON-RPC", async () => {
@@ -91,20 +95,20 @@ test("gets an answer to all that it asks by JSON-RPC", async () => {
   await until(isTraced);
   await play();
   const { height } = node;
-  await until(() => page().value("bitcoin_last_block_height") === height);
-  await until(() => page().value('bitcoin_index_height{index="txindex"}') === height);
-  expect(page().value('bitcoin_fee_estimate_satoshis_per_vbyte{target="2"}')).toBeGreaterThan(0);
-  expect(page().value("bitcoin_last_block_interval_seconds")).toBe(600);
-  expect(page().value('bitcoin_chain_tips{status="valid-fork"}')).toBeDefined();
+  await until(() => value("bitcoin_last_block_height") === height);
+  await until(() => value('bitcoin_index_height{index="txindex"}') === height);
+  expect(value('bitcoin_fee_estimate_satoshis_per_vbyte{target="2"}')).toBeGreaterThan(0);
+  expect(value("bitcoin_last_block_interval_seconds")).toBe(600);
+  expect(value('bitcoin_chain_tips{status="valid-fork"}')).toBeDefined();
   expect(log.filter((line) => line.includes("fail"))).toEqual([]);
 });
 
 test("does not trace the UTXO cache before the initial block download is over", async () => {
   node.setInitialBlockDownload(true);
   exporter.start();
-  await until(() => page().value("bitcoin_ibd") === 1);
+  await until(() => value("bitcoin_ibd") === 1);
   await node.mineBlock();
-  expect(page().value("bitcoin_verification_progress")).toBeLessThan(1);
+  expect(value("bitcoin_verification_progress")).toBeLessThan(1);
   await Bun.sleep(3 * POLL_INTERVAL_MS);
   expect(node.subscriptions).toBe(1);
   node.setInitialBlockDownload(false);
@@ -117,14 +121,14 @@ test("comes back after a restart, and asks nothing of a node that is starting", 
   await play();
   await node.stop();
   await until(() => !isUp());
-  expect(page().value("bitcoin_chain_height")).toBeUndefined();
+  expect(value("bitcoin_chain_height")).toBeUndefined();
   expect(log.at(-1)).toStartWith("lost the node: the node closed the socket; next attempt in 0.");
   // Longer than the exporter waits before it tries again.
   node.start({ warmupMs: 700 });
   await until(isTraced);
   await node.mineBlock();
   await exporter.leave(1000);
-  expect(page().value("bitcoin_ipc_connects_total")).toBe(2);
+  expect(value("bitcoin_ipc_connects_total")).toBe(2);
   expect(log.filter((line) => line.startsWith("waiting for the node to start"))).toHaveLength(1);
   expect(judge(node, page())).toMatchObject({ isGood: true });
 }, 20_000);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { readSeries } from "../scripts/text-format.ts";
 import { news } from "./news.ts";
-import { Samples } from "./scrape.ts";
 import { ScrapeHistory } from "./scrape-history.ts";
 import { summary, table } from "./table.ts";
 
@@ -8,19 +8,10 @@ import { summary, table } from "./table.ts";
 function historyOf(...pages: string[]): ScrapeHistory {
   const history = new ScrapeHistory();
   pages.forEach((page, index) => {
-    history.add(new Samples(page), index * 500);
+    history.add(readSeries(`${page}\n`), index * 500);
   });
   return history;
 }
-
-test("reads samples with and without labels, and values exactly", () => {
-  const samples = new Samples(
-    '# HELP a_total A b.\n# TYPE a_total counter\na_total 9007199254740993\nb{c="d e"} 0.5\n',
-  );
-  expect(samples.text("a_total")).toBe("9007199254740993");
-  expect(samples.value('b{c="d e"}')).toBe(0.5);
-  expect(samples.value("c")).toBeUndefined();
-});
 
 test("a rate is over the last five seconds", () => {
   expect(historyOf("a_total 0").rate("a_total")).toBe(0);

@@ -1,12 +1,12 @@
 // The scrapes of the last seconds, and what Prometheus's functions would make of them.
 
-import type { Samples } from "./scrape.ts";
+import type { SeriesMap } from "../scripts/text-format.ts";
 
 /** The window of rates. */
 const WINDOW_MS = 5000;
 
 interface Scrape {
-  readonly samples: Samples;
+  readonly samples: SeriesMap;
   readonly timeMs: number;
 }
 
@@ -14,19 +14,19 @@ export class ScrapeHistory {
   /** The oldest first. */
   readonly #scrapes: Scrape[] = [];
 
-  add(samples: Samples, timeMs: number): void {
+  add(samples: SeriesMap, timeMs: number): void {
     this.#scrapes.push({ samples, timeMs });
     while (timeMs - this.#scrapes[0]!.timeMs > WINDOW_MS) this.#scrapes.shift();
   }
 
   /** The last value of a series. */
   value(series: string): number | undefined {
-    return this.#scrapes.at(-1)?.samples.value(series);
+    return this.#scrapes.at(-1)?.samples.get(series)?.value;
   }
 
   /** The value before the last. */
   previous(series: string): number | undefined {
-    return this.#scrapes.at(-2)?.samples.value(series);
+    return this.#scrapes.at(-2)?.samples.get(series)?.value;
   }
 
   /** How much a counter has grown since the scrape before. */
@@ -40,7 +40,7 @@ export class ScrapeHistory {
     const seconds = (times.at(-1)! - times[0]!) / 1000;
     let sum = 0;
     this.#scrapes.forEach(({ samples }, index) => {
-      sum += grown(this.#scrapes[index - 1]?.samples.value(series), samples.value(series));
+      sum += grown(this.#scrapes[index - 1]?.samples.get(series)?.value, samples.get(series)?.value);
     });
     return seconds > 0 ? sum / seconds : 0;
   }

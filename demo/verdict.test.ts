@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { readSeries, type SeriesMap } from "../scripts/text-format.ts";
 import { DEFAULT_COLLECTORS } from "../src/collectors/catalogue.ts";
-import { Samples } from "./scrape.ts";
 import { SimulatedChain } from "./simulated-chain.ts";
 import { SimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";
@@ -27,9 +27,9 @@ bitcoin_utxo_cache_uncache_value_total 0
 `;
 
 /** What an exporter serves without a collector whose families are called so. */
-function without(families: string): Samples {
+function without(families: string): SeriesMap {
   const lines = PAGE.split("\n").filter((line) => !line.startsWith(families));
-  return new Samples(lines.join("\n"));
+  return readSeries(lines.join("\n"));
 }
 
 function nodeThatTold(): SimulatedNode {
@@ -40,7 +40,7 @@ function nodeThatTold(): SimulatedNode {
 }
 
 test("is good when every counter is what was told", () => {
-  const { isGood, lines } = judge(nodeThatTold(), new Samples(PAGE));
+  const { isGood, lines } = judge(nodeThatTold(), readSeries(PAGE));
   expect(lines).toEqual([
     "the node told 3 events (sessions: 1, blocks connected: 1, disconnected: 0, transactions: 0, coins: 1), " +
       "the exporter counted 3: all is equal",
@@ -50,7 +50,7 @@ test("is good when every counter is what was told", () => {
 
 test("names what differs, be it a satoshi or a sample that is not there", () => {
   const page = PAGE.replace("5000000000", "5000000001").replace("bitcoin_tip_updates_total 1", "");
-  const { isGood, lines } = judge(nodeThatTold(), new Samples(page));
+  const { isGood, lines } = judge(nodeThatTold(), readSeries(page));
   expect(isGood).toBe(false);
   expect(lines[0]).toEndWith("the exporter counted 2: not all is well");
   expect(lines.slice(1)).toEqual([
@@ -61,7 +61,7 @@ test("names what differs, be it a satoshi or a sample that is not there", () => 
 
 test("an exporter that never came is not good, though it counted nothing wrong", () => {
   const page = PAGE.replace("bitcoin_block_height 110", "").replace(/ (1|5000000000)$/gm, " 0");
-  expect(judge(new SimulatedNode({ socketPath: "unused" }), new Samples(page))).toMatchObject({
+  expect(judge(new SimulatedNode({ socketPath: "unused" }), readSeries(page))).toMatchObject({
     isGood: false,
     lines: [expect.any(String), "the exporter has not connected"],
   });
@@ -83,21 +83,21 @@ test("what a collector counts that is off is not asked for", () => {
 
 test("the chain is counted whatever is chosen", () => {
   const page = PAGE.replace(/^bitcoin_(mempool|utxo_cache)_.*$/gm, "");
-  expect(judge(nodeThatTold(), new Samples(page), { collectors: ["mempool"] }).isGood).toBe(false);
-  expect(judge(nodeThatTold(), new Samples(page), { collectors: [] }).isGood).toBe(true);
+  expect(judge(nodeThatTold(), readSeries(page), { collectors: ["mempool"] }).isGood).toBe(false);
+  expect(judge(nodeThatTold(), readSeries(page), { collectors: [] }).isGood).toBe(true);
   const wrong = page.replace("bitcoin_blocks_connected_total 1", "bitcoin_blocks_connected_total 2");
-  expect(judge(nodeThatTold(), new Samples(wrong), { collectors: [] }).lines.slice(1)).toEqual([
+  expect(judge(nodeThatTold(), readSeries(wrong), { collectors: [] }).lines.slice(1)).toEqual([
     "bitcoin_blocks_connected_total: the node told 1, the exporter counted 2",
   ]);
 });
 
 test("an exporter that does not subscribe is told nothing, but has to come", () => {
   const node = new SimulatedNode({ socketPath: "unused" });
-  expect(judge(node, new Samples(PAGE), { subscribe: false })).toEqual({
+  expect(judge(node, readSeries(PAGE), { subscribe: false })).toEqual({
     isGood: true,
     lines: ["the exporter did not subscribe, so the node told it nothing: all is equal"],
   });
-  const absent = new Samples(PAGE.replace("bitcoin_ipc_connects_total 1", "bitcoin_ipc_connects_total 0"));
+  const absent = readSeries(PAGE.replace("bitcoin_ipc_connects_total 1", "bitcoin_ipc_connects_total 0"));
   expect(judge(node, absent, { subscribe: false })).toMatchObject({
     isGood: false,
     lines: [expect.stringContaining("not all is well"), "the exporter has not connected"],

@@ -1,9 +1,9 @@
 // Whether the exporter counted what the simulated node told it, to the last satoshi, and left the node as it should.
 
+import type { SeriesMap } from "../scripts/text-format.ts";
 import { DEFAULT_COLLECTORS } from "../src/collectors/catalogue.ts";
 import type { ExporterOptions } from "../src/exporter.ts";
 import { REMOVAL_REASONS } from "../src/node/chain-notifications.ts";
-import type { Samples } from "./scrape.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
 import type { Tally } from "./tally.ts";
 
@@ -30,17 +30,17 @@ const COUNTERS = {
 } as const;
 
 /** To be called when the exporter has left the node; `counted` is a scrape after that. */
-export function judge(node: SimulatedNode, counted: Samples, choice: Choice = {}): Verdict {
+export function judge(node: SimulatedNode, counted: SeriesMap, choice: Choice = {}): Verdict {
   const faults = [...differences(node.told, counted, choice), ...misconduct(node, counted, choice)];
   const isGood = faults.length === 0;
   const lines = [`${summary(node.told, counted, choice)}: ${isGood ? "all is equal" : "not all is well"}`, ...faults];
   return { isGood, lines };
 }
 
-function summary(told: Tally, counted: Samples, choice: Choice): string {
+function summary(told: Tally, counted: SeriesMap, choice: Choice): string {
   if (choice.subscribe === false) return "the exporter did not subscribe, so the node told it nothing";
   const counters = Object.entries(COUNTERS).filter(([series]) => isCompared(series, choice));
-  const sum = counters.reduce((sum, [series]) => sum + (counted.value(series) ?? 0), 0);
+  const sum = counters.reduce((sum, [series]) => sum + (counted.get(series)?.value ?? 0), 0);
   const uncounted = counters.reduce((rest, [, event]) => rest - told.count(event), told.count());
   const coins = told.count("add") + told.count("spend") + told.count("uncache");
   return (
@@ -61,7 +61,7 @@ function isCompared(series: string, { collectors = DEFAULT_COLLECTORS, subscribe
 }
 
 /** Series that differ. Values are compared as text, which is exact. */
-function differences(told: Tally, counted: Samples, choice: Choice): string[] {
+function differences(told: Tally, counted: SeriesMap, choice: Choice): string[] {
   const expected: [string, number | bigint | undefined][] = [
     ["bitcoin_ipc_connects_total", told.sessions],
     ["bitcoin_block_height", told.height],
@@ -76,16 +76,16 @@ function differences(told: Tally, counted: Samples, choice: Choice): string[] {
     ]),
   ];
   return expected
-    .filter(([series, value]) => isCompared(series, choice) && counted.text(series) !== value?.toString())
-    .map(([series, value]) => `${series}: the node told ${value}, the exporter counted ${counted.text(series)}`);
+    .filter(([series, value]) => isCompared(series, choice) && counted.get(series)?.text !== value?.toString())
+    .map(([series, value]) => `${series}: the node told ${value}, the exporter counted ${counted.get(series)?.text}`);
 }
 
 /** An exporter that was never there, and what would have ended a real node. */
-function misconduct(node: SimulatedNode, counted: Samples, { subscribe = true }: Choice): string[] {
+function misconduct(node: SimulatedNode, counted: SeriesMap, { subscribe = true }: Choice): string[] {
   const { told, uncleanLeaves, subscriptions, fatalCalls } = node;
   const faults: string[] = [];
   // The node knows a session by its subscription.
-  const sessions = subscribe ? told.sessions : counted.value("bitcoin_ipc_connects_total");
+  const sessions = subscribe ? told.sessions : counted.get("bitcoin_ipc_connects_total")?.value;
   if (!sessions) faults.push("the exporter has not connected");
   if (uncleanLeaves > 0) faults.push(`the exporter left ${uncleanLeaves} times with something registered`);
   if (subscriptions > 0) faults.push(`the exporter left ${subscriptions} objects registered`);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Samples } from "./scrape.ts";
+import { readSeries } from "../scripts/text-format.ts";
 import { ScrapeHistory } from "./scrape-history.ts";
 import { type Output, viewOn } from "./view.ts";
 
@@ -14,7 +14,7 @@ function outputOf(kind: { isTTY?: boolean; columns?: number }): Output & { text:
 }
 
 const history = new ScrapeHistory();
-history.add(new Samples("bitcoin_ipc_up 1\nbitcoin_chain_height 7"), 0);
+history.add(readSeries("bitcoin_ipc_up 1\nbitcoin_chain_height 7\n"), 0);
 
 test("a terminal's table is drawn in place: each drawing begins where the last began, and no line is too long", () => {
   const output = outputOf({ isTTY: true, columns: 30 });

@@ -2,6 +2,7 @@ import { expect, spyOn, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readPage } from "../scripts/text-format.ts";
 import { abortFrame } from "../test/builders/rpc-messages.ts";
 import { eventually } from "../test/eventually.ts";
 import { Exporter, MAX_TOLD } from "./exporter.ts";
@@ -18,7 +19,7 @@ const options = {
 
 /** name → type of every family on a page. */
 function families(page: string): Map<string, string> {
-  return new Map([...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]));
+  return new Map([...readPage(page).values()].map(({ name, type }) => [name, type]));
 }
 
 test("METRICS.md lists exactly the families that are served, with their types", async () => {

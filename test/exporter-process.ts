@@ -1,5 +1,6 @@
 // The exporter as its users run it: a process of its own, watched through its metrics, its log and its exit code.
 
+import { readSeries } from "../scripts/text-format.ts";
 import { DEADLINE_MS, eventually } from "./eventually.ts";
 import { compiledExporter } from "./exporter-command.ts";
 
@@ -83,11 +84,11 @@ export class ExporterProcess implements AsyncDisposable {
   }
 
   async metrics(): Promise<Metrics> {
-    return parseExposition(await this.payload());
+    return readMetrics(await this.payload());
   }
 
   async samples(): Promise<Samples> {
-    return parseSamples(await this.payload());
+    return new Map([...readSeries(await this.payload())].map(([series, { text }]) => [series, text]));
   }
 
   /** The metrics once they are as `predicate` wants them. */
@@ -200,25 +201,9 @@ export class ExporterProcess implements AsyncDisposable {
   }
 }
 
-/** Reads the Prometheus text format. Throws when a line is none of it, or a series comes twice. */
-export function parseExposition(text: string): Metrics {
-  const samples = [...parseSamples(text)];
-  return new Map(
-    samples.map(([series, value]) => [series, value === "+Inf" ? Number.POSITIVE_INFINITY : Number(value)]),
-  );
-}
-
-function parseSamples(text: string): Samples {
-  const samples = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    if (line === "" || line.startsWith("# ")) continue;
-    const match = /^([a-zA-Z_:][\w:]*(?:\{.*\})?) (\S+)$/.exec(line);
-    if (match === null) throw new Error(`no sample: ${line}`);
-    const [, series, value] = match as unknown as [string, string, string];
-    if (samples.has(series)) throw new Error(`twice in the payload: ${series}`);
-    samples.set(series, value);
-  }
-  return samples;
+/** Throws FormatError when `text` is not a page. */
+export function readMetrics(text: string): Metrics {
+  return new Map([...readSeries(text)].map(([series, { value }]) => [series, value]));
 }
 
 function describeMetrics(metrics: Metrics): string {

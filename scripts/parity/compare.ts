@@ -1,11 +1,11 @@
 // Compares what two exporters have shown, family by family, as a map pairs them.
 
+import type { Family, Page } from "../text-format.ts";
 import { type Agreement, judge } from "./agreement.ts";
 import { type ExporterMap, isCompared, metricPattern } from "./exporter-map.ts";
 import { evaluate, isCounter, type Vector } from "./expression.ts";
 import { type Pair, pairsOf } from "./pairs.ts";
 import type { Round } from "./scrape.ts";
-import type { Family, Page } from "./text-format.ts";
 
 /**
  * What became of a family, the worst first. missing-here: they show it, and we should; missing-there: only we show it;

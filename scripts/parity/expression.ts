@@ -1,7 +1,7 @@
 // The little of PromQL that the maps need: a selector, or a sum over some of its labels. Reads an expression, and gives its
 // value on one page as Prometheus would on that scrape; the tests let promtool say whether it does.
 
-import { type Family, type Labels, labelText, type Page, type Sample, sorted } from "./text-format.ts";
+import { type Family, type Labels, labelText, type Page, type Sample, sorted } from "../text-format.ts";
 
 export interface Matcher {
   readonly label: string;

@@ -1,13 +1,13 @@
 // The maps that come along, and which of them, or of the user's, is the one for a page.
 
 import { readFileSync } from "node:fs";
+import type { Page } from "../text-format.ts";
 import { type ExporterMap, MapError, readMap } from "./exporter-map.ts";
 import { readSelector } from "./expression.ts";
 import jvstein from "./maps/jvstein.json" with { type: "json" };
 import lnliz from "./maps/lnliz.json" with { type: "json" };
 import original from "./maps/original.json" with { type: "json" };
 import usdtDash from "./maps/usdt-dash.json" with { type: "json" };
-import type { Page } from "./text-format.ts";
 
 /** By the name that `--map` takes. */
 export const MAPS: Readonly<Record<string, ExporterMap>> = {

@@ -1,7 +1,7 @@
 // Reads the pages of both exporters, several times over.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { FormatError, type Page, readPage } from "./text-format.ts";
+import { FormatError, type Page, readPage } from "../text-format.ts";
 
 /** Theirs between two of ours: a value of theirs that lies between two of ours has only been read at another moment. */
 export interface Round {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readPage } from "../../scripts/text-format.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -26,8 +27,7 @@ beforeEach(() => {
 
 /** The names of the families on the page. */
 function families(): string[] {
-  const page = new TextDecoder().decode(registry.render());
-  return [...page.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]!);
+  return [...readPage(new TextDecoder().decode(registry.render())).keys()];
 }
 
 test("collectors are known by name", () => {

@@ -1,11 +1,10 @@
-// What a registry shows, for tests of what fills it.
+// What a registry renders, for tests of what fills it.
 
+import { readSeries } from "../../scripts/text-format.ts";
 import type { Registry } from "../../src/metrics/registry.ts";
 
-/** The samples on the page by series, as text, without HELP and TYPE. */
+/** The samples on the page by series, values as text. */
 export function samplesOf(registry: Registry): Record<string, string> {
-  const lines = new TextDecoder().decode(registry.render()).split("\n");
-  return Object.fromEntries(
-    lines.filter((line) => /^[^#]/.test(line)).map((line) => line.split(/ (?=\S+$)/) as [string, string]),
-  );
+  const series = readSeries(new TextDecoder().decode(registry.render()));
+  return Object.fromEntries([...series].map(([name, { text }]) => [name, text]));
 }

@@ -3,7 +3,7 @@
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
-import { parseExposition } from "../exporter-process.ts";
+import { readMetrics } from "../exporter-process.ts";
 import { connectRaw, type RawResponse } from "../http-client.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -84,7 +84,7 @@ test("the ways to ask, during callbacks", async () => {
   const volleys = callBack(node);
 
   const get = await ask(`GET /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-  expect(parseExposition(get.body.toString()).get("bitcoin_ipc_up")).toBe(1);
+  expect(readMetrics(get.body.toString()).get("bitcoin_ipc_up")).toBe(1);
 
   const head = await ask(`HEAD /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`, "bodiless");
   expect(Number(head.fields.get("content-length"))).toBeWithin(get.body.length - 100, get.body.length + 100);
@@ -92,11 +92,11 @@ test("the ways to ask, during callbacks", async () => {
   const gzip = await ask(`GET / HTTP/1.1\r\nHost: ${host}\r\nAccept-Encoding: gzip\r\n\r\n`);
   expect(gzip.fields.get("content-encoding")).toBe("gzip");
   expect(gzip.body.length).toBeLessThan(get.body.length / 2);
-  expect(parseExposition(gunzipSync(gzip.body).toString()).get("bitcoin_ipc_up")).toBe(1);
+  expect(readMetrics(gunzipSync(gzip.body).toString()).get("bitcoin_ipc_up")).toBe(1);
 
   const old = await connectRaw(Number(port));
   old.send("GET /metrics HTTP/1.0\r\n\r\n");
-  expect(parseExposition((await old.response()).body.toString()).get("bitcoin_ipc_up")).toBe(1);
+  expect(readMetrics((await old.response()).body.toString()).get("bitcoin_ipc_up")).toBe(1);
   expect(await old.ended()).toHaveLength(0);
   old.close();
 
@@ -105,7 +105,7 @@ test("the ways to ask, during callbacks", async () => {
   for (let scrape = 0; scrape < 20; scrape++) {
     kept.send(`GET /metrics HTTP/1.1\r\nHost: ${host}\r\nAccept-Encoding: gzip\r\n\r\n`);
     const { body } = await kept.response();
-    expect(parseExposition(gunzipSync(body).toString()).get("bitcoin_ipc_up")).toBe(1);
+    expect(readMetrics(gunzipSync(body).toString()).get("bitcoin_ipc_up")).toBe(1);
   }
   kept.close();
   await volleys.done;

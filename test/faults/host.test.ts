@@ -18,7 +18,7 @@ import {
   TEST_TIMEOUT_MS,
 } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
-import { ExporterProcess, parseExposition } from "../exporter-process.ts";
+import { ExporterProcess, readMetrics } from "../exporter-process.ts";
 import { connectRaw, type RawClient } from "../http-client.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
@@ -55,7 +55,7 @@ test("a full disk takes no line of the log, and that is all", async () => {
     await registered(node);
     await callBack(node, 2_000);
     const metrics = await eventually("lines are dropped", async () => {
-      const page = parseExposition(await (await fetch(`http://127.0.0.1:${port}`)).text());
+      const page = readMetrics(await (await fetch(`http://127.0.0.1:${port}`)).text());
       return page.get("bitcoin_ipc_exporter_log_lines_dropped_total")! > 0 && page;
     });
     expect(metrics.get(COINS)).toBe(2_000);

@@ -1,6 +1,7 @@
 // What each layout's exporter shows of one and the same node: the same names with the same values, as far as it can know.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readPage } from "../../scripts/text-format.ts";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { eventually } from "../eventually.ts";
 import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
@@ -183,11 +184,13 @@ async function settled(exporter: ExporterProcess, layout: LayoutName): Promise<v
  * is in neither: it shows with the first block that comes while the exporter is there. That of the trace is where there is one.
  */
 function families(page: string, layout: LayoutName): { sampled: string[]; empty: string[] } {
-  const declared = [...page.matchAll(/^# TYPE (bitcoin_\w+) /gm)].map(([, name]) => name!);
-  const shown = new Set([...page.matchAll(/^(bitcoin_\w+)[ {]/gm)].map(([, name]) => name!));
   const others = ["bitcoin_block_height", ...(GIVES[layout].utxoTrace ? [] : ["bitcoin_utxo_trace_active"])];
-  const own = declared.filter((name) => !name.startsWith("bitcoin_ipc_") && !others.includes(name)).sort();
-  return { sampled: own.filter((name) => shown.has(name)), empty: own.filter((name) => !shown.has(name)) };
+  const own = [...readPage(page).values()]
+    .filter(({ name }) => /^bitcoin_(?!ipc_)/.test(name) && !others.includes(name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const named = (isEmpty: boolean) =>
+    own.filter(({ samples }) => (samples.length === 0) === isEmpty).map((one) => one.name);
+  return { sampled: named(false), empty: named(true) };
 }
 
 /** Event counters, which begin at 0 with the exporter, whatever the node. */

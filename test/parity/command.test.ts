@@ -206,7 +206,7 @@ describe("exits with 2, without a word on stdout,", () => {
 
   test.each<[string, string | Bad]>([
     ["HTTP status 500", { status: 500, body: "" }],
-    ["the page is not in the text format: line 2: no value where one should be: b", "a 1\nb\n"],
+    ["the page is not in the text format: line 2: not a sample: b", "a 1\nb\n"],
     ["the page is not in the text format: line 1: ", "<html></html>\n"],
     ["cannot scrape", { status: 200, body: new Uint8Array([0x61, 0xff, 0x0a]) }],
   ])("for a page that cannot be read: %s", async (why, page) => {

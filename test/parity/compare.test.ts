@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { type Comparison, compare, type Outcome, type Row } from "../../scripts/parity/compare.ts";
 import { type Entry, type ExporterMap, readMap } from "../../scripts/parity/exporter-map.ts";
 import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
-import { type Page, readPage } from "../../scripts/parity/text-format.ts";
+import { type Page, readPage } from "../../scripts/text-format.ts";
 import { EXPORTERS, fixtureText, ourFixture, pageOf, quietRounds, RECORDED, theirFixture } from "./pages.ts";
 
 function compareWith(entries: readonly object[], theirs: Page, ours: Page): Comparison {

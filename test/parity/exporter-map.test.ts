@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { MapError, readMap } from "../../scripts/parity/exporter-map.ts";
 import { readExpression, readSelector } from "../../scripts/parity/expression.ts";
 import { MAPS, mapNamed } from "../../scripts/parity/maps.ts";
-import { type Page, readPage } from "../../scripts/parity/text-format.ts";
+import { type Page, readPage } from "../../scripts/text-format.ts";
 import { familyNames, OUR_FAMILIES } from "./our-families.ts";
 import { FIXTURES, fixtureText, ourFixture, RECORDED, theirFixture } from "./pages.ts";
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { isCompared } from "../../scripts/parity/exporter-map.ts";
 import { MAPS } from "../../scripts/parity/maps.ts";
 import { GUIDE, recordingRules, recordings, withGenerated } from "../../scripts/parity/migration.ts";
-import { labelText, type Page, type Sample } from "../../scripts/parity/text-format.ts";
+import { labelText, type Page, type Sample } from "../../scripts/text-format.ts";
 import { familyNames, OUR_FAMILIES } from "./our-families.ts";
 import { EXPORTERS, ourFixture, theirFixture } from "./pages.ts";
 

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Round } from "../../scripts/parity/scrape.ts";
-import { type Page, readPage } from "../../scripts/parity/text-format.ts";
+import { type Page, readPage } from "../../scripts/text-format.ts";
 
 /** The synthetic pages of each exporter, all of the same node. `original` and so on are the names of their maps. */
 export const FIXTURES = {

@@ -1,14 +1,10 @@
-// What the reader takes, what it refuses, and that it reads back whatever our own pages say.
+// What the reader accepts and refuses, and that it reads back every page that the exporter renders.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { FormatError, labelText, readPage, type Sample } from "../../scripts/parity/text-format.ts";
-import { Registry } from "../../src/metrics/registry.ts";
-import { FIXTURES, fixtureText } from "./pages.ts";
-
-function samples(text: string): readonly Sample[] {
-  return [...readPage(text).values()].flatMap((family) => family.samples);
-}
+import { Registry } from "../src/metrics/registry.ts";
+import { FIXTURES, fixtureText } from "../test/parity/pages.ts";
+import { FormatError, labelText, readPage, readSeries, type Sample } from "./text-format.ts";
 
 function plain({ name, labels, value }: Sample): string {
   return `${name}${labelText(labels)} ${value}`;
@@ -38,11 +34,19 @@ test("reads types, labels and values", () => {
     ].join("\n"),
   );
   expect([...page.values()].map(({ name, type, samples }) => [name, type, ...samples.map(plain)])).toEqual([
-    ["a_total", "counter", 'a_total{kind="a \\"b\\" \\\\ \\n c",reason="x"} 12', 'a_total{reason="y"} 1500'],
+    ["a_total", "counter", 'a_total{reason="x",kind="a \\"b\\" \\\\ \\n c"} 12', 'a_total{reason="y"} 1500'],
     ["b", "untyped", "b -Infinity"],
     ["c", "summary", 'c{quantile="0.5"} NaN', "c_sum 3", "c_count 2"],
     ["d", "histogram", 'd_bucket{le="+Inf"} 1', "d_sum 1", "d_count 1"],
     ["e", "gauge"],
+  ]);
+});
+
+test("finds samples by series, with labels in the page's order and values as written", () => {
+  const series = readSeries('# TYPE a counter\na 9007199254740993\nb{z="1",c="d e"} 0.50\n');
+  expect([...series].map(([name, { text }]) => [name, text])).toEqual([
+    ["a", "9007199254740993"],
+    ['b{z="1",c="d e"}', "0.50"],
   ]);
 });
 
@@ -56,42 +60,45 @@ test("a suffix makes no family of what is neither histogram nor summary", () => 
 });
 
 test.each([
-  ["a 1", "the last line does not end"],
-  ["a\n", "line 1: no value where one should be: a"],
-  ["a x\n", "line 1: a value that is no number"],
-  ["a 0x10\n", "a value that is no number"],
-  ["a 1_000\n", "a value that is no number"],
-  ["a 1e999\n", "a value that is no number"],
-  ["a 1\r\n", "a value that is no number"],
-  ["a-1\n", "no metric name where one should be"],
-  ["1a 1\n", "no metric name where one should be"],
-  ["a 1 2.5\n", "a bad timestamp"],
-  ["a 1 2 3\n", "more after the sample"],
-  ["a{b} 1\n", "no = after a label name"],
-  ["a{b=c} 1\n", "no label value where one should be"],
-  ['a{b="c" 1\n', "no , or } after a label"],
-  ['a{b="c"\n', "no , or } after a label"],
-  ['a{b="\\t"} 1\n', "no label value where one should be"],
-  ['a{1b="c"} 1\n', "no label name where one should be"],
-  ['a{b="c",b="d"} 1\n', "the label b a second time"],
-  ['a{b="c",d="e"} 1\na{d="e",b="c"} 2\n', 'line 2: a{b="c",d="e"} a second time'],
-  ["a 1\na 1\n", "line 2: a a second time"],
+  ["a 1", "the last line has no end"],
+  ["a\n", "line 1: not a sample: a"],
+  ["a x\n", "line 1: the value is not a number"],
+  ["a 0x10\n", "the value is not a number"],
+  ["a 1_000\n", "the value is not a number"],
+  ["a 1e999\n", "the value is not a number"],
+  ["a 1\r\n", "not a sample"],
+  ["a-1\n", "not a sample"],
+  ["1a 1\n", "not a sample"],
+  ["a 1 2.5\n", "not a sample"],
+  ["a 1 2 3\n", "not a sample"],
+  ["a{b} 1\n", "not a label"],
+  ["a{b=c} 1\n", "not a label"],
+  ['a{b="c" 1\n', "not a sample"],
+  ['a{b="c"\n', "not a sample"],
+  ['a{b="\\t"} 1\n', "not a label"],
+  ['a{1b="c"} 1\n', "not a label"],
+  ['a{b="c" d="e"} 1\n', "not a label"],
+  ['a{b="c",,d="e"} 1\n', "not a label"],
+  ["a{,} 1\n", "not a label"],
+  ['a{b="c",b="d"} 1\n', "a second label b"],
+  ['a{b="c",d="e"} 1\na{d="e",b="c"} 2\n', 'line 2: a second a{b="c",d="e"}'],
+  ["a 1\na 1\n", "line 2: a second a"],
   ['a 1\nb 1\na{c="d"} 1\n', "line 3: a again, after other families"],
   ["# TYPE a gauge\nb 1\na 1\n", "line 3: a again, after other families"],
-  ["# TYPE a gauge\n# TYPE a gauge\n", "a second TYPE for a"],
-  ["# HELP a b\n# HELP a b\n", "a second HELP for a"],
-  ["# HELP a \\t\n", "a bad escape in HELP"],
-  ["# HELP\n", "no metric name where one should be"],
-  ["# TYPE a\n", "an unknown type"],
-  ["# TYPE a info\n", "an unknown type"],
-  ["# TYPE a gauge b\n", "an unknown type"],
+  ["# TYPE a gauge\n# TYPE a gauge\n", "a second TYPE a"],
+  ["# HELP a b\n# HELP a b\n", "a second HELP a"],
+  ["# HELP a \\t\n", "not a HELP line"],
+  ["# HELP\n", "not a HELP line"],
+  ["# TYPE a\n", "not a TYPE line"],
+  ["# TYPE a info\n", "not a TYPE line"],
+  ["# TYPE a gauge b\n", "not a TYPE line"],
   ["a 1\n# TYPE a gauge\n", "TYPE after a sample of a"],
 ])("refuses %j", (page, why) => {
   expect(() => readPage(page)).toThrow(FormatError);
   expect(() => readPage(page)).toThrow(why);
 });
 
-test("reads back what our pages say, but for the sign of zero", () => {
+test("reads back what the exporter renders, except the sign of zero", () => {
   const anyText = fc.string({ unit: "grapheme", maxLength: 6 });
   fc.assert(
     fc.property(fc.array(fc.tuple(anyText, fc.double())), anyText, (series, help) => {
@@ -99,13 +106,13 @@ test("reads back what our pages say, but for the sign of zero", () => {
       const family = registry.gaugeVec("a", `Help ${help}.`, ["b"], series.length);
       for (const [label, value] of series) family.with(label).set(value);
       const expected = series.map(([label, value]) => [label, value === 0 ? 0 : value] as const);
-      const read = samples(new TextDecoder().decode(registry.render()));
+      const read = readSeries(new TextDecoder().decode(registry.render())).values();
       expect(new Map(read.map(({ labels, value }) => [labels.get("b")!, value]))).toEqual(new Map(expected));
     }),
   );
 });
 
-test("never ends in anything but a page or a FormatError", () => {
+test("returns a page or throws FormatError, whatever it reads", () => {
   const anyLine = fc.string({ unit: fc.constantFrom(...'a1_{}=",\\n #-+.eTYPEHLgau'), maxLength: 30 });
   fc.assert(
     fc.property(fc.array(anyLine), (lines) => {
