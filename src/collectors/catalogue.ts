@@ -39,42 +39,42 @@ interface Entry {
 export const CATALOGUE = {
   chain: {
     use: "always",
-    cost: "getblockchaininfo, and four calls to Chain and Node: each a lock and a few fields",
+    cost: "getblockchaininfo, and four calls to Chain and Node: each takes a lock and reads a few fields",
     make: ({ registry }) => chainCollector(registry),
   },
   mempool: {
     use: "default",
-    cost: "getmempoolinfo, and three calls to Node: a lock and a few fields",
+    cost: "getmempoolinfo, and three calls to Node: each takes a lock and reads a few fields",
     make: ({ registry }) => mempoolCollector(registry),
   },
   network: {
     use: "default",
-    cost: "getnetworkinfo, getnettotals, listbanned, and three calls to Node: a few fields, and a line for each ban",
+    cost: "getnetworkinfo, getnettotals and three calls to Node: a few fields each; listbanned: a line per ban",
     make: ({ registry }) => networkCollector(registry),
   },
   node: {
     use: "default",
-    cost: "uptime; the rest is in answers that chain and network ask for",
+    cost: "uptime; the other values come from answers to chain and network",
     make: ({ registry }) => nodeCollector(registry),
   },
   peers: {
     use: "default",
-    cost: "getpeerinfo: some 2 kB of text for each peer",
+    cost: "getpeerinfo: about 2 kB of text per peer",
     make: ({ registry }) => peersCollector(registry),
   },
   tips: {
     use: "default",
-    cost: "getchaintips at every tenth poll: walks the whole block index while validation waits",
+    cost: "getchaintips, at every 10th poll: reads the whole block index while validation waits",
     make: ({ registry }) => tipsCollector(registry),
   },
   indexes: {
     use: "default",
-    cost: "getindexinfo: a few fields for each index",
+    cost: "getindexinfo: a few fields per index",
     make: ({ registry }) => indexesCollector(registry),
   },
   fees: {
     use: "default",
-    cost: "estimatesmartfee for each target: waits until the node has told all its listeners what happened so far",
+    cost: "estimatesmartfee per target: waits until the node has processed its queued notifications",
     make: ({ registry, feeTargets }) => feesCollector(registry, feeTargets),
   },
   txstats: {
@@ -84,12 +84,12 @@ export const CATALOGUE = {
   },
   blockstats: {
     use: "default",
-    cost: "getblockstats and two getblockheader for each new tip: reads the block and its undo data from disk",
+    cost: "getblockstats and two getblockheader, for each new tip: reads the block and its undo data from disk",
     make: ({ registry }) => blockStatsCollector(registry),
   },
   utxocache: {
     use: "default",
-    cost: "a call from the node for each coin of its UTXO cache: validation waits for each answer",
+    cost: "a callback for each coin of the UTXO cache: validation waits for each answer",
     make: ({ registry, onRefused }) => utxoCacheCollector(registry, onRefused),
   },
 } as const satisfies Record<string, Entry>;

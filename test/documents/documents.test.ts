@@ -1,0 +1,62 @@
+// The documents against what they describe: links and anchors, the README's flags, the whitelist.
+
+import { expect, test } from "bun:test";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { RPC_METHODS } from "../../src/node/calls.ts";
+import { usage } from "../../src/options.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const DOCUMENTS = globSync(["*.md", "docs/*.md", "bench/*.md", "test/*/README.md"], { cwd: ROOT });
+const README_LINES = 150;
+
+const readme = read("README.md");
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
+/** The anchors of a document's headings, as GitHub makes them. */
+function anchorsOf(markdown: string): string[] {
+  const headings = withoutCode(markdown).matchAll(/^#+ (.+)$/gm);
+  return [...headings].map(([, text]) =>
+    text!
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+function withoutCode(markdown: string): string {
+  return markdown.replaceAll(/^ *```.*?^ *```/gms, "");
+}
+
+test("the README has at most 150 lines", () => {
+  expect(readme.trimEnd().split("\n").length).toBeLessThanOrEqual(README_LINES);
+});
+
+test.each(DOCUMENTS)("every link of %s leads to a file and a heading that exist", (document) => {
+  const links = [...withoutCode(read(document)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
+  const broken = links.filter((link) => {
+    if (/^https?:/.test(link)) return false;
+    const [path = "", anchor] = link.split("#");
+    const file = path === "" ? document : join(dirname(document), path);
+    if (!existsSync(join(ROOT, file))) return true;
+    return anchor !== undefined && !anchorsOf(read(file)).includes(anchor);
+  });
+  expect(broken).toEqual([]);
+});
+
+test("the README describes every flag of --help", async () => {
+  const flags = [...(await usage()).matchAll(/--[a-z][a-z-]+/g)].map(([flag]) => flag);
+  // citty shows the negated form, which is the one to use; the README shows that one alone.
+  const described = flags.filter(
+    (flag) => readme.includes(`\`${flag}`) || readme.includes(`\`${flag.replace("--", "--no-")}`),
+  );
+  expect([...new Set(flags)].filter((flag) => !described.includes(flag))).toEqual([]);
+});
+
+test("the whitelist that docs/install.md recommends allows every method that the exporter calls", () => {
+  const allowed = /^ {4}rpcwhitelist=:(.+)$/m.exec(read("docs/install.md"))?.[1]?.split(",");
+  expect(allowed?.sort()).toEqual([...RPC_METHODS].sort());
+});
