@@ -1,9 +1,10 @@
-// The documents against what they describe: links and anchors, the README's flags, the whitelist.
+// The documents against what they describe: links and anchors, the README's flags, the layouts, the whitelist.
 
 import { expect, test } from "bun:test";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RPC_METHODS } from "../../src/node/calls.ts";
+import { LAYOUTS } from "../../src/node/layouts.ts";
 import { usage } from "../../src/options.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -54,6 +55,14 @@ test("the README describes every flag of --help", async () => {
     (flag) => readme.includes(`\`${flag}`) || readme.includes(`\`${flag.replace("--", "--no-")}`),
   );
   expect([...new Set(flags)].filter((flag) => !described.includes(flag))).toEqual([]);
+});
+
+test("README and METRICS.md have every layout", () => {
+  const table = /^\| node \| layout \|.*?\n\n/ms.exec(readme)![0];
+  const inReadme = [...table.matchAll(/^\| [^|]+ \| `([^`]+)` \|/gm)].map(([, layout]) => layout!);
+  expect(inReadme.sort()).toEqual(Object.keys(LAYOUTS).sort());
+  const sources = /^\| source \|.*$/m.exec(read("METRICS.md"))![0];
+  for (const layout of inReadme) expect(sources).toContain(`\`${layout}\``);
 });
 
 test("the whitelist that docs/install.md recommends allows every method that the exporter calls", () => {
