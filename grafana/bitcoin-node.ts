@@ -1,22 +1,20 @@
-// The dashboard of one node: what its operator looks at, from the state at the top to what the exporter costs at the end.
+// The dashboard of one node: its state first, then each subject, and at the end what the exporter costs.
 
 import { bargauge, dashboard, type Mapping, type Row, stat, stateTimeline, timeseries } from "./dashboard.ts";
+import {
+  BLOCKS_BEHIND_STEPS,
+  CONNECTED,
+  CONNECTED_STEPS,
+  nodeQueries,
+  PEERS_STEPS,
+  TIP_AGE_STEPS,
+  WARNINGS_STEPS,
+} from "./node-queries.ts";
 import { chain, instance } from "./variables.ts";
 
-/** The chosen node, and further matchers. */
-function of(family: string, matchers = ""): string {
-  return `${family}{instance="$instance"${matchers === "" ? "" : `, ${matchers}`}}`;
-}
-
-const rate = (family: string, matchers = "") => `rate(${of(family, matchers)}[$__rate_interval])`;
-const increase = (family: string, range = "$__rate_interval") => `increase(${of(family)}[${range}])`;
-const TIP_AGE = `time() - ${of("bitcoin_tip_timestamp_seconds")}`;
+const { of, rate, increase, tipAge, blocksBehind, mempoolUsed } = nodeQueries('instance="$instance"');
 const SATOSHIS = 1e8;
 
-const UP: Readonly<Record<string, Mapping>> = {
-  0: { text: "gone", color: "red" },
-  1: { text: "connected", color: "green" },
-};
 const SYNCING: Readonly<Record<string, Mapping>> = {
   0: { text: "no", color: "green" },
   1: { text: "yes", color: "blue" },
@@ -31,16 +29,16 @@ const now: Row = {
   panels: [
     stat({
       title: "Node",
-      description: "Whether the exporter has a session with the node.",
+      description: "Whether the exporter is connected to the node.",
       unit: "none",
       width: 3,
-      mappings: UP,
-      steps: [{ color: "red" }, { color: "green", value: 1 }],
+      mappings: CONNECTED,
+      steps: CONNECTED_STEPS,
       queries: [{ expr: of("bitcoin_ipc_up") }],
     }),
     stat({
       title: "Chain and version",
-      description: "What the node is. Nodes of v30 and v31 do not tell.",
+      description: "Chain and version of the node. v30 and v31 report them with --rpc-url only.",
       unit: "none",
       width: 5,
       steps: [{ color: "text" }],
@@ -57,24 +55,25 @@ const now: Row = {
     }),
     stat({
       title: "Block age",
-      description: "Time since the tip's own time, which its miner chose. Blocks come every ten minutes on average.",
+      description:
+        "Time since the timestamp in the tip's header, which its miner chose. Blocks arrive every ten minutes on average.",
       unit: "s",
       width: 3,
       min: 0,
-      steps: [{ color: "green" }, { color: "yellow", value: 3600 }, { color: "red", value: 5400 }],
-      queries: [{ expr: `clamp_min(${TIP_AGE}, 0)` }],
+      steps: TIP_AGE_STEPS,
+      queries: [{ expr: `clamp_min(${tipAge}, 0)` }],
     }),
     stat({
-      title: "Blocks to go",
-      description: "Headers that the node has and blocks that it has not.",
+      title: "Blocks behind",
+      description: "Blocks that the node has not connected although it has their headers.",
       unit: "none",
       width: 3,
-      steps: [{ color: "green" }, { color: "yellow", value: 2 }, { color: "red", value: 6 }],
-      queries: [{ expr: `clamp_min(${of("bitcoin_header_height")} - ${of("bitcoin_chain_height")}, 0)` }],
+      steps: BLOCKS_BEHIND_STEPS,
+      queries: [{ expr: blocksBehind }],
     }),
     stat({
       title: "Verified",
-      description: "Share of the chain that is verified, as the node estimates it.",
+      description: "Verified share of the chain, as the node estimates it.",
       unit: "percentunit",
       width: 3,
       decimals: 2,
@@ -83,7 +82,8 @@ const now: Row = {
     }),
     stat({
       title: "Initial block download",
-      description: "Whether the node still downloads the chain. Its UTXO cache is not traced meanwhile.",
+      description:
+        "Whether the node still downloads the chain. The exporter does not trace the UTXO cache during that time.",
       unit: "none",
       width: 3,
       mappings: SYNCING,
@@ -92,16 +92,17 @@ const now: Row = {
     }),
     stat({
       title: "Peers",
-      description: "Connected peers. A node makes ten connections itself and takes up to 115 from others.",
+      description:
+        "Connected peers. By default a node makes 10 outbound connections and accepts 115 inbound ones, 189 from v32 on.",
       unit: "none",
       width: 3,
       graph: true,
-      steps: [{ color: "red" }, { color: "yellow", value: 4 }, { color: "green", value: 8 }],
+      steps: PEERS_STEPS,
       queries: [{ expr: of("bitcoin_peers") }],
     }),
     stat({
       title: "Mempool",
-      description: "Transactions that wait for a block.",
+      description: "Transactions in the mempool.",
       unit: "short",
       width: 3,
       graph: true,
@@ -109,16 +110,16 @@ const now: Row = {
     }),
     stat({
       title: "Mempool memory used",
-      description: "Share of the memory that the mempool may take. When it is full, the cheapest transactions go.",
+      description: "Memory used by the mempool, relative to its limit. A full mempool drops its cheapest transactions.",
       unit: "percentunit",
       width: 3,
       decimals: 1,
       steps: [{ color: "green" }, { color: "yellow", value: 0.8 }, { color: "orange", value: 0.95 }],
-      queries: [{ expr: `${of("bitcoin_mempool_bytes")} / ${of("bitcoin_mempool_max_bytes")}` }],
+      queries: [{ expr: mempoolUsed }],
     }),
     stat({
       title: "Next blocks' fee rate",
-      description: "The node's estimate for a transaction to be confirmed within two blocks.",
+      description: "Estimated fee rate for confirmation within two blocks.",
       unit: "suffix: sat/vB",
       width: 4,
       decimals: 1,
@@ -127,10 +128,10 @@ const now: Row = {
     }),
     stat({
       title: "Warnings",
-      description: "Warnings that the node shows its operator; `getblockchaininfo` has their words.",
+      description: "Number of the node's warnings. `bitcoin-cli getblockchaininfo` shows their text.",
       unit: "none",
       width: 3,
-      steps: [{ color: "green" }, { color: "orange", value: 1 }],
+      steps: WARNINGS_STEPS,
       queries: [{ expr: of("bitcoin_warnings") }],
     }),
     stat({
@@ -143,7 +144,7 @@ const now: Row = {
     }),
     stat({
       title: "IPC layout",
-      description: "Which interfaces the node offers; METRICS.md says which families each layout gives.",
+      description: "Interfaces that the node exposes. METRICS.md lists which families each layout reports.",
       unit: "none",
       width: 4,
       steps: [{ color: "text" }],
@@ -158,7 +159,7 @@ const chainRow: Row = {
   panels: [
     timeseries({
       title: "Height and headers",
-      description: "The tip and the best header. They part while the node catches up.",
+      description: "Height of the tip and of the best header. They differ while the node catches up.",
       unit: "none",
       width: 8,
       queries: [
@@ -168,17 +169,16 @@ const chainRow: Row = {
     }),
     timeseries({
       title: "Block age",
-      description: "Time since the tip's own time. Falls with each block; miners' clocks may lie ahead.",
+      description: "Time since the timestamp in the tip's header. Negative if the miner's clock is ahead.",
       unit: "s",
       width: 8,
       showSteps: true,
-      steps: [{ color: "green" }, { color: "yellow", value: 3600 }, { color: "red", value: 5400 }],
-      queries: [{ expr: TIP_AGE, legend: "block age" }],
+      steps: TIP_AGE_STEPS,
+      queries: [{ expr: tipAge, legend: "block age" }],
     }),
     stateTimeline({
       title: "State",
-      description:
-        "Whether the exporter has the node, the node is in initial block download, talks to peers at all, and tells its coins.",
+      description: "Connection to the node, initial block download, networking, and UTXO trace (pr/trace only).",
       unit: "none",
       width: 8,
       steps: [{ color: "red" }, { color: "green", value: 1 }],
@@ -189,7 +189,7 @@ const chainRow: Row = {
         { expr: of("bitcoin_utxo_trace_active"), legend: "utxo trace" },
       ],
       overrides: [
-        { matcher: { id: "byName", options: "connected" }, properties: [mapped(UP)] },
+        { matcher: { id: "byName", options: "connected" }, properties: [mapped(CONNECTED)] },
         { matcher: { id: "byName", options: "initial download" }, properties: [mapped(SYNCING)] },
         { matcher: { id: "byName", options: "network" }, properties: [mapped(ACTIVE)] },
         { matcher: { id: "byName", options: "utxo trace" }, properties: [mapped(ACTIVE)] },
@@ -197,7 +197,7 @@ const chainRow: Row = {
     }),
     timeseries({
       title: "Blocks per hour",
-      description: "Blocks that were connected in the hour before. Six on average.",
+      description: "Blocks connected within the last hour. The average is six.",
       unit: "none",
       width: 8,
       min: 0,
@@ -205,7 +205,7 @@ const chainRow: Row = {
     }),
     timeseries({
       title: "Reorganizations",
-      description: "Blocks that left the active chain. One now and then is normal, three at once is not.",
+      description: "Blocks disconnected from the active chain. One at a time is normal on mainnet, three are not.",
       unit: "none",
       width: 8,
       min: 0,
@@ -215,7 +215,7 @@ const chainRow: Row = {
     }),
     timeseries({
       title: "Chain tips",
-      description: "Ends of the branches that the node knows, without the active one. Asked at every tenth poll.",
+      description: "Known chain tips other than the active one, by status. Read at every 10th poll.",
       unit: "none",
       width: 8,
       min: 0,
@@ -225,7 +225,7 @@ const chainRow: Row = {
     timeseries({
       title: "Tip changes and flushes",
       description:
-        "Changes of the tip, of which several blocks at once make one, and flushes of the chain state to disk.",
+        "Changes of the tip, and flushes of the chain state to disk. Several blocks connected at once are one change. The releases do not report flushes.",
       unit: "none",
       width: 8,
       min: 0,
@@ -236,21 +236,21 @@ const chainRow: Row = {
     }),
     timeseries({
       title: "Block files",
-      description: "Block and undo files on disk.",
+      description: "Size of block and undo files on disk.",
       unit: "decbytes",
       width: 8,
       queries: [{ expr: of("bitcoin_size_on_disk_bytes"), legend: "on disk" }],
     }),
     timeseries({
       title: "Difficulty",
-      description: "Difficulty of the tip, set anew every 2016 blocks.",
+      description: "Difficulty of the tip. It changes every 2016 blocks.",
       unit: "short",
       width: 8,
       queries: [{ expr: of("bitcoin_difficulty"), legend: "difficulty" }],
     }),
     timeseries({
       title: "Transactions in the chain",
-      description: "Transactions per second, as the node works it out over the last month's worth of blocks.",
+      description: "Transactions per second, averaged by the node over the last 30 days of blocks.",
       unit: "suffix: /s",
       width: 8,
       min: 0,
@@ -258,7 +258,7 @@ const chainRow: Row = {
     }),
     timeseries({
       title: "Indexes behind the tip",
-      description: "Blocks that each index has still to take in. A node without indexes has none here.",
+      description: "Blocks that each index still has to process. Empty on a node without indexes.",
       unit: "none",
       width: 8,
       min: 0,
@@ -271,7 +271,7 @@ const chainRow: Row = {
     }),
     stateTimeline({
       title: "Indexes",
-      description: "Whether each index has come to the tip.",
+      description: "Whether each index has reached the tip. Empty on a node without indexes.",
       unit: "none",
       width: 8,
       mappings: { 0: { text: "building", color: "blue" }, 1: { text: "synced", color: "green" } },
@@ -286,7 +286,7 @@ const lastBlock: Row = {
   panels: [
     timeseries({
       title: "Transactions",
-      description: "Transactions in the last block, and what they take and make.",
+      description: "Transactions in the last block, and their inputs and outputs.",
       unit: "short",
       width: 6,
       min: 0,
@@ -298,7 +298,7 @@ const lastBlock: Row = {
     }),
     timeseries({
       title: "Fullness",
-      description: "Weight of the last block's transactions, of the four million units that fit.",
+      description: "Weight of the last block's transactions, relative to the limit of four million.",
       unit: "percentunit",
       width: 6,
       min: 0,
@@ -306,7 +306,7 @@ const lastBlock: Row = {
     }),
     timeseries({
       title: "Fees",
-      description: "Fees that the last block's transactions paid.",
+      description: "Fees paid by the last block's transactions.",
       unit: "suffix: BTC",
       width: 6,
       min: 0,
@@ -314,7 +314,8 @@ const lastBlock: Row = {
     }),
     timeseries({
       title: "Interval",
-      description: "Time from the block before, by their headers; below zero when the miners' clocks differ that much.",
+      description:
+        "Time between the headers of the last block and its predecessor. Negative if the miners' clocks differ by more.",
       unit: "s",
       width: 6,
       queries: [{ expr: of("bitcoin_last_block_interval_seconds"), legend: "interval" }],
@@ -327,18 +328,18 @@ const mempool: Row = {
   panels: [
     timeseries({
       title: "Transactions",
-      description: "Transactions that wait for a block, and those of the node's own that no peer has asked for yet.",
+      description: "Transactions in the mempool, and the node's own transactions that no peer has requested yet.",
       unit: "short",
       width: 8,
       min: 0,
       queries: [
-        { expr: of("bitcoin_mempool_size"), legend: "waiting" },
+        { expr: of("bitcoin_mempool_size"), legend: "all" },
         { expr: of("bitcoin_mempool_unbroadcast_transactions"), legend: "unbroadcast" },
       ],
     }),
     timeseries({
       title: "Memory",
-      description: "Memory that the mempool takes, and that it may take (`-maxmempool`).",
+      description: "Memory used by the mempool, and its limit (`-maxmempool`).",
       unit: "bytes",
       width: 8,
       min: 0,
@@ -359,16 +360,16 @@ const mempool: Row = {
     }),
     timeseries({
       title: "Virtual size",
-      description: "Virtual size of its transactions: a block takes a million.",
+      description: "Virtual size of the mempool's transactions. A block holds one million virtual bytes.",
       unit: "suffix: vB",
       width: 8,
       min: 0,
       queries: [{ expr: of("bitcoin_mempool_vsize_bytes"), legend: "virtual size" }],
     }),
     timeseries({
-      title: "Transactions in and out",
+      title: "Transactions added and removed",
       description:
-        "Transactions that entered, and that left for another reason than a block, which the node does not tell.",
+        "Transactions added, and removed for another reason than a block. Reported by nodes with notifications; the releases do not have them.",
       unit: "suffix: /s",
       width: 8,
       min: 0,
@@ -379,7 +380,8 @@ const mempool: Row = {
     }),
     timeseries({
       title: "Removals by reason",
-      description: "Why transactions left: replaced by a better paying one, expired, pushed out of a full mempool, ….",
+      description:
+        "Removed transactions by reason. Reported by nodes with notifications; the releases do not have them.",
       unit: "suffix: /s",
       width: 8,
       min: 0,
@@ -387,7 +389,7 @@ const mempool: Row = {
       queries: [{ expr: rate("bitcoin_mempool_tx_removed_by_reason_total"), legend: "{{reason}}" }],
     }),
     timeseries({
-      title: "Fees that wait",
+      title: "Fees",
       description: "Fees of all transactions in the mempool.",
       unit: "suffix: BTC",
       width: 8,
@@ -402,7 +404,7 @@ const fees: Row = {
   panels: [
     timeseries({
       title: "Estimates",
-      description: "Fee rate to be confirmed within so many blocks, as the node estimates it.",
+      description: "Estimated fee rate for confirmation within the given number of blocks. Empty with `-blocksonly`.",
       unit: "suffix: sat/vB",
       width: 12,
       logarithmic: true,
@@ -411,7 +413,7 @@ const fees: Row = {
     }),
     bargauge({
       title: "Estimates now",
-      description: "The same at this moment.",
+      description: "The current estimates by target.",
       unit: "suffix: sat/vB",
       width: 6,
       min: 0,
@@ -425,8 +427,9 @@ const fees: Row = {
       ],
     }),
     timeseries({
-      title: "Floor",
-      description: "Below these nothing enters the mempool, and nothing is relayed. The first rises when it is full.",
+      title: "Minimum fee rates",
+      description:
+        "Minimum fee rate to enter the mempool, and to be relayed. The first rises when the mempool is full.",
       unit: "suffix: sat/vB",
       width: 6,
       min: 0,
@@ -445,7 +448,7 @@ const peers: Row = {
   panels: [
     timeseries({
       title: "By direction",
-      description: "Peers that the node connected to, and that connected to it.",
+      description: "Peers by the direction of the connection.",
       unit: "none",
       width: 8,
       min: 0,
@@ -454,7 +457,7 @@ const peers: Row = {
     }),
     timeseries({
       title: "By network",
-      description: "Networks that the peers are reached by.",
+      description: "Peers by the network of the connection.",
       unit: "none",
       width: 8,
       min: 0,
@@ -463,7 +466,7 @@ const peers: Row = {
     }),
     timeseries({
       title: "By type and transport",
-      description: "What the connections are for, and whether they are encrypted (v2).",
+      description: "Peers by the type of the connection and by transport; v2 is encrypted.",
       unit: "none",
       width: 8,
       min: 0,
@@ -472,7 +475,7 @@ const peers: Row = {
     }),
     timeseries({
       title: "Bandwidth",
-      description: "Bytes that were received from peers, and, downwards, sent to them.",
+      description: "Bytes received from peers, and bytes sent to them as negative values.",
       unit: "Bps",
       width: 8,
       queries: [
@@ -482,18 +485,18 @@ const peers: Row = {
     }),
     timeseries({
       title: "Ping times",
-      description: "Median of the peers' last ping times, and the least ever seen of one that is connected.",
+      description: "Median of the peers' last ping times, and the lowest ping time of any connected peer.",
       unit: "s",
       width: 8,
       min: 0,
       queries: [
         { expr: of("bitcoin_peer_ping_median_seconds"), legend: "median" },
-        { expr: of("bitcoin_peer_ping_min_seconds"), legend: "least" },
+        { expr: of("bitcoin_peer_ping_min_seconds"), legend: "lowest" },
       ],
     }),
     timeseries({
       title: "Banned",
-      description: "Addresses and subnets that are banned.",
+      description: "Banned addresses and subnets.",
       unit: "none",
       width: 8,
       min: 0,
@@ -507,31 +510,32 @@ const utxo: Row = {
   panels: [
     timeseries({
       title: "Coins",
-      description: "Coins added to the cache, spent, and dropped unspent. Looked up for the mempool, they move too.",
+      description:
+        "Coins added to the cache, spent, and removed unspent. Transactions entering the mempool look up coins too. Reported by pr/trace nodes.",
       unit: "suffix: /s",
       width: 8,
       min: 0,
       queries: [
         { expr: rate("bitcoin_utxo_cache_add_total"), legend: "added" },
         { expr: rate("bitcoin_utxo_cache_spend_total"), legend: "spent" },
-        { expr: rate("bitcoin_utxo_cache_uncache_total"), legend: "dropped" },
+        { expr: rate("bitcoin_utxo_cache_uncache_total"), legend: "removed" },
       ],
     }),
     timeseries({
       title: "Value",
-      description: "The same in bitcoin.",
+      description: "Value of these coins. Reported by pr/trace nodes.",
       unit: "suffix: BTC/s",
       width: 8,
       min: 0,
       queries: [
         { expr: `${rate("bitcoin_utxo_cache_add_value_total")} / ${SATOSHIS}`, legend: "added" },
         { expr: `${rate("bitcoin_utxo_cache_spend_value_total")} / ${SATOSHIS}`, legend: "spent" },
-        { expr: `${rate("bitcoin_utxo_cache_uncache_value_total")} / ${SATOSHIS}`, legend: "dropped" },
+        { expr: `${rate("bitcoin_utxo_cache_uncache_value_total")} / ${SATOSHIS}`, legend: "removed" },
       ],
     }),
     timeseries({
-      title: "Added less spent",
-      description: "By how many coins the set of unspent coins grew in the hour before, as the cache shows it.",
+      title: "Added minus spent",
+      description: "Growth of the UTXO set within the last hour, as the cache shows it. Reported by pr/trace nodes.",
       unit: "short",
       width: 8,
       queries: [
@@ -548,8 +552,9 @@ const exporter: Row = {
   title: "Exporter and its cost to the node",
   panels: [
     timeseries({
-      title: "Calls that the node waits for",
-      description: "Events a second: a thread of the node waits for the answer to each. Those of coins are the most.",
+      title: "Events",
+      description:
+        "Events per second. Each is a callback that a thread of the node waits for, except for blocks of v30, v31 and v32.",
       unit: "suffix: /s",
       width: 6,
       min: 0,
@@ -574,8 +579,9 @@ const exporter: Row = {
       ],
     }),
     timeseries({
-      title: "Busy with callbacks",
-      description: "Share of time in which the node was calling back; above --trace-budget the UTXO trace is ended.",
+      title: "Callback load",
+      description:
+        "Share of time that the node spent in callbacks. Above --trace-budget the exporter pauses the UTXO trace.",
       unit: "percentunit",
       width: 6,
       min: 0,
@@ -583,18 +589,18 @@ const exporter: Row = {
     }),
     timeseries({
       title: "Polls",
-      description: "How long the last poll took, and how long ago it was: up to the poll interval.",
+      description: "Duration of the last poll, and time since it ended.",
       unit: "s",
       width: 6,
       min: 0,
       queries: [
-        { expr: of("bitcoin_ipc_poll_duration_seconds"), legend: "took" },
-        { expr: `time() - ${of("bitcoin_ipc_last_poll_timestamp_seconds")}`, legend: "ago" },
+        { expr: of("bitcoin_ipc_poll_duration_seconds"), legend: "duration" },
+        { expr: `time() - ${of("bitcoin_ipc_last_poll_timestamp_seconds")}`, legend: "time since" },
       ],
     }),
     timeseries({
       title: "Failed calls",
-      description: "Calls to the node, or of the node's, that failed. None is best; then there is nothing here.",
+      description: "Failed calls by method. Empty if no call has failed.",
       unit: "none",
       width: 6,
       min: 0,
@@ -603,7 +609,7 @@ const exporter: Row = {
     }),
     timeseries({
       title: "CPU",
-      description: "What the exporter takes of one core.",
+      description: "CPU time of the exporter, relative to one core.",
       unit: "percentunit",
       width: 6,
       min: 0,
@@ -611,26 +617,26 @@ const exporter: Row = {
     }),
     timeseries({
       title: "Memory",
-      description: "Memory that the exporter takes.",
+      description: "Resident memory of the exporter.",
       unit: "bytes",
       width: 6,
       min: 0,
       queries: [{ expr: of("process_resident_memory_bytes"), legend: "resident" }],
     }),
     timeseries({
-      title: "Sessions and dropped lines",
-      description: "Sessions opened with the node in the hour before, and log lines that nobody read.",
+      title: "Connections and dropped lines",
+      description: "Connections to the node, and log lines that stderr did not accept, within the last hour.",
       unit: "none",
       width: 6,
       min: 0,
       queries: [
-        { expr: increase("bitcoin_ipc_connects_total", "1h"), legend: "sessions per hour" },
+        { expr: increase("bitcoin_ipc_connects_total", "1h"), legend: "connections per hour" },
         { expr: increase("bitcoin_ipc_exporter_log_lines_dropped_total", "1h"), legend: "lines per hour" },
       ],
     }),
     stat({
       title: "Exporter",
-      description: "Version and source of the exporter.",
+      description: "Version and revision of the exporter.",
       unit: "none",
       width: 3,
       height: 8,
@@ -640,7 +646,7 @@ const exporter: Row = {
     }),
     stat({
       title: "Open files",
-      description: "File descriptors that the exporter has open, of those it may.",
+      description: "File descriptors that the exporter has open, relative to its limit.",
       unit: "percentunit",
       width: 3,
       height: 8,
@@ -657,7 +663,8 @@ function mapped(options: Readonly<Record<string, Mapping>>): { id: string; value
 export const bitcoinNode = dashboard({
   uid: "bitcoin-node",
   title: "Bitcoin node",
-  description: "One Bitcoin Core node, seen by bitcoind-ipc-exporter. What its layout does not give stays empty.",
+  description:
+    "One Bitcoin Core node, as bitcoind-ipc-exporter sees it. Panels for metrics that the node does not report stay empty.",
   tag: "bitcoin",
   variables: [chain, instance({ multi: false })],
   rows: [now, chainRow, lastBlock, mempool, fees, peers, utxo, exporter],

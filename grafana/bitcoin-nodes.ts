@@ -1,36 +1,33 @@
-// The dashboard of many nodes: who is there, who is behind, who is different.
+// The dashboard of many nodes: which are connected, which are behind, which differ.
 
-import { dashboard, type Mapping, type Row, stat, stateTimeline, table, timeseries } from "./dashboard.ts";
+import { dashboard, type Row, stat, stateTimeline, table, timeseries } from "./dashboard.ts";
+import {
+  BLOCKS_BEHIND_STEPS,
+  CONNECTED,
+  CONNECTED_STEPS,
+  nodeQueries,
+  PEERS_STEPS,
+  TIP_AGE_STEPS,
+  WARNINGS_STEPS,
+} from "./node-queries.ts";
 import { chain, instance } from "./variables.ts";
 
-/** The chosen nodes. */
-function of(family: string, matchers = ""): string {
-  return `${family}{instance=~"$instance"${matchers === "" ? "" : `, ${matchers}`}}`;
-}
-
+const { of, rate, increase, tipAge, blocksBehind, mempoolUsed } = nodeQueries('instance=~"$instance"');
 const each = (expr: string) => `max by (instance) (${expr})`;
-const TIP_AGE = `time() - ${of("bitcoin_tip_timestamp_seconds")}`;
-const BLOCKS_TO_GO = `clamp_min(${of("bitcoin_header_height")} - ${of("bitcoin_chain_height")}, 0)`;
-const MEMPOOL_USED = `${of("bitcoin_mempool_bytes")} / ${of("bitcoin_mempool_max_bytes")}`;
-
-const UP: Readonly<Record<string, Mapping>> = {
-  0: { text: "gone", color: "red" },
-  1: { text: "connected", color: "green" },
-};
 
 const nodes: Row = {
   title: "Nodes",
   panels: [
     stat({
       title: "Connected",
-      description: "Nodes that their exporter has a session with.",
+      description: "Nodes that their exporter is connected to.",
       unit: "none",
       width: 4,
       queries: [{ expr: `sum(${of("bitcoin_ipc_up")})` }],
     }),
     stat({
-      title: "Gone",
-      description: "Nodes that their exporter does not reach.",
+      title: "Disconnected",
+      description: "Nodes that their exporter is not connected to.",
       unit: "none",
       width: 4,
       steps: [{ color: "green" }, { color: "red", value: 1 }],
@@ -38,7 +35,7 @@ const nodes: Row = {
     }),
     stat({
       title: "Nodes by chain",
-      description: "Nodes on each chain. Those of v30 and v31 do not tell theirs.",
+      description: "Nodes on each chain. v30 and v31 report their chain with --rpc-url only.",
       unit: "none",
       width: 8,
       steps: [{ color: "text" }],
@@ -46,7 +43,7 @@ const nodes: Row = {
         {
           expr:
             `count by (chain) (${of("bitcoin_node_info")}) or label_replace(count(${of("bitcoin_ipc_up")} ` +
-            `unless on (job, instance) ${of("bitcoin_node_info")}), "chain", "not told", "", "")`,
+            `unless on (job, instance) ${of("bitcoin_node_info")}), "chain", "not reported", "", "")`,
           legend: "{{chain}}",
         },
       ],
@@ -61,15 +58,15 @@ const nodes: Row = {
     }),
     stat({
       title: "With warnings",
-      description: "Nodes that warn their operator.",
+      description: "Nodes that have warnings.",
       unit: "none",
       width: 4,
-      steps: [{ color: "green" }, { color: "orange", value: 1 }],
+      steps: WARNINGS_STEPS,
       queries: [{ expr: `sum(${of("bitcoin_warnings")} > bool 0)` }],
     }),
     table({
       title: "Each node",
-      description: "What each node is and how it does. What its layout does not give is empty.",
+      description: "One line per node. Values that a node does not report are empty.",
       unit: "none",
       width: 24,
       height: 9,
@@ -79,51 +76,51 @@ const nodes: Row = {
         { expr: `max by (instance, chain, subversion) (${of("bitcoin_node_info")})`, instant: true },
         { expr: `max by (instance, layout) (${of("bitcoin_ipc_layout_info")})`, instant: true },
         { expr: each(of("bitcoin_chain_height")), instant: true },
-        { expr: each(BLOCKS_TO_GO), instant: true },
-        { expr: each(TIP_AGE), instant: true },
+        { expr: each(blocksBehind), instant: true },
+        { expr: each(tipAge), instant: true },
         { expr: each(of("bitcoin_peers")), instant: true },
         { expr: each(of("bitcoin_mempool_size")), instant: true },
-        { expr: each(MEMPOOL_USED), instant: true },
+        { expr: each(mempoolUsed), instant: true },
         { expr: each(of("bitcoin_warnings")), instant: true },
         { expr: each(of("bitcoin_uptime_seconds")), instant: true },
       ],
       columns: [
         { from: "instance", title: "Node" },
-        { from: "A", title: "State", mappings: UP, steps: [{ color: "red" }, { color: "green", value: 1 }] },
+        { from: "A", title: "State", mappings: CONNECTED, steps: CONNECTED_STEPS },
         { from: "chain", title: "Chain" },
         { from: "subversion", title: "Version" },
         { from: "layout", title: "Layout" },
         { from: "D", title: "Height" },
         {
           from: "E",
-          title: "To go",
-          steps: [{ color: "green" }, { color: "yellow", value: 2 }, { color: "red", value: 6 }],
+          title: "Behind",
+          steps: BLOCKS_BEHIND_STEPS,
         },
         {
           from: "F",
           title: "Block age",
           unit: "s",
-          steps: [{ color: "green" }, { color: "yellow", value: 3600 }, { color: "red", value: 5400 }],
+          steps: TIP_AGE_STEPS,
         },
         {
           from: "G",
           title: "Peers",
-          steps: [{ color: "red" }, { color: "yellow", value: 4 }, { color: "green", value: 8 }],
+          steps: PEERS_STEPS,
         },
         { from: "H", title: "Mempool" },
         { from: "I", title: "Memory used", unit: "percentunit" },
-        { from: "J", title: "Warnings", steps: [{ color: "green" }, { color: "orange", value: 1 }] },
+        { from: "J", title: "Warnings", steps: WARNINGS_STEPS },
         { from: "K", title: "Uptime", unit: "s" },
       ],
     }),
     stateTimeline({
       title: "Connected",
-      description: "Whether each exporter has a session with its node.",
+      description: "Whether each exporter is connected to its node.",
       unit: "none",
       width: 24,
       height: 6,
-      mappings: UP,
-      steps: [{ color: "red" }, { color: "green", value: 1 }],
+      mappings: CONNECTED,
+      steps: CONNECTED_STEPS,
       queries: [{ expr: of("bitcoin_ipc_up"), legend: "{{instance}}" }],
     }),
   ],
@@ -134,7 +131,8 @@ const chainRow: Row = {
   panels: [
     timeseries({
       title: "Behind the best of its chain",
-      description: "Blocks that each node is behind the one of the same chain that has come farthest.",
+      description:
+        "Blocks between each node's tip and the highest tip of its chain. Nodes that do not report their chain are left out.",
       unit: "none",
       width: 8,
       min: 0,
@@ -157,35 +155,33 @@ const chainRow: Row = {
     }),
     timeseries({
       title: "Block age",
-      description: "Time since the tip's own time, which its miner chose.",
+      description: "Time since the timestamp in the tip's header, which its miner chose.",
       unit: "s",
       width: 8,
       showSteps: true,
-      steps: [{ color: "green" }, { color: "yellow", value: 3600 }, { color: "red", value: 5400 }],
-      queries: [{ expr: TIP_AGE, legend: "{{instance}}" }],
+      steps: TIP_AGE_STEPS,
+      queries: [{ expr: tipAge, legend: "{{instance}}" }],
     }),
     timeseries({
       title: "Reorganizations",
-      description: "Blocks that left the active chain of each node.",
+      description: "Blocks disconnected from each node's active chain.",
       unit: "none",
       width: 8,
       min: 0,
       bars: true,
-      queries: [
-        { expr: `increase(${of("bitcoin_blocks_disconnected_total")}[$__rate_interval])`, legend: "{{instance}}" },
-      ],
+      queries: [{ expr: increase("bitcoin_blocks_disconnected_total"), legend: "{{instance}}" }],
     }),
     timeseries({
       title: "Tip changes per hour",
-      description: "Changes of each node's tip in the hour before. Every layout tells them.",
+      description: "Changes of each node's tip within the last hour. Every layout reports them.",
       unit: "none",
       width: 8,
       min: 0,
-      queries: [{ expr: `increase(${of("bitcoin_tip_updates_total")}[1h])`, legend: "{{instance}}" }],
+      queries: [{ expr: increase("bitcoin_tip_updates_total", "1h"), legend: "{{instance}}" }],
     }),
     timeseries({
       title: "Block files",
-      description: "Block and undo files on disk.",
+      description: "Size of block and undo files on disk.",
       unit: "decbytes",
       width: 8,
       queries: [{ expr: of("bitcoin_size_on_disk_bytes"), legend: "{{instance}}" }],
@@ -198,7 +194,7 @@ const mempoolAndPeers: Row = {
   panels: [
     timeseries({
       title: "Mempool",
-      description: "Transactions that wait for a block.",
+      description: "Transactions in the mempool.",
       unit: "short",
       width: 8,
       min: 0,
@@ -206,16 +202,16 @@ const mempoolAndPeers: Row = {
     }),
     timeseries({
       title: "Mempool memory used",
-      description: "Share of the memory that the mempool may take.",
+      description: "Memory used by the mempool, relative to its limit.",
       unit: "percentunit",
       width: 8,
       min: 0,
       steps: [{ color: "green" }, { color: "orange", value: 0.95 }],
-      queries: [{ expr: MEMPOOL_USED, legend: "{{instance}}" }],
+      queries: [{ expr: mempoolUsed, legend: "{{instance}}" }],
     }),
     timeseries({
       title: "Fee rate for six blocks",
-      description: "What each node estimates for a transaction to be confirmed within six blocks.",
+      description: "Estimated fee rate for confirmation within six blocks.",
       unit: "suffix: sat/vB",
       width: 8,
       min: 0,
@@ -223,7 +219,7 @@ const mempoolAndPeers: Row = {
     }),
     timeseries({
       title: "Outbound peers",
-      description: "Peers that each node connected to: the connections that others cannot take from it.",
+      description: "Outbound connections of each node. Unlike inbound ones, no peer can occupy them.",
       unit: "none",
       width: 8,
       min: 0,
@@ -237,7 +233,7 @@ const mempoolAndPeers: Row = {
     }),
     timeseries({
       title: "Peers",
-      description: "All connected peers.",
+      description: "Connected peers, inbound and outbound.",
       unit: "none",
       width: 8,
       min: 0,
@@ -245,12 +241,12 @@ const mempoolAndPeers: Row = {
     }),
     timeseries({
       title: "Bandwidth",
-      description: "Bytes that each node received, and, downwards, sent.",
+      description: "Bytes received from peers, and bytes sent to them as negative values.",
       unit: "Bps",
       width: 8,
       queries: [
-        { expr: `rate(${of("bitcoin_bytes_recv_total")}[$__rate_interval])`, legend: "{{instance}} received" },
-        { expr: `-rate(${of("bitcoin_bytes_sent_total")}[$__rate_interval])`, legend: "{{instance}} sent" },
+        { expr: rate("bitcoin_bytes_recv_total"), legend: "{{instance}} received" },
+        { expr: `-${rate("bitcoin_bytes_sent_total")}`, legend: "{{instance}} sent" },
       ],
     }),
   ],
@@ -261,15 +257,15 @@ const exporters: Row = {
   panels: [
     timeseries({
       title: "CPU",
-      description: "What each exporter takes of one core.",
+      description: "CPU time of each exporter, relative to one core.",
       unit: "percentunit",
       width: 8,
       min: 0,
-      queries: [{ expr: `rate(${of("process_cpu_seconds_total")}[$__rate_interval])`, legend: "{{instance}}" }],
+      queries: [{ expr: rate("process_cpu_seconds_total"), legend: "{{instance}}" }],
     }),
     timeseries({
       title: "Polls",
-      description: "How long the last poll of each node took.",
+      description: "Duration of the last poll of each node.",
       unit: "s",
       width: 8,
       min: 0,
@@ -277,14 +273,14 @@ const exporters: Row = {
     }),
     timeseries({
       title: "Failed calls",
-      description: "Calls that failed. None is best; then there is nothing here.",
+      description: "Failed calls by method. Empty if no call has failed.",
       unit: "none",
       width: 8,
       min: 0,
       bars: true,
       queries: [
         {
-          expr: `sum by (instance, method) (increase(${of("bitcoin_ipc_call_errors_total")}[$__rate_interval]))`,
+          expr: `sum by (instance, method) (${increase("bitcoin_ipc_call_errors_total")})`,
           legend: "{{instance}} {{method}}",
         },
       ],
@@ -295,7 +291,7 @@ const exporters: Row = {
 export const bitcoinNodes = dashboard({
   uid: "bitcoin-nodes",
   title: "Bitcoin nodes",
-  description: "Many Bitcoin Core nodes at a glance, seen by bitcoind-ipc-exporter.",
+  description: "Many Bitcoin Core nodes side by side, as bitcoind-ipc-exporter sees them.",
   tag: "bitcoin",
   variables: [chain, instance({ multi: true })],
   rows: [nodes, chainRow, mempoolAndPeers, exporters],

@@ -1,22 +1,22 @@
-// The parts that the dashboards are put together from, and the JSON that Grafana 10 and later read: panels by type, filled
-// into rows from left to right. What all panels share is said here once.
+// Builds dashboards as the JSON that Grafana 10 and later read: panels by type, placed in rows from left to right. The
+// settings that all panels share are here.
 
-/** Where the documents are that dashboards link to. */
+/** The documents that dashboards link to. */
 const DOCS = "https://github.com/OWNER/bitcoind-ipc-exporter/blob/main";
 const DATASOURCE = { type: "prometheus", uid: "$datasource" } as const;
 const COLUMNS = 24;
-/** Of Grafana 11, which later ones migrate. */
+/** The schema of Grafana 11; later versions migrate it. */
 const SCHEMA_VERSION = 39;
 
 export interface Query {
   readonly expr: string;
-  /** What a series is called, such as `{{reason}}`. */
+  /** Name of a series, such as `{{reason}}`. */
   readonly legend?: string;
-  /** Asks for now instead of for the shown time: for panels that show one value. */
+  /** Queries one moment instead of the time range: for panels that show one value. */
   readonly instant?: boolean;
 }
 
-/** From `value` on, this color. The first has no value. */
+/** The color from `value` on. The first step has no value. */
 export interface Step {
   readonly color: "green" | "yellow" | "orange" | "red" | "blue" | "text" | "transparent";
   readonly value?: number;
@@ -33,14 +33,14 @@ export interface PanelOptions {
   /** A unit as Grafana names it. */
   readonly unit: string;
   readonly queries: readonly Query[];
-  /** In 24ths of the width, and in units of 30 pixels. */
+  /** `width` in 24ths of the dashboard's width, `height` in units of 30 pixels. */
   readonly width: number;
   readonly height?: number;
   readonly steps?: readonly Step[];
   readonly decimals?: number;
   readonly min?: number;
   readonly max?: number;
-  /** Value → what is shown for it. */
+  /** Value → text and color to show for it. */
   readonly mappings?: Readonly<Record<string, Mapping>>;
   readonly overrides?: readonly Override[];
 }
@@ -54,14 +54,14 @@ export interface TimeseriesOptions extends PanelOptions {
   readonly stack?: boolean;
   /** Bars for events, lines for the rest. */
   readonly bars?: boolean;
-  /** Draws the steps as lines into the graph. */
+  /** Draws the steps as lines. */
   readonly showSteps?: boolean;
-  /** Right is for graphs with many series. */
+  /** Right suits graphs with many series. */
   readonly legendAt?: "bottom" | "right";
   readonly logarithmic?: boolean;
 }
 
-/** A panel without the place that it gets in its row. */
+/** A panel before it is placed in its row. */
 export interface Panel {
   readonly type: string;
   readonly width: number;
@@ -134,7 +134,7 @@ export function timeseries(options: TimeseriesOptions): Panel {
   });
 }
 
-/** One value each, as large as it fits, in the color of its step. `name` shows a series' name instead of its value. */
+/** One large value per series, in the color of its step. `name` shows the series' name instead. */
 export function stat(options: PanelOptions & { readonly show?: "value" | "name"; readonly graph?: boolean }): Panel {
   const { show = "value", graph = false } = options;
   return panel(
@@ -154,7 +154,7 @@ export function stat(options: PanelOptions & { readonly show?: "value" | "name";
   );
 }
 
-/** A bar for each series, in the order of the queries. */
+/** A bar per series, in the order of the queries. */
 export function bargauge(options: PanelOptions): Panel {
   return panel("bargauge", options, {
     color: { mode: "thresholds" },
@@ -168,7 +168,7 @@ export function bargauge(options: PanelOptions): Panel {
   });
 }
 
-/** States over time, a line for each series. */
+/** States over time, a line per series. */
 export function stateTimeline(options: PanelOptions): Panel {
   return panel("state-timeline", options, {
     color: { mode: "thresholds" },
@@ -185,7 +185,7 @@ export function stateTimeline(options: PanelOptions): Panel {
 }
 
 export interface Column {
-  /** The label that the column shows, or the refId of the query whose value it shows. */
+  /** The label, or the refId of the query, that the column shows. */
   readonly from: string;
   readonly title: string;
   readonly unit?: string;
@@ -193,7 +193,7 @@ export interface Column {
   readonly mappings?: Readonly<Record<string, Mapping>>;
 }
 
-/** One line for each value of the label `by`, with a column for each query; labels that are no columns are left out. */
+/** A line per value of the label `by`. Shows the columns listed, and no other label or query. */
 export function table(options: PanelOptions & { readonly by: string; readonly columns: readonly Column[] }): Panel {
   const { by, columns, queries } = options;
   const nameOf = ({ from }: Column) => (/^[A-Z]$/.test(from) && queries.length > 1 ? `Value #${from}` : from);
@@ -245,12 +245,12 @@ export interface Variable {
   readonly name: string;
   readonly label: string;
   readonly description: string;
-  /** What Prometheus is asked, in the words of Grafana's Prometheus data source. */
+  /** A query function of Grafana's Prometheus data source. */
   readonly query: string;
-  /** What of each answer is the value: its first group. */
+  /** Its first group extracts the value from each result. */
   readonly regex?: string;
   readonly multi: boolean;
-  /** What "All" stands for, unless every option. */
+  /** Value of "All"; every option by default. */
   readonly allValue?: string;
 }
 
@@ -264,7 +264,7 @@ export interface DashboardOptions {
   readonly tag: string;
 }
 
-/** The dashboard as Grafana reads it. */
+/** The dashboard as JSON for Grafana. */
 export function dashboard({ uid, title, description, variables, rows, tag }: DashboardOptions): object {
   return {
     uid,
@@ -284,7 +284,7 @@ export function dashboard({ uid, title, description, variables, rows, tag }: Das
     annotations: { list: [] },
     links: [
       link({ type: "dashboards", title: "Bitcoin dashboards", tags: [tag], includeVars: false }),
-      link({ title: "METRICS.md", url: `${DOCS}/METRICS.md`, tooltip: "What each metric means" }),
+      link({ title: "METRICS.md", url: `${DOCS}/METRICS.md`, tooltip: "Meaning of each metric" }),
       link({ title: "Runbooks", url: `${DOCS}/docs/runbooks.md`, tooltip: "What to do about each alert" }),
     ],
     templating: { list: [datasourceVariable(), ...variables.map(queryVariable)] },
@@ -325,14 +325,14 @@ function queryVariable({ name, label, description, query, regex = "", multi, all
     includeAll: multi,
     ...(allValue !== undefined && { allValue }),
     ...(multi && { current: { text: ["All"], value: ["$__all"] } }),
-    // When the time range changes: a node that was there then is one to choose.
+    // Refreshed when the time range changes, because the nodes depend on it.
     refresh: 2,
     sort: 1,
     hide: 0,
   };
 }
 
-/** Gives every panel its number and its place: rows from top to bottom, and in each from left to right. */
+/** Numbers and places the panels: rows from top to bottom, panels from left to right. */
 function place(rows: readonly Row[]): object[] {
   const panels: object[] = [];
   const add = (type: string, json: object, gridPos: { x: number; y: number; w: number; h: number }) =>

@@ -1,4 +1,4 @@
-// Writes dashboards/*.json: `bun run dashboards`. With --check it only says which are not up to date, and exits with 1.
+// Writes dashboards/*.json: `bun run dashboards`. With --check it writes nothing, names the outdated files and exits with 1.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,4 @@
-// The dashboards as files: what Grafana, a reader and a maintainer may expect of each. What their expressions give is in
-// prometheus.test.ts.
+// The dashboards as files. prometheus.test.ts evaluates their expressions.
 
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
@@ -20,7 +19,7 @@ test("there is one for a node and one for many", () => {
   ]);
 });
 
-test("are what their sources make", () => {
+test("the JSON files are up to date", () => {
   const check = Bun.spawnSync([process.execPath, join(ROOT, "grafana/write.ts"), "--check"]);
   expect(check.stderr.toString()).toBe("");
   expect(check.exitCode).toBe(0);
@@ -29,12 +28,12 @@ test("are what their sources make", () => {
 describe.each(Object.entries(dashboards))("%s", (file, dashboard) => {
   const panels = dashboard.panels.filter(({ type }) => type !== "row");
 
-  test("has panels of types that Grafana has not given up", () => {
+  test("has panels of types that current Grafana versions support", () => {
     expect(panels.length).toBeGreaterThan(15);
     for (const { type } of dashboard.panels) expect(PANEL_TYPES).toContain(type);
   });
 
-  test.each(panels)("$title: says what it shows, in which unit, from the chosen data source", (panel) => {
+  test.each(panels)("$title: has a title, a description, a unit and the chosen data source", (panel) => {
     expect(panel.title).not.toBe("");
     expect(panel.description ?? "").toEndWith(".");
     expect(panel.fieldConfig?.defaults.unit ?? "").not.toBe("");
@@ -59,7 +58,7 @@ describe.each(Object.entries(dashboards))("%s", (file, dashboard) => {
     }
   });
 
-  test("numbers its panels and lays them side by side", () => {
+  test("numbers its panels and places them without overlap", () => {
     const ids = dashboard.panels.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     for (const [index, { title, gridPos }] of dashboard.panels.entries()) {
@@ -69,7 +68,7 @@ describe.each(Object.entries(dashboards))("%s", (file, dashboard) => {
     }
   });
 
-  test("lets choose the data source, the chain and nodes, and links to the documents", () => {
+  test("has variables for data source, chain and nodes, and links to the documents", () => {
     expect(dashboard.templating.list.map(({ name }) => name)).toEqual(["datasource", "chain", "instance"]);
     const chain = dashboard.templating.list[1]!;
     expect([chain.multi, chain.allValue]).toEqual([true, ".*"]);

@@ -1,4 +1,4 @@
-// A real Prometheus on loopback, with a folder of its own that goes with it.
+// A real Prometheus on loopback. Disposing it deletes its data.
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ export interface RuleState {
 }
 
 interface Options {
-  /** HOST:PORT of what is scraped, every second. */
+  /** HOST:PORT of the targets, scraped every second. */
   readonly targets: readonly string[];
   readonly ruleFiles?: readonly string[];
 }
@@ -30,7 +30,7 @@ export class PrometheusServer implements AsyncDisposable {
   #log = "";
   #address = "";
 
-  /** Resolves when it answers queries. */
+  /** Resolves once it answers queries. */
   static async start({ targets, ruleFiles = [] }: Options): Promise<PrometheusServer> {
     const folder = await mkdtemp(join(tmpdir(), "prometheus-test-"));
     const configuration = {
@@ -76,7 +76,7 @@ export class PrometheusServer implements AsyncDisposable {
     return `http://${this.#address}`;
   }
 
-  /** What an expression gives now. Rejects with what Prometheus says when it cannot be evaluated. */
+  /** Evaluates an expression now. Rejects with Prometheus's error if it is invalid. */
   async query(expression: string): Promise<readonly Sample[]> {
     return (await this.#get<{ result: Sample[] }>("query", { query: expression })).result;
   }

@@ -1,5 +1,5 @@
-// The dashboards and rules on the real thing: Prometheus scrapes the exporter, which watches a simulated node, and is asked
-// every expression. None may fail, and none may give nothing where the node gives something.
+// The dashboards and rules on a real Prometheus, which scrapes an exporter of a simulated node: every expression is valid and
+// has a result if the node reports the metric.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -18,7 +18,7 @@ const BEAT_MS = 100;
 /** The autopilot restarts the node after some 60 beats. */
 const SESSIONS = 2;
 
-/** What gives nothing, and why that is as it should be. An entry that gives something is a fault, too. */
+/** Expressions that have no result, and why. An entry that has one is a fault, too. */
 const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
   "bitcoin-node.json: Failed calls: A": "the simulated node fails no call",
   "bitcoin-nodes.json: Failed calls: A": "the simulated node fails no call",
@@ -28,30 +28,30 @@ const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
 let folder: string;
 let node: SimulatedNode;
 let exporter: ExporterProcess;
-/** Of the same node, but it does not tell what the node is: as with a stock v30. */
-let reticent: ExporterProcess;
+/** Of the same node, without the family that reports the chain: as of a v30 node. */
+let withoutChain: ExporterProcess;
 let prometheus: PrometheusServer;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "monitoring-test-"));
   node = startSimulatedNode({ socketPath: join(folder, "node.sock"), now: () => Math.floor(Date.now() / 1000) });
   exporter = await ExporterProcess.start(node.socketPath);
-  reticent = await ExporterProcess.start(node.socketPath, { args: ["--no-collector", "node"] });
-  const targets = [exporter, reticent].map(addressOf);
+  withoutChain = await ExporterProcess.start(node.socketPath, { args: ["--no-collector", "node"] });
+  const targets = [exporter, withoutChain].map(addressOf);
   prometheus = await PrometheusServer.start({ targets, ruleFiles });
   const end = new AbortController();
   const played = autopilot(node, end.signal, { beatMs: BEAT_MS });
   const sessions = (process: ExporterProcess) =>
     process.waitUntil("all was played", (metrics) => (metrics.get("bitcoin_ipc_connects_total") ?? 0) >= SESSIONS);
-  await Promise.all([sessions(exporter), sessions(reticent)]);
+  await Promise.all([sessions(exporter), sessions(withoutChain)]);
   end.abort();
   await played;
   // A block of the last session, and after it some scrapes with all that is polled.
-  for (const process of [exporter, reticent]) await process.waitFor("bitcoin_ibd", 0);
+  for (const process of [exporter, withoutChain]) await process.waitFor("bitcoin_ibd", 0);
   await eventually("the trace is on", () => node.subscriptions === 4);
   await node.addTransaction();
   await node.mineBlock();
-  for (const process of [exporter, reticent]) await process.waitFor("bitcoin_last_block_height", node.height);
+  for (const process of [exporter, withoutChain]) await process.waitFor("bitcoin_last_block_height", node.height);
   const since = Date.now() / 1000;
   await eventually("Prometheus has scraped some more", async () => {
     const polls = await prometheus.query("min(min_over_time(bitcoin_ipc_last_poll_timestamp_seconds[3s]))");
@@ -62,7 +62,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await prometheus?.[Symbol.asyncDispose]();
   await exporter?.[Symbol.asyncDispose]();
-  await reticent?.[Symbol.asyncDispose]();
+  await withoutChain?.[Symbol.asyncDispose]();
   await node?.stop();
   await rm(folder, { recursive: true });
 });
@@ -71,7 +71,7 @@ function addressOf({ url }: ExporterProcess): string {
   return new URL(url).host;
 }
 
-/** As Grafana does before it asks. */
+/** Replaces variables as Grafana does. */
 function interpolate(expression: string, chain = ".*"): string {
   return expression
     .replaceAll("$__rate_interval", "30s")
@@ -80,7 +80,7 @@ function interpolate(expression: string, chain = ".*"): string {
     .replaceAll("$chain", chain);
 }
 
-/** What is wrong with expressions, each by its place; nothing for those that give something. */
+/** The faults of expressions, by their places. */
 async function faultsOf(expressions: readonly Expression[], mayBeEmpty: ReadonlySet<string>): Promise<string[]> {
   const faults: string[] = [];
   const places = new Set(expressions.map(({ place }) => place));
@@ -88,8 +88,8 @@ async function faultsOf(expressions: readonly Expression[], mayBeEmpty: Readonly
   for (const { place, expr } of expressions) {
     try {
       const isEmpty = (await prometheus.query(interpolate(expr))).length === 0;
-      if (isEmpty && !mayBeEmpty.has(place)) faults.push(`${place}: gives nothing`);
-      if (!isEmpty && mayBeEmpty.has(place)) faults.push(`${place}: gives something, and was not expected to`);
+      if (isEmpty && !mayBeEmpty.has(place)) faults.push(`${place}: has no result`);
+      if (!isEmpty && mayBeEmpty.has(place)) faults.push(`${place}: has a result, unlike expected`);
     } catch (error) {
       faults.push(`${place}: ${(error as Error).message}`);
     }
@@ -97,12 +97,12 @@ async function faultsOf(expressions: readonly Expression[], mayBeEmpty: Readonly
   return faults;
 }
 
-/** Those that the list has for the places of `expressions` and no others. */
+/** The listed places that are wanted. */
 function emptyOnes(isWanted: (place: string) => boolean): ReadonlySet<string> {
   return new Set(Object.keys(MAY_BE_EMPTY).filter(isWanted));
 }
 
-test.each(Object.keys(dashboards))("every panel of %s shows something", async (file) => {
+test.each(Object.keys(dashboards))("every panel of %s has a result", async (file) => {
   const expressions = panelExpressions(file);
   expect(
     await faultsOf(
@@ -123,10 +123,10 @@ test("a metric or a matcher that does not exist, a broken expression and a wrong
   ];
   expect(await faultsOf(broken, new Set(["a listed one", "nowhere"]))).toEqual([
     "nowhere: there is no such place",
-    "a name: gives nothing",
-    "a matcher: gives nothing",
+    "a name: has no result",
+    "a matcher: has no result",
     expect.stringContaining("a bracket: invalid parameter"),
-    "a listed one: gives something, and was not expected to",
+    "a listed one: has a result, unlike expected",
   ]);
 });
 
@@ -138,19 +138,19 @@ test("every expression of a panel is found out when a metric in it is misspelt",
     }));
     expect(misspelt).not.toBeEmpty();
     const faults = await faultsOf(misspelt, new Set());
-    expect(faults).toEqual(misspelt.map(({ place }) => `${place}: gives nothing`));
+    expect(faults).toEqual(misspelt.map(({ place }) => `${place}: has no result`));
   }
 });
 
-test("every recording rule records something", async () => {
+test("every recording rule has a result", async () => {
   const records = rules.flatMap(({ record }) => (record === undefined ? [] : [{ place: record, expr: record }]));
   const sources = ruleExpressions().filter(({ place }) => records.some((record) => record.place === place));
   expect(records).not.toBeEmpty();
   expect(await faultsOf([...records, ...sources], new Set())).toEqual([]);
 });
 
-// An alert gives nothing as long as all is well: what it reads has to be there.
-test("all that alerts read is there", async () => {
+// An alert has no result while all is well, but the metrics that it reads have samples.
+test("every metric that alerts read has a sample", async () => {
   const alerts = ruleExpressions().filter(({ place }) => place.includes("("));
   const reads = alerts.flatMap(({ place, expr }) =>
     selectorsOf(expr).map(({ metric, text }) => ({ place: `${place}: ${metric}`, expr: text })),
@@ -175,15 +175,15 @@ test.each(Object.entries(dashboards))("the variables of %s offer the nodes", asy
     const { query, regex = "" } = templating.list.find((variable) => variable.name === name)!;
     return options(interpolate(typeof query === "string" ? query : query.query, chain), regex);
   };
-  const both = [exporter, reticent].map(addressOf).sort();
+  const both = [exporter, withoutChain].map(addressOf).sort();
   expect(await ask("chain")).toEqual(["regtest"]);
   expect(await ask("instance")).toEqual(both);
   expect(await ask("instance", "regtest|main")).toEqual(both);
-  // It may be of that chain: it does not tell.
-  expect(await ask("instance", "main")).toEqual([addressOf(reticent)]);
+  // It may be of that chain: it does not report its own.
+  expect(await ask("instance", "main")).toEqual([addressOf(withoutChain)]);
 });
 
-/** What Grafana makes of a query of a variable: of the functions that its data source knows, those that are used here. */
+/** The options that Grafana makes from a variable's query, for the two query functions used here. */
 async function options(query: string, regex: string): Promise<readonly string[]> {
   const label = /^label_values\((.*), (\w+)\)$/s.exec(query);
   if (label !== null) return prometheus.labelValues(label[2]!, label[1]!);

@@ -1,4 +1,4 @@
-// The rules as files, by promtool: whether they are rules, and whether they fire and record when they should.
+// The rules as files: promtool checks and tests them, and each alert has its texts, tests and documents.
 
 import { expect, test } from "bun:test";
 import { selectorsOf } from "./selectors.ts";
@@ -6,7 +6,7 @@ import { families, read, readYaml, ruleExpressions, ruleFiles, rules, ruleTestFi
 
 const PROMTOOL_DEADLINE_MS = 60_000;
 const SEVERITIES = ["critical", "warning", "info"];
-/** What Prometheus itself says of each target. */
+/** Metrics that Prometheus itself makes for each target. */
 const OF_PROMETHEUS = ["up"];
 
 interface RuleTests {
@@ -58,7 +58,7 @@ test("every recording rule is tested with values", () => {
   expect(records.map(({ record }) => record!).sort()).toEqual([...new Set(checks)].sort());
 });
 
-test("every alert says how bad it is, what it is, and which section of the runbooks helps", () => {
+test("every alert has a severity, a summary, a description and a section in the runbooks", () => {
   const sections = [...read("docs/runbooks.md").matchAll(/^## (\w+)$/gm)].map((match) => match[1]!);
   for (const { alert, labels = {}, annotations = {} } of alerts) {
     expect(SEVERITIES).toContain(labels["severity"]!);

@@ -1,7 +1,7 @@
-// Takes PromQL apart as far as the tests need: which series an expression reads. No parser: strings, label lists and
-// function names are told from metric names by their surroundings, which selectors.test.ts shows.
+// Finds the series that a PromQL expression reads. This is no parser: it tells metric names from strings, label lists and
+// functions by what surrounds them.
 
-/** In this order: what is no metric is taken first, and only the last has groups. */
+/** Metrics come last, and only they have groups: everything else is matched first. */
 const TOKEN = new RegExp(
   [
     /"(?:[^"\\]|\\.)*"/,
@@ -20,11 +20,11 @@ const KEYWORDS = new Set(["and", "or", "unless", "bool", "offset"]);
 
 export interface Selector {
   readonly metric: string;
-  /** With its matchers, to ask Prometheus for. */
+  /** The metric with its matchers. */
   readonly text: string;
 }
 
-/** Each selector once. */
+/** The selectors of an expression, without duplicates. */
 export function selectorsOf(expression: string): Selector[] {
   const found = new Map<string, Selector>();
   for (const [, metric, matchers = ""] of expression.matchAll(TOKEN)) {

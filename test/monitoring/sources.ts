@@ -1,4 +1,4 @@
-// The dashboards and rules of this repository, as the tests look at them: every expression with the place that it stands at.
+// Reads the dashboards and rules of this repository for the tests: every expression with its place.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -48,7 +48,7 @@ export interface Rule {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Where an expression stands, and what it is. */
+/** An expression and its place: a panel's query or a rule. */
 export interface Expression {
   readonly place: string;
   readonly expr: string;
@@ -72,7 +72,7 @@ export const rules: readonly Rule[] = ruleFiles.flatMap((file) => {
   return groups.flatMap((group) => group.rules);
 });
 
-/** The families that METRICS.md has. */
+/** The families in METRICS.md. */
 export const families: ReadonlySet<string> = new Set(
   read("METRICS.md")
     .matchAll(/^\| `((?:bitcoin|process)_\w+)` \|/gm)
