@@ -2,11 +2,12 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readCapability } from "../src/node/calls.ts";
 import { handshake, type NodeCapabilities } from "../src/node/handshake.ts";
 import { singleRpc } from "../src/node/json-rpc.ts";
 import { warmupStatus } from "../src/node/readiness.ts";
 import { connectUnix } from "../src/node/socket.ts";
-import { type ImportedCapability, importOf } from "../src/rpc/capability.ts";
+import { importOf } from "../src/rpc/capability.ts";
 import type { Connection } from "../src/rpc/connection.ts";
 import { Chain$Client, ChainNotifications$Server } from "../src/schema/chain.ts";
 import { Echo$Client } from "../src/schema/echo.ts";
@@ -70,10 +71,8 @@ async function subscribe({ threads, chain }: TestClient, answer: (method: string
     updatedBlockTip: () => answer("updatedBlockTip"),
     chainStateFlushed: () => answer("chainStateFlushed"),
   });
-  const { result } = await threads.call(chain!, handleNotifications, (params) => {
-    params.notifications = server.client();
-  });
-  return result.client as ImportedCapability;
+  const fill = (params: { notifications: unknown }) => Object.assign(params, { notifications: server.client() });
+  return threads.call(chain!, handleNotifications, fill, { read: readCapability });
 }
 
 test("answers from its chain", async () => {
@@ -83,17 +82,18 @@ test("answers from its chain", async () => {
   const tip = (await threads.call(mining, getTip)).result;
   expect(tip.height).toBe(node.height);
   // What the exporter does not ask goes past its table of calls.
-  const { threadMap } = await init.ask(construct).results;
-  const { result: thread } = await importOf(threadMap.client).ask(makeThread).results;
+  const read = (results: { threadMap: ThreadMap$Client }) => importOf(results.threadMap.client);
+  const threadMap = await init.ask(construct, undefined, { read }).results;
+  const thread = await threadMap.ask(makeThread, undefined, { read: readCapability }).results;
   const onThread = (params: { _initContext(): Context }) => {
-    params._initContext().thread = thread;
+    params._initContext().thread = new Thread$Client(thread);
   };
   const atTip = await chain!.ask(getBlockHash, (params) => {
     onThread(params);
     params.height = node.height;
   }).results;
   expect(atTip.result.toUint8Array()).toEqual(tip.hash.toUint8Array());
-  const echoes = importOf((await init.ask(makeEcho, onThread).results).result.client);
+  const echoes = await init.ask(makeEcho, onThread, { read: readCapability }).results;
   const { result } = await echoes.ask(echo, (params) => {
     onThread(params);
     params.echo = "hello";
@@ -103,7 +103,7 @@ test("answers from its chain", async () => {
 
 test("answers like a node what it does not have", async () => {
   const { init, threads, node: nodeObject } = await connect();
-  const mining = (await threads.call(init, makeMining)).result.client as ImportedCapability;
+  const mining = await threads.call(init, makeMining, undefined, { read: readCapability });
   expect(await failure(threads.call(mining, waitTipChanged))).toMatchObject({ kind: "unimplemented" });
   expect(await failure(init.ask(makeMiningOld2).results)).toMatchObject({
     kind: "failed",

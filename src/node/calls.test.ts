@@ -203,10 +203,10 @@ describe("in the source", () => {
     const asking = await linesWith(/\.ask\(/);
     for (const file of Object.keys(asking)) if (file.startsWith("rpc/")) delete asking[file];
     expect(asking).toEqual({
-      "node/handshake.ts": ["const { threadMap } = await init.ask(CALLS.init.construct).results;"],
+      "node/handshake.ts": ["const threadMap = await init.ask(CALLS.init.construct, undefined, { read }).results;"],
       "node/server-threads.ts": [
         "const question = capability.ask(",
-        "const { result } = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill).results;",
+        "const thread = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill, options).results;",
       ],
     });
   });

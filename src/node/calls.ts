@@ -1,7 +1,8 @@
 // Every call that the exporter can make: the one table of methods. Whoever holds the node's socket holds the node, its
 // wallets included, so nothing is sent that is not in here; ServerThreads and JsonRpc refuse the rest.
 
-import type { Method, Struct } from "capnp-es";
+import type { Client, Method, Struct } from "capnp-es";
+import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import { Chain$Client } from "../schema/chain.ts";
 import { Handler$Client } from "../schema/handler.ts";
 import { Init$Client } from "../schema/init.ts";
@@ -79,6 +80,11 @@ const allowed = new Set<string>(
 
 function keyOf({ interfaceId, methodId }: Pick<Method<Struct, Struct>, "interfaceId" | "methodId">): string {
   return `${interfaceId}.${methodId}`;
+}
+
+/** CallOptions.read for methods that return one capability, which the node's interfaces name `result`. */
+export function readCapability({ result }: { readonly result: { readonly client: Client } }): ImportedCapability {
+  return importOf(result.client);
 }
 
 /** Whether `method` is in the table. */

@@ -2,7 +2,7 @@
 // thread waits for each answer, so by default calls are read by offset, and by generated classes only for the debug log.
 
 import { utils } from "capnp-es";
-import { HotReader, type ReadHotCall } from "../rpc/hot-path.ts";
+import { HotReader, type ReadHotCall } from "../rpc/hot-reader.ts";
 import { type BlockInfo, ChainNotifications$Client, ChainNotifications$Server } from "../schema/chain.ts";
 import type { StructView } from "../wire/struct-view.ts";
 import { readInt32, WORD_BYTES } from "../wire/words.ts";

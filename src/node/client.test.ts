@@ -57,7 +57,7 @@ describe("events", () => {
       params._initBlock().segment.setInt32(params.block.segment.byteLength - 6 * 8, 121 ^ -1);
     }).results;
     expect(log.take()).toEqual(["transactionAddedToMempool", "transactionRemovedFromMempool 5", "blockConnected 121"]);
-    expect(fake.connection.hotCalls).toBeGreaterThan(0);
+    expect(fake.hotCalls).toBeGreaterThan(0);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
@@ -84,7 +84,7 @@ describe("events", () => {
       expect.stringMatching(/^transaction added to mempool: txid=[0-9a-f]{64} size=0$/),
       "utxo cache add: outpoint=:0 value=7 height=0 coinbase=false",
     ]);
-    expect(fake.connection.hotCalls).toBe(0);
+    expect(fake.hotCalls).toBe(0);
     await session.leave(TIME_ENOUGH_MS);
   });
 });
@@ -186,7 +186,7 @@ describe("the end of the trace", () => {
     }
     await fake.pair.settled();
     expect(fake.connection.sizes).toEqual({ questions: 0, answers: 0, imports, exports: 2 });
-    expect(fake.connection.hotCalls).toBe(20);
+    expect(fake.hotCalls).toBe(20);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 

@@ -1,14 +1,13 @@
 // One session to a node: handshake, subscriptions, questions, and leaving in order. Made anew for each connection.
 
 import type { Server } from "capnp-es";
-import { type ImportedCapability, importOf } from "../rpc/capability.ts";
+import type { ImportedCapability } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
-import type { HotReader } from "../rpc/hot-path.ts";
+import type { HotReader } from "../rpc/hot-reader.ts";
 import type { ChainNotifications$Client } from "../schema/chain.ts";
-import type { Handler$Client } from "../schema/handler.ts";
 import type { UtxoCacheTrace$Client } from "../schema/tracing.ts";
-import { CALLS } from "./calls.ts";
+import { CALLS, readCapability } from "./calls.ts";
 import {
   type ChainEvents,
   chainNotificationsReader,
@@ -38,6 +37,7 @@ type Registration = Promise<ImportedCapability>;
  * that a timer takes.
  */
 const NEVER = { deadlineMs: 2 ** 31 - 1 };
+const REGISTERING = { ...NEVER, read: readCapability };
 
 /** Of the time to leave, what is kept for ending the registration for notifications. */
 const UNREGISTER_MS = 1500;
@@ -163,7 +163,7 @@ export class NodeClient {
     const fill = (params: { notifications: ChainNotifications$Client }) => {
       params.notifications = server.client();
     };
-    this.#notifications = registrationOf(threads.call(chain, CALLS.chain.handleNotifications, fill, NEVER));
+    this.#notifications = registrationOf(threads.call(chain, CALLS.chain.handleNotifications, fill, REGISTERING));
     await within(deadlineMs, this.#notifications, "Chain.handleNotifications");
   }
 
@@ -219,7 +219,7 @@ export class NodeClient {
     const fill = (params: { callback: UtxoCacheTrace$Client }) => {
       params.callback = server.client();
     };
-    const registration = registrationOf(threads.call(tracing, CALLS.tracing.traceUtxoCache, fill, NEVER));
+    const registration = registrationOf(threads.call(tracing, CALLS.tracing.traceUtxoCache, fill, REGISTERING));
     registration.catch(() => {
       this.#trace = undefined;
     });
@@ -296,8 +296,7 @@ export class NodeClient {
   }
 }
 
-function registrationOf(results: Promise<{ result: Handler$Client }>): Registration {
-  const registration = results.then(({ result }) => importOf(result.client));
+function registrationOf(registration: Registration): Registration {
   registration.catch(() => {});
   return registration;
 }

@@ -4,6 +4,7 @@
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { RpcError } from "../rpc/errors.ts";
+import type { ThreadMap$Client } from "../schema/mp/proxy.ts";
 import { CALLS } from "./calls.ts";
 import { confirmLayout, detectLayout, LAYOUTS, type LayoutName, makeInterface, type Ordinals } from "./layouts.ts";
 import { ServerThreads } from "./server-threads.ts";
@@ -32,8 +33,9 @@ const THREAD_NAME = "bitcoind-ipc-exporter";
 export async function handshake(connection: Connection, layout?: LayoutName): Promise<NodeCapabilities> {
   const init = await connection.bootstrap();
   // Our side of the thread map stays null: the node needs it only to run callbacks on threads of ours.
-  const { threadMap } = await init.ask(CALLS.init.construct).results;
-  const threads = new ServerThreads(importOf(threadMap.client), THREAD_NAME);
+  const read = (results: { threadMap: ThreadMap$Client }) => importOf(results.threadMap.client);
+  const threadMap = await init.ask(CALLS.init.construct, undefined, { read }).results;
+  const threads = new ServerThreads(threadMap, THREAD_NAME);
   await threads.start();
 
   const detected = await (layout === undefined ? detectLayout(init, threads) : confirmLayout(init, threads, layout));

@@ -44,7 +44,7 @@ class BothPaths {
   async outcomes(frame: Uint8Array): Promise<{ hot: Outcome; slow: Outcome }> {
     this.#hot ??= await subscribed("hot");
     this.#slow ??= await subscribed("slow");
-    const hotCalls = this.#hot.peer.connection.hotCalls;
+    const hotCalls = this.#hot.peer.hotCalls;
     if (this.#inPieces) {
       this.#hot.peer.send(frame.subarray(0, -1));
       this.#hot.peer.send(frame.subarray(-1));
@@ -53,7 +53,7 @@ class BothPaths {
     }
     this.#slow.peer.send(frame);
     await turn();
-    const isHot = this.#hot.peer.connection.hotCalls > hotCalls;
+    const isHot = this.#hot.peer.hotCalls > hotCalls;
     const outcomes = { hot: outcome(this.#hot, isHot), slow: outcome(this.#slow, false) };
     // Whatever a damaged frame left behind, in tables or as the begin of a longer frame, the next one finds none of it.
     if (isOver(outcomes.hot) || isOver(outcomes.slow)) this.end();

@@ -6,9 +6,9 @@
 // be makeWalletLoader.
 
 import type { Method, Struct } from "capnp-es";
-import { type ImportedCapability, importOf } from "../rpc/capability.ts";
+import type { ImportedCapability } from "../rpc/capability.ts";
 import { RpcError } from "../rpc/errors.ts";
-import { CALLS, type MakeOrdinal, makeMethod } from "./calls.ts";
+import { CALLS, type MakeOrdinal, makeMethod, readCapability } from "./calls.ts";
 import type { ContextParams, ServerThreads } from "./server-threads.ts";
 
 /** The interfaces that the exporter uses, by the ordinal of Init that hands each out. */
@@ -182,7 +182,6 @@ export async function makeInterface(
   ordinal: MakeOrdinal,
   deadlineMs?: number,
 ): Promise<ImportedCapability> {
-  const options = deadlineMs === undefined ? {} : { deadlineMs };
-  const { result } = await threads.call(init, makeMethod(ordinal), () => {}, options);
-  return importOf(result.client);
+  const deadline = deadlineMs === undefined ? {} : { deadlineMs };
+  return threads.call(init, makeMethod(ordinal), undefined, { ...deadline, read: readCapability });
 }

@@ -51,7 +51,7 @@ describe.each(PATHS)("on the %s path", (path) => {
     expect(node.take()).toEqual(expectedEvents(recorded));
     // Flushes are rare, and their answer may have to wait for other calls.
     const isHot = path === "hot" && !/\.(destroy|chainStateFlushed)$/.test(recorded.call!);
-    expect(node.peer.connection.hotCalls).toBe(isHot ? 1 : 0);
+    expect(node.peer.hotCalls).toBe(isHot ? 1 : 0);
     node.unsubscribe();
   });
 

@@ -53,7 +53,7 @@ async function answer(recorded: RecordedFrame): Promise<Answered> {
   peer.send(returnBootstrapFrame(0, { senderHosted: 1000 }));
   const object = await bootstrap;
   const before = Array.from({ length: recorded.answerId! }, () => object.ask(METHOD));
-  const question = object.ask(methodOf(recorded));
+  const question = object.ask(methodOf(recorded), undefined, { read: retaining });
   expect(question.id).toBe(recorded.answerId!);
   peer.take();
   peer.send(recorded.frame);
@@ -67,6 +67,12 @@ async function answer(recorded: RecordedFrame): Promise<Answered> {
 function returnsOf(capture: "pr-trace" | "master"): [string, RecordedFrame][] {
   const returns = recordedFrames(capture).filter(({ message }) => message === "return");
   return returns.map((recorded) => [recorded.file, recorded]);
+}
+
+function retaining(results: Struct): Struct {
+  const capability = capabilityIn(results);
+  if (capability instanceof ImportedCapability) capability.retain();
+  return results;
 }
 
 /** The capability in results, whatever the field is called. */

@@ -7,6 +7,7 @@ import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { Init$Client } from "../schema/init.ts";
 import { Node$Client } from "../schema/node.ts";
+import { readCapability } from "./calls.ts";
 import { ServerThreads } from "./server-threads.ts";
 
 const [construct, , , , , makeNode] = Init$Client.methods;
@@ -35,16 +36,19 @@ let node: ImportedCapability;
 beforeEach(async () => {
   fake = new FakeNode({ values: VALUES });
   init = await fake.connection.bootstrap();
-  const { threadMap } = await init.ask(construct).results;
-  threads = new ServerThreads(importOf(threadMap.client), "test threads");
+  threads = new ServerThreads(await threadMapOf(init), "test threads");
   await threads.start();
-  node = importOf((await threads.call(init, makeNode)).result.client);
+  node = await threads.call(init, makeNode, undefined, { read: readCapability });
 });
 afterEach(async () => {
   threads.close();
   for (const owned of [node, init]) owned.close();
   await expectEmptyTables();
 });
+
+function threadMapOf(init: ImportedCapability): Promise<ImportedCapability> {
+  return init.ask(construct, undefined, { read: ({ threadMap }) => importOf(threadMap.client) }).results;
+}
 
 const call = (index: number, options = {}) => threads.call(node, METHODS[index]!, () => {}, options);
 const resultOf = async (index: number) => (await call(index)).result;
@@ -209,8 +213,7 @@ describe("a node that makes no thread", () => {
 
   test("is found out at the start", async () => {
     fake.refuse("ThreadMap.makeThread", error);
-    const { threadMap } = await init.ask(construct).results;
-    const others = new ServerThreads(importOf(threadMap.client), "others");
+    const others = new ServerThreads(await threadMapOf(init), "others");
     await expect(others.start()).rejects.toMatchObject({ kind: "failed", message: "no thread for you" });
     others.close();
   });
@@ -228,9 +231,11 @@ describe("a node that makes no thread", () => {
 
   test("but gives null", async () => {
     fake.givesNull.add("ThreadMap.makeThread");
-    const { threadMap } = await init.ask(construct).results;
-    const others = new ServerThreads(importOf(threadMap.client), "others");
-    await expect(others.start()).rejects.toMatchObject({ name: "RpcError", message: "the peer gave no capability" });
+    const others = new ServerThreads(await threadMapOf(init), "others");
+    await expect(others.start()).rejects.toMatchObject({
+      name: "RpcError",
+      message: "ThreadMap.makeThread: the peer sent no capability",
+    });
     others.close();
   });
 });

@@ -2,18 +2,18 @@
 // so a thread is lent to one call and comes back with its Return, not with its deadline.
 
 import type { Method, Struct } from "capnp-es";
-import { type ImportedCapability, importOf } from "../rpc/capability.ts";
+import type { ImportedCapability } from "../rpc/capability.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import type { CallOptions, OpenQuestion } from "../rpc/question.ts";
 import { type Context, Thread$Client } from "../schema/mp/proxy.ts";
-import { CALLS, isAllowed } from "./calls.ts";
+import { CALLS, isAllowed, readCapability } from "./calls.ts";
 
 /** Parameters of a method that runs on a thread of the node. */
 export interface ContextParams extends Struct {
   _initContext(): Context;
 }
 
-export interface ThreadCallOptions extends CallOptions {
+export interface ThreadCallOptions<R = unknown, T = R> extends CallOptions<R, T> {
   /** What a method is asked about, where calls of it have nothing to do with each other: one that hangs stops only its own. */
   readonly subject?: string;
   /**
@@ -76,12 +76,12 @@ export class ServerThreads {
    * `overloaded` when the node is still at an earlier call of it that was late, so that one that hangs takes one thread and
    * not all, or when every thread is stuck. Refuses a method that is not in the table of calls.ts.
    */
-  async call<P extends ContextParams, R extends Struct>(
+  async call<P extends ContextParams, R extends Struct, T = R>(
     capability: ImportedCapability,
     method: Method<P, R>,
     fill: (params: P) => void = () => {},
-    options: ThreadCallOptions = {},
-  ): Promise<R> {
+    options: ThreadCallOptions<R, T> = {},
+  ): Promise<T> {
     if (!isAllowed(method)) {
       const name = `${method.interfaceName}.${method.methodName}`;
       throw new RpcError("failed", `${name} is not a method that the exporter may call`);
@@ -165,8 +165,8 @@ export class ServerThreads {
     };
     pool.made++;
     try {
-      const { result } = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill).results;
-      const thread = importOf(result.client);
+      const options = { read: readCapability };
+      const thread = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill, options).results;
       this.#threads.push(thread);
       return thread;
     } catch (error) {
@@ -185,7 +185,7 @@ type AnyMethod = Pick<Method<Struct, Struct>, "interfaceId" | "methodId">;
 function keyOf(
   { importId }: ImportedCapability,
   { interfaceId, methodId }: AnyMethod,
-  options: ThreadCallOptions,
+  options: Pick<ThreadCallOptions, "subject" | "mayBeLeft" | "deadlineMs">,
 ): string {
   const { subject = "", mayBeLeft, deadlineMs } = options;
   const waitMs = mayBeLeft === true ? deadlineMs : undefined;

@@ -1,7 +1,7 @@
 // UtxoCacheTrace: the object that the node calls for each coin that enters, is spent from or leaves its UTXO cache. The
 // node's validation waits for each answer, so this is the hottest of all calls.
 
-import { HotReader } from "../rpc/hot-path.ts";
+import { HotReader } from "../rpc/hot-reader.ts";
 import { UtxoCacheTrace$Client, UtxoCacheTrace$Server, type UtxoInfo } from "../schema/tracing.ts";
 import { readInt32 } from "../wire/words.ts";
 import type { DebugLine } from "./chain-notifications.ts";

@@ -9,17 +9,17 @@ export class Answer {
   readonly results: Promise<Payload>;
   readonly #settle = Promise.withResolvers<Payload>();
   #payload: Payload | undefined;
-  /** Our method is done, with results or without. */
+  /** Our method has ended, with results or an exception. */
   isReturned = false;
-  /** Capabilities that came with the parameters. */
+  /** Capabilities that arrived with the parameters. */
   paramImports: readonly ImportedCapability[] = [];
   /** Exports in the results, each as often as it was sent. */
   resultExports: readonly number[] = [];
-  /** The peer asked to keep the results here, for a later Return with takeFromOtherQuestion. */
+  /** Call.sendResultsTo.yourself: the results stay here, for a later Return with takeFromOtherQuestion. */
   toYourself = false;
-  /** The peer's Finish came. */
+  /** The peer's Finish was received. */
   finished = false;
-  /** What that Finish said of the results' capabilities. */
+  /** Finish.releaseResultCaps. */
   releaseResults = false;
 
   constructor(id: number) {

@@ -1,35 +1,32 @@
-// The answering half of a connection: the peer's calls that the hot path leaves to us, from Call to Return and Finish.
-// Whatever a call is, it gets a Return.
+// The answering half of a connection: the peer's calls that the hot path does not take, from Call to Return and Finish.
+// Every call gets a Return.
 
-import { type Client, Server, type Struct, utils } from "capnp-es";
+import { type Server, utils } from "capnp-es";
 import {
   type Bootstrap,
   type Call,
   Call_SendResultsTo_Which,
   type Finish,
   MessageTarget_Which,
-  type Payload,
-  type PromisedAnswer,
-  PromisedAnswer_Op_Which,
   type Return,
 } from "capnp-es/capnp/rpc";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { Answer } from "./answer.ts";
-import { capabilitiesOf, checkListLength, importsAmong, writeCapTable } from "./cap-table.ts";
+import { capabilitiesOf, receiveCapabilities, writeCapTable } from "./cap-table.ts";
 import { RpcError } from "./errors.ts";
 import * as messages from "./messages.ts";
+import { readPath, serverAt } from "./promised-answer.ts";
 import type { Vat } from "./vat.ts";
 
-/** Steps from an answer's results to a capability in them. */
-const MAX_TRANSFORM = 64;
-/** Pointer slot of PromisedAnswer.transform. */
-const TRANSFORM = 0;
+/**
+ * Calls of the peer that may be unfinished at once. A node has one for each thread that waits for us; each costs some 6 kB,
+ * and with sendResultsTo.yourself it stays until the peer's Finish.
+ */
+export const MAX_ANSWERS = 1024;
 
 export class Answers {
   readonly #vat: Vat;
   readonly #bootstrap: Server | undefined;
-  /** By the peer's id. Removed when our Return and, unless it is not needed, the peer's Finish are through. */
-  readonly #answers = new Map<number, Answer>();
 
   /** `bootstrap` is what the peer gets when it asks for our bootstrap capability. */
   constructor(vat: Vat, bootstrap: Server | undefined) {
@@ -37,25 +34,14 @@ export class Answers {
     this.#bootstrap = bootstrap;
   }
 
-  get size(): number {
-    return this.#answers.size;
-  }
-
-  has(answerId: number): boolean {
-    return this.#answers.has(answerId);
-  }
-
-  resultsOf(answerId: number): Promise<Payload> | undefined {
-    return this.#answers.get(answerId)?.results;
-  }
-
-  /** The connection has ended: whoever waits for an answer's results gets `reason`. */
+  /** The connection has ended: calls and questions that wait for an answer's results get `reason`. */
   disconnect(reason: Error): void {
     const error = new RpcError("disconnected", reason.message);
-    for (const answer of this.#answers.values()) answer.reject(error);
-    this.#answers.clear();
+    for (const answer of this.#vat.answers.values()) answer.reject(error);
+    this.#vat.answers.clear();
   }
 
+  /** @throws ProtocolError when the id is in use or too many calls are unfinished. */
   handleBootstrap(body: Bootstrap): void {
     const answer = this.#add(body.questionId);
     if (this.#bootstrap === undefined) {
@@ -67,10 +53,10 @@ export class Answers {
     this.#returnResults(answer, outgoing);
   }
 
+  /** @throws ProtocolError as handleBootstrap does, and when the target or the capability table is invalid. */
   handleCall(body: Call): void {
     const answer = this.#add(body.questionId);
-    const clients = this.#vat.receiveCapabilities(body.params);
-    answer.paramImports = importsAmong(clients);
+    answer.paramImports = receiveCapabilities(body.params, this.#vat);
     answer.toYourself = body.sendResultsTo.which() === Call_SendResultsTo_Which.YOURSELF;
     if (body.sendResultsTo.which() === Call_SendResultsTo_Which.THIRD_PARTY) {
       return this.#returnError(answer, new RpcError("unimplemented", "results for a third party are not supported"));
@@ -80,39 +66,33 @@ export class Answers {
       const { importedCap } = target;
       return this.#dispatch(answer, body, this.#vat.exports.server(importedCap), `export ${importedCap}`);
     }
-    const promised = this.resultsOf(target.promisedAnswer.questionId);
-    if (promised === undefined) return this.#dispatch(answer, body, undefined, "a promised answer that is not there");
+    const promised = this.#vat.answers.get(target.promisedAnswer.questionId);
+    if (promised === undefined) return this.#dispatch(answer, body, undefined, "a promised answer that does not exist");
     const path = readPath(target.promisedAnswer);
-    // The promised answer may still be on its way, and the call waits for it; by then it may have been finished.
-    promised.then(
+    // The call waits for the promised answer, which may be finished by the time it has results.
+    promised.results.then(
       (payload) => this.#dispatch(answer, body, serverAt(payload, path), "a promised answer that is not hosted here"),
       (error) => this.#returnError(answer, error),
     );
   }
 
   handleFinish(body: Finish): void {
-    const answer = this.#answers.get(body.questionId);
-    // An answer that needed no Finish is gone already (rpc.capnp, Return.noFinishNeeded).
+    const answer = this.#vat.answers.get(body.questionId);
+    // An answer that needs no Finish was removed with its Return (rpc.capnp, Return.noFinishNeeded).
     if (answer === undefined) return;
     answer.finished = true;
     answer.releaseResults = body.releaseResultCaps;
     if (answer.isReturned) this.#remove(answer);
   }
 
-  /**
-   * The capability in the results of an answer that `promised` names by a path of pointers.
-   * @throws ProtocolError when that answer has not returned results.
-   */
-  promisedClient(promised: PromisedAnswer): Client {
-    const payload = this.#answers.get(promised.questionId)?.payload;
-    if (payload === undefined) throw new ProtocolError(`promised answer ${promised.questionId} has no results`);
-    return clientAt(payload, readPath(promised));
-  }
-
   #add(answerId: number): Answer {
-    if (this.#answers.has(answerId)) throw new ProtocolError(`call reuses question ${answerId} before it was finished`);
+    const { answers } = this.#vat;
+    if (answers.has(answerId)) throw new ProtocolError(`call reuses question ${answerId} before it was finished`);
+    if (answers.size === MAX_ANSWERS) {
+      throw new ProtocolError(`${MAX_ANSWERS + 1} unfinished calls are over the limit of ${MAX_ANSWERS} calls`);
+    }
     const answer = new Answer(answerId);
-    this.#answers.set(answerId, answer);
+    answers.set(answerId, answer);
     return answer;
   }
 
@@ -154,7 +134,7 @@ export class Answers {
     } catch (error) {
       return this.#returnError(answer, error);
     }
-    body.releaseParamCaps = this.#giveBackParams(answer);
+    body.releaseParamCaps = this.#releaseParams(answer);
     answer.resolve(payload);
     this.#vat.send(message);
     if (body.noFinishNeeded || answer.finished) this.#remove(answer);
@@ -165,55 +145,31 @@ export class Answers {
     answer.reject(error);
     if (answer.toYourself) return this.#returnElsewhere(answer);
     const { message, body } = messages.returnException(answer.id, error);
-    body.releaseParamCaps = this.#giveBackParams(answer);
-    this.#answers.delete(answer.id);
+    body.releaseParamCaps = this.#releaseParams(answer);
+    this.#vat.answers.delete(answer.id);
     this.#vat.send(message);
   }
 
-  /** What came of the call, be it an exception, stays here for a Return with takeFromOtherQuestion, until its Finish. */
+  /** The outcome, results or exception, stays here for a Return with takeFromOtherQuestion until the peer's Finish. */
   #returnElsewhere(answer: Answer): void {
-    this.#vat.send(messages.returnElsewhere(answer.id, this.#giveBackParams(answer)));
+    this.#vat.send(messages.returnElsewhere(answer.id, this.#releaseParams(answer)));
     if (answer.finished) this.#remove(answer);
   }
 
   /**
-   * Gives back the parameters' capabilities that the method did not keep. True when that was all of them, so that the
-   * Return says it with releaseParamCaps; otherwise each goes with a Release of its own.
+   * Closes the parameters' capabilities that the method did not retain. Returns whether that was all of them: the Return
+   * then releases them with releaseParamCaps. Otherwise each is released by a Release of its own.
    */
-  #giveBackParams(answer: Answer): boolean {
+  #releaseParams(answer: Answer): boolean {
     const open = answer.paramImports.filter((capability) => capability.isOpen && !capability.isRetained);
-    const all = open.length === answer.paramImports.length;
-    if (all) this.#vat.imports.giveBack(open);
-    // A handle that the Return gives back is closed too: whoever kept it without retain must not use it.
-    for (const capability of open) capability.close();
-    return all;
+    const isAll = open.length === answer.paramImports.length;
+    if (isAll) this.#vat.imports.closeReturned(open);
+    else for (const capability of open) capability.close();
+    return isAll;
   }
 
   #remove(answer: Answer): void {
-    this.#answers.delete(answer.id);
+    this.#vat.answers.delete(answer.id);
     if (answer.releaseResults) for (const exportId of answer.resultExports) this.#vat.exports.release(exportId, 1);
-  }
-}
-
-/** The pointer slots that lead from the results to the capability. */
-function readPath(promised: PromisedAnswer): number[] {
-  checkListLength(utils.getPointer(TRANSFORM, promised), MAX_TRANSFORM, "transform of a promised answer");
-  const fields = promised.transform.toArray().filter((op) => op.which() === PromisedAnswer_Op_Which.GET_POINTER_FIELD);
-  return fields.map((op) => op.getPointerField);
-}
-
-/** @throws an error of capnp-es when the path leads nowhere. */
-function clientAt(payload: Payload, path: readonly number[]): Client {
-  const pointer = path.reduce((at, slot) => utils.getPointer(slot, at as Struct), utils.getPointer(0, payload));
-  return utils.getInterfaceClientOrNull(pointer);
-}
-
-/** The object of ours at that place in the results, if it is one. */
-function serverAt(payload: Payload, path: readonly number[]): Server | undefined {
-  try {
-    const client = clientAt(payload, path);
-    return client instanceof Server ? client : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -1,30 +1,29 @@
-// How long the peer's calls have kept the connection busy: the time that the peer's threads spent waiting on it. One reads
-// it as a counter.
+// How long the peer's calls have kept the connection busy: a counter of the time that the peer's threads waited for it.
 
 /**
- * Calls that follow each other this closely come from one thread that waits for each answer: the pause is its own work. A
- * collection of garbage takes longer and is left out, at one or two calls in a thousand.
+ * Calls this close together come from one thread that waits for each answer, so the pause between them counts. A garbage
+ * collection takes longer and does not count; it affects one or two calls in a thousand.
  */
 const FOLLOWS_MS = 0.5;
 
-/** Between two calls of a thread that has more of them. */
+/** The longest pause between two calls of a thread that has more of them. */
 const CALLING_MS = 10;
 
 export class BusyClock {
   #busyMs = 0;
   #lastEnd = Number.NEGATIVE_INFINITY;
 
-  /** Milliseconds so far. */
+  /** In milliseconds. */
   get busyMs(): number {
     return this.#busyMs;
   }
 
-  /** Whether the peer has calls for us at this time, which is of the same clock: one came just before. */
+  /** Whether the peer is calling at the time `now`: a call ended just before. */
   isCalling(now: number): boolean {
     return now - this.#lastEnd < CALLING_MS;
   }
 
-  /** Calls came at `start` and were answered at `end`, in milliseconds of one clock that only goes forward. */
+  /** Adds calls that arrived at `start` and were answered at `end`: milliseconds of one monotonic clock. */
   record(start: number, end: number): void {
     const pause = start - this.#lastEnd;
     this.#busyMs += end - start + (pause < FOLLOWS_MS ? pause : 0);

@@ -1,8 +1,8 @@
-// Capabilities as their users hold them: called through generated classes, passed on, kept, closed.
+// Capabilities as their users hold them: called, passed on, retained, closed.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { type Client, ErrorClient, Message } from "capnp-es";
-import { BOX_INTERFACE, hosting, METHOD, OTHER_METHOD, silent } from "../../test/builders/box.ts";
+import { type Client, ErrorClient } from "capnp-es";
+import { BOX_INTERFACE, type Box, hosting, METHOD, OTHER_METHOD, silent } from "../../test/builders/box.ts";
 import { connectPair, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
 import {
   bootstrapFrame,
@@ -12,91 +12,16 @@ import {
   returnBootstrapFrame,
   returnFrame,
 } from "../../test/builders/rpc-messages.ts";
-import {
-  Thread$Client,
-  Thread$Server,
-  ThreadMap_MakeThread$Params,
-  ThreadMap$Client,
-  ThreadMap$Server,
-} from "../schema/mp/proxy.ts";
-import { ImportedCapability } from "./capability.ts";
+import { Thread$Client } from "../schema/mp/proxy.ts";
+import { type ImportedCapability, importOf } from "./capability.ts";
 
 afterEach(expectEmptyTables);
 
-describe("generated classes", () => {
-  function threadMap(): ThreadMap$Server {
-    return new ThreadMap$Server({
-      async makeThread({ name }, results) {
-        if (name === "") throw new Error("a thread needs a name");
-        const thread = new Thread$Server({
-          async getName(_, answer) {
-            answer.result = name;
-          },
-        });
-        results.result = thread.client();
-      },
-    });
-  }
-
-  test("call a capability, with parameters", async () => {
-    const { client } = connectPair({ server: { bootstrap: threadMap() } });
-    const object = await client.bootstrap();
-    const { result } = await new ThreadMap$Client(object)
-      .makeThread((params) => {
-        params.name = "worker";
-      })
-      .promise();
-    expect((await result.getName().promise()).result).toBe("worker");
-    for (const owned of [result.client, object]) owned.close();
-  });
-
-  test("call with parameters that were made before", async () => {
-    const { client } = connectPair({ server: { bootstrap: threadMap() } });
-    const object = await client.bootstrap();
-    const params = new Message().initRoot(ThreadMap_MakeThread$Params);
-    params.name = "made before";
-    const { result } = await object.call({ method: ThreadMap$Client.methods[0], params }).struct();
-    expect((await result.getName().promise()).result).toBe("made before");
-    for (const owned of [result.client, object]) owned.close();
-  });
-
-  test("call what results will bring, once they are there", async () => {
-    const { client } = connectPair({ server: { bootstrap: threadMap() } });
-    const object = await client.bootstrap();
-    const made = new ThreadMap$Client(object).makeThread((params) => {
-      params.name = "promised";
-    });
-    expect((await made.getResult().getName().promise()).result).toBe("promised");
-    made.getResult().client.close();
-    object.close();
-  });
-
-  test("get a rejection when what should bring it failed", async () => {
-    const { client, settled } = connectPair({ server: { bootstrap: threadMap() } });
-    const object = await client.bootstrap();
-    const made = new ThreadMap$Client(object).makeThread();
-    await expect(made.getResult().getName().promise()).rejects.toThrow("a thread needs a name");
-    // Nobody waits for these two: that must not become an unhandled rejection.
-    made.getResult().getName();
-    made.getResult().client.close();
-    await settled();
-    object.close();
-  });
-
-  test("find the objects of their own side in what comes back", async () => {
-    const bootstrap = hosting(({ first }, results) => Object.assign(results, { first }));
-    const { client } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
-    const thread = new Thread$Server({
-      async getName(_, answer) {
-        answer.result = "our own";
-      },
-    });
-    const { first } = await object.ask(METHOD, (params) => Object.assign(params, { first: thread })).results;
-    expect(first).toBe(thread);
-    expect((await new Thread$Client(first).getName().promise()).result).toBe("our own");
-    object.close();
-  });
+test("generated clients carry a capability, but do not call it", async () => {
+  const { client } = connectPair({ server: { bootstrap: silent() } });
+  const object = await client.bootstrap();
+  expect(() => new Thread$Client(object).getName()).toThrow("generated clients cannot call");
+  object.close();
 });
 
 describe("a capability in parameters", () => {
@@ -113,7 +38,7 @@ describe("a capability in parameters", () => {
     object.close();
   });
 
-  test("goes back with the Return", async () => {
+  test("is released with the Return", async () => {
     const { client, server, settled } = connectPair({ server: { bootstrap: hosting(() => {}) } });
     const object = await client.bootstrap();
     await object.ask(METHOD, (params) => Object.assign(params, { first: silent(), second: silent() })).results;
@@ -123,19 +48,19 @@ describe("a capability in parameters", () => {
     object.close();
   });
 
-  test("that is retained stays until it is closed", async () => {
+  test("that is retained remains open until it is closed", async () => {
     let kept: ImportedCapability | undefined;
     const bootstrap = hosting(({ first }) => {
       kept = (first as ImportedCapability).retain();
     });
     const { client, server, settled } = connectPair({ server: { bootstrap } });
     const object = await client.bootstrap();
-    const callback = hosting((_, results) => Object.assign(results, { text: "still here" }));
+    const callback = hosting((_, results) => Object.assign(results, { text: "still open" }));
     await object.ask(METHOD, (params) => Object.assign(params, { first: callback, second: silent() })).results;
     await settled();
     expect(client.sizes.exports).toBe(1);
     expect(server.sizes.imports).toBe(1);
-    expect((await kept!.ask(METHOD).results).text).toBe("still here");
+    expect((await kept!.ask(METHOD).results).text).toBe("still open");
     kept!.close();
     kept!.close();
     await settled();
@@ -169,7 +94,7 @@ describe("a capability in parameters", () => {
     object.close();
   });
 
-  test("the same object twice, and kept once", async () => {
+  test("the same object twice, and retained once", async () => {
     const kept: ImportedCapability[] = [];
     const bootstrap = hosting(({ first }) => {
       kept.push((first as ImportedCapability).retain());
@@ -188,6 +113,76 @@ describe("a capability in parameters", () => {
     kept[1]!.close();
     await settled();
     expect(client.sizes.exports).toBe(0);
+    object.close();
+  });
+});
+
+describe("capabilities in results", () => {
+  /** An object whose results hold two others. */
+  const ofTwo = () => hosting((_, results) => Object.assign(results, { first: silent(), second: silent() }));
+
+  test("are released with their call", async () => {
+    const { client, server, settled } = connectPair({ server: { bootstrap: ofTwo() } });
+    const object = await client.bootstrap();
+    for (let call = 0; call < 100; call++) await object.ask(METHOD).results;
+    await settled();
+    expect(client.sizes.imports).toBe(1);
+    expect(server.sizes.exports).toBe(1);
+    object.close();
+  });
+
+  test("remain open if they are retained while the results are read", async () => {
+    const { client, server, settled } = connectPair({ server: { bootstrap: ofTwo() } });
+    const object = await client.bootstrap();
+    const first = await object.ask(METHOD, undefined, { read: ({ first }) => importOf(first) }).results;
+    await settled();
+    expect(server.sizes.exports).toBe(2);
+    expect(first.isOpen).toBe(true);
+    first.close();
+    await settled();
+    expect(server.sizes.exports).toBe(1);
+    object.close();
+  });
+
+  test("cannot be retained later", async () => {
+    const { client } = connectPair({ server: { bootstrap: ofTwo() } });
+    const object = await client.bootstrap();
+    const { first } = await object.ask(METHOD).results;
+    expect(() => importOf(first)).toThrow("the capability was released with its call");
+    object.close();
+  });
+
+  test("are released if reading the results fails", async () => {
+    const { client, server, settled } = connectPair({ server: { bootstrap: ofTwo() } });
+    const object = await client.bootstrap();
+    const read = () => {
+      throw new Error("of no use");
+    };
+    await expect(object.ask(METHOD, undefined, { read }).results).rejects.toThrow(
+      "Boxes.method0: unreadable results: of no use",
+    );
+    await settled();
+    expect(server.sizes.exports).toBe(1);
+    object.close();
+  });
+
+  test("that are null", async () => {
+    const { client } = connectPair({ server: { bootstrap: hosting(() => {}) } });
+    const object = await client.bootstrap();
+    const { results } = object.ask(METHOD, undefined, { read: ({ first }) => importOf(first) });
+    await expect(results).rejects.toMatchObject({
+      kind: "failed",
+      message: "Boxes.method0: the peer sent no capability",
+    });
+    object.close();
+  });
+
+  test("may be objects of the caller's", async () => {
+    const bootstrap = hosting(({ first }, results) => Object.assign(results, { first }));
+    const { client } = connectPair({ server: { bootstrap } });
+    const object = await client.bootstrap();
+    const own = silent();
+    expect((await object.ask(METHOD, (params) => Object.assign(params, { first: own })).results).first).toBe(own);
     object.close();
   });
 });
@@ -214,24 +209,18 @@ describe("what cannot be used", () => {
     expect(peer.take()).toEqual([]);
   });
 
-  test("a capability of another connection", async () => {
-    const { peer, object } = await peerWithObject();
-    const { peer: otherPeer, object: other } = await peerWithObject();
-    await expect(peer.connection.ask(other, METHOD, () => {}, {}).results).rejects.toThrow("another connection");
-    expect([...peer.take(), ...otherPeer.take()]).toEqual([]);
-    other.close();
-    object.close();
-  });
-
   test.each<[string, (foreign: ImportedCapability, closed: ImportedCapability) => Client]>([
     ["a capability of another connection", (foreign) => foreign],
     ["a closed capability", (_, closed) => closed],
-    ["a client of no known kind", () => new ErrorClient(new Error("null"))],
-  ])("as a parameter, %s: nothing is sent and nothing stays exported", async (_, choose) => {
+    ["a client of unknown kind", () => new ErrorClient(new Error("null"))],
+  ])("%s as a parameter: nothing is sent and nothing remains exported", async (_, choose) => {
     const { peer, object } = await peerWithObject();
     const { object: foreign } = await peerWithObject();
-    const closed = new ImportedCapability(peer.connection, 4);
+    const bootstrap = peer.connection.bootstrap();
+    peer.send(returnBootstrapFrame(0, { senderHosted: 3 }));
+    const closed = await bootstrap;
     closed.close();
+    peer.take();
     const question = object.ask(METHOD, (params) =>
       Object.assign(params, { first: silent(), second: choose(foreign, closed) }),
     );
@@ -242,7 +231,7 @@ describe("what cannot be used", () => {
     object.close();
   });
 
-  test("a capability whose connection was not asked to keep it", async () => {
+  test("a capability whose connection has ended can be closed", async () => {
     const { peer, object } = await peerWithObject();
     peer.connection.close();
     object.close();
@@ -251,7 +240,7 @@ describe("what cannot be used", () => {
 });
 
 describe("passing on", () => {
-  test("a capability of the peer's goes back to it as its own", async () => {
+  test("a capability of the peer's arrives there as its own", async () => {
     const own = silent();
     let received: unknown;
     const bootstrap = hosting(
@@ -262,7 +251,7 @@ describe("passing on", () => {
     );
     const { client } = connectPair({ server: { bootstrap } });
     const object = await client.bootstrap();
-    const { first } = await object.ask(METHOD).results;
+    const first = await object.ask(METHOD, undefined, { read: ({ first }) => importOf(first) }).results;
     await object.ask(OTHER_METHOD, (params) => Object.assign(params, { first })).results;
     expect(received).toBe(own);
     first.close();
@@ -275,10 +264,8 @@ describe("passing on", () => {
     const { client, server, settled } = connectPair({ server: { bootstrap } });
     const object = await client.bootstrap();
     const handles: Client[] = [];
-    for (let round = 0; round < 3; round++) {
-      const { first, second } = await object.ask(METHOD).results;
-      handles.push(first, second);
-    }
+    const read = ({ first, second }: Box) => handles.push(importOf(first), importOf(second));
+    for (let round = 0; round < 3; round++) await object.ask(METHOD, undefined, { read }).results;
     await settled();
     expect(server.sizes.exports).toBe(2);
     for (const handle of handles.slice(1)) handle.close();
@@ -305,7 +292,7 @@ describe("references", () => {
     expect(peer.take()).toEqual([{ release: { id: 9, referenceCount: 3 } }]);
   });
 
-  test("of parameters count, though an older handle is closed meanwhile", async () => {
+  test("of parameters count, even if an older handle is closed meanwhile", async () => {
     const gate = Promise.withResolvers<void>();
     const peer = new RawPeer({ bootstrap: hosting(() => gate.promise) });
     const bootstrap = peer.connection.bootstrap();
@@ -320,7 +307,7 @@ describe("references", () => {
     peer.take();
     gate.resolve();
     await turn();
-    // The Return gives back the two of the parameters, so this is the one of the bootstrap.
+    // The Return releases the two of the parameters, so this is the one of the bootstrap.
     expect(peer.take()).toEqual([
       { release: { id: 9, referenceCount: 1 } },
       { return: { answerId: 1, releaseParamCaps: true, noFinishNeeded: true, results: [] } },
@@ -328,7 +315,7 @@ describe("references", () => {
     peer.send(finishFrame(0, true));
   });
 
-  test("of an object that was released and is sent again", async () => {
+  test("of an object that was released and is exported again", async () => {
     const own = hosting((_, results) => Object.assign(results, { number: 5 }));
     const others = [silent(), silent()];
     const bootstrap = hosting(async ({ first }, results) => {
@@ -342,17 +329,18 @@ describe("references", () => {
       expect(number).toBe(5);
       await settled();
       expect(client.sizes.exports).toBe(0);
-      // Another object takes its id meanwhile.
+      // Exports the first object again, with an id that another object had.
       await object.ask(METHOD, (params) => Object.assign(params, { first: own })).results;
     }
     object.close();
   });
 
-  test("of several exports: all of them are waited for", async () => {
+  test("of several exports: exportsReleased waits for all of them", async () => {
     const bootstrap = hosting((_, results) => Object.assign(results, { first: silent(), second: silent() }));
     const { client, server, settled } = connectPair({ server: { bootstrap } });
     const object = await client.bootstrap();
-    const { first, second } = await object.ask(METHOD).results;
+    const read = ({ first, second }: Box) => ({ first: importOf(first), second: importOf(second) });
+    const { first, second } = await object.ask(METHOD, undefined, { read }).results;
     let areReleased = false;
     const released = server.exportsReleased().then(() => {
       areReleased = true;
@@ -367,7 +355,7 @@ describe("references", () => {
     await server.exportsReleased();
   });
 
-  test("of an export: released one by one, or as they were counted", async () => {
+  test("of an export are released one by one or together", async () => {
     const own = silent();
     const peer = new RawPeer();
     const bootstrap = peer.connection.bootstrap();

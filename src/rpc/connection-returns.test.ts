@@ -16,7 +16,7 @@ import {
   returnExceptionFrame,
   returnFrame,
 } from "../../test/builders/rpc-messages.ts";
-import { ImportedCapability } from "./capability.ts";
+import { type ImportedCapability, importOf } from "./capability.ts";
 import { DeadlineError, type RpcErrorKind } from "./errors.ts";
 import type { Question } from "./question.ts";
 
@@ -86,24 +86,28 @@ describe("results", () => {
     object.close();
   });
 
-  test("with a capability: it is the caller's to close", async () => {
-    const { peer, object, question } = await askedPeer();
+  test("with capabilities: the one that is retained is the caller's to close, the other is released", async () => {
+    const { peer, object, question: other } = await askedPeer();
+    peer.send(returnFrame(other.id, (body) => body._initResults()));
+    const question = object.ask(METHOD, undefined, { read: ({ first }) => importOf(first) });
+    peer.take();
     const frame = returnFrame(question.id, (body) => {
       const payload = body._initResults();
       utils.setInterfacePointer(0, utils.getPointer(1, contentOf(payload, 1, 3)));
-      payload._initCapTable(1).get(0).senderHosted = 5;
+      const table = payload._initCapTable(2);
+      table.get(0).senderHosted = 5;
+      table.get(1).senderHosted = 6;
     });
     peer.send(frame);
-    const { first } = await question.results;
-    expect(first).toBeInstanceOf(ImportedCapability);
+    const first = await question.results;
+    expect(peer.take()).toEqual([{ release: { id: 6, referenceCount: 1 } }, finish]);
     expect(peer.connection.sizes.imports).toBe(2);
-    peer.take();
     first.close();
     expect(peer.take()).toEqual([{ release: { id: 5, referenceCount: 1 } }]);
     object.close();
   });
 
-  test("that cannot be read cost this question only, and their capabilities go back", async () => {
+  test("that cannot be read fail this question only, and their capabilities are released", async () => {
     const { peer, object, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       const payload = body._initResults();
@@ -128,7 +132,7 @@ describe("results", () => {
     const peer = new RawPeer();
     const bootstrap = peer.connection.bootstrap();
     peer.send(returnFrame(0, (body) => body._initResults()));
-    await expect(bootstrap).rejects.toThrow("the peer offers no capability");
+    await expect(bootstrap).rejects.toThrow("bootstrap: the peer sent no capability");
   });
 });
 

@@ -19,7 +19,7 @@ import type { StructView } from "../wire/struct-view.ts";
 import { readInt32 } from "../wire/words.ts";
 import { BusyClock } from "./busy-clock.ts";
 import { MAX_UNSENT_BYTES } from "./connection.ts";
-import { HotReader } from "./hot-path.ts";
+import { HotReader } from "./hot-reader.ts";
 
 afterEach(expectEmptyTables);
 
@@ -41,7 +41,7 @@ describe("writes", () => {
   test("all answers to one chunk leave in one write", async () => {
     const peer = await peerOfHotObject();
     peer.send(...[1, 2, 3, 4].map(hotCall));
-    expect(peer.connection.hotCalls).toBe(4);
+    expect(peer.hotCalls).toBe(4);
     expect(peer.take()).toHaveLength(4);
     expect(peer.writes).toHaveLength(1);
     peer.send(finishFrame(0, true));
@@ -170,7 +170,7 @@ test("chunks that come after the end are not read", async () => {
   peer.send(hotCall(1));
   peer.connection.drained();
   await turn();
-  expect(peer.connection.hotCalls).toBe(0);
+  expect(peer.hotCalls).toBe(0);
   expect(peer.take()).toEqual([]);
 });
 
@@ -231,7 +231,7 @@ describe("a large call that can be read by its head", () => {
     const { peer, numbers, giveBack } = await peerOfReader(() => true);
     const frames = Array.from({ length: 12 }, (_, id) => (id % 3 === 0 ? largeCall(id, id) : hotCall(id)));
     sendInChunks(peer, Buffer.concat(frames));
-    expect(peer.connection.hotCalls).toBe(12);
+    expect(peer.hotCalls).toBe(12);
     expect(numbers).toEqual(frames.map((_, id) => (id % 3 === 0 ? id : -1)));
     expect(peer.take()).toMatchObject(frames.map((_, answerId) => ({ return: { answerId } })));
     giveBack();
@@ -330,7 +330,7 @@ describe("the busy clock", () => {
       // What it is does not show in its first byte.
       expect(busyClock.busyMs).toBe(index * TICK_MS);
     }
-    expect(peer.connection.hotCalls).toBe(1);
+    expect(peer.hotCalls).toBe(1);
     giveBack();
   });
 

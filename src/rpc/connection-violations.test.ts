@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { utils } from "capnp-es";
 import type { Message as RpcMessage } from "capnp-es/capnp/rpc";
 import { BOX_INTERFACE, hosting, METHOD, silent } from "../../test/builders/box.ts";
-import { expectEmptyTables, RawPeer } from "../../test/builders/connections.ts";
+import { expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
 import { frameOf, segmentTable } from "../../test/builders/frames.ts";
 import {
   abortFrame,
@@ -21,6 +21,7 @@ import {
   rootOf,
   unimplementedFrame,
 } from "../../test/builders/rpc-messages.ts";
+import { MAX_ANSWERS } from "./answers.ts";
 import type { ImportedCapability } from "./capability.ts";
 
 afterEach(expectEmptyTables);
@@ -103,8 +104,8 @@ describe("a violation ends the connection: abort with the reason, every question
     ],
     [
       "a capability table of too many",
-      [callFrame({ questionId: 1, ...call, caps: new Array<Descriptor>(1025).fill("none") })],
-      "capability table of 1025 entries is over the limit of 1024 entries",
+      [callFrame({ questionId: 1, ...call, caps: new Array<Descriptor>(17).fill("none") })],
+      "capability table of 17 entries is over the limit of 16 entries",
     ],
     [
       "a path of too many steps",
@@ -142,6 +143,20 @@ describe("a violation ends the connection: abort with the reason, every question
       await expect(question.results).rejects.toMatchObject(rejection);
     }
     await question.returned;
+  });
+
+  test("more unfinished calls than the limit", async () => {
+    const hostile = new RawPeer({ bootstrap: silent() });
+    await hostile.ask(bootstrapFrame(0));
+    const kept = (questionId: number) => callFrame({ questionId, ...call, sendResultsTo: 1 });
+    for (let questionId = 1; questionId < MAX_ANSWERS; questionId++) hostile.send(kept(questionId));
+    await turn();
+    expect(hostile.connection.ended).toBeUndefined();
+    expect(hostile.take()).toHaveLength(MAX_ANSWERS - 1);
+    hostile.send(kept(MAX_ANSWERS));
+    const reason = `${MAX_ANSWERS + 1} unfinished calls are over the limit of ${MAX_ANSWERS} calls`;
+    expect(await hostile.ended).toMatchObject({ name: "ProtocolError", message: reason });
+    expect(hostile.take()).toEqual([{ abort: { type: 0, reason } }]);
   });
 
   test("and what comes after it is not read", async () => {

@@ -1,17 +1,15 @@
-// A two-party vat on one stream: asks questions, answers calls, counts references. It owns the four tables of rpc.capnp
-// and ends them together. Whoever owns the socket feeds it chunks and tells it when the stream is over.
+// A two-party vat on one stream: it sends questions, answers calls and counts references. It owns the four tables of
+// rpc.capnp and clears them together. The owner of the socket passes in received chunks and reports the end of the stream.
 //
-// It speaks level 1 with one simplification: a promise of the peer that resolves to a capability is not shortened. Calls
-// go on through the promise, which the peer forwards in order, so no embargo is ever needed.
+// It implements level 1 with one simplification: a promise of the peer that resolves to a capability is not shortened. Calls
+// keep going through the promise, which the peer forwards in order, so no embargo is needed.
 
 import "./capnp-es-faults.ts";
-import { type Client, Message, type Method, type Server, type Struct } from "capnp-es";
+import { Message, type Server } from "capnp-es";
 import {
-  type CapDescriptor,
   Disembargo_Context_Which,
   Message_Which,
   MessageTarget_Which,
-  type Payload,
   type Release,
   type Resolve,
   Resolve_Which,
@@ -21,44 +19,47 @@ import type { Frame } from "../wire/frame.ts";
 import { FRAME_LIMITS, type FrameLimits, FrameReader } from "../wire/frame-reader.ts";
 import { FrameWriter } from "../wire/frame-writer.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
+import type { Answer } from "./answer.ts";
 import { Answers } from "./answers.ts";
 import type { BusyClock } from "./busy-clock.ts";
-import { type DescriptorReader, readCapTable, readDescriptor, setCapabilities } from "./cap-table.ts";
-import { type CapabilityHost, ImportedCapability } from "./capability.ts";
+import { readDescriptor } from "./cap-table.ts";
+import { ImportedCapability } from "./capability.ts";
 import { errorOf, errorText, RpcError } from "./errors.ts";
 import { ExportTable } from "./exports.ts";
-import { HotPath, type HotReader, type HotTables } from "./hot-path.ts";
+import { HotPath } from "./hot-path.ts";
+import type { HotReader } from "./hot-reader.ts";
 import { ImportTable } from "./imports.ts";
 import * as messages from "./messages.ts";
-import type { CallOptions, Question } from "./question.ts";
+import { promisedClient } from "./promised-answer.ts";
+import type { CallOptions } from "./question.ts";
 import { Questions } from "./questions.ts";
 import type { Vat } from "./vat.ts";
 
-/** The stream, as the connection sees it. */
+/** The stream as the connection uses it. */
 export interface Transport {
-  /** Sends what fits now and returns how many bytes that was. After less than all, Connection.drained is due. */
+  /** Sends what fits now and returns how many bytes that was. If it was not all, call Connection.drained later. */
   write(bytes: Uint8Array): number;
   /** Ends the stream, after a last attempt to send `rest`. */
   close(rest: Uint8Array): void;
 }
 
-/** Bytes that may wait for a peer that does not read. Our messages are small: a node that takes none of this is stuck. */
+/** Bytes that may wait for a peer that does not read. Our messages are small: a node that reads none of this is stuck. */
 export const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
 export interface ConnectionOptions {
   readonly transport: Transport;
   /** What the peer gets when it asks for our bootstrap capability. */
   readonly bootstrap?: Server;
-  /** Deadline of calls that name none, in milliseconds. */
+  /** Deadline of calls without one, in milliseconds. */
   readonly deadlineMs: number;
-  /** Called once, when the connection has ended, with why. Every question has been rejected by then. */
+  /** Called once, after the connection has ended and every question was rejected, with the reason. */
   readonly onEnd: (reason: Error) => void;
   readonly limits?: FrameLimits;
   /** Counts how long the peer's calls keep the connection busy. */
   readonly busyClock?: BusyClock;
 }
 
-/** How many entries each table holds. */
+/** The number of entries in each table. */
 export interface TableSizes {
   readonly questions: number;
   readonly answers: number;
@@ -66,18 +67,19 @@ export interface TableSizes {
   readonly exports: number;
 }
 
-export class Connection implements CapabilityHost, DescriptorReader, HotTables, Vat {
+export class Connection implements Vat {
   readonly #options: ConnectionOptions;
   readonly #reader: FrameReader;
   readonly #writer = new FrameWriter();
   readonly #hotPath = new HotPath(this, this.#writer);
   readonly #questions: Questions;
-  readonly #answers: Answers;
+  readonly #answering: Answers;
+  readonly answers = new Map<number, Answer>();
   readonly imports: ImportTable;
   readonly exports = new ExportTable();
-  /** Calls that the slow path took. */
+  /** Calls that the slow path handled. */
   #slowCalls = 0;
-  /** While a chunk is read, frames are collected to leave in one write. */
+  /** Set while a chunk is read: outgoing frames are then collected and sent in one write. */
   #reading = false;
   #ended: Error | undefined;
 
@@ -89,14 +91,17 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
       (head) => this.#hotPath.canHandle(head),
     );
     this.#questions = new Questions(this, options.deadlineMs);
-    this.#answers = new Answers(this, options.bootstrap);
-    this.imports = new ImportTable(this, (id, references) => this.send(messages.release(id, references)));
+    this.#answering = new Answers(this, options.bootstrap);
+    this.imports = new ImportTable(
+      (capability, method, fill, callOptions) => this.#questions.ask(capability, method, fill, callOptions),
+      (id, references) => this.send(messages.release(id, references)),
+    );
   }
 
   get sizes(): TableSizes {
     return {
       questions: this.#questions.size,
-      answers: this.#answers.size,
+      answers: this.answers.size,
       imports: this.imports.size,
       exports: this.exports.size,
     };
@@ -106,49 +111,31 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     return this.#ended;
   }
 
-  /** Calls that the hot path answered. */
-  get hotCalls(): number {
-    return this.#hotPath.answered;
-  }
-
-  /** Lets `reader` answer the calls on `server` that it can read. To be said before `server` is first sent. */
+  /** Lets `reader` answer the calls on `server` that it can read. Call it before `server` is first sent. */
   setHotReader(server: Server, reader: HotReader): void {
     this.exports.setHotReader(server, reader);
   }
 
-  /** Resolves when the peer holds no object of ours: at once, when it released the last, or when the connection ends. */
+  /** Resolves when the peer has released every object of ours, or the connection has ended. */
   exportsReleased(): Promise<void> {
     return this.exports.empty();
   }
 
-  /** Resolves when the peer has returned every call that is open now, late ones too, or the connection has ended. */
+  /** Resolves when the peer has returned every call that is open now, late ones included, or the connection has ended. */
   questionsReturned(): Promise<void> {
     return this.#questions.returned();
   }
 
-  /** Asks the peer for its bootstrap capability. The caller closes it. Rejects as Question.results does. */
+  /** Requests the peer's bootstrap capability. The caller closes it. Rejects as Question.results does. */
   bootstrap(options: CallOptions = {}): Promise<ImportedCapability> {
     return this.#questions.bootstrap(options);
-  }
-
-  ask<P extends Struct, R extends Struct>(
-    capability: ImportedCapability,
-    method: Method<P, R>,
-    fill: (params: P) => void,
-    options: CallOptions,
-  ): Question<R> {
-    return this.#questions.ask(capability, method, fill, options);
-  }
-
-  closeImport(capability: ImportedCapability): void {
-    this.imports.close(capability);
   }
 
   // ---- the stream ----
 
   /**
-   * Handles the next bytes of the stream. Never throws: a peer that breaks the protocol ends the connection. Nothing of the
-   * chunk is kept, so the caller may use its memory again.
+   * Handles the next bytes of the stream. Never throws: a peer that breaks the protocol ends the connection. Keeps nothing
+   * of the chunk, so the caller may reuse its memory.
    */
   receive(chunk: Uint8Array): void {
     if (this.#ended !== undefined) return;
@@ -162,13 +149,13 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     }
     this.#reading = false;
     this.#flush();
-    // A call that came, or a large one that is coming in several chunks.
+    // The chunk held a call, or a part of a large one.
     if (this.#calls > calls || this.#reader.isDropping) {
       this.#options.busyClock?.record(start, performance.now());
     }
   }
 
-  /** Whether a large message is coming of which no more is needed: its bytes are dropped as they come. */
+  /** Whether the rest of a large message is being dropped as it arrives, because its head was enough. */
   get isDropping(): boolean {
     return this.#ended === undefined && this.#reader.isDropping;
   }
@@ -177,17 +164,17 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     return this.#hotPath.answered + this.#slowCalls;
   }
 
-  /** The stream takes bytes again. */
+  /** The stream accepts bytes again. */
   drained(): void {
     this.#flush();
   }
 
-  /** The stream is over: it was closed or broke. */
+  /** The stream was closed or broke. */
   disconnected(reason: string): void {
     this.#end(new RpcError("disconnected", reason));
   }
 
-  /** Closes the stream. What should be released or answered first is the caller's to do. */
+  /** Closes the stream. The caller first releases and answers what the peer needs. */
   close(): void {
     this.#end(new RpcError("disconnected", "connection closed by us"));
   }
@@ -208,7 +195,7 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     );
   }
 
-  /** The peer broke the protocol, or a message made us fail: say why and end. */
+  /** The peer broke the protocol, or handling a message failed: sends Abort with the reason and ends the connection. */
   #fail(error: unknown): void {
     const reason = error instanceof ProtocolError ? error : new ProtocolError(`malformed message: ${errorText(error)}`);
     this.#writer.append(new Uint8Array(messages.abort(reason).toArrayBuffer()));
@@ -219,14 +206,14 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     if (this.#ended !== undefined) return;
     this.#ended = reason;
     this.#questions.disconnect(reason);
-    this.#answers.disconnect(reason);
+    this.#answering.disconnect(reason);
     this.imports.clear();
     this.exports.clear();
     this.#options.transport.close(this.#writer.unsent);
     this.#options.onEnd(reason);
   }
 
-  // ---- what comes in ----
+  // ---- received messages ----
 
   #handleFrame(frame: Frame): void {
     if (this.#ended !== undefined || this.#hotPath.handle(frame)) return;
@@ -237,15 +224,15 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
         return this.#questions.handleReturn(message.return);
       case Message_Which.CALL:
         this.#slowCalls++;
-        return this.#answers.handleCall(message.call);
+        return this.#answering.handleCall(message.call);
       case Message_Which.FINISH:
-        return this.#answers.handleFinish(message.finish);
+        return this.#answering.handleFinish(message.finish);
       case Message_Which.RESOLVE:
         return this.#handleResolve(message.resolve);
       case Message_Which.RELEASE:
         return this.#handleRelease(message.release);
       case Message_Which.BOOTSTRAP:
-        return this.#answers.handleBootstrap(message.bootstrap);
+        return this.#answering.handleBootstrap(message.bootstrap);
       case Message_Which.DISEMBARGO:
         return this.#handleDisembargo(message);
       case Message_Which.UNIMPLEMENTED:
@@ -257,7 +244,7 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     }
   }
 
-  /** Its reader threw. The slow path cannot take the call, as the rest is dropped, but the peer waits for an answer. */
+  /** The reader of a call threw whose rest was dropped: the slow path cannot handle it, but the peer waits for a Return. */
   #refuseHead(head: Frame): void {
     this.#slowCalls++;
     const error = new RpcError("failed", "the call could not be read");
@@ -268,7 +255,7 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
 
   #handleResolve(body: Resolve): void {
     if (body.which() === Resolve_Which.CAP) {
-      // Not shortened, so what the promise became is given back at once, known promise or not.
+      // Promises are not shortened, so what this one became is released at once, even if the promise is unknown.
       const client = readDescriptor(body.cap, this);
       if (client instanceof ImportedCapability) client.close();
     } else if (body.which() === Resolve_Which.EXCEPTION) {
@@ -294,53 +281,11 @@ export class Connection implements CapabilityHost, DescriptorReader, HotTables, 
     const target = body.target;
     const client =
       target.which() === MessageTarget_Which.PROMISED_ANSWER
-        ? this.#answers.promisedClient(target.promisedAnswer)
+        ? promisedClient(target.promisedAnswer, this.answers)
         : this.exports.server(target.importedCap);
     if (!(client instanceof ImportedCapability)) {
       throw new ProtocolError("disembargo of a target that does not lead back to its sender");
     }
     this.send(messages.disembargoReply(body.context.senderLoopback, client.importId));
-  }
-
-  // ---- what the other parts ask ----
-
-  hotReader(exportId: number): HotReader | undefined {
-    return this.exports.hotReader(exportId);
-  }
-
-  hasAnswer(answerId: number): boolean {
-    return this.#answers.has(answerId);
-  }
-
-  hasImport(importId: number): boolean {
-    return this.imports.has(importId);
-  }
-
-  owns(capability: ImportedCapability): boolean {
-    return capability.host === this;
-  }
-
-  resultsOf(answerId: number): Promise<Payload> | undefined {
-    return this.#answers.resultsOf(answerId);
-  }
-
-  receiveCapabilities(payload: Payload): readonly (Client | null)[] {
-    const clients = readCapTable(payload, this);
-    setCapabilities(payload, clients);
-    return clients;
-  }
-
-  receiveImport(importId: number): ImportedCapability {
-    return this.imports.receive(importId);
-  }
-
-  hostedExport(exportId: number): Client {
-    const server = this.exports.server(exportId);
-    if (server === undefined) throw new ProtocolError(`capability descriptor names unknown export ${exportId}`);
-    return server;
-  }
-
-  hostedAnswer(descriptor: CapDescriptor): Client {
-    return this.#answers.promisedClient(descriptor.receiverAnswer);
   }
 }

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import type { Server } from "capnp-es";
 import { silent } from "../../test/builders/box.ts";
 import { ExportTable } from "./exports.ts";
-import { HotReader } from "./hot-path.ts";
+import { HotReader } from "./hot-reader.ts";
 
 const READER = new HotReader(1n, () => true);
 

@@ -1,8 +1,8 @@
-// The objects that we host for the peer. Ids are ours. An entry lives from the first descriptor that names it until the
+// The objects that we host for the peer. We pick the ids. An entry lives from the first descriptor that names it until the
 // peer has released every reference.
 
 import type { Server } from "capnp-es";
-import type { HotReader } from "./hot-path.ts";
+import type { HotReader } from "./hot-reader.ts";
 import { IdTable } from "./id-table.ts";
 
 interface Export {
@@ -10,23 +10,23 @@ interface Export {
   readonly server: Server;
   /** Reads this object's calls without the server; see hot-path.ts. */
   readonly hotReader: HotReader | undefined;
-  /** Descriptors sent and not yet given back. */
+  /** Descriptors sent and not yet released. */
   references: number;
 }
 
 export class ExportTable {
   readonly #exports = new IdTable<Export>();
   readonly #ids = new Map<Server, number>();
-  /** Of objects that are exported or will be. Weak: a call that was to export one may never be sent. */
+  /** Of objects that are exported or will be. Weak: the call that exports one may never be sent. */
   readonly #hotReaders = new WeakMap<Server, HotReader>();
-  /** Called, and forgotten, when the table becomes empty. */
+  /** Called once when the table becomes empty, then cleared. */
   readonly #onEmpty: (() => void)[] = [];
 
   get size(): number {
     return this.#exports.size;
   }
 
-  /** Lets `reader` take the calls on `server`, whenever it is exported, that it can read. */
+  /** Lets `reader` handle the calls on `server` that it can read, whenever `server` is exported. */
   setHotReader(server: Server, reader: HotReader): void {
     this.#hotReaders.set(server, reader);
   }
@@ -51,7 +51,7 @@ export class ExportTable {
     return this.#exports.get(id)?.hotReader;
   }
 
-  /** Takes back `references` of an export. False when the peer does not hold as many. */
+  /** Removes `references` of an export. Returns false if the peer does not hold that many. */
   release(id: number, references: number): boolean {
     const entry = this.#exports.get(id);
     if (entry === undefined || references > entry.references) return false;
@@ -64,7 +64,7 @@ export class ExportTable {
     return true;
   }
 
-  /** Resolves when the table is empty, be it at once. */
+  /** Resolves when the table is empty. */
   empty(): Promise<void> {
     return new Promise((resolve) => {
       if (this.size === 0) resolve();

@@ -1,47 +1,18 @@
-// Calls that are answered in bulk: read by offset in place, counted by a HotReader, answered from a template, without an
-// object or a promise made per call. Whatever is not exactly the expected shape is left to the slow path.
+// Answers frequent calls without allocating: reads them in place by offset, lets a HotReader count them, and answers from a
+// template. The slow path handles every call that does not have exactly the expected shape.
 //
-// The peer's threads wait for these answers (a node validates no further until it has them), so this is where our own
-// code is worth its lines.
+// The peer's threads wait for these answers: a node stops validating until it has them. bench/callbacks.ts measures it.
 
 import type { Frame } from "../wire/frame.ts";
 import type { FrameWriter } from "../wire/frame-writer.ts";
 import { StructView } from "../wire/struct-view.ts";
 import { readInt32, readUint16, readUint32, WORD_BYTES, writeUint32 } from "../wire/words.ts";
-
-/**
- * Reads a call of method `methodId` and counts it. False when it is not a call that can be read here: then nothing was
- * counted, and the slow path gets it. `params` is valid during the call only.
- */
-export type ReadHotCall = (methodId: number, params: StructView) => boolean;
-
-/** Reads the calls of one interface on one exported object. */
-export class HotReader {
-  readonly interfaceLow: number;
-  readonly interfaceHigh: number;
-  readonly read: ReadHotCall;
-  /** The same, but counts nothing: whether `read` would read a large call, of which only the begin has come. */
-  readonly rehearse: ReadHotCall;
-
-  constructor(interfaceId: bigint, read: ReadHotCall, rehearse: ReadHotCall = () => false) {
-    this.interfaceLow = Number(BigInt.asIntN(32, interfaceId));
-    this.interfaceHigh = Number(BigInt.asIntN(32, interfaceId >> 32n));
-    this.read = read;
-    this.rehearse = rehearse;
-  }
-}
-
-/** What the hot path asks of the connection's tables. */
-export interface HotTables {
-  hotReader(exportId: number): HotReader | undefined;
-  /** Whether the slow path knows this answer, so that its Finish is the slow path's too. */
-  hasAnswer(answerId: number): boolean;
-  hasImport(importId: number): boolean;
-}
+import type { ReadHotCall } from "./hot-reader.ts";
+import type { Vat } from "./vat.ts";
 
 /*
- * Messages as the C++ runtime lays them out, in words of the first segment. A pointer of rpc.capnp's own structs is the
- * same word in every message, as they are allocated one after the other; the target and the parameters may be anywhere.
+ * Messages as the C++ runtime lays them out, in words of the first segment. It allocates rpc.capnp's own structs one after
+ * the other, so their pointers are the same words in every message. The target and the parameters may be anywhere.
  *
  *   0  root      struct pointer, offset 0, 1 data word, 1 pointer
  *   1  Message   which (16 bits): 2 call, 4 finish, 5 resolve
@@ -96,8 +67,8 @@ const RESOLVE_SIZE = structSize(1, 1);
  *   7  content   struct pointer, empty struct: offset -1 as the encoding asks for size zero
  *   8  capTable  null
  *
- * releaseParamCaps is true: the node sends two capabilities with each notification, and this gives both back without a
- * Release message. noFinishNeeded saves the peer a Finish where it knows the field (Cap'n Proto 1.0 and later do).
+ * releaseParamCaps is true: the node sends two capabilities with each notification, and this releases both without a
+ * Release message. noFinishNeeded saves a Finish if the peer knows the field (Cap'n Proto 1.0 and later).
  */
 const RETURN_WORDS = [
   0x00000000_00000000n | (8n << 32n),
@@ -114,28 +85,28 @@ const RETURN_TEMPLATE = new Uint8Array(new BigUint64Array(RETURN_WORDS).buffer);
 const RETURN_ANSWER_ID = 4 * WORD_BYTES;
 
 export class HotPath {
-  readonly #tables: HotTables;
+  readonly #vat: Vat;
   readonly #writer: FrameWriter;
   readonly #view = new StructView();
-  /** Calls answered here. */
+  /** The number of calls answered. */
   answered = 0;
 
-  constructor(tables: HotTables, writer: FrameWriter) {
-    this.#tables = tables;
+  constructor(vat: Vat, writer: FrameWriter) {
+    this.#vat = vat;
     this.#writer = writer;
   }
 
-  /** Whether `handle` will handle the frame, of which only a head need be there. Nothing is done. */
+  /** Whether `handle` will handle the frame, of which a head is enough. Changes nothing. */
   canHandle(head: Frame): boolean {
     return isMessage(head) && readUint16(head.bytes, head.rootStart + MESSAGE) === CALL && this.#readCall(head, true);
   }
 
-  /** The id of the call in a head that `canHandle` said yes to. */
+  /** The id of the call in a head for which `canHandle` returned true. */
   questionId(head: Frame): number {
     return readUint32(head.bytes, head.rootStart + BODY);
   }
 
-  /** Handles the frame, whole or a head, if it is of a hot call. False: the slow path's, and nothing was done. */
+  /** Handles the frame, whole or a head, if it belongs to a hot call. Otherwise changes nothing and returns false. */
   handle(frame: Frame): boolean {
     if (!isMessage(frame)) return false;
     const { bytes, rootStart: at, rootEnd: end } = frame;
@@ -146,22 +117,22 @@ export class HotPath {
         this.#answer(readUint32(bytes, at + BODY));
         return true;
       case FINISH:
-        // The answer left with noFinishNeeded, so this Finish says nothing (rpc.capnp, Return.noFinishNeeded).
-        return size === FINISH_SIZE && !this.#tables.hasAnswer(readUint32(bytes, at + BODY));
+        // The answer had noFinishNeeded, so its Finish has no effect (rpc.capnp, Return.noFinishNeeded).
+        return size === FINISH_SIZE && !this.#vat.answers.has(readUint32(bytes, at + BODY));
       case RESOLVE:
-        // The promise went back with releaseParamCaps and ended in an exception: there is nothing left to give back.
+        // releaseParamCaps released the promise, and an exception brings no capability to release.
         return (
           size === RESOLVE_SIZE &&
           end - at >= RESOLVE_END &&
           readUint16(bytes, at + BODY + 4) === RESOLVE_EXCEPTION &&
-          !this.#tables.hasImport(readUint32(bytes, at + BODY))
+          !this.#vat.imports.has(readUint32(bytes, at + BODY))
         );
       default:
         return false;
     }
   }
 
-  /** Reads a call, or with `isRehearsal` only sees whether it can be read. */
+  /** Reads a call, or with `isRehearsal` checks whether it can be read. */
   #readCall({ bytes, rootStart: at, rootEnd: end }: Frame, isRehearsal: boolean): boolean {
     if (readInt32(bytes, at + BODY_POINTER + 4) !== CALL_SIZE || end - at < CALL_END) return false;
     const sendResultsTo = readUint16(bytes, at + BODY + 6);
@@ -174,12 +145,12 @@ export class HotPath {
     view.reset(bytes, at, end);
     if (!view.follow(at + CALL_TARGET) || view.dataBytes < WORD_BYTES) return false;
     if (readUint16(bytes, view.data + 4) !== 0) return false;
-    const reader = this.#tables.hotReader(readUint32(bytes, view.data));
+    const reader = this.#vat.exports.hotReader(readUint32(bytes, view.data));
     if (reader === undefined) return false;
     if (readInt32(bytes, at + CALL_INTERFACE) !== reader.interfaceLow) return false;
     if (readInt32(bytes, at + CALL_INTERFACE + 4) !== reader.interfaceHigh) return false;
 
-    if (this.#tables.hasAnswer(readUint32(bytes, at + BODY))) return false;
+    if (this.#vat.answers.has(readUint32(bytes, at + BODY))) return false;
     if (!view.follow(at + CALL_PARAMS) || !view.followSlot(0)) return false;
     return tryRead(isRehearsal ? reader.rehearse : reader.read, readUint16(bytes, at + BODY + 4), view);
   }
@@ -192,14 +163,14 @@ export class HotPath {
   }
 }
 
-/** Whether the frame begins as every message does. */
+/** Whether the frame has the root and the body pointer of every message. */
 function isMessage({ bytes, rootStart: at, rootEnd: end }: Frame): boolean {
   if (end - at < FINISH_END) return false;
   if (readInt32(bytes, at + ROOT) !== 0 || readInt32(bytes, at + ROOT + 4) !== MESSAGE_SIZE) return false;
   return readInt32(bytes, at + BODY_POINTER) === 0;
 }
 
-/** A reader that throws leaves its call to the slow path, which answers with an exception: the peer waits for an answer. */
+/** If a reader throws, the slow path handles the call and answers with the exception: the peer waits for an answer. */
 function tryRead(read: ReadHotCall, methodId: number, params: StructView): boolean {
   try {
     return read(methodId, params);

@@ -1,5 +1,5 @@
-// A table whose ids we pick: questions and exports. A freed id is used again before a new one, so ids stay small and peers
-// that keep their tables in arrays stay quick.
+// A table whose ids we pick: questions and exports. A freed id is used again before a new one, so ids stay small, which suits
+// peers that keep their tables in arrays.
 
 export class IdTable<T> {
   readonly #entries: (T | undefined)[] = [];
@@ -10,7 +10,7 @@ export class IdTable<T> {
     return this.#size;
   }
 
-  /** Takes a free id, makes its entry with it and returns the entry. */
+  /** Makes an entry with a free id and returns it. */
   add<E extends T>(make: (id: number) => E): E {
     const id = this.#free.pop() ?? this.#entries.length;
     const entry = make(id);
@@ -23,7 +23,7 @@ export class IdTable<T> {
     return this.#entries[id];
   }
 
-  /** Frees `id` for the next `add`. An id that is not in use is left alone. */
+  /** Frees `id` for the next `add`. Does nothing if it is not in use. */
   remove(id: number): void {
     if (this.#entries[id] === undefined) return;
     this.#entries[id] = undefined;
@@ -35,7 +35,7 @@ export class IdTable<T> {
     return this.#entries.filter((entry) => entry !== undefined);
   }
 
-  /** Empties the table and returns what was in it. */
+  /** Empties the table and returns its entries. */
   clear(): T[] {
     const { entries } = this;
     this.#entries.length = this.#free.length = this.#size = 0;

@@ -1,23 +1,24 @@
-// The capabilities that the peer hosts for us. Ids are the peer's. An entry lives from the first descriptor that names it
-// until the last handle on it is closed; then one Release gives back every reference that came.
+// The capabilities that the peer hosts for us. The peer picks the ids. An entry lives from the first descriptor that names
+// it until the last handle on it is closed; one Release then returns every reference that was received.
 
-import type { CapabilityHost } from "./capability.ts";
-import { ImportedCapability } from "./capability.ts";
+import { type Ask, ImportedCapability } from "./capability.ts";
 import type { RpcError } from "./errors.ts";
 
 interface Import {
-  /** Descriptors received and not yet given back: what Release has to count. */
+  /** Descriptors received and not yet released: the count that Release needs. */
   references: number;
   readonly handles: Set<ImportedCapability>;
 }
 
 export class ImportTable {
-  readonly #host: CapabilityHost;
+  readonly #ask: Ask;
   readonly #sendRelease: (importId: number, references: number) => void;
   readonly #imports = new Map<number, Import>();
+  /** Removes a handle that was closed; the last one sends Release. */
+  readonly #close = (handle: ImportedCapability): void => this.#remove(handle, 0);
 
-  constructor(host: CapabilityHost, sendRelease: (importId: number, references: number) => void) {
-    this.#host = host;
+  constructor(ask: Ask, sendRelease: (importId: number, references: number) => void) {
+    this.#ask = ask;
     this.#sendRelease = sendRelease;
   }
 
@@ -29,34 +30,34 @@ export class ImportTable {
     return this.#imports.has(importId);
   }
 
+  /** Whether `handle` is open and of this connection. */
+  holds(handle: ImportedCapability): boolean {
+    return this.#imports.get(handle.importId)?.handles.has(handle) === true;
+  }
+
   /** A new handle, for one descriptor that names `importId`. */
   receive(importId: number): ImportedCapability {
     const entry: Import = this.#imports.get(importId) ?? { references: 0, handles: new Set() };
     this.#imports.set(importId, entry);
     entry.references++;
-    const handle = new ImportedCapability(this.#host, importId);
+    const handle = new ImportedCapability(importId, this.#ask, this.#close);
     entry.handles.add(handle);
     return handle;
   }
 
-  /** Forgets a closed handle; the last one sends Release. */
-  close(handle: ImportedCapability): void {
-    const references = this.#forget(handle, 0);
-    if (references > 0) this.#sendRelease(handle.importId, references);
-  }
-
   /**
-   * Forgets handles that another message gives back: parameters of a call answered with releaseParamCaps. The import may
-   * have older handles; only when none is left and references are, Release goes out for those.
+   * Closes handles whose references a Return with releaseParamCaps releases. The import may have older references; if these
+   * were its last handles, Release is sent for those.
    */
-  giveBack(handles: readonly ImportedCapability[]): void {
+  closeReturned(handles: readonly ImportedCapability[]): void {
     for (const handle of handles) {
-      const references = this.#forget(handle, 1);
-      if (references > 0) this.#sendRelease(handle.importId, references);
+      this.#remove(handle, 1);
+      // A method that kept the handle without retaining it must not use it.
+      handle.close();
     }
   }
 
-  /** A promise that the peer exported ended in `error`: calls through its handles reject from now on. */
+  /** A promise that the peer exported resolved to `error`: calls through its handles reject from now on. */
   break(importId: number, error: RpcError): void {
     for (const handle of this.#imports.get(importId)?.handles ?? []) handle.broken = error;
   }
@@ -65,13 +66,13 @@ export class ImportTable {
     this.#imports.clear();
   }
 
-  /** Removes the handle and `given` references. Returns the references to release, 0 while other handles hold the import. */
-  #forget(handle: ImportedCapability, given: number): number {
+  /** Removes the handle and `returned` references. The last handle releases the references that are left. */
+  #remove(handle: ImportedCapability, returned: number): void {
     const entry = this.#imports.get(handle.importId);
-    if (entry === undefined || !entry.handles.delete(handle)) return 0;
-    entry.references -= given;
-    if (entry.handles.size > 0) return 0;
+    if (entry === undefined || !entry.handles.delete(handle)) return;
+    entry.references -= returned;
+    if (entry.handles.size > 0) return;
     this.#imports.delete(handle.importId);
-    return entry.references;
+    if (entry.references > 0) this.#sendRelease(handle.importId, entry.references);
   }
 }

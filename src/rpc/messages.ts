@@ -1,12 +1,12 @@
-// Builds the messages that we send, on the classes that capnp-es generated from rpc.capnp. Each function returns a message
-// with one field of the union set; what is in it is the caller's.
+// Builds the messages that we send, with the classes that capnp-es generated from rpc.capnp. Each function returns a message
+// with one field of the union set; the caller fills in the rest.
 
 import { Message, ObjectSize, PointerType, type Struct, utils } from "capnp-es";
 import { type Bootstrap, type Call, type Exception, type Return, Message as RpcMessage } from "capnp-es/capnp/rpc";
 import { WORD_BYTES } from "../wire/words.ts";
 import { toException } from "./errors.ts";
 
-/** A message to send, and the part of it that its sender fills in. */
+/** A message to send, and the part of it that the caller fills in. */
 export interface Outgoing<T> {
   readonly message: Message;
   readonly body: T;
@@ -39,7 +39,7 @@ export function call(questionId: number, interfaceId: bigint, methodId: number):
   return { message, body };
 }
 
-/** A Return; which variant it is, the caller sets. `releaseParamCaps` is false: capabilities are released one by one. */
+/** A Return without a variant, which the caller sets. `releaseParamCaps` is false; rpc.capnp's default is true. */
 export function returnOf(answerId: number): Outgoing<Return> {
   const { message, root } = initMessage();
   const body = root._initReturn();
@@ -56,7 +56,7 @@ export function returnException(answerId: number, error: unknown): Outgoing<Retu
   return outgoing;
 }
 
-/** The Return of a call whose results the peer takes from our answer later (Call.sendResultsTo.yourself). */
+/** The Return of a call with sendResultsTo.yourself: the peer refers to the results in our answers table later. */
 export function returnElsewhere(answerId: number, releaseParamCaps: boolean): Message {
   const { message, body } = returnOf(answerId);
   body.resultsSentElsewhere = true;
@@ -96,8 +96,8 @@ export function abort(error: unknown): Message {
 }
 
 /**
- * Sends a message back that we do not understand: its kind and the plain values of its body, such as its question. What
- * the body points at is left out, as a few bytes that point at each other can be a tree without end.
+ * The reply to a message of an unknown kind: the kind and the plain values of the body, such as its question. Pointers in
+ * the body are not followed: a few bytes that point at each other can form a tree of any size.
  */
 export function unimplemented(received: RpcMessage): Message {
   const { message, root } = initMessage();

@@ -1,38 +1,44 @@
-// One call of ours. It ends for the caller with results, an exception or its deadline; it ends for the
-// connection when the peer's Return came. The two moments differ: see `returned`.
+// One call of ours. For the caller it ends with results, an exception or its deadline. For the connection it ends with the
+// peer's Return, which may arrive long after the deadline: see `returned`.
 
 import type { Payload } from "capnp-es/capnp/rpc";
 import { DeadlineError, errorText, RpcError } from "./errors.ts";
 
-export interface CallOptions {
+/** `R` is the struct of the results, `T` what the caller receives. */
+export interface CallOptions<R = unknown, T = R> {
   /** Milliseconds until the call rejects with a DeadlineError. */
   readonly deadlineMs?: number;
+  /**
+   * Turns the results into what the caller receives; without it, that is the results themselves. Runs when the results
+   * arrive. Capabilities in them that it does not retain (`importOf`) are then released. What it throws rejects the call.
+   */
+  readonly read?: (results: R) => T;
 }
 
 /** What the connection makes a question from. */
-export interface QuestionOptions<T> extends CallOptions {
+export interface QuestionOptions<T> {
   /** Interface and method, for errors. */
   readonly name: string;
-  /** Turns the payload of the Return into what the caller waits for. */
+  /** Turns the payload of the Return into what the caller receives. */
   readonly read: (payload: Payload) => T;
-  /** Tells the peer that nobody waits for the results any more. */
+  /** Sends the peer a Finish for results that are no longer needed. */
   readonly sendCancel: () => void;
+  readonly deadlineMs: number;
 }
 
 /** A question as the connection's table holds it, whatever its results are. */
 export interface OpenQuestion {
   readonly id: number;
   readonly name: string;
-  /** Whether the caller gave up. Then Finish has been sent, and capabilities of a late Return are released already. */
+  /** Whether the deadline passed: Finish was sent, with which the peer releases the capabilities of a late Return. */
   readonly canceled: boolean;
-  /** Exports in the parameters, each as often as it was sent: a Return with releaseParamCaps gives them back. */
+  /** Exports in the parameters, each as often as it was sent: a Return with releaseParamCaps releases them. */
   paramExports: readonly number[];
-  /** Resolves when the peer is done with the call, which may be long after a deadline, or the connection has ended. */
+  /** Resolves when the peer has returned the call or the connection has ended. */
   readonly returned: Promise<void>;
-  /** False when the results could not be read: their capabilities are then nobody's. */
-  resolve(payload: Payload): boolean;
+  resolve(payload: Payload): void;
   reject(reason: unknown): void;
-  /** The peer is done with the call, and the question has left the table. */
+  /** The peer has returned the call, and the question has left the table. */
   end(): void;
 }
 
@@ -40,8 +46,8 @@ export class Question<T> implements OpenQuestion {
   readonly id: number;
   readonly name: string;
   /**
-   * The results, or a rejection: RpcError or DeadlineError. Capabilities in the results are the caller's, to be closed. A
-   * rejection that nobody waits for is not an unhandled one.
+   * What CallOptions.read returned, or a rejection: RpcError or DeadlineError. An unused rejection is not reported as
+   * unhandled.
    */
   readonly results: Promise<T>;
   readonly returned: Promise<void>;
@@ -52,8 +58,8 @@ export class Question<T> implements OpenQuestion {
   readonly #returned = Promise.withResolvers<void>();
   readonly #read: (payload: Payload) => T;
   readonly #sendCancel: () => void;
+  readonly #timer: Timer;
   #ended = false;
-  #timer: Timer | undefined;
 
   constructor(id: number, { name, read, sendCancel, deadlineMs }: QuestionOptions<T>) {
     this.id = id;
@@ -63,29 +69,25 @@ export class Question<T> implements OpenQuestion {
     this.results = this.#results.promise;
     this.returned = this.#returned.promise;
     this.results.catch(() => {});
-    if (deadlineMs !== undefined) {
-      this.#timer = setTimeout(() => {
-        this.#cancel(new DeadlineError(`${name} was not answered within ${deadlineMs} ms`));
-      }, deadlineMs);
-    }
+    this.#timer = setTimeout(() => {
+      this.#cancel(new DeadlineError(`${name} was not answered within ${deadlineMs} ms`));
+    }, deadlineMs);
   }
 
-  /** Gives up, and tells the peer. */
   #cancel(reason: DeadlineError): void {
     this.canceled = true;
     this.reject(reason);
-    // After the Return, as when results are taken from an answer of ours, the id may be another question's.
+    // After the Return, as with results taken from an answer of ours, the id may belong to another question.
     if (!this.#ended) this.#sendCancel();
   }
 
-  resolve(payload: Payload): boolean {
+  resolve(payload: Payload): void {
     clearTimeout(this.#timer);
     try {
       this.#results.resolve(this.#read(payload));
-      return true;
     } catch (error) {
-      this.#results.reject(new RpcError("failed", `${this.name}: unreadable results: ${errorText(error)}`));
-      return false;
+      const what = error instanceof RpcError ? "" : "unreadable results: ";
+      this.#results.reject(new RpcError("failed", `${this.name}: ${what}${errorText(error)}`));
     }
   }
 

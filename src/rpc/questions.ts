@@ -3,8 +3,8 @@
 import { type Method, type Struct, utils } from "capnp-es";
 import { Message_Which, type Payload, type Return, Return_Which, type Message as RpcMessage } from "capnp-es/capnp/rpc";
 import { ProtocolError } from "../wire/protocol-error.ts";
-import { capabilitiesOf, importsAmong, writeCapTable } from "./cap-table.ts";
-import { ImportedCapability } from "./capability.ts";
+import { capabilitiesOf, receiveCapabilities, writeCapTable } from "./cap-table.ts";
+import { type ImportedCapability, importOf } from "./capability.ts";
 import { errorOf, RpcError } from "./errors.ts";
 import { IdTable } from "./id-table.ts";
 import * as messages from "./messages.ts";
@@ -17,10 +17,10 @@ const NO_ID = -1;
 export class Questions {
   readonly #vat: Vat;
   readonly #deadlineMs: number;
-  /** An entry is removed by the peer's Return: its id may not be used again before. */
+  /** The peer's Return removes an entry; before that its id must not be used again. */
   readonly #questions = new IdTable<OpenQuestion>();
 
-  /** `deadlineMs` is for calls that name none. */
+  /** `deadlineMs` is for calls without one. */
   constructor(vat: Vat, deadlineMs: number) {
     this.#vat = vat;
     this.#deadlineMs = deadlineMs;
@@ -31,24 +31,22 @@ export class Questions {
   }
 
   bootstrap(options: CallOptions): Promise<ImportedCapability> {
-    const question = this.#add("bootstrap", options, (payload) => {
-      const client = utils.getInterfaceClientOrNull(utils.getPointer(0, payload));
-      if (client instanceof ImportedCapability) return client;
-      throw new RpcError("failed", "the peer offers no capability");
-    });
+    const question = this.#add("bootstrap", options.deadlineMs, (payload) =>
+      importOf(utils.getInterfaceClientOrNull(utils.getPointer(0, payload))),
+    );
     this.#vat.send(messages.bootstrap(question.id).message);
     return question.results;
   }
 
-  /** Sends a call. Never throws: what is wrong with it rejects the question. */
-  ask<P extends Struct, R extends Struct>(
+  /** Sends a call. Never throws: failures reject the question. */
+  ask<P extends Struct, R extends Struct, T>(
     capability: ImportedCapability,
     method: Method<P, R>,
     fill: (params: P) => void,
-    options: CallOptions,
-  ): Question<R> {
+    { deadlineMs, read = (results) => results as unknown as T }: CallOptions<R, T>,
+  ): Question<T> {
     const name = `${method.interfaceName?.split(":").pop()}.${method.methodName}`;
-    const question = this.#add(name, options, (payload) => utils.getStruct(0, method.ResultsClass, payload));
+    const question = this.#add(name, deadlineMs, (payload) => read(utils.getStruct(0, method.ResultsClass, payload)));
     try {
       this.#check(capability);
       const { message, body } = messages.call(question.id, method.interfaceId, method.methodId);
@@ -58,7 +56,7 @@ export class Questions {
       question.paramExports = writeCapTable(payload, capabilitiesOf(payload), this.#vat);
       this.#vat.send(message);
     } catch (error) {
-      // It was not sent, so no Return will come for it.
+      // The call was not sent, so no Return will arrive for it.
       this.#questions.remove(question.id);
       question.reject(error);
       question.end();
@@ -66,23 +64,23 @@ export class Questions {
     return question;
   }
 
-  /** @throws ProtocolError when nothing was asked that this could be the Return of. */
+  /** @throws ProtocolError when the Return answers no question of ours. */
   handleReturn(body: Return): void {
     const question = this.#get(body.answerId, "return");
-    // A canceled question had its Finish, with releaseResultCaps: nothing in this Return is ours to release.
+    // For a canceled question the peer got a Finish with releaseResultCaps: nothing in this Return is ours to release.
     if (!question.canceled) this.#settle(question, body);
-    // A Return that breaks the protocol does not get here: its question is left for the connection's end to reject.
+    // A Return that breaks the protocol does not get here: the end of the connection rejects its question.
     this.#questions.remove(question.id);
-    // After the results, which may name what only the parameters held.
+    // After the results, which may refer to what only the parameters held.
     if (body.releaseParamCaps) this.#releaseParams(question);
     if (!question.canceled && !body.noFinishNeeded) this.#vat.send(messages.finish(question.id, false));
     question.end();
   }
 
-  /** The peer sent a message of ours back that it does not know. */
+  /** The peer returned a message of ours whose kind it does not know. */
   handleUnimplemented(message: RpcMessage): void {
     const question = this.#unimplementedQuestion(message);
-    // Of what else we send, nothing needs undoing: the peer keeps a reference longer, and the connection goes on.
+    // Other messages of ours need no cleanup: the peer keeps a reference longer, and the connection stays usable.
     if (question === undefined) return;
     this.#questions.remove(question.id);
     this.#releaseParams(question);
@@ -100,15 +98,9 @@ export class Questions {
     for (const question of this.#questions.clear()) disconnect(question, reason);
   }
 
-  #add<T>(name: string, options: CallOptions, read: (payload: Payload) => T): Question<T> {
+  #add<T>(name: string, deadlineMs = this.#deadlineMs, read: (payload: Payload) => T): Question<T> {
     const make = (id: number) =>
-      new Question(id, {
-        name,
-        read,
-        sendCancel: () => this.#vat.send(messages.finish(id, true)),
-        deadlineMs: this.#deadlineMs,
-        ...options,
-      });
+      new Question(id, { name, read, sendCancel: () => this.#vat.send(messages.finish(id, true)), deadlineMs });
     const { ended } = this.#vat;
     if (ended === undefined) return this.#questions.add(make);
     const question = make(NO_ID);
@@ -116,11 +108,10 @@ export class Questions {
     return question;
   }
 
-  /** Throws why a call on `capability` cannot be sent, if so. */
+  /** Throws if a call on `capability` cannot be sent. */
   #check(capability: ImportedCapability): void {
     const { ended } = this.#vat;
     if (ended !== undefined) throw new RpcError("disconnected", ended.message);
-    if (!this.#vat.owns(capability)) throw new RpcError("failed", "the capability belongs to another connection");
     if (!capability.isOpen) throw new RpcError("failed", "the capability was closed");
     if (capability.broken !== undefined) throw capability.broken;
   }
@@ -138,8 +129,9 @@ export class Questions {
   #settle(question: OpenQuestion, body: Return): void {
     switch (body.which()) {
       case Return_Which.RESULTS: {
-        const clients = this.#vat.receiveCapabilities(body.results);
-        if (!question.resolve(body.results)) for (const client of importsAmong(clients)) client.close();
+        const imports = receiveCapabilities(body.results, this.#vat);
+        question.resolve(body.results);
+        for (const capability of imports) if (!capability.isRetained) capability.close();
         return;
       }
       case Return_Which.EXCEPTION:
@@ -157,12 +149,12 @@ export class Questions {
     }
   }
 
-  /** The peer forwarded our call to us, and points at our own answer for its results. */
+  /** The peer forwarded our call to us, so its results are those of our own answer. */
   #takeResults(question: OpenQuestion, answerId: number): void {
-    const results = this.#vat.resultsOf(answerId);
-    if (results === undefined) throw new ProtocolError(`return takes from unknown answer ${answerId}`);
-    results.then(
-      (payload) => void question.resolve(payload),
+    const answer = this.#vat.answers.get(answerId);
+    if (answer === undefined) throw new ProtocolError(`return takes from unknown answer ${answerId}`);
+    answer.results.then(
+      (payload) => question.resolve(payload),
       (error) => question.reject(error),
     );
   }

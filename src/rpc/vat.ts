@@ -1,22 +1,17 @@
-// What the two halves of a connection, asking and answering, share: the tables of capabilities and the way out.
+// What the parts of a connection share: three of its tables, and the stream. The fourth table, our questions, has one user.
 
-import type { Client, Message } from "capnp-es";
-import type { Payload } from "capnp-es/capnp/rpc";
-import type { ImportedCapability } from "./capability.ts";
+import type { Message } from "capnp-es";
+import type { Answer } from "./answer.ts";
 import type { ExportTable } from "./exports.ts";
 import type { ImportTable } from "./imports.ts";
 
 export interface Vat {
+  /** The peer's calls on the slow path, by its ids, until both our Return and its Finish are done. */
+  readonly answers: Map<number, Answer>;
   readonly imports: ImportTable;
   readonly exports: ExportTable;
-  /** Why the connection ended, once it has. */
+  /** Why the connection ended; undefined while it is open. */
   readonly ended: Error | undefined;
-  /** Sends a message, or drops it when the connection has ended. */
+  /** Sends a message, or drops it if the connection has ended. */
   send(message: Message): void;
-  /** Whether the peer hosts `capability` on this connection. */
-  owns(capability: ImportedCapability): boolean;
-  /** The results of the peer's call `answerId`, or undefined when there is no such call. */
-  resultsOf(answerId: number): Promise<Payload> | undefined;
-  /** Reads the capability table of a received payload and makes it known to generated getters. */
-  receiveCapabilities(payload: Payload): readonly (Client | null)[];
 }

@@ -3,8 +3,24 @@
 
 import { expect } from "bun:test";
 import { Connection, type ConnectionOptions, type TableSizes, type Transport } from "../../src/rpc/connection.ts";
+import type { HotReader } from "../../src/rpc/hot-reader.ts";
 import { splitFrames } from "./frames.ts";
 import { type PlainMessage, plainMessage } from "./rpc-messages.ts";
+
+/** Counts the calls that the hot path takes on `connection`, by readers that are set after this. */
+export function countHotCalls(connection: Connection): () => number {
+  let count = 0;
+  const setHotReader = connection.setHotReader.bind(connection);
+  connection.setHotReader = (server, reader) => {
+    const read: HotReader["read"] = (methodId, params) => {
+      const isRead = reader.read(methodId, params);
+      if (isRead) count++;
+      return isRead;
+    };
+    setHotReader(server, { ...reader, read });
+  };
+  return () => count;
+}
 
 export const EMPTY_TABLES: TableSizes = { questions: 0, answers: 0, imports: 0, exports: 0 };
 
@@ -161,6 +177,7 @@ export class RawPeer {
   takesBytes = Number.POSITIVE_INFINITY;
   /** Sizes of the writes so far. */
   readonly writes: number[] = [];
+  readonly #countHotCalls: () => number;
   #heard: Uint8Array[] = [];
 
   constructor(options: Options = {}) {
@@ -179,7 +196,13 @@ export class RawPeer {
     const { connection, ended } = open(transport, options);
     this.connection = connection;
     this.ended = ended;
+    this.#countHotCalls = countHotCalls(connection);
     opened.push({ connection, settled: turn });
+  }
+
+  /** Calls that the hot path answered. */
+  get hotCalls(): number {
+    return this.#countHotCalls();
   }
 
   /** Says these frames, in one chunk. */

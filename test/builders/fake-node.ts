@@ -12,7 +12,7 @@ import { Init$Server, type Init$Server$Target } from "../../src/schema/init.ts";
 import { type Context, Thread$Server, ThreadMap$Server } from "../../src/schema/mp/proxy.ts";
 import { Node$Server, type Node$Server$Target } from "../../src/schema/node.ts";
 import { Tracing$Server, UtxoCacheTrace$Client } from "../../src/schema/tracing.ts";
-import { connectPair, type Pair } from "./connections.ts";
+import { connectPair, countHotCalls, type Pair } from "./connections.ts";
 
 const [destroyNotifications] = ChainNotifications$Client.methods;
 const [destroyTrace] = UtxoCacheTrace$Client.methods;
@@ -43,6 +43,7 @@ export class FakeNode {
   readonly givesNull = new Set<string>();
   readonly pair: Pair;
   readonly #values: Values;
+  readonly #countHotCalls: () => number;
   readonly #busy = new Set<Client>();
   readonly #refusals = new Map<string, Error>();
   readonly #gates = new Map<string, Gate>();
@@ -52,11 +53,17 @@ export class FakeNode {
     this.#values = options.values ?? {};
     const client = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
     this.pair = connectPair({ client, server: { bootstrap: this.#init() } });
+    this.#countHotCalls = countHotCalls(this.connection);
   }
 
   /** The client's side. */
   get connection(): Connection {
     return this.pair.client;
+  }
+
+  /** The client's calls that its hot path answered. */
+  get hotCalls(): number {
+    return this.#countHotCalls();
   }
 
   /** From now on `name` answers with this exception, until `undefined` is given. */
