@@ -1,90 +1,57 @@
-// The little of PromQL that the maps need: a selector, or a sum over some of its labels. Reads an expression, and gives its
-// value on one page as Prometheus would on that scrape; the tests let promtool say whether it does.
+// The part of PromQL that the maps use: a selector, or a sum of one. The tests compare the results with promtool's.
 
-import { type Family, type Labels, labelText, type Page, type Sample, sorted } from "../text-format.ts";
-
-export interface Matcher {
-  readonly label: string;
-  readonly operator: "=" | "!=";
-  readonly value: string;
-}
+import { type Family, labelText, type Page, sorted } from "../text-format.ts";
 
 export interface Expression {
-  /** Of the samples, such as `a_seconds_count`. */
+  /** Name of samples, such as `a_seconds_count`. */
   readonly metric: string;
-  readonly matchers: readonly Matcher[];
-  /** Labels to sum over; undefined where nothing is summed. */
-  readonly without?: readonly string[];
+  readonly matchers: readonly { readonly label: string; readonly isEqual: boolean; readonly value: string }[];
+  /** Labels to sum over. */
+  readonly without: readonly string[];
 }
 
-/** Values by the text of their labels; labels that the expression itself pins with `=` are left out. */
+/** Values by their labels as text. Labels that the expression pins with `=` are left out. */
 export type Vector = ReadonlyMap<string, number>;
 
-// A metric may have placeholders, such as `bitcoin_est_smart_fee_<blocks>`; exporter-map.ts fills them in.
-const SELECTOR = /^([a-zA-Z_:<][\w:<>]*)(?:\{(.*)\})?$/;
 const SUM = /^sum without ?\(([\w, ]+)\) ?\((.+)\)$/;
-const MATCHER = /\s*([a-zA-Z_]\w*)\s*(=|!=)\s*(["'])([^"'\\]*)\3\s*(?:,|$)/y;
+// A metric may have a placeholder, such as `bitcoin_est_smart_fee_<target>`; map.ts fills it in.
+const SELECTOR = /^([a-zA-Z_:<][\w:<>]*)(?:\{(.*)\})?$/;
+const MATCHER = /\s*([a-zA-Z_]\w*)\s*(!?=)\s*(["'])([^"'\\]*)\3\s*(?:,|$)/y;
 
-/** @throws Error when `text` is not one of the forms `a{b="c",d!="e"}` and `sum without (b, d) (a{…})`. */
+/** @throws Error when `text` has neither of the forms `a{b="c",d!="e"}` and `sum without (b, d) (a{…})` */
 export function readExpression(text: string): Expression {
-  const sum = SUM.exec(text);
-  if (sum === null) return readSelector(text);
-  return { ...readSelector(sum[2]!), without: sum[1]!.split(",").map((label) => label.trim()) };
-}
-
-export function readSelector(text: string): Expression {
-  const match = SELECTOR.exec(text);
-  if (match === null) throw new Error(`no selector: ${text}`);
-  const matchers: Matcher[] = [];
-  const inner = match[2] ?? "";
+  const [, labels, selector = text] = SUM.exec(text) ?? [];
+  const [, metric, inner = ""] = SELECTOR.exec(selector) ?? [];
+  if (metric === undefined) throw new Error(`no selector: ${selector}`);
+  const matchers: Expression["matchers"][number][] = [];
   MATCHER.lastIndex = 0;
   while (MATCHER.lastIndex < inner.length) {
-    const part = MATCHER.exec(inner);
-    if (part === null) throw new Error(`no label matcher: ${text}`);
-    matchers.push({ label: part[1]!, operator: part[2] as Matcher["operator"], value: part[4]! });
+    const [, label, operator, , value] = MATCHER.exec(inner) ?? [];
+    if (label === undefined) throw new Error(`no label matcher: ${selector}`);
+    matchers.push({ label, isEqual: operator === "=", value: value! });
   }
-  return { metric: match[1]!, matchers };
+  return { metric, matchers, without: labels?.split(",").map((label) => label.trim()) ?? [] };
 }
 
-/**
- * @param rename labels that get another name, by the name that they have on the page
- * @returns undefined when nothing on the page matches
- */
-export function evaluate(
-  { metric, matchers, without = [] }: Expression,
-  page: Page,
-  rename: Readonly<Record<string, string>> = {},
-): Vector | undefined {
+/** Undefined when no sample of `page` matches. */
+export function evaluate({ metric, matchers, without }: Expression, page: Page): Vector | undefined {
+  const dropped = [...without, ...matchers.filter(({ isEqual }) => isEqual).map(({ label }) => label)];
   const vector = new Map<string, number>();
-  const dropped = new Set([
-    ...without,
-    ...matchers.filter(({ operator }) => operator === "=").map(({ label }) => label),
-  ]);
-  for (const sample of samplesOf(metric, page)) {
-    if (!matchers.every((matcher) => isMatch(sample.labels, matcher))) continue;
-    const labels = new Map<string, string>();
-    for (const [label, value] of sample.labels) if (!dropped.has(label)) labels.set(rename[label] ?? label, value);
-    const key = labelText(sorted(labels));
-    vector.set(key, (vector.get(key) ?? 0) + sample.value);
+  for (const { name, labels, value } of familyOf(metric, page)?.samples ?? []) {
+    const isMatch = matchers.every((one) => ((labels.get(one.label) ?? "") === one.value) === one.isEqual);
+    if (name !== metric || !isMatch) continue;
+    const key = labelText(sorted(new Map([...labels].filter(([label]) => !dropped.includes(label)))));
+    vector.set(key, (vector.get(key) ?? 0) + value);
   }
   return vector.size === 0 ? undefined : vector;
 }
 
-/** Whether the page says that what it has under this name only goes up. */
+/** Whether the page declares that samples of this name only grow. */
 export function isCounter(metric: string, page: Page): boolean {
-  const family = familyOf(metric, page);
-  if (family === undefined || family.type === "untyped") return false;
-  return family.type === "counter" || (family.type !== "gauge" && family.name !== metric);
-}
-
-function samplesOf(metric: string, page: Page): readonly Sample[] {
-  return familyOf(metric, page)?.samples.filter(({ name }) => name === metric) ?? [];
+  const { name, type } = familyOf(metric, page) ?? {};
+  return type === "counter" || ((type === "summary" || type === "histogram") && name !== metric);
 }
 
 function familyOf(metric: string, page: Page): Family | undefined {
   return page.get(metric) ?? page.get(metric.replace(/_(bucket|sum|count)$/, ""));
-}
-
-function isMatch(labels: Labels, { label, operator, value }: Matcher): boolean {
-  return ((labels.get(label) ?? "") === value) === (operator === "=");
 }

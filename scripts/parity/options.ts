@@ -1,90 +1,84 @@
 // The command line of parity.
 
 import { parseArgs } from "node:util";
+import { type ExporterMap, MAPS } from "./map.ts";
+import { ParityError } from "./parity-error.ts";
 
 export interface ParityOptions {
   readonly ours: string;
   /** One exporter may serve several pages. */
   readonly theirs: readonly string[];
-  /** A name or a file; undefined: by the families on their page. */
-  readonly map: string | undefined;
+  /** Undefined: by the families on their page. */
+  readonly map: ExporterMap | undefined;
   readonly json: boolean;
   readonly samples: number;
   readonly intervalMs: number;
   readonly tolerancePct: number;
 }
 
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
+const NAMES = Object.keys(MAPS).join(", ");
 
-export const USAGE = `Compares what two exporters of one node show, family by family.
+export const USAGE = `Compares the metrics of two exporters of one node, family by family.
 
-USAGE parity --ours URL --theirs URL [--theirs URL] [--map NAME|FILE] [--json]
+USAGE parity --ours URL --theirs URL [--theirs URL] [--map NAME] [--json]
 
     --ours URL         The page of bitcoind-ipc-exporter
-    --theirs URL       The page of the exporter that it replaces; twice for the two of usdt-dash
-    --map NAME|FILE    What their families are called here: original, usdt-dash, jvstein, lnliz, or a file like those in
-                       scripts/parity/maps (default: by the families on their page)
-    --samples N        How often to scrape both, 2 or more (default: 3)
-    --interval S       Seconds between the scrapes (default: 5)
+    --theirs URL       The page of the exporter to replace; repeat it for the two pages of usdt-dash
+    --map NAME         Which exporter it is: ${NAMES} (default: by the families on their page)
+    --samples N        Scrapes of each, 2 or more (default: 3)
+    --interval S       Seconds between scrapes (default: 5)
     --tolerance PCT    How far apart two values may be, in percent (default: 1)
     --json             Print JSON instead of a table
     --help             Print this help
 
-Exits with 0 when all is equal or explained by the map, 1 on a mismatch, 2 on a wrong command line or a page that cannot be
-read. Counters are compared by how much they grow between the first scrape and the last, gauges by value.`;
+Counters are compared by growth between the first and the last scrape, gauges by value. Exits with 0 when every family is
+equal or explained by the map, 1 on a mismatch, 2 when the command line or a page is not usable.`;
 
-const MAX_SAMPLES = 10_000;
-const MAX_INTERVAL_S = 86_400;
+const OPTIONS = {
+  ours: { type: "string" },
+  theirs: { type: "string", multiple: true },
+  map: { type: "string" },
+  samples: { type: "string", default: "3" },
+  interval: { type: "string", default: "5" },
+  tolerance: { type: "string", default: "1" },
+  json: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
 
-/** @throws UsageError */
+/** @throws ParityError */
 export function readParityOptions(args: readonly string[]): ParityOptions | "help" {
-  const { values } = parse(args);
-  if (values.help) return "help";
-  if (values.ours === undefined) throw new UsageError("missing --ours");
-  if (values.theirs === undefined) throw new UsageError("missing --theirs");
-  const samples = readNumber("samples", values.samples, 2, MAX_SAMPLES);
-  if (!Number.isInteger(samples))
-    throw new UsageError(`bad value "${values.samples}" for --samples: give a whole number`);
-  return {
-    ours: readUrl("ours", values.ours),
-    theirs: values.theirs.map((url) => readUrl("theirs", url)),
-    map: values.map,
-    json: values.json,
-    samples,
-    intervalMs: readNumber("interval", values.interval, 0, MAX_INTERVAL_S) * 1000,
-    tolerancePct: readNumber("tolerance", values.tolerance, 0, 100),
-  };
+  try {
+    const { ours, theirs, map, json, help, ...numbers } = parseArgs({ args: [...args], options: OPTIONS }).values;
+    if (help) return "help";
+    if (ours === undefined) throw new Error("missing --ours");
+    if (theirs === undefined) throw new Error("missing --theirs");
+    return {
+      ours: readUrl("ours", ours),
+      theirs: theirs.map((url) => readUrl("theirs", url)),
+      map: map === undefined ? undefined : readMap(map),
+      json,
+      samples: readNumber("samples", numbers.samples, { min: 2, max: 10_000, whole: true }),
+      intervalMs: readNumber("interval", numbers.interval, { min: 0, max: 86_400 }) * 1000,
+      tolerancePct: readNumber("tolerance", numbers.tolerance, { min: 0, max: 100 }),
+    };
+  } catch (error) {
+    throw new ParityError(`${(error as Error).message}\n\n${USAGE}`);
+  }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        ours: { type: "string" },
-        theirs: { type: "string", multiple: true },
-        map: { type: "string" },
-        samples: { type: "string", default: "3" },
-        interval: { type: "string", default: "5" },
-        tolerance: { type: "string", default: "1" },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+function readMap(name: string): ExporterMap {
+  if (Object.hasOwn(MAPS, name)) return MAPS[name]!;
+  throw new Error(`bad value "${name}" for --map: give one of ${NAMES}`);
 }
 
 function readUrl(flag: string, text: string): string {
   if (/^https?:$/.test(URL.parse(text)?.protocol ?? "")) return text;
-  throw new UsageError(`bad value "${text}" for --${flag}: give a URL such as http://127.0.0.1:9332/metrics`);
+  throw new Error(`bad value "${text}" for --${flag}: give a URL such as http://127.0.0.1:9332/metrics`);
 }
 
-function readNumber(flag: string, text: string, min: number, max: number): number {
-  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+function readNumber(flag: string, text: string, limits: { min: number; max: number; whole?: true }): number {
+  const { min, max, whole = false } = limits;
+  const value = (whole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
-  throw new UsageError(`bad value "${text}" for --${flag}: give a number from ${min} to ${max}`);
+  throw new Error(`bad value "${text}" for --${flag}: give a ${whole ? "whole " : ""}number from ${min} to ${max}`);
 }

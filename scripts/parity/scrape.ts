@@ -1,24 +1,23 @@
-// Reads the pages of both exporters, several times over.
+// Scrapes both exporters, several times.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { FormatError, type Page, readPage } from "../text-format.ts";
+import { ParityError } from "./parity-error.ts";
 
-/** Theirs between two of ours: a value of theirs that lies between two of ours has only been read at another moment. */
+/** The other exporter's page between two of ours: agreement.ts says why. */
 export interface Round {
   readonly before: Page;
   readonly theirs: Page;
   readonly after: Page;
 }
 
-/** There is no page that can be read. */
-export class ScrapeError extends Error {
-  override readonly name = "ScrapeError";
-}
-
-/** Some exporters ask the node only when they are scraped themselves. */
+/** Some exporters call the node only when they are scraped. */
 const DEADLINE_MS = 30_000;
 
-/** @param theirs one exporter may serve several pages, which count as one */
+/**
+ * @param theirs URLs of one exporter, whose pages count as one; of a family on two pages the first counts
+ * @throws ParityError
+ */
 export async function scrapeRounds(
   ours: string,
   theirs: readonly string[],
@@ -29,27 +28,20 @@ export async function scrapeRounds(
     if (rounds.length > 0) await pause(intervalMs);
     const before = await scrape(ours);
     const pages: Page[] = [];
-    for (const url of theirs) pages.push(await scrape(url));
-    rounds.push({ before, theirs: merged(pages), after: await scrape(ours) });
+    for (const url of theirs) pages.unshift(await scrape(url));
+    rounds.push({ before, theirs: new Map(pages.flatMap((page) => [...page])), after: await scrape(ours) });
   }
   return rounds;
 }
 
-/** Where two pages have a family of the same name, such as that of the process, the first counts. */
-function merged(pages: readonly Page[]): Page {
-  return new Map(pages.toReversed().flatMap((page) => [...page]));
-}
-
 async function scrape(url: string): Promise<Page> {
   try {
-    const response = await fetch(url, {
-      headers: { Accept: "text/plain;version=0.0.4" },
-      signal: AbortSignal.timeout(DEADLINE_MS),
-    });
-    if (!response.ok) throw new ScrapeError(`HTTP status ${response.status}`);
+    const headers = { Accept: "text/plain;version=0.0.4" };
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(DEADLINE_MS) });
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     return readPage(new TextDecoder("utf-8", { fatal: true }).decode(await response.arrayBuffer()));
   } catch (error) {
-    const why = error instanceof FormatError ? `the page is not in the text format: ${error.message}` : error;
-    throw new ScrapeError(`cannot scrape ${url}: ${why instanceof Error ? why.message : why}`, { cause: error });
+    const why = `${error instanceof FormatError ? "not the text format: " : ""}${(error as Error).message}`;
+    throw new ParityError(`cannot scrape ${url}: ${why}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-// When two series agree: values and growth, at rest and while the scrapes run, with samples missing.
+// When two series agree: values and growth, constant and changing between scrapes, with samples missing.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -58,7 +58,7 @@ test.each<[string, ...Numbers[]]>([
   expect<string>(agreement(GROWTH, ...rounds)).toBe(expected);
 });
 
-test("a series that is missing is as good as one of 0, if it is to be so", () => {
+test("a missing series counts as 0 where the terms say so", () => {
   const terms = { ...VALUE, absentIsZero: true };
   expect(agreement(terms, [none, 0, none])).toBe("equal");
   expect(agreement(terms, [0, none, 0])).toBe("equal");
@@ -68,7 +68,7 @@ test("a series that is missing is as good as one of 0, if it is to be so", () =>
   expect(agreement(VALUE, [none, 0, none])).toBe("missing-here");
 });
 
-test("says what it compared", () => {
+test("shows what it compared", () => {
   const rounds = (...numbers: Numbers[]) => numbers.map(([before, theirs, after]) => ({ before, theirs, after }));
   expect(judge(rounds([1, 2, 3]), VALUE)).toMatchObject({ theirs: "2", ours: "3" });
   expect(judge(rounds([1, 2, 3], [5, 8, 9]), GROWTH)).toMatchObject({ theirs: "+6", ours: "+8" });
@@ -77,7 +77,7 @@ test("says what it compared", () => {
   expect(judge(rounds([none, 2, none]), VALUE)).toEqual({ agreement: "missing-here", theirs: "2" });
 });
 
-test("two exporters that count the same events agree, whenever they are scraped and whenever they began", () => {
+test("two exporters that count the same events agree, whenever they started and are scraped", () => {
   const anyRounds = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat()), { minLength: 2 });
   fc.assert(
     fc.property(anyRounds, fc.nat(), fc.nat(), (rounds, oursBegan, theirsBegan) => {
@@ -95,7 +95,7 @@ test("two exporters that count the same events agree, whenever they are scraped 
   );
 });
 
-test("one that misses more than the tolerance does not", () => {
+test("two whose counts differ by more than the tolerance disagree", () => {
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 1e9 }), fc.double({ min: 0, max: 0.98, noNaN: true }), (events, share) => {
       const counted = Math.floor(events * share);

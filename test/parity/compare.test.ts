@@ -1,15 +1,18 @@
-// Every outcome of a comparison, on small maps and pages; then the maps that come along, on the fixtures, and
-// the original's on what it and ours showed of a real node.
+// Every outcome of a comparison, on small maps and pages; then parity's own maps on the fixtures, and that of the original on
+// two recorded pages of a real node.
 
 import { describe, expect, test } from "bun:test";
 import { type Comparison, compare, type Outcome, type Row } from "../../scripts/parity/compare.ts";
-import { type Entry, type ExporterMap, readMap } from "../../scripts/parity/exporter-map.ts";
-import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
-import { type Page, readPage } from "../../scripts/text-format.ts";
-import { EXPORTERS, fixtureText, ourFixture, pageOf, quietRounds, RECORDED, theirFixture } from "./pages.ts";
+import { type Entry, type ExporterMap, MAPS, mapFor } from "../../scripts/parity/map.ts";
+import type { Page } from "../../scripts/text-format.ts";
+import { EXPORTERS, fixture, pageOf, quietRounds, RECORDED, theirFixture } from "./pages.ts";
 
-function compareWith(entries: readonly object[], theirs: Page, ours: Page): Comparison {
-  return compare(quietRounds(theirs, ours), readMap({ exporter: "a test", source: "none", entries }), 0.01);
+function mapOf(entries: readonly Entry[]): ExporterMap {
+  return { exporter: "a test", source: "none", entries };
+}
+
+function compareWith(entries: readonly Entry[], theirs: Page, ours: Page): Comparison {
+  return compare(quietRounds(theirs, ours), mapOf(entries), 0.01);
 }
 
 type Samples = Readonly<Record<string, number>>;
@@ -22,7 +25,7 @@ function outcomes(entries: readonly Entry[], theirs: Samples, ours: Samples): Ou
   return rows(entries, theirs, ours).map(({ outcome }) => outcome);
 }
 
-const A: Entry = { theirs: "a", kind: "same", ours: "b" };
+const A: Entry = { theirs: "a", ours: "b" };
 
 test.each<[Outcome, boolean, Entry[], Samples, Samples]>([
   ["equal", true, [A], { a: 5 }, { b: 5 }],
@@ -32,11 +35,11 @@ test.each<[Outcome, boolean, Entry[], Samples, Samples]>([
   ["missing-there", true, [A], {}, { b: 5 }],
   ["missing-there", true, [], {}, { b: 5 }],
   ["unknown", false, [], { a: 5 }, {}],
-  ["none", true, [{ theirs: "a", kind: "none", note: "no source" }], { a: 5 }, {}],
-  ["other-meaning", true, [{ ...A, kind: "other-meaning", note: "see there" }], { a: 5 }, { b: 6 }],
-  ["missing-there", true, [{ ...A, kind: "other-meaning", note: "see there" }], {}, { b: 6 }],
-  ["equal", true, [{ ...A, kind: "unit", factor: 1e-8, note: "BTC" }], { a: 0.12345678 }, { b: 12345678 }],
-  ["different", false, [{ ...A, kind: "unit", factor: 1e-8, note: "BTC" }], { a: 5 }, { b: 5 }],
+  ["none", true, [{ theirs: "a" }], { a: 5 }, {}],
+  ["other-meaning", true, [{ ...A, differs: true }], { a: 5 }, { b: 6 }],
+  ["missing-there", true, [{ ...A, differs: true }], {}, { b: 6 }],
+  ["equal", true, [{ ...A, factor: 1e-8 }], { a: 0.12345678 }, { b: 12345678 }],
+  ["different", false, [{ ...A, factor: 1e-8 }], { a: 5 }, { b: 5 }],
   ["equal", true, [{ ...A, theirs: "a_total", ours: "b_total" }], { a_total: 9 }, { b_total: 700 }],
   [
     "different",
@@ -47,17 +50,17 @@ test.each<[Outcome, boolean, Entry[], Samples, Samples]>([
   ],
   ["equal", true, [{ ...A, ours: "b_total" }], { a: 9 }, { b_total: 9 }],
   ["different", false, [{ ...A, ours: "b_total" }], { a: 9 }, { b_total: 700 }],
-])("%s, which is good: %p", (outcome, isGood, entries, theirs, ours) => {
+])("%s, good: %p", (outcome, isGood, entries, theirs, ours) => {
   const comparison = compareWith(entries, pageOf(theirs), pageOf(ours));
   expect(comparison.rows.map((row) => row.outcome)).toEqual([outcome]);
   expect(comparison.isGood).toBe(isGood);
 });
 
-test("what neither shows is not in the comparison", () => {
-  expect(rows([A, { theirs: "c", kind: "none", note: "no source" }], {}, {})).toEqual([]);
+test("a family that neither exposes is not in the comparison", () => {
+  expect(rows([A, { theirs: "c" }], {}, {})).toEqual([]);
 });
 
-test("a family without a sample is no family less", () => {
+test("a family without samples counts as exposed", () => {
   const empty = (name: string): Page => new Map([[name, { name, type: "gauge", samples: [] }]]);
   expect(compareWith([A], empty("a"), empty("b")).rows).toMatchObject([{ outcome: "equal" }]);
   expect(compareWith([A], empty("a"), pageOf({})).rows).toMatchObject([{ outcome: "missing-here" }]);
@@ -65,7 +68,7 @@ test("a family without a sample is no family less", () => {
   expect(compareWith([A], empty("a"), pageOf({ b: 5 })).rows).toMatchObject([{ outcome: "missing-there" }]);
 });
 
-test("a value of theirs that means that they have none is none", () => {
+test("a value of theirs that means unknown is no value", () => {
   expect(
     compareWith([{ ...A, absent: -1 }], pageOf({ a: -1 }), new Map([["b", { name: "b", type: "gauge", samples: [] }]]))
       .rows,
@@ -85,18 +88,18 @@ describe("labels", () => {
     ]);
   });
 
-  test("that are missing altogether are missing", () => {
+  test("are missing when the family has no sample", () => {
     expect(outcomes([A], { 'a{x="1"}': 5 }, {})).toEqual(["missing-here"]);
   });
 
-  test("that only one of them has are a difference", () => {
+  test("of only one exporter are a difference", () => {
     expect(outcomes([A], { a: 5 }, { 'b{x="1"}': 5 })).toEqual(["different"]);
   });
 
-  test("are renamed, picked and summed as the map says", () => {
+  test("are selected and summed as the map says", () => {
     const ours = { 'b{way="in",net="1"}': 5, 'b{way="in",net="2"}': 6, 'b{way="out",net="1"}': 7 };
-    const entry = { ...A, ours: "sum without (net) (b)", labels: { way: "direction" } };
-    expect(outcomes([entry], { 'a{direction="in"}': 11, 'a{direction="out"}': 7 }, ours)).toEqual(["equal"]);
+    const entry = { ...A, ours: "sum without (net) (b)" };
+    expect(outcomes([entry], { 'a{way="in"}': 11, 'a{way="out"}': 7 }, ours)).toEqual(["equal"]);
     expect(outcomes([{ ...A, ours: "sum without (net) (b{way='in'})" }], { a: 11 }, ours)).toEqual(["equal"]);
     expect(outcomes([{ ...A, theirs: "a{x!='1'}" }], { 'a{x="1"}': 1, 'a{x="2"}': 2 }, { 'b{x="2"}': 2 })).toEqual([
       "equal",
@@ -105,22 +108,22 @@ describe("labels", () => {
 });
 
 describe("placeholders", () => {
-  const fees: Entry = { theirs: "fee_<n>", kind: "same", ours: "b{target='<n>'}", values: ["2"] };
+  const fees: Entry = { theirs: "fee_<n>", ours: "b{target='<n>'}", values: ["2"] };
 
-  test("stand for each that is there, in both names", () => {
+  test("stand for each metric on the page, in both names", () => {
     expect(rows([fees], { fee_2: 5, fee_10: 6 }, { 'b{target="2"}': 5, 'b{target="10"}': 7 })).toMatchObject([
       { outcome: "different", theirs: "fee_10", ours: "b{target='10'}" },
       { outcome: "equal", theirs: "fee_2" },
     ]);
   });
 
-  test("leave alone what another entry names", () => {
-    const named: Entry = { theirs: "fee_2", kind: "none", note: "not asked for" };
+  test("do not stand for a metric that another entry names", () => {
+    const named: Entry = { theirs: "fee_2" };
     expect(rows([fees, named], { fee_2: 5 }, {})).toMatchObject([{ outcome: "none", theirs: "fee_2" }]);
   });
 
-  test("are one row where there is nothing to compare", () => {
-    const runtime: Entry = { theirs: "go_<name>", kind: "none", note: "of their runtime" };
+  test("make one row when nothing is compared", () => {
+    const runtime: Entry = { theirs: "go_<name>" };
     expect(rows([runtime], { go_threads: 5, go_info: 1 }, {})).toMatchObject([
       { outcome: "none", theirs: "go_<name>" },
     ]);
@@ -129,11 +132,7 @@ describe("placeholders", () => {
 });
 
 test("the worst comes first", () => {
-  const entries: Entry[] = [
-    A,
-    { theirs: "c", kind: "none", note: "no source" },
-    { theirs: "d", kind: "same", ours: "e" },
-  ];
+  const entries: Entry[] = [A, { theirs: "c" }, { theirs: "d", ours: "e" }];
   expect(outcomes(entries, { a: 1, c: 1, d: 1, x: 1 }, { b: 1, e: 2, y: 1 })).toEqual([
     "different",
     "unknown",
@@ -143,12 +142,8 @@ test("the worst comes first", () => {
   ]);
 });
 
-test("growth is that between the first round and the last, and a counter that falls is different", () => {
-  const map = readMap({
-    exporter: "a test",
-    source: "none",
-    entries: [{ theirs: "a_total", kind: "same", ours: "b_total" }],
-  });
+test("growth is from the first round to the last, and a counter that falls is different", () => {
+  const map = mapOf([{ theirs: "a_total", ours: "b_total" }]);
   const round = (before: number, theirs: number, after: number) => ({
     before: pageOf({ b_total: before }),
     theirs: pageOf({ a_total: theirs }),
@@ -167,40 +162,40 @@ test("growth is that between the first round and the last, and a counter that fa
 });
 
 describe.each(EXPORTERS)("the map of %s", (exporter) => {
-  test("is chosen by the families on its page", () => {
+  test("is detected by the families on its page", () => {
     expect(mapFor(theirFixture(exporter))).toBe(MAPS[exporter]);
   });
 
-  test("explains all that its exporter shows, and what it says is equal is equal", () => {
-    const { rows, isGood } = compare(quietRounds(theirFixture(exporter), ourFixture()), MAPS[exporter]!, 0);
+  test("explains every family of its exporter, and those that it calls equal are equal", () => {
+    const { rows, isGood } = compare(quietRounds(theirFixture(exporter), fixture("ours")), MAPS[exporter]!, 0);
     expect(rows.filter(({ outcome }) => ["different", "missing-here", "unknown", "within"].includes(outcome))).toEqual(
       [],
     );
     expect(isGood).toBe(true);
   });
 
-  test("has no entry that is about nothing, but for families that only some versions or settings show", () => {
+  test("has an entry only for families that exist, except those of other versions or settings", () => {
     const optional =
       exporter === "original"
         ? ["bitcoin_chain_height"]
         : exporter === "lnliz"
           ? ["bitcoin_ban_created", "bitcoin_banned_until"]
           : [];
-    const { rows } = compare(quietRounds(theirFixture(exporter), ourFixture()), MAPS[exporter]!, 0);
+    const { rows } = compare(quietRounds(theirFixture(exporter), fixture("ours")), MAPS[exporter]!, 0);
     const shown = new Set(rows.filter(({ outcome }) => outcome !== "missing-there").map(({ theirs }) => theirs));
     const entries = MAPS[exporter]!.entries.filter(({ values }) => values === undefined).map(({ theirs }) => theirs);
     expect(entries.filter((theirs) => !shown.has(theirs))).toEqual(optional);
   });
 });
 
-describe("the original and ours, recorded on one node,", () => {
-  const theirs = readPage(fixtureText(RECORDED.theirs));
-  const ours = readPage(fixtureText(RECORDED.ours));
+describe("the recorded pages of the original and this exporter", () => {
+  const theirs = fixture(RECORDED.theirs);
+  const ours = fixture(RECORDED.ours);
   const { entries, ...map } = MAPS["original"]!;
-  // Both began to count before the first event, so counters are equal too, and not only their growth.
+  // Both counted from the same event on, so values of counters are equal, not only their growth.
   const byValue: ExporterMap = { ...map, entries: entries.map((entry) => ({ ...entry, compare: "value" })) };
 
-  test("agree in every value that the original has", () => {
+  test("agree in every value of the original", () => {
     expect(mapFor(theirs)).toBe(MAPS["original"]);
     const { rows, isGood } = compare(quietRounds(theirs, ours), byValue, 0);
     const equal = rows.filter(({ outcome }) => outcome === "equal").map((row) => row.theirs);
@@ -208,13 +203,13 @@ describe("the original and ours, recorded on one node,", () => {
     expect(isGood).toBe(true);
   });
 
-  test("saw something of everything", () => {
+  test("have a value above 0 in every family but one", () => {
     const { rows } = compare(quietRounds(theirs, ours), byValue, 0);
     const zero = rows.filter(({ series }) => series.some((one) => one.theirs === "0"));
     expect(zero.map((row) => row.theirs)).toEqual(["bitcoin_ibd"]);
   });
 
-  test("disagree once any value is another", () => {
+  test("disagree when any value changes", () => {
     for (const [name, family] of theirs) {
       const samples = family.samples.map((sample) => ({ ...sample, value: sample.value * 1.001 + 1 }));
       const { rows, isGood } = compare(
@@ -228,7 +223,7 @@ describe("the original and ours, recorded on one node,", () => {
   });
 });
 
-test("half of usdt-dash is still usdt-dash, and what is not known is nobody", () => {
+test("one of the two pages of usdt-dash is detected, and an unknown page is not", () => {
   expect(mapFor(new Map([...theirFixture("usdt-dash")].slice(-8)))).toBe(MAPS["usdt-dash"]);
   expect(mapFor(pageOf({ up: 1 }))).toBeUndefined();
   expect(mapFor(pageOf({}))).toBeUndefined();

@@ -1,17 +1,15 @@
-// The guide says what the maps say, its PromQL is PromQL, and Prometheus makes of it what parity makes of it.
+// docs/migration.md has what the maps say, its queries are PromQL, and Prometheus evaluates them as parity does.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isCompared } from "../../scripts/parity/exporter-map.ts";
-import { MAPS } from "../../scripts/parity/maps.ts";
+import { isCompared, MAPS } from "../../scripts/parity/map.ts";
 import { GUIDE, recordingRules, recordings, withGenerated } from "../../scripts/parity/migration.ts";
 import { labelText, type Page, type Sample } from "../../scripts/text-format.ts";
-import { familyNames, OUR_FAMILIES } from "./our-families.ts";
-import { EXPORTERS, ourFixture, theirFixture } from "./pages.ts";
+import { EXPORTERS, fixture, OUR_FAMILIES, theirFixture, unknownFamilies } from "./pages.ts";
 
-/** Queries that are not ours to compare, and yet exact. */
+/** Queries that are exact although parity does not compare them. */
 const EXACT_QUERIES = ["bitcoind_block_inputs", "bitcoin_latest_block_utxo_increase"];
 
 const guide = readFileSync(GUIDE, "utf8");
@@ -34,13 +32,13 @@ test("its tables and rules are those of the maps", () => {
   for (const name of Object.keys(MAPS)) expect(guide).toContain(`<!-- table: ${name} -->`);
 });
 
-test("a place for a map that there is not is refused", () => {
+test("a place for an unknown map is refused", () => {
   expect(() => withGenerated("<!-- table: nobody -->\n<!-- end -->")).toThrow("no map for <!-- table: nobody -->");
 });
 
-test("its rewritten queries ask for families that there are", () => {
+test("its rewritten queries name families that exist", () => {
   expect(rewrites.length).toBeGreaterThan(15);
-  expect(rewrites.flatMap(familyNames).filter((name) => !OUR_FAMILIES.has(name))).toEqual([]);
+  expect(rewrites.flatMap(unknownFamilies)).toEqual([]);
 });
 
 test.skipIf(!promtool)("its rewritten queries are PromQL", () => {
@@ -49,28 +47,31 @@ test.skipIf(!promtool)("its rewritten queries are PromQL", () => {
   expect(promtoolRun("check", "rules", "rewrites.json")).toMatchObject({ exitCode: 0 });
 });
 
-test("a rule gives no name that a family of ours has", () => {
+test("no rule records under the name of a family of this exporter", () => {
   const records = Object.values(MAPS).flatMap((map) => recordings(map).map(({ record }) => record));
   expect(records.filter((record) => OUR_FAMILIES.has(record))).toEqual([]);
   expect(recordings(MAPS["original"]!)).toEqual([]);
 });
 
-test("a query converts units and renames labels", () => {
+test("a query converts units and fills in placeholders", () => {
   const entries = [
-    { theirs: "a", kind: "unit", ours: "b", factor: 1e-8, note: "BTC" },
-    { theirs: "c", kind: "unit", ours: "d", factor: 1000, note: "ms" },
-    { theirs: "e", kind: "same", ours: "f", labels: { way: "direction" } },
-    { theirs: "g_<n>", kind: "same", ours: "h{target='<n>'}", values: ["2", "3"] },
-    { theirs: "i", kind: "none", query: "j - k", note: "near" },
-    { theirs: "l", kind: "none", note: "no source" },
+    { theirs: "a", ours: "b", factor: 1e-8 },
+    { theirs: "c", ours: "d", factor: 1000 },
+    { theirs: "e", ours: "f" },
+    { theirs: "g_<n>", ours: "h{target='<n>'}", values: ["2", "3"] },
+    { theirs: "i", query: "j - k" },
+    { theirs: "l" },
+    { theirs: "m", ours: "f", differs: true, query: "f + 1" },
+    { theirs: "b", ours: "b" },
   ] as const;
-  expect(recordings({ exporter: "a test", source: "none", entries })).toEqual([
+  expect(recordings({ entries })).toEqual([
     { record: "a", query: "b / 1e8" },
     { record: "c", query: "d * 1000" },
-    { record: "e", query: 'label_replace(f, "direction", "$1", "way", "(.*)")' },
+    { record: "e", query: "f" },
     { record: "g_2", query: "h{target='2'}" },
     { record: "g_3", query: "h{target='3'}" },
     { record: "i", query: "j - k" },
+    { record: "m", query: "f + 1" },
   ]);
 });
 
@@ -83,10 +84,10 @@ describe.skipIf(!promtool).each(EXPORTERS.filter((name) => name !== "original"))
     expect(promtoolRun("check", "rules", rulesFile)).toMatchObject({ exitCode: 0 });
   });
 
-  test("make their values of ours, by Prometheus's own reckoning", () => {
+  test("make their values from ours when Prometheus evaluates them", () => {
     const entries = map.entries.filter((entry) => isCompared(entry) || EXACT_QUERIES.includes(entry.theirs));
     const records = new Set(recordings({ ...map, entries }).map(({ record }) => record));
-    // What leaves the mempool in a block is not reported over IPC.
+    // The node does not report over IPC a transaction that leaves the mempool in a block.
     const expected = samplesOf(theirFixture(exporter)).filter(
       ({ name, labels }) => records.has(name) && labels.get("reason") !== "block",
     );
@@ -96,9 +97,9 @@ describe.skipIf(!promtool).each(EXPORTERS.filter((name) => name !== "original"))
   });
 });
 
-/** A test for promtool: that the rules make `expected` of the fixture of ours. */
+/** A promtool test: the rules make `expected` from our fixture. */
 function ruleTest(rulesFile: string, expected: readonly Sample[]) {
-  const input = samplesOf(ourFixture()).map(({ name, labels, value }) => ({
+  const input = samplesOf(fixture("ours")).map(({ name, labels, value }) => ({
     series: name + labelText(labels),
     values: `${value}+0x2`,
   }));

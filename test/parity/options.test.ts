@@ -1,11 +1,13 @@
-// The command line: what it gives, and what it refuses.
+// The command line: defaults, values, and what it refuses.
 
 import { expect, test } from "bun:test";
-import { readParityOptions, UsageError } from "../../scripts/parity/options.ts";
+import { MAPS } from "../../scripts/parity/map.ts";
+import { readParityOptions, USAGE } from "../../scripts/parity/options.ts";
+import { ParityError } from "../../scripts/parity/parity-error.ts";
 
 const URLS = ["--ours", "http://127.0.0.1:1/metrics", "--theirs", "http://127.0.0.1:2/metrics"];
 
-test("has defaults for all but the addresses", () => {
+test("has defaults for everything but the addresses", () => {
   expect(readParityOptions(URLS)).toEqual({
     ours: "http://127.0.0.1:1/metrics",
     theirs: ["http://127.0.0.1:2/metrics"],
@@ -17,7 +19,7 @@ test("has defaults for all but the addresses", () => {
   });
 });
 
-test("takes what it is told", () => {
+test("reads every flag", () => {
   const flags = [
     "--theirs=https://[::1]/",
     "--map",
@@ -30,7 +32,7 @@ test("takes what it is told", () => {
   ];
   expect(readParityOptions([...URLS, ...flags])).toMatchObject({
     theirs: ["http://127.0.0.1:2/metrics", "https://[::1]/"],
-    map: "lnliz",
+    map: MAPS["lnliz"],
     json: true,
     samples: 9,
     intervalMs: 500,
@@ -47,14 +49,16 @@ test.each([
   [URLS.slice(0, 2), "missing --theirs"],
   [[...URLS, "--theirs", "127.0.0.1:9332"], 'bad value "127.0.0.1:9332" for --theirs'],
   [[...URLS, "--theirs", "file:///etc/passwd"], "for --theirs: give a URL"],
-  [[...URLS, "--samples", "1"], 'bad value "1" for --samples: give a number from 2 to'],
+  [[...URLS, "--samples", "1"], 'bad value "1" for --samples: give a whole number from 2 to'],
   [[...URLS, "--samples", "2.5"], 'bad value "2.5" for --samples: give a whole number'],
   [[...URLS, "--interval", "1e3"], 'bad value "1e3" for --interval'],
   [[...URLS, "--tolerance", "101"], 'bad value "101" for --tolerance'],
   [[...URLS, "--tolerance="], 'bad value "" for --tolerance'],
+  [[...URLS, "--map", "toString"], 'bad value "toString" for --map: give one of original, usdt-dash, jvstein, lnliz'],
   [[...URLS, "--maps", "x"], "Unknown option '--maps'"],
   [[...URLS, "here"], "here"],
 ])("refuses %j", (args, why) => {
-  expect(() => readParityOptions(args)).toThrow(UsageError);
+  expect(() => readParityOptions(args)).toThrow(ParityError);
   expect(() => readParityOptions(args)).toThrow(why);
+  expect(() => readParityOptions(args)).toThrow(USAGE);
 });

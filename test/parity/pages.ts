@@ -1,47 +1,58 @@
-// Pages for the tests: fixtures, synthetic and recorded, pages made of values, and rounds of them.
+// Pages for the tests: fixtures, synthetic and recorded, and pages made of values; the families of METRICS.md.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Round } from "../../scripts/parity/scrape.ts";
 import { type Page, readPage } from "../../scripts/text-format.ts";
 
-/** The synthetic pages of each exporter, all of the same node. `original` and so on are the names of their maps. */
+const METRICS = readFileSync(join(import.meta.dirname, "..", "..", "METRICS.md"), "utf8");
+
+/** The families that METRICS.md lists, which maps and guide may name. */
+export const OUR_FAMILIES: ReadonlySet<string> = new Set(
+  [...METRICS.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name!),
+);
+
+/** The names in a text, such as PromQL, that look like families of this exporter and are not. */
+export function unknownFamilies(text: string): string[] {
+  return (text.match(/\bbitcoin_\w+/g) ?? []).filter((name) => !OUR_FAMILIES.has(name));
+}
+
+/** The synthetic pages of each exporter, by the name of its map, all of the same node. */
 export const FIXTURES = {
   original: ["original"],
   "usdt-dash": ["usdt-dash-trace", "usdt-dash-rpc"],
   jvstein: ["jvstein"],
   lnliz: ["lnliz"],
 } as const;
-export type Exporter = keyof typeof FIXTURES;
-export const EXPORTERS = Object.keys(FIXTURES) as Exporter[];
+export type ExporterName = keyof typeof FIXTURES;
+export const EXPORTERS = Object.keys(FIXTURES) as ExporterName[];
 
-/** What the original and ours showed of a real node at one moment. Both had counted from the same event on. */
+/** Two pages of one real node at one moment. Both exporters had counted from the same event on. */
 export const RECORDED = { theirs: "recorded-original", ours: "recorded-ours" } as const;
 
 export function fixtureText(name: string): string {
   return readFileSync(join(import.meta.dirname, "fixtures", `${name}.prom`), "utf8");
 }
 
-export function ourFixture(): Page {
-  return readPage(fixtureText("ours"));
+export function fixture(...names: readonly string[]): Page {
+  return new Map(names.flatMap((name) => [...readPage(fixtureText(name))]));
 }
 
-export function theirFixture(exporter: Exporter): Page {
-  return new Map(FIXTURES[exporter].flatMap((name) => [...readPage(fixtureText(name))]));
+export function theirFixture(exporter: ExporterName): Page {
+  return fixture(...FIXTURES[exporter]);
 }
 
 /** A page of gauges, or of counters where the name ends in `_total`, by series. */
 export function pageOf(samples: Readonly<Record<string, number>>): Page {
-  const names = new Set(Object.keys(samples).map((series) => series.replace(/\{.*/, "")));
-  const families = [...names].map((name) => {
-    const lines = Object.entries(samples).filter(([series]) => series.replace(/\{.*/, "") === name);
-    const type = name.endsWith("_total") ? "counter" : "gauge";
-    return `# TYPE ${name} ${type}\n${lines.map(([series, value]) => `${series} ${value}\n`).join("")}`;
+  const byFamily = Map.groupBy(Object.entries(samples), ([series]) => series.replace(/\{.*/, ""));
+  const families = [...byFamily].map(([name, family]) => {
+    const lines = family.map(([series, value]) => `${series} ${value}\n`);
+    return `# TYPE ${name} ${name.endsWith("_total") ? "counter" : "gauge"}\n${lines.join("")}`;
   });
   return readPage(families.join(""));
 }
 
-/** Two rounds in which nothing happens. */
+/** Two rounds in which no value changes. */
 export function quietRounds(theirs: Page, ours: Page): Round[] {
   const round = { before: ours, theirs, after: ours };
   return [round, round];

@@ -1,5 +1,4 @@
-// The real exporter on a simulated node, beside pages as the original and usdt-dash's tracer would serve them of what that
-// node told.
+// The real exporter on a simulated node, beside pages that the original and usdt-dash would serve for the same events.
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -7,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type SimulatedNode, startSimulatedNode } from "../../demo/simulated-node.ts";
 import { compare, type Row } from "../../scripts/parity/compare.ts";
-import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
-import { type Round, scrapeRounds } from "../../scripts/parity/scrape.ts";
+import { MAPS, mapFor } from "../../scripts/parity/map.ts";
+import type { Round } from "../../scripts/parity/scrape.ts";
+import { readPage } from "../../scripts/text-format.ts";
 import { Exporter } from "../../src/exporter.ts";
-import { type MetricsServer, serve } from "../../src/http/server.ts";
 import { REMOVAL_REASONS } from "../../src/node/chain-notifications.ts";
+import { eventually } from "../eventually.ts";
 
-const POLL_INTERVAL_MS = 20;
 const FLOWS = ["add", "spend", "uncache"] as const;
 
 let stack: AsyncDisposableStack;
@@ -26,7 +25,7 @@ beforeEach(async () => {
   node = stack.use(startSimulatedNode({ socketPath: join(folder, "node.sock") }));
   exporter = new Exporter({
     socketPath: node.socketPath,
-    pollIntervalMs: POLL_INTERVAL_MS,
+    pollIntervalMs: 20,
     utxoTrace: true,
     debug: false,
     build: { version: "0", revision: "0", bun: "0" },
@@ -34,32 +33,15 @@ beforeEach(async () => {
   });
   stack.defer(async () => void (await exporter.leave(1000)));
   exporter.start();
+  await eventually("the exporter is subscribed", () => node.subscriptions === 2);
 });
 afterEach(() => stack.disposeAsync());
 
-function serving(page: () => string): string {
-  const server: MetricsServer = serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    payload: () => new TextEncoder().encode(page()),
-  });
-  stack.defer(() => server.stop());
-  return `http://127.0.0.1:${server.port}/metrics`;
-}
+const ourPage = () => readPage(new TextDecoder().decode(exporter.render()));
+const counter = (name: string, value: number | bigint) => `# TYPE ${name} counter\n${name} ${value}\n`;
+const gauge = (name: string, value: number | undefined) => `# TYPE ${name} gauge\n${name} ${value ?? -1}\n`;
 
-function ourPage(): string {
-  return new TextDecoder().decode(exporter.render());
-}
-
-function counter(name: string, value: number | bigint): string {
-  return `# TYPE ${name} counter\n${name} ${value}\n`;
-}
-
-function gauge(name: string, value: number | undefined): string {
-  return `# TYPE ${name} gauge\n${name} ${value ?? -1}\n`;
-}
-
-/** As the original would serve it, had it counted from the node's start. */
+/** The original's page, if it counted from the node's start. */
 function originalPage(): string {
   const { told } = node;
   return [
@@ -80,96 +62,87 @@ function originalPage(): string {
   ].join("");
 }
 
-/** As usdt-dash's tracer would, had it been started later. */
+/** The page of usdt-dash's tracer, if it started at another time. */
 function tracerPage(): string {
   const { told } = node;
   const removed = REMOVAL_REASONS.map((name, reason) => [name, told.removals(reason)] as const)
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `bitcoind_mempool_removed_total{reason="${name}"} ${count}.0\n`);
+  const flush = "bitcoind_utxocache_flush_duration_seconds";
   return [
     counter("bitcoind_mempool_added_total", told.count("transactionAddedToMempool") + 5),
     `# TYPE bitcoind_mempool_removed_total counter\n${removed.join("")}`,
     counter("bitcoind_utxocache_coins_added_total", told.count("add") + 7),
-    `# TYPE bitcoind_utxocache_flush_duration_seconds summary\nbitcoind_utxocache_flush_duration_seconds_count ${told.count("chainStateFlushed")}.0\n`,
+    `# TYPE ${flush} summary\n${flush}_count ${told.count("chainStateFlushed")}.0\n`,
     gauge("bitcoind_block_height", told.height),
     counter("bitcoind_p2p_messages_total", 0),
   ].join("");
 }
 
-/** Everything that a node can tell; resolves when the exporter has heard of it and polled the rest. */
+/** Every kind of event; resolves when the exporter has counted them and polled the rest. */
 async function play(): Promise<void> {
   for (let count = 0; count < 20; count++) void node.addTransaction();
   void node.replaceTransaction();
   void node.mineBlock();
   void node.reorg(2);
   await node.flush();
-  while (!ourPage().includes(`\nbitcoin_mempool_size ${node.mempoolSize}\n`)) await Bun.sleep(5);
-  while (!ourPage().includes(`\nbitcoin_header_height ${node.height}\n`)) await Bun.sleep(5);
-  while (!ourPage().includes(`\nbitcoin_peers ${node.peerCount}\n`)) await Bun.sleep(5);
+  await eventually("a poll after the events", () => {
+    const values = ["mempool_size", "header_height", "peers"].map(
+      (name) => ourPage().get(`bitcoin_${name}`)?.samples[0]?.value,
+    );
+    return Bun.deepEquals(values, [node.mempoolSize, node.height, node.peerCount]);
+  });
 }
 
-/** Scrapes after each of some bouts, and compares; by their names. */
+/** Compares after each of three bouts of events; rows by their name there. */
 async function compared(page: () => string, mapName: string): Promise<ReadonlyMap<string, Row>> {
-  while (node.subscriptions < 2) await Bun.sleep(5);
-  const [ours, theirs] = [serving(ourPage), serving(page)];
   const rounds: Round[] = [];
   for (let bout = 0; bout < 3; bout++) {
     await play();
-    rounds.push(...(await scrapeRounds(ours, [theirs], { samples: 1, intervalMs: 0 })));
+    rounds.push({ before: ourPage(), theirs: readPage(page()), after: ourPage() });
   }
   expect(mapFor(rounds[0]!.theirs)).toBe(MAPS[mapName]);
   const { rows } = compare(rounds, MAPS[mapName]!, 0);
   return new Map(rows.flatMap((row) => (row.theirs === undefined ? [] : [[row.theirs, row]])));
 }
 
-test("agrees with what the original would show", async () => {
+const growths = ({ series }: Row) => series.map(({ theirs }) => Number(theirs));
+
+test("agrees with the original", async () => {
   const rows = await compared(originalPage, "original");
-  const outcomes = [...rows].map(([name, { outcome }]) => [name, outcome]);
-  // What the page above does not have.
+  // Families that the page above leaves out.
   const absent = ["verification_progress", "mempool_bytes", "chain_height", "bytes_recv_total", "bytes_sent_total"];
-  const expected = (name: string) => (absent.includes(name.replace("bitcoin_", "")) ? "missing-there" : "equal");
-  expect(outcomes).toEqual(outcomes.map(([name]) => [name!, expected(name!)]));
-  expect(outcomes.length).toBe(MAPS["original"]!.entries.length);
-  expect(growth(rows.get("bitcoin_utxo_cache_add_value_total")!)).toBeGreaterThan(0);
-  expect(growth(rows.get("bitcoin_blocks_disconnected_total")!)).toBeGreaterThan(0);
+  for (const { theirs } of MAPS["original"]!.entries) {
+    const outcome = absent.includes(theirs.replace("bitcoin_", "")) ? "missing-there" : "equal";
+    expect(rows.get(theirs)).toMatchObject({ theirs, outcome });
+  }
+  expect(rows.size).toBe(MAPS["original"]!.entries.length);
+  expect(growths(rows.get("bitcoin_utxo_cache_add_value_total")!)[0]).toBeGreaterThan(0);
+  expect(growths(rows.get("bitcoin_blocks_disconnected_total")!)[0]).toBeGreaterThan(0);
 });
 
-test("agrees with what usdt-dash's tracer would show, and explains the rest", async () => {
+test("agrees with usdt-dash's tracer, and explains what differs", async () => {
   const rows = await compared(tracerPage, "usdt-dash");
-  const names = [
+  const counters = [
     "bitcoind_mempool_added_total",
     "bitcoind_mempool_removed_total{reason!='block'}",
     "bitcoind_utxocache_coins_added_total",
     "bitcoind_utxocache_flush_duration_seconds_count",
   ];
-  for (const name of names) {
-    expect([name, rows.get(name)!.outcome]).toEqual([name, "equal"]);
-    expect(
-      rows
-        .get(name)!
-        .series.map((_, index) => growth(rows.get(name)!, index))
-        .some((grown) => grown > 0),
-    ).toBe(true);
+  for (const name of counters) {
+    expect({ name, outcome: rows.get(name)!.outcome }).toEqual({ name, outcome: "equal" });
+    expect(Math.max(...growths(rows.get(name)!))).toBeGreaterThan(0);
   }
   expect(rows.get("bitcoind_block_height")).toMatchObject({ outcome: "equal" });
   expect(rows.get("bitcoind_p2p_messages_total")).toMatchObject({ outcome: "none" });
 });
 
-test("sees an exporter that misses what happens", async () => {
+test("detects an exporter that misses events", async () => {
   let first: string | undefined;
-  const frozen = () => {
-    first ??= originalPage();
-    return first;
-  };
-  const rows = await compared(frozen, "original");
+  const rows = await compared(() => (first ??= originalPage()), "original");
   expect(rows.get("bitcoin_mempool_tx_added_total")).toMatchObject({
     outcome: "different",
     series: [{ theirs: "+0" }],
   });
   expect(rows.get("bitcoin_mempool_max_bytes")).toMatchObject({ outcome: "equal" });
 });
-
-/** What theirs counted while it was looked at. */
-function growth({ series }: Row, index = 0): number {
-  return Number(series[index]!.theirs);
-}

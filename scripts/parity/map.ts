@@ -1,0 +1,70 @@
+// What the families of another exporter are called here. maps/ has a map for each exporter that parity knows.
+
+import type { Page } from "../text-format.ts";
+import { readExpression } from "./expression.ts";
+import { jvstein } from "./maps/jvstein.ts";
+import { lnliz } from "./maps/lnliz.ts";
+import { original } from "./maps/original.ts";
+import { usdtDash } from "./maps/usdt-dash.ts";
+
+export interface ExporterMap {
+  readonly exporter: string;
+  /** Where its families were looked up. */
+  readonly source: string;
+  readonly entries: readonly Entry[];
+}
+
+export interface Entry {
+  /** An expression; its metric may have a `<placeholder>`, which stands for letters, digits and `_`. */
+  readonly theirs: string;
+  /** An expression, which may use the placeholder; undefined when this exporter has no such family. */
+  readonly ours?: string;
+  /** The two look alike but mean different things, so their values are not compared. */
+  readonly differs?: true;
+  /** Converts a value of ours to their unit. */
+  readonly factor?: number;
+  /** What the placeholder of an entry that is compared stands for in their default configuration. */
+  readonly values?: readonly string[];
+  /** A value of theirs that means "unknown". */
+  readonly absent?: number;
+  /** Counters are compared by growth, or by value when the node does the counting. */
+  readonly compare?: "value";
+  /** PromQL that shows what theirs shows, or comes close, where `ours` does not: for docs/migration.md. */
+  readonly query?: string;
+  /** Required unless the two are the same. */
+  readonly note?: string;
+}
+
+/** By the name that `--map` accepts. */
+export const MAPS: Readonly<Record<string, ExporterMap>> = { original, "usdt-dash": usdtDash, jvstein, lnliz };
+
+/** The map that names most families of the page; undefined when none does, or two name equally many. */
+export function mapFor(page: Page): ExporterMap | undefined {
+  const familyOf = (metric: string) => metric.replace(/_(sum|count|bucket)$/, "");
+  // Placeholders stand for what all clients of a library expose, so they match no name here.
+  const named = ({ entries }: ExporterMap) => new Set(entries.map(({ theirs }) => familyOf(metricOf(theirs))));
+  const [best, second] = Object.values(MAPS)
+    .map((map) => ({ map, known: [...page.keys()].filter((name) => named(map).has(familyOf(name))).length }))
+    .sort((a, b) => b.known - a.known);
+  return best!.known > second!.known ? best!.map : undefined;
+}
+
+/** Whether the values of the two should agree. */
+export function isCompared({ ours, differs }: Entry): boolean {
+  return ours !== undefined && !differs;
+}
+
+/** The entry with `value` in place of its placeholder. */
+export function filledIn(entry: Entry, value: string): Entry {
+  const fill = (text: string) => text.replaceAll(/<\w+>/g, value);
+  return { ...entry, theirs: fill(entry.theirs), ...(entry.ours !== undefined && { ours: fill(entry.ours) }) };
+}
+
+export function metricOf(expression: string): string {
+  return readExpression(expression).metric;
+}
+
+/** Matches the names that a metric with a placeholder stands for. */
+export function metricPattern(metric: string): RegExp {
+  return new RegExp(`^${metric.replace(/<\w+>/, "(\\w+)")}$`);
+}

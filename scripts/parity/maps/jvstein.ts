@@ -1,0 +1,138 @@
+import type { ExporterMap } from "../map.ts";
+
+export const jvstein: ExporterMap = {
+  exporter: "jvstein/bitcoin-prometheus-exporter",
+  source: "github.com/jvstein/bitcoin-prometheus-exporter at a3e1e02, bitcoind-monitor.py",
+  entries: [
+    { theirs: "bitcoin_blocks", ours: "bitcoin_chain_height" },
+    { theirs: "bitcoin_difficulty", ours: "bitcoin_difficulty" },
+    { theirs: "bitcoin_size_on_disk", ours: "bitcoin_size_on_disk_bytes" },
+    { theirs: "bitcoin_verification_progress", ours: "bitcoin_verification_progress" },
+    { theirs: "bitcoin_txcount", ours: "bitcoin_chain_transactions" },
+    {
+      theirs: "bitcoin_num_chaintips",
+      ours: "sum without (status) (bitcoin_chain_tips)",
+      note: "asked for at every tenth poll",
+    },
+    {
+      theirs: "bitcoin_hashps",
+      query: "bitcoin_difficulty * 2^32 * delta(bitcoin_chain_height[1d]) / 86400",
+      note: "comes near: the expected work of the blocks of the last day; the node's own estimate is not asked for",
+    },
+    { theirs: "bitcoin_hashps_<blocks>", note: "the exporter does not ask for it" },
+    { theirs: "bitcoin_peers", ours: "bitcoin_peers" },
+    {
+      theirs: "bitcoin_conn_in",
+      ours: "sum without (direction, network, connection_type, transport) (bitcoin_connections{direction='inbound'})",
+    },
+    {
+      theirs: "bitcoin_conn_out",
+      ours: "sum without (direction, network, connection_type, transport) (bitcoin_connections{direction='outbound'})",
+    },
+    {
+      theirs: "bitcoin_total_bytes_recv",
+      ours: "bitcoin_bytes_recv_total",
+      note: "a gauge there, a counter here",
+    },
+    {
+      theirs: "bitcoin_total_bytes_sent",
+      ours: "bitcoin_bytes_sent_total",
+      note: "a gauge there, a counter here",
+    },
+    { theirs: "bitcoin_uptime", ours: "bitcoin_uptime_seconds" },
+    {
+      theirs: "bitcoin_server_version",
+      differs: true,
+      ours: "bitcoin_node_info",
+      note: "here it is the label version of bitcoin_node_info",
+    },
+    {
+      theirs: "bitcoin_protocol_version",
+      differs: true,
+      ours: "bitcoin_node_info",
+      note: "here it is the label protocol of bitcoin_node_info",
+    },
+    {
+      theirs: "bitcoin_warnings_total",
+      differs: true,
+      ours: "bitcoin_warnings",
+      note: "theirs counts the scrapes at which there was a warning, bitcoin_warnings the warnings that there are",
+    },
+    {
+      theirs: "bitcoin_mempool_bytes",
+      ours: "bitcoin_mempool_vsize_bytes",
+      note: "virtual bytes",
+    },
+    {
+      theirs: "bitcoin_mempool_bytes",
+      differs: true,
+      ours: "bitcoin_mempool_bytes",
+      note: "virtual bytes there, memory here",
+    },
+    { theirs: "bitcoin_mempool_size", ours: "bitcoin_mempool_size" },
+    { theirs: "bitcoin_mempool_usage", ours: "bitcoin_mempool_bytes", note: "memory" },
+    {
+      theirs: "bitcoin_mempool_minfee",
+      ours: "bitcoin_mempool_min_fee_rate_satoshis_per_vbyte",
+      factor: 1e-5,
+      note: "theirs is in BTC per 1000 virtual bytes",
+    },
+    { theirs: "bitcoin_mempool_unbroadcast", ours: "bitcoin_mempool_unbroadcast_transactions" },
+    { theirs: "bitcoin_latest_block_height", ours: "bitcoin_last_block_height" },
+    { theirs: "bitcoin_latest_block_weight", ours: "bitcoin_last_block_weight" },
+    { theirs: "bitcoin_latest_block_size", ours: "bitcoin_last_block_size_bytes" },
+    { theirs: "bitcoin_latest_block_txs", ours: "bitcoin_last_block_transactions" },
+    { theirs: "bitcoin_latest_block_inputs", ours: "bitcoin_last_block_inputs" },
+    { theirs: "bitcoin_latest_block_outputs", ours: "bitcoin_last_block_outputs" },
+    { theirs: "bitcoin_latest_block_value", note: "the exporter does not ask for it" },
+    {
+      theirs: "bitcoin_latest_block_fee",
+      ours: "bitcoin_last_block_total_fee_satoshis",
+      factor: 1e-8,
+      note: "theirs is in BTC",
+    },
+    {
+      theirs: "bitcoin_est_smart_fee_<target>",
+      ours: "bitcoin_fee_estimate_satoshis_per_vbyte{target='<target>'}",
+      factor: 1e-5,
+      values: ["2", "3", "5", "20"],
+      note: "theirs is in BTC per 1000 virtual bytes; here the targets are those of --fee-targets",
+    },
+    {
+      theirs: "bitcoin_ban_created",
+      note: "an address is no label here: there may be any number; bitcoin_banned_subnets has the count",
+    },
+    {
+      theirs: "bitcoin_banned_until",
+      note: "an address is no label here: there may be any number; bitcoin_banned_subnets has the count",
+    },
+    {
+      theirs: "bitcoin_meminfo_<name>",
+      note: "the exporter does not ask for it: it is the locked memory for wallet keys, not the node's memory",
+    },
+    { theirs: "bitcoin_rpc_active", note: "no JSON-RPC server is asked" },
+    {
+      theirs: "bitcoin_exporter_errors_total",
+      differs: true,
+      ours: "bitcoin_ipc_call_errors_total",
+      note: "by kind of error there; bitcoin_ipc_call_errors_total is by method",
+    },
+    {
+      theirs: "bitcoin_exporter_process_time_total",
+      differs: true,
+      ours: "bitcoin_ipc_poll_duration_seconds",
+      note: "all refreshes together there; bitcoin_ipc_poll_duration_seconds is the last poll",
+    },
+    {
+      theirs: "bitcoin_<counter>_created",
+      note: "when their counter was made, which their client library adds to each",
+    },
+    { theirs: "python_<name>", note: "of the runtime that their exporter is written in" },
+    {
+      theirs: "process_<name>",
+      differs: true,
+      ours: "process_<name>",
+      note: "each is of its own exporter's process",
+    },
+  ],
+};

@@ -1,0 +1,67 @@
+// The maps are consistent, and name families that exist.
+
+import { describe, expect, test } from "bun:test";
+import { readExpression } from "../../scripts/parity/expression.ts";
+import { isCompared, MAPS, metricOf } from "../../scripts/parity/map.ts";
+import type { Page } from "../../scripts/text-format.ts";
+import { FIXTURES, fixture, fixtureText, OUR_FAMILIES, RECORDED, theirFixture, unknownFamilies } from "./pages.ts";
+
+describe.each(Object.entries(MAPS))("the map %s", (_, { entries }) => {
+  test("has entries that are consistent", () => {
+    for (const { theirs, ours, differs, factor, values, query, note, ...rest } of entries) {
+      const isAlike = ours !== undefined && !differs;
+      expect(() => readExpression(theirs)).not.toThrow();
+      if (ours !== undefined) expect(() => readExpression(ours)).not.toThrow();
+      if (ours === undefined) expect({ differs, factor, ...rest }).toEqual({ differs: undefined, factor: undefined });
+      if (factor !== undefined) expect(factor).toBeGreaterThan(0);
+      if (!isAlike || factor !== undefined) expect({ theirs, note }).toEqual({ theirs, note: expect.any(String) });
+      if (isAlike) expect({ theirs, query }).toEqual({ theirs, query: undefined });
+      expect({ theirs, hasValues: values !== undefined }).toEqual({ theirs, hasValues: isAlike && /</.test(theirs) });
+      expect(theirs).toContain(/<\w+>/.exec(ours ?? "")?.[0] ?? "");
+    }
+    const rows = entries.map(({ theirs, ours }) => `${theirs} → ${ours}`);
+    expect(new Set(rows).size).toBe(rows.length);
+  });
+
+  test("names families of this exporter that exist, in notes too", () => {
+    const named = entries.flatMap(({ ours, query = "", note = "" }) => [
+      ...(ours === undefined ? [] : [metricOf(ours)]).filter((name) => !OUR_FAMILIES.has(name)),
+      ...unknownFamilies(query),
+      ...unknownFamilies(note),
+    ]);
+    expect(named.filter((name) => name !== "process_<name>")).toEqual([]);
+  });
+
+  test("says whether a family that has the same name in both exporters is the same", () => {
+    const clashes = entries.map(({ theirs }) => metricOf(theirs)).filter((name) => OUR_FAMILIES.has(name));
+    const unsaid = clashes.filter((name) => !entries.some((entry) => entry.theirs === name && entry.ours === name));
+    expect(unsaid).toEqual([]);
+  });
+
+  test("names the family that means something else in the note", () => {
+    const differing = entries.filter(({ theirs, ours, differs }) => differs && theirs !== ours);
+    const unsaid = differing.filter(({ ours, note }) => !note!.includes(metricOf(ours!).replace("<name>", "")));
+    expect(unsaid).toEqual([]);
+  });
+
+  test("compares most of its entries", () => {
+    expect(entries.filter(isCompared).length).toBeGreaterThan(5);
+  });
+});
+
+test("our fixture has families that exist", () => {
+  const own = [...fixture("ours").keys()].filter((name) => name.startsWith("bitcoin_"));
+  expect(own.filter((name) => !OUR_FAMILIES.has(name))).toEqual([]);
+});
+
+test("the fixtures say whether they are synthetic or recorded", () => {
+  for (const name of ["ours", ...Object.values(FIXTURES).flat()]) {
+    expect(fixtureText(name)).toStartWith("# Synthetic: ");
+  }
+  for (const name of Object.values(RECORDED)) expect(fixtureText(name)).toStartWith("# Recorded: ");
+});
+
+test("the synthetic page of the original has the families of the recorded one", () => {
+  const types = (page: Page) => [...page.values()].map(({ name, type }) => [name, type]).sort();
+  expect(types(theirFixture("original"))).toEqual(types(fixture(RECORDED.theirs)));
+});
