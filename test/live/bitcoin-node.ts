@@ -1,5 +1,5 @@
-// A real node of Bitcoin Core on regtest, in a data directory and on ports of its own. One object is one data directory;
-// the process may end and be started again.
+// A real node of Bitcoin Core, on regtest unless another chain is named, in a data directory and on ports of its own. One object
+// is one data directory; its process can end and start again.
 
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
@@ -12,10 +12,14 @@ import { fromEnvironment, type NodeBuild, PR_TRACE } from "./executables.ts";
 type Parameter = string | number | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
 
 export interface NodeOptions {
-  /** pr/trace unless said. */
+  /** Default: pr/trace. */
   readonly build?: NodeBuild;
   /** Whether other nodes can connect to it. */
   readonly listens?: boolean;
+  /** Default: regtest. On the others the node connects to no peer. */
+  readonly chain?: "regtest" | "signet" | "testnet4";
+  /** Default: in the data directory. */
+  readonly socketPath?: string;
 }
 
 /** How a process ended: by its exit code, or by a signal. */
@@ -78,6 +82,8 @@ export class BitcoinNode implements AsyncDisposable {
   readonly socketPath: string;
   readonly #build: NodeBuild;
   readonly #dataDir: string;
+  readonly #chain: string;
+  readonly #ipcBind: string;
   readonly #rpcPort: number;
   readonly #args: readonly string[];
   readonly #p2pPort: number | undefined;
@@ -86,13 +92,16 @@ export class BitcoinNode implements AsyncDisposable {
   /** The password of the running process, once it was read. */
   #cookie: string | undefined;
 
-  private constructor(dataDir: string, args: readonly string[], { build = PR_TRACE, listens = false }: NodeOptions) {
+  private constructor(dataDir: string, args: readonly string[], options: NodeOptions) {
+    const { build = PR_TRACE, listens = false, chain = "regtest" } = options;
     this.#build = build;
     this.#dataDir = dataDir;
-    this.#args = args;
+    this.#chain = chain;
+    this.#args = chain === "regtest" ? args : ["-connect=0", ...args];
     this.#rpcPort = freePort();
     this.#p2pPort = listens ? freePort() : undefined;
-    this.socketPath = join(dataDir, "regtest", "node.sock");
+    this.#ipcBind = options.socketPath === undefined ? "-ipcbind=unix" : `-ipcbind=unix:${options.socketPath}`;
+    this.socketPath = options.socketPath ?? join(dataDir, chain, "node.sock");
   }
 
   /** A node in a new data directory that is not started yet. `args` are added at each start. */
@@ -117,8 +126,8 @@ export class BitcoinNode implements AsyncDisposable {
     this.#process = Bun.spawn(
       [
         fromEnvironment(this.#build.node),
-        "-regtest",
-        "-ipcbind=unix",
+        `-chain=${this.#chain}`,
+        this.#ipcBind,
         "-disablewallet",
         "-printtoconsole=0",
         "-fixedseeds=0",
@@ -154,21 +163,25 @@ export class BitcoinNode implements AsyncDisposable {
     return JSON.parse(await this.#cliText(method, parameters), asWritten) as T;
   }
 
+  get pid(): number {
+    return this.#process!.pid;
+  }
+
   /** How many threads the process has. */
   async threadCount(): Promise<number> {
-    return (await readdir(`/proc/${this.#process!.pid}/task`)).length;
+    return (await readdir(`/proc/${this.pid}/task`)).length;
   }
 
   /** All that the process has logged, in all its runs. */
   async debugLog(): Promise<string> {
-    return Bun.file(join(this.#dataDir, "regtest", "debug.log")).text();
+    return Bun.file(join(this.#dataDir, this.#chain, "debug.log")).text();
   }
 
   async #cliText(method: string, parameters: readonly Parameter[]): Promise<string> {
     const cli = Bun.spawn(
       [
         fromEnvironment(this.#build.cli),
-        "-regtest",
+        `-chain=${this.#chain}`,
         `-datadir=${this.#dataDir}`,
         `-rpcport=${this.#rpcPort}`,
         "-stdin",
@@ -189,7 +202,7 @@ export class BitcoinNode implements AsyncDisposable {
 
   /** Calls a JSON-RPC method without a process for it, where calls are timed. Throws when the node refuses. */
   async rpc<T = unknown>(method: string, ...params: readonly Parameter[]): Promise<T> {
-    this.#cookie ??= await Bun.file(join(this.#dataDir, "regtest", ".cookie")).text();
+    this.#cookie ??= await Bun.file(join(this.#dataDir, this.#chain, ".cookie")).text();
     const response = await fetch(`http://127.0.0.1:${this.#rpcPort}/`, {
       method: "POST",
       headers: { Authorization: `Basic ${btoa(this.#cookie)}` },

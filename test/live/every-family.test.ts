@@ -1,15 +1,16 @@
-// Every family of METRICS.md that a node gives is compared with bitcoin-cli: here those that have a value at any moment, on
-// nodes that together give each of them one. Those that count events have files of their own.
+// Every family of METRICS.md that a node reports is compared with bitcoin-cli: here those that have a value at any time, on nodes
+// that together give each of them one. Families that count events have files of their own.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess, type Samples } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeEachBuild, type NodeBuild } from "./executables.ts";
+import { describeEachBuild, type NodeBuild, PR_TRACE, WITH_JSON_RPC } from "./executables.ts";
 import {
   ask,
   COINS,
+  type DocumentedFamily,
   DRIFTING,
   documentedFamilies,
   type FamilySamples,
@@ -39,13 +40,33 @@ const FEE_TARGETS = [1, 2, 6, 25, 1008];
 const PRUNE_HEIGHT = "bitcoin_prune_height";
 
 describeEachBuild("every family is what bitcoin-cli says", (build) => {
-  test("each family of METRICS.md is compared with bitcoin-cli where the node gives it", async () => {
-    const documented = documentedFamilies(await Bun.file(METRICS_PAGE).text(), build);
-    const given = documented.filter(({ isGiven }) => isGiven).map(({ name }) => name);
-    const events = { ...TIP_EVENTS, ...(build.layout === "pr/trace" ? { ...NOTIFICATIONS, ...COINS, IS_TRACED } : {}) };
-    expect([...Object.keys(POLLED), ...Object.values(events)].sort()).toEqual(given.sort());
+  test("each family of METRICS.md that the node reports is compared with bitcoin-cli", async () => {
+    const reported = (await documented(build)).filter(({ isGiven }) => isGiven).map(({ name }) => name);
+    const { connected, disconnected, ...tips } = TIP_EVENTS;
+    const events = {
+      ...tips,
+      ...(WITH_JSON_RPC.includes(build) ? { connected, disconnected } : {}),
+      ...(build === PR_TRACE ? { ...NOTIFICATIONS, ...COINS, IS_TRACED } : {}),
+    };
+    expect([...(await polledFamilies(build)), ...Object.values(events)].sort()).toEqual(reported.sort());
   });
 
+  test("of a node that has only its first block", async () => {
+    await using node = await BitcoinNode.start([], { build });
+    const compared = await expectAgreement(node, build);
+    expect(compared).toMatchObject({ bitcoin_chain_height: { "": "0" }, bitcoin_ibd: { "": "1" } });
+    expect(compared["bitcoin_last_block_height"] ?? {}).toEqual({});
+  });
+
+  test("of a node with a few blocks", async () => {
+    await using node = await BitcoinNode.start([], { build });
+    await mine(node, 3);
+    const compared = await expectAgreement(node, build);
+    expect(compared).toMatchObject({ bitcoin_chain_height: { "": "3" }, bitcoin_ibd: { "": "0" } });
+  });
+});
+
+const withJsonRpc = (build: NodeBuild) => {
   test("of a node with a long story", async () => {
     await using miner = await BitcoinNode.start([], { build });
     await using node = await BitcoinNode.start(
@@ -130,17 +151,8 @@ describeEachBuild("every family is what bitcoin-cli says", (build) => {
     // Nothing happened yet that could be estimated from.
     expect(compared["bitcoin_fee_estimate_satoshis_per_vbyte"]).toEqual({});
   });
-
-  test("of a node that has only its first block", async () => {
-    await using node = await BitcoinNode.start([], { build });
-    const compared = await expectAgreement(node, build);
-    expect(compared).toMatchObject({
-      bitcoin_chain_height: { "": "0" },
-      bitcoin_ibd: { "": "1" },
-      bitcoin_last_block_height: {},
-    });
-  });
-});
+};
+describeEachBuild("every family is what bitcoin-cli says of JSON-RPC", withJsonRpc, WITH_JSON_RPC);
 
 /** JSON-RPC prints 16 digits, the exporter as many as it takes. */
 const ROUNDING = 1e-12;
@@ -152,28 +164,27 @@ const ROUNDING = 1e-12;
 async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Record<string, FamilySamples>> {
   const args = ["--fee-targets", FEE_TARGETS.join(), "--poll-interval", "0.5"];
   await using exporter = await ExporterProcess.start(node.socketPath, { args });
-  const documented = documentedFamilies(await Bun.file(METRICS_PAGE).text(), build);
+  const families = await polledFamilies(build);
+  const others = (await documented(build)).filter(({ isGiven }) => !isGiven);
   return await eventually("a quiet moment", async () => {
-    const before = await expected(node);
+    const before = pick(await expected(node), families);
     await exporter.polled();
-    if (before["bitcoin_ibd"]![""] === "0") await exporter.waitUntil("the last block", (page) => page.has(LAST_BLOCK));
+    const hasLastBlock = families.includes(LAST_BLOCK) && before["bitcoin_ibd"]![""] === "0";
+    if (hasLastBlock) await exporter.waitUntil("the last block", (page) => page.has(LAST_BLOCK));
     const page = await exporter.samples();
-    const after = await expected(node);
-    const still = Object.keys(POLLED).filter((name) => !DRIFTING.includes(name));
+    const after = pick(await expected(node), families);
+    const still = families.filter((name) => !DRIFTING.includes(name));
     if (!Bun.deepEquals(pick(before, still), pick(after, still))) return false;
     expect(samplesOfAll(page, still)).toEqual(pick(after, still));
-    for (const name of DRIFTING) {
+    for (const name of families.filter((name) => DRIFTING.includes(name))) {
       const bounds = [before, after].map((samples) => Number(samples[name]![""])).sort((a, b) => a - b);
       const value = Number(samplesOf(page, name)[""]);
       expect(value, name).toBeGreaterThanOrEqual(bounds[0]! * (1 - ROUNDING));
       expect(value, name).toBeLessThanOrEqual(bounds[1]! * (1 + ROUNDING));
     }
-    // What the node does not give is not on the page, or was never counted.
-    for (const { name, isGiven } of documented) {
-      if (!isGiven)
-        expect({ [name]: Object.values(samplesOf(page, name)).filter((value) => value !== "0") }).toEqual({
-          [name]: [],
-        });
+    // A family that the node does not report has no sample, or 0 where it is a counter.
+    for (const { name } of others) {
+      expect({ [name]: Object.values(samplesOf(page, name)).filter((value) => value !== "0") }).toEqual({ [name]: [] });
     }
     expect(samplesOf(page, "bitcoin_ipc_layout_info")).toEqual({ [`{layout="${build.layout}"}`]: "1" });
     expect(samplesOf(page, "bitcoin_ipc_call_errors_total")).toEqual({});
@@ -182,6 +193,16 @@ async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Rec
 }
 
 const LAST_BLOCK = "bitcoin_last_block_interval_seconds";
+
+async function documented(build: NodeBuild): Promise<DocumentedFamily[]> {
+  return documentedFamilies(await Bun.file(METRICS_PAGE).text(), build);
+}
+
+/** The families of `POLLED` that the node reports, by METRICS.md. */
+async function polledFamilies(build: NodeBuild): Promise<string[]> {
+  const reported = (await documented(build)).filter(({ isGiven }) => isGiven).map(({ name }) => name);
+  return Object.keys(POLLED).filter((name) => reported.includes(name));
+}
 
 async function expected(node: BitcoinNode): Promise<Record<string, FamilySamples>> {
   const answers = await ask(node, FEE_TARGETS);

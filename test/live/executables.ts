@@ -1,23 +1,45 @@
-// Which executables the live tests run: the nodes' and the original exporter's, named by the environment, and ours, compiled
-// by then. Where one is missing its tests are skipped, and their names say why.
+// The executables that the live tests run: nodes by version and the original exporter, named by the environment, and ours,
+// compiled before the first test. Tests whose executable is missing are skipped, and their names say which variable is not set.
 
 import { beforeAll, describe } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 
-/** A node of Bitcoin Core, built from one source or another. */
+/** A node of Bitcoin Core of one version. */
 export interface NodeBuild {
-  /** What the exporter has to find out about it. */
+  /** The layout that the exporter has to detect. */
   readonly layout: LayoutName;
-  /** The variables of the environment that name its executables. */
+  /** The environment variables that name its executables. */
   readonly node: string;
   readonly cli: string;
 }
 
-export const PR_TRACE: NodeBuild = { layout: "pr/trace", node: "BITCOIN_NODE", cli: "BITCOIN_CLI" };
-export const V32: NodeBuild = { layout: "v32", node: "BITCOIN_NODE_MASTER", cli: "BITCOIN_CLI_MASTER" };
+export const V32 = build("v32", "_V32", "_MASTER");
+export const V31 = build("v31", "_V31");
+export const V30 = build("v30", "_V30");
+export const PR_TRACE = build("pr/trace", "_PR_TRACE", "");
+export const BUILDS: readonly NodeBuild[] = [V32, V31, V30, PR_TRACE];
 
-/** The path that an environment variable names. For tests that run. */
+/** Releases that a crash or SIGKILL of the exporter cannot harm: nothing is subscribed on them. */
+export const RELEASES: readonly NodeBuild[] = [V32, V31, V30];
+
+/** Nodes that answer JSON-RPC methods on the socket. */
+export const WITH_JSON_RPC: readonly NodeBuild[] = [V32, PR_TRACE];
+
+function build(layout: LayoutName, suffix: string, alias = suffix): NodeBuild {
+  const name = (program: string) => {
+    const [variable, other] = [`${program}${suffix}`, `${program}${alias}`];
+    return isNamed(variable) || !isNamed(other) ? variable : other;
+  };
+  return { layout, node: name("BITCOIN_NODE"), cli: name("BITCOIN_CLI") };
+}
+
+/** Whether an environment variable names an executable. */
+export function isNamed(variable: string): boolean {
+  return Boolean(process.env[variable]);
+}
+
+/** The path that an environment variable names. Throws when it is not set. */
 export function fromEnvironment(variable: string): string {
   const path = process.env[variable];
   if (!path) throw new Error(`${variable} is not set`);
@@ -27,13 +49,10 @@ export function fromEnvironment(variable: string): string {
 /** ipc-exporter-rust, which this exporter replaces. */
 export const ORIGINAL_EXPORTER = "ORIGINAL_EXPORTER";
 
-/**
- * Tests that need a real node, and the executables that further variables name: skipped, with the reason in the name, where
- * the environment does not name them all.
- */
+/** Tests that need a real node and the executables that further variables name. */
 export function describeLive(name: string, tests: () => void, build = PR_TRACE, further: readonly string[] = []): void {
   const variables = [build.node, build.cli, ...further];
-  const missing = variables.filter((variable) => !process.env[variable]);
+  const missing = variables.filter((variable) => !isNamed(variable));
   const reason = missing.length === 0 ? "" : ` (skipped: ${missing.join(" and ")} not set)`;
   describe.skipIf(missing.length > 0)(name + reason, () => {
     beforeAll(() => prepare(variables), COMPILE_DEADLINE_MS);
@@ -41,9 +60,9 @@ export function describeLive(name: string, tests: () => void, build = PR_TRACE, 
   });
 }
 
-/** The same tests for each build, as far as the environment names it. */
-export function describeEachBuild(name: string, tests: (build: NodeBuild) => void): void {
-  for (const build of [PR_TRACE, V32]) describeLive(`${build.layout}: ${name}`, () => tests(build), build);
+/** The same tests for each build. */
+export function describeEachBuild(name: string, tests: (build: NodeBuild) => void, builds = BUILDS): void {
+  for (const build of builds) describeLive(`${build.layout}: ${name}`, () => tests(build), build);
 }
 
 async function prepare(variables: readonly string[]): Promise<void> {

@@ -1,32 +1,32 @@
-// An exporter that comes and goes, in order or not, again and again: the node lives on, keeps no thread for it, and has
-// nothing to complain of.
+// Exporters that connect and disconnect again and again, cleanly or not: the node survives, keeps no thread for them, and logs no
+// error.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeEachBuild, describeLive, V32 } from "./executables.ts";
+import { describeEachBuild, RELEASES } from "./executables.ts";
 import { TIP_EVENTS } from "./families.ts";
 import { mine } from "./transactions.ts";
 
 setDefaultTimeout(120_000);
 
-const VISITS = 20;
+const SESSIONS = 20;
 
 describeEachBuild("probing", (build) => {
-  test(`${VISITS} sessions leave the node as it was`, async () => {
+  test(`${SESSIONS} sessions leave the node as it was`, async () => {
     await using node = await BitcoinNode.start([], { build });
     await mine(node, 3);
-    // pr/trace makes a thread for the first client of all and keeps it.
+    // pr/trace makes a thread for its first client and keeps it.
     await session(node);
     const before = await threadsAtRest(node);
-    for (let count = 0; count < VISITS; count++) await session(node);
+    for (let count = 0; count < SESSIONS; count++) await session(node);
     expect(await threadsAtRest(node)).toBe(before);
     expect(complaints(await node.debugLog())).toEqual([]);
     expect(await node.stop()).toMatchObject({ exitCode: 0, signal: null });
   });
 
-  test("sessions that end at any moment of arriving", async () => {
+  test("sessions that end at any moment of connecting", async () => {
     await using node = await BitcoinNode.start([], { build });
     await mine(node, 3);
     await session(node);
@@ -43,12 +43,12 @@ describeEachBuild("probing", (build) => {
   });
 });
 
-describeLive(
-  "a stock node that is waited with",
-  () => {
-    describe.each(["SIGTERM", "SIGINT", "SIGKILL"] as const)("for its next tip", (signal) => {
-      test(`outlives ${signal}`, async () => {
-        await using node = await BitcoinNode.start([], { build: V32 });
+describeEachBuild(
+  "while the exporter waits for the next tip",
+  (build) => {
+    describe.each(["SIGTERM", "SIGINT", "SIGKILL"] as const)("the node", (signal) => {
+      test(`survives ${signal} of the exporter`, async () => {
+        await using node = await BitcoinNode.start([], { build });
         await mine(node, 3);
         await using exporter = await waiting(node);
         exporter.signal(signal);
@@ -56,16 +56,16 @@ describeLive(
         expect(ending).toMatchObject(signal === "SIGKILL" ? { signal } : { exitCode: 0, signal: null });
         expect(ending.durationMs).toBeLessThan(1000);
         await node.expectAlive();
-        // The wait ends in the node with nobody to tell.
+        // The wait of the exporter that is gone ends in the node.
         await mine(node);
         await using _another = await waiting(node);
         expect(await node.stop()).toMatchObject({ exitCode: 0, signal: null });
       });
     });
 
-    // A poll in the middle of its stop would leave it there: estimatesmartfee waits for a scheduler that has ended.
-    test("stops as fast as if nobody were there, whenever it is told to", async () => {
-      await using node = await BitcoinNode.start([], { build: V32 });
+    // A poll during the stop would block it: estimatesmartfee waits for a scheduler that has ended.
+    test("the node stops as fast as without a client, at any moment", async () => {
+      await using node = await BitcoinNode.start([], { build });
       await mine(node, 3);
       await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "0.1"] });
       for (let stops = 1; stops <= 10; stops++) {
@@ -82,10 +82,10 @@ describeLive(
       expect(exporter.log.filter((line) => line.startsWith("lost the node: it is stopping"))).toHaveLength(10);
     });
   },
-  V32,
+  RELEASES,
 );
 
-/** A session that takes all there is, and is over in order. */
+/** A session that uses all that the node offers and ends cleanly. */
 async function session(node: BitcoinNode): Promise<void> {
   await using exporter = await waiting(node);
   exporter.signal("SIGTERM");
@@ -93,7 +93,7 @@ async function session(node: BitcoinNode): Promise<void> {
   expect(exporter.log.at(-1)).toBe("left in order");
 }
 
-/** An exporter that has polled and is told of the next tip, which is tried. */
+/** An exporter that has polled and followed a new tip. */
 async function waiting(node: BitcoinNode): Promise<ExporterProcess> {
   const exporter = await ExporterProcess.start(node.socketPath);
   await exporter.connected();
@@ -104,7 +104,7 @@ async function waiting(node: BitcoinNode): Promise<ExporterProcess> {
   return exporter;
 }
 
-/** The node's threads once it has ended those of clients that have left: a wait for a tip with the next one. */
+/** How many threads the node has once it has ended those of clients that are gone. A wait for a tip ends with the next tip. */
 async function threadsAtRest(node: BitcoinNode): Promise<number> {
   await mine(node);
   let last = 0;
@@ -119,7 +119,7 @@ async function threadsAtRest(node: BitcoinNode): Promise<number> {
   );
 }
 
-/** Lines of trouble. That a call ended with its connection is none: stock master calls it an error, and goes on. */
+/** Warnings and errors in the node's log, without those of calls that ended with their connection: releases log these as errors. */
 function complaints(log: string): string[] {
   const callEnded = /IPC server error request #\d+ \S+\$Results kj::Exception: Interrupted by disconnect$/;
   return log

@@ -1,22 +1,24 @@
-// A node that is not there yet, crashes, stops, comes back, and takes its time to start: the exporter waits for it, comes
-// back to it, and does it no harm.
+// A node that is missing, crashes, stops, restarts, is replaced by another version, or starts slowly: the exporter waits for it,
+// reconnects and does not harm it.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ExporterProcess, type Metrics } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeEachBuild, describeLive } from "./executables.ts";
+import { BUILDS, describeEachBuild, isNamed, type NodeBuild, PR_TRACE, WITH_JSON_RPC } from "./executables.ts";
+import { TIP_EVENTS } from "./families.ts";
 import { Load } from "./load.ts";
 import { continueSlowly, launchToSocket } from "./slow-motion.ts";
 import { fund, mine } from "./transactions.ts";
 
 setDefaultTimeout(120_000);
 
-/** Present only while the node answers. */
-const POLLED = [
-  "bitcoin_chain_height",
+/** Families that have a sample only while the node answers: of every node, and of those that answer JSON-RPC methods. */
+const MINING = ["bitcoin_chain_height", "bitcoin_ibd"];
+const JSON_RPC = [
   "bitcoin_header_height",
-  "bitcoin_ibd",
   "bitcoin_verification_progress",
   "bitcoin_mempool_size",
   "bitcoin_mempool_bytes",
@@ -26,13 +28,15 @@ const POLLED = [
   "bitcoin_bytes_sent_total",
 ];
 
-/** How often an exporter is to meet a node that has not started yet. A busy machine may let the node be faster. */
+const CALL_ERRORS = /^bitcoin_ipc_call_errors_total\b/;
+
+/** How often an exporter has to find a node that has not started yet. On a busy machine the node may be faster. */
 const EARLY_STARTS = 2;
 const MAX_STARTS = 10;
 
-describeLive("reconnecting", () => {
-  test("to a node that was not there at first", async () => {
-    await using node = await BitcoinNode.create();
+describeEachBuild("reconnecting", (build) => {
+  test("to a node that was missing at first", async () => {
+    await using node = await BitcoinNode.create([], { build });
     await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--debug"] });
     await exporter.logs(/^still cannot reach the node: .*next attempt in/);
     const metrics = await exporter.metrics();
@@ -42,49 +46,68 @@ describeLive("reconnecting", () => {
     node.launch();
     await node.ready();
     await exporter.connected();
-    expect(polled(await exporter.polled())).toEqual(POLLED);
+    expect(polled(await exporter.polled())).toEqual(familiesOf(build));
     expect(exporter.log.filter((line) => line.startsWith("cannot reach the node at "))).toHaveLength(1);
     expect(exporter.log.filter((line) => line.startsWith("connected to the node at "))).toHaveLength(1);
   });
 
-  test("to a node that crashed: counters go on, gauges have no sample meanwhile", async () => {
-    await using node = await BitcoinNode.start();
+  test("to a node that crashed: gauges have no sample meanwhile, and counters continue", async () => {
+    await using node = await BitcoinNode.start([], { build });
     await using exporter = await ExporterProcess.start(node.socketPath);
-    await exporter.connected();
+    await knowsTip(exporter);
     await mine(node, 5);
-    await exporter.waitFor("bitcoin_blocks_connected_total", 5);
+    await followed(exporter, node, build, 5);
     node.signal("SIGKILL");
     const down = await exporter.waitFor("bitcoin_ipc_up", 0);
     expect(polled(down)).toEqual([]);
-    expect(down.get("bitcoin_blocks_connected_total")).toBe(5);
+    if (countsBlocks(build)) expect(down.get(TIP_EVENTS.connected)).toBe(5);
     await node.ended();
     await exporter.logs(/^lost the node: /);
 
     node.launch();
     await node.ready();
-    await exporter.connected();
+    expect(polled(await knowsTip(exporter))).toEqual(familiesOf(build));
     await mine(node, 2);
-    const up = await exporter.waitFor("bitcoin_blocks_connected_total", 7);
+    const up = await followed(exporter, node, build, 7);
     expect(up.get("bitcoin_ipc_connects_total")).toBe(2);
-    expect(polled(await exporter.polled())).toEqual(POLLED);
     // Once for each time.
     expect(exporter.log.filter((line) => line.startsWith("lost the node: "))).toHaveLength(1);
     expect(exporter.log.filter((line) => line.startsWith("connected to the node at "))).toHaveLength(2);
+  });
+
+  test("to a node of another version at the same socket", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "live-socket-"));
+    const socketPath = join(folder, "node.sock");
+    await using exporter = await ExporterProcess.start(socketPath);
+    for (const [index, other] of [build, ...othersOf(build), build].entries()) {
+      await using node = await BitcoinNode.start([], { build: other, socketPath });
+      await exporter.waitFor("bitcoin_ipc_connects_total", index + 1);
+      await exporter.waitFor(`bitcoin_ipc_layout_info{layout="${other.layout}"}`, 1);
+      await knowsTip(exporter);
+      await mine(node, index + 1);
+      await exporter.waitFor(TIP_EVENTS.height, index + 1);
+      expect(polled(await exporter.polled())).toEqual(familiesOf(other));
+      await expectOrderlyStop(node);
+      await exporter.waitFor("bitcoin_ipc_up", 0);
+    }
+    expect([...(await exporter.metrics()).keys()].filter((series) => CALL_ERRORS.test(series))).toEqual([]);
+    await rm(folder, { recursive: true });
   });
 
   describe("when the node stops", () => {
     for (const [name, args] of [
       ["", []],
       [" without the trace", ["--no-utxo-trace"]],
-      [" and the exporter tells every event", ["--debug"]],
+      [" while every event is logged", ["--debug"]],
     ] as const) {
       test(`it ends in order and at once${name}`, async () => {
-        await using node = await BitcoinNode.start();
+        await using node = await BitcoinNode.start([], { build });
         await using exporter = await ExporterProcess.start(node.socketPath, { args });
         for (let stops = 1; stops <= 3; stops++) {
           await exporter.waitFor("bitcoin_ipc_connects_total", stops);
+          await knowsTip(exporter);
           await mine(node);
-          await exporter.waitFor("bitcoin_blocks_connected_total", stops);
+          await exporter.waitFor(TIP_EVENTS.height, stops);
           await exporter.polled();
           await expectOrderlyStop(node);
           await exporter.waitFor("bitcoin_ipc_up", 0);
@@ -95,16 +118,18 @@ describeLive("reconnecting", () => {
     }
 
     test("it ends in order while transactions and blocks come", async () => {
-      await using node = await BitcoinNode.start();
+      await using node = await BitcoinNode.start([], { build });
       const [coin] = await fund(node, 1);
       await using exporter = await ExporterProcess.start(node.socketPath);
+      await knowsTip(exporter);
       await using _load = new Load(node, coin!);
-      await exporter.waitUntil("coins move", (metrics) => metrics.get("bitcoin_utxo_cache_add_total")! > 2_000);
+      const [family, count] = build === PR_TRACE ? ["bitcoin_utxo_cache_add_total", 2_000] : [TIP_EVENTS.height, 106];
+      await exporter.waitUntil("coins or blocks move", (metrics) => metrics.get(family)! > count);
       await expectOrderlyStop(node);
     });
 
-    test("it ends in order though an exporter just arrives", async () => {
-      await using node = await BitcoinNode.start();
+    test("it ends in order while an exporter connects", async () => {
+      await using node = await BitcoinNode.start([], { build });
       await mine(node);
       for (let delayMs = 0; delayMs <= 30; delayMs += 5) {
         await using _exporter = await ExporterProcess.start(node.socketPath);
@@ -115,10 +140,10 @@ describeLive("reconnecting", () => {
       }
     });
 
-    test("it ends in order though the exporter is told to end in the same moment", async () => {
-      await using node = await BitcoinNode.start();
+    test("it ends in order when the exporter gets SIGTERM at the same time", async () => {
+      await using node = await BitcoinNode.start([], { build });
       await mine(node);
-      // Just before it, together with it, and ever later in its stop.
+      // Shortly before the node's stop, with it, and later and later during it.
       for (const delayMs of [-4, 0, 2, 4, 8, 16, 32, 64]) {
         await using exporter = await ExporterProcess.start(node.socketPath);
         await exporter.connected();
@@ -142,7 +167,7 @@ describeEachBuild("while the node starts", (build) => {
     [" with -reindex", ["-reindex"]],
     [" with -reindex-chainstate", ["-reindex-chainstate"]],
   ] as const) {
-    test(`it comes up${name}, though asked from the first moment`, async () => {
+    test(`it comes up${name} while an exporter tries from the first moment`, async () => {
       await using node = await BitcoinNode.start([], { build });
       await mine(node, 110);
       let early = 0;
@@ -165,7 +190,33 @@ describeEachBuild("while the node starts", (build) => {
 });
 
 function polled(metrics: Metrics): string[] {
-  return POLLED.filter((name) => metrics.has(name));
+  return [...MINING, ...JSON_RPC].filter((name) => metrics.has(name));
+}
+
+function familiesOf(build: NodeBuild): string[] {
+  return WITH_JSON_RPC.includes(build) ? [...MINING, ...JSON_RPC] : MINING;
+}
+
+function countsBlocks(build: NodeBuild): boolean {
+  return WITH_JSON_RPC.includes(build);
+}
+
+/** Waits until the exporter knows the tip, which it asks for before its second poll, and resolves to the metrics. */
+async function knowsTip(exporter: ExporterProcess): Promise<Metrics> {
+  await exporter.connected();
+  await exporter.polled();
+  return exporter.polled();
+}
+
+/** Waits until the exporter is at the node's tip and, where it can count them, has counted so many blocks. */
+async function followed(exporter: ExporterProcess, node: BitcoinNode, build: NodeBuild, blocks: number) {
+  if (countsBlocks(build)) await exporter.waitFor(TIP_EVENTS.connected, blocks);
+  return exporter.waitFor(TIP_EVENTS.height, await node.cli<number>("getblockcount"));
+}
+
+/** The other versions that the environment names. */
+function othersOf(build: NodeBuild): readonly NodeBuild[] {
+  return BUILDS.filter((other) => other !== build && isNamed(other.node) && isNamed(other.cli));
 }
 
 /** A node of a few blocks stops within 0.2 s when nobody is connected. */

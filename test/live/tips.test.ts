@@ -1,11 +1,11 @@
-// A stock node reports no blocks. What the exporter makes of its tips: each block counted once, at once, however many come
-// together and whatever branch they are on.
+// A released node reports no blocks, only its tip. The exporter follows the tip at once, and where the node answers JSON-RPC it
+// counts each block once, however many blocks come together and whatever branch they are on.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess, type Metrics } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeLive, V32 } from "./executables.ts";
+import { describeEachBuild, describeLive, RELEASES, V32 } from "./executables.ts";
 import { TIP_EVENTS } from "./families.ts";
 import { BRANCH_DESCRIPTOR, mine } from "./transactions.ts";
 
@@ -16,8 +16,33 @@ const SELDOM = ["--poll-interval", "3600"];
 const AT_ONCE_MS = 1000;
 const options = { build: V32, listens: true };
 
+describeEachBuild(
+  "the tip",
+  (build) => {
+    test("goes up and down with the node's", async () => {
+      await using node = await BitcoinNode.start([], { build });
+      const hashes = await mine(node, 20);
+      await using exporter = await ExporterProcess.start(node.socketPath);
+      await exporter.connected();
+      // The exporter knows the tip before its second poll.
+      for (let poll = 1; poll <= 2; poll++) await exporter.polled();
+      await mine(node);
+      await exporter.waitFor(TIP_EVENTS.height, 21);
+      await node.cli("invalidateblock", hashes[10]!);
+      await exporter.waitFor("bitcoin_chain_height", 10);
+      await mine(node, 3, BRANCH_DESCRIPTOR);
+      await exporter.waitFor(TIP_EVENTS.height, 13);
+      await node.cli("reconsiderblock", hashes[10]!);
+      const metrics = await exporter.waitFor(TIP_EVENTS.height, 21);
+      // A block more, ten blocks less, three blocks one by one or together, and the old branch.
+      expect(metrics.get(TIP_EVENTS.updates)).toBeWithin(4, 7);
+    });
+  },
+  RELEASES,
+);
+
 describeLive(
-  "tips of a stock node",
+  "tips of v32",
   () => {
     test("are seen at once", async () => {
       await using node = await BitcoinNode.start([], options);
