@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSeries } from "../scripts/text-format.ts";
 import { Exporter } from "../src/exporter.ts";
+import { DEFAULTS } from "../src/options.ts";
 import { autopilot } from "./autopilot.ts";
 import { startSimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";
@@ -12,10 +13,9 @@ test("plays everything, a restart too, and the exporter counts it all", async ()
   const folder = await mkdtemp(join(tmpdir(), "autopilot-test-"));
   const node = startSimulatedNode({ socketPath: join(folder, "node.sock") });
   const exporter = new Exporter({
+    ...DEFAULTS,
     socketPath: node.socketPath,
     pollIntervalMs: 20,
-    utxoTrace: true,
-    debug: false,
     build: { version: "0", revision: "0", bun: "0" },
     log: () => {},
   });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSeries, type SeriesMap } from "../scripts/text-format.ts";
 import { Exporter } from "../src/exporter.ts";
+import { DEFAULTS } from "../src/options.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";
 
@@ -27,9 +28,9 @@ afterEach(async () => {
 
 function newExporter({ debug = false } = {}): Exporter {
   return new Exporter({
+    ...DEFAULTS,
     socketPath: node.socketPath,
     pollIntervalMs: POLL_INTERVAL_MS,
-    utxoTrace: true,
     debug,
     build: { version: "0", revision: "0", bun: "0" },
     log: (line) => log.push(line),

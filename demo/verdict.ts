@@ -8,7 +8,7 @@ import type { SimulatedNode } from "./simulated-node.ts";
 import type { Tally } from "./tally.ts";
 
 /** What of the exporter's options leaves events uncounted. */
-type Choice = Pick<ExporterOptions, "collectors" | "subscribe">;
+type Choice = Partial<Pick<ExporterOptions, "collectors" | "subscribe">>;
 
 export interface Verdict {
   readonly isGood: boolean;

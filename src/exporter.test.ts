@@ -5,14 +5,13 @@ import { join } from "node:path";
 import { readPage } from "../scripts/text-format.ts";
 import { abortFrame } from "../test/builders/rpc-messages.ts";
 import { eventually } from "../test/eventually.ts";
-import { Exporter, MAX_TOLD } from "./exporter.ts";
+import { Exporter, MAX_LOGGED_REASONS } from "./exporter.ts";
+import { DEFAULTS } from "./options.ts";
 import * as backoff from "./session/backoff.ts";
 
 const options = {
+  ...DEFAULTS,
   socketPath: "/nonexistent/node.sock",
-  pollIntervalMs: 60_000,
-  utxoTrace: true,
-  debug: false,
   build: { version: "1.2.3", revision: "abc", bun: "1.4.4" },
   log: () => {},
 };
@@ -48,12 +47,12 @@ test("leaves at once when there is no node, and stops trying", async () => {
   expect(lines[0]).toStartWith("cannot reach the node at /nonexistent/node.sock: ");
 });
 
-test("why the node cannot be reached is told once, and of very many reasons the oldest is forgotten", async () => {
+test("each reason of a failed attempt is logged once, and of very many the oldest is forgotten", async () => {
   const folder = await mkdtemp(join(tmpdir(), "exporter-test-"));
   const socketPath = join(folder, "node.sock");
   // The first once more before there are too many, and once after.
-  const others = Array.from({ length: MAX_TOLD }, (_, index) => index + 1);
-  const reasons = [0, 1, 0, ...others, 0, MAX_TOLD];
+  const others = Array.from({ length: MAX_LOGGED_REASONS }, (_, index) => index + 1);
+  const reasons = [0, 1, 0, ...others, 0, MAX_LOGGED_REASONS];
   let attempts = 0;
   const open = (socket: Bun.Socket) => void socket.write(abortFrame(0, `reason ${reasons[attempts++] ?? "none"}.`));
   using _node = Bun.listen({ unix: socketPath, socket: { open, data() {} } });
@@ -63,7 +62,7 @@ test("why the node cannot be reached is told once, and of very many reasons the 
   exporter.start();
   await eventually("every reason was given", () => attempts > reasons.length);
   expect(await exporter.leave(1000)).toBe(true);
-  const told = lines.map((line) => /reason (\w+)\./.exec(line)?.[1]).filter((reason) => reason !== "none");
-  expect(told.map(Number)).toEqual([0, ...others, 0]);
+  const logged = lines.map((line) => /reason (\w+)\./.exec(line)?.[1]).filter((reason) => reason !== "none");
+  expect(logged.map(Number)).toEqual([0, ...others, 0]);
   await rm(folder, { recursive: true });
 });

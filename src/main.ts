@@ -5,7 +5,7 @@ import { BUILD, NAME } from "./build-info.ts";
 import { Exporter } from "./exporter.ts";
 import { type MetricsServer, serve } from "./http/server.ts";
 import { Log } from "./log.ts";
-import { type Address, type Options, readOptions, UsageError, usage } from "./options.ts";
+import { type Address, hostPort, type Options, readOptions, UsageError, usage } from "./options.ts";
 import { errorText } from "./rpc/errors.ts";
 
 const EXIT_OK = 0;
@@ -40,7 +40,8 @@ async function readCommandLine(): Promise<Options> {
   }
 }
 
-function run({ metricsAddress, ...options }: Options): void {
+function run(options: Options): void {
+  const { metricsAddress } = options;
   const log = new Log(() => exporter.logLineDropped());
   const exporter = new Exporter({ ...options, build: BUILD, log: log.line });
   const server = listen(metricsAddress, exporter);
@@ -100,8 +101,4 @@ function endOnSignals(exporter: Exporter, server: MetricsServer, log: Log): void
       void end("internal error", EXIT_FAILURE);
     });
   }
-}
-
-function hostPort({ hostname, port }: Address): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

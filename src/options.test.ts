@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import { DEFAULT_COLLECTORS } from "./collectors/catalogue.ts";
-import { DEFAULT_FEE_TARGETS } from "./collectors/fees.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
 
 const read = (...args: string[]) => readOptions(args) as Options;
@@ -15,7 +14,7 @@ test("the socket path alone gives the defaults", () => {
     subscribe: true,
     layout: undefined,
     collectors: DEFAULT_COLLECTORS,
-    feeTargets: DEFAULT_FEE_TARGETS,
+    feeTargets: [2, 3, 6, 12, 24, 144, 504, 1008],
     debug: false,
   });
 });
@@ -40,7 +39,7 @@ test("flags may stand before and after the path, with a space or an equals sign"
     subscribe: false,
     layout: undefined,
     collectors: DEFAULT_COLLECTORS,
-    feeTargets: DEFAULT_FEE_TARGETS,
+    feeTargets: [2, 3, 6, 12, 24, 144, 504, 1008],
     debug: true,
   });
 });

@@ -1,4 +1,4 @@
-// The command line: what is asked for, or what is wrong with it. Reads no environment and exits nothing: main does.
+// The options, their defaults, and the command line that changes them.
 
 import { type ArgsDef, defineCommand, parseArgs, renderUsage } from "citty";
 import { BUILD, NAME } from "./build-info.ts";
@@ -9,21 +9,28 @@ import {
   isAlwaysUsed,
   isCollectorName,
 } from "./collectors/catalogue.ts";
-import { DEFAULT_FEE_TARGETS, MAX_FEE_TARGET, MIN_FEE_TARGET } from "./collectors/fees.ts";
+import { MAX_FEE_TARGET, MIN_FEE_TARGET } from "./collectors/fees.ts";
 import { LAYOUTS, type LayoutName, layoutNamed } from "./node/layouts.ts";
 import { MAX_SOCKET_PATH_BYTES } from "./node/socket.ts";
-import { DEFAULT_TRACE_BUDGET_PERCENT } from "./session/trace-budget.ts";
 
+/** What the command line decides. Everything from the exporter to a session reads it from here. */
 export interface Options {
+  /** The node's Unix socket. */
   readonly socketPath: string;
   readonly metricsAddress: Address;
   readonly pollIntervalMs: number;
+  /** Whether to trace the UTXO cache where the node supports it. */
   readonly utxoTrace: boolean;
+  /** Share of time, in percent, that callbacks may keep the node busy before the trace is paused; 100 is no limit. */
   readonly traceBudgetPercent: number;
+  /** Whether to subscribe to the node's notifications; otherwise there are only polls. */
   readonly subscribe: boolean;
+  /** The node's layout; detected when undefined. */
   readonly layout: LayoutName | undefined;
   readonly collectors: readonly CollectorName[];
+  /** Confirmation targets of the fee estimates, in blocks. */
   readonly feeTargets: readonly number[];
+  /** Whether each event and poll gets a log line. */
   readonly debug: boolean;
 }
 
@@ -34,10 +41,23 @@ export interface Address {
   readonly port: number;
 }
 
-/** What is wrong with the command line, in one line. */
+/** A fault of the command line, in one line. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
+
+/** The options without any flag. */
+export const DEFAULTS: Omit<Options, "socketPath"> = {
+  metricsAddress: { hostname: "127.0.0.1", port: 9332 },
+  pollIntervalMs: 60_000,
+  utxoTrace: true,
+  traceBudgetPercent: 25,
+  subscribe: true,
+  layout: undefined,
+  collectors: DEFAULT_COLLECTORS,
+  feeTargets: [2, 3, 6, 12, 24, 144, 504, 1008],
+  debug: false,
+};
 
 const ARGS = {
   "socket-path": {
@@ -47,69 +67,68 @@ const ARGS = {
   },
   "metrics-addr": {
     type: "string",
-    default: "127.0.0.1:9332",
+    default: hostPort(DEFAULTS.metricsAddress),
     valueHint: "HOST:PORT",
-    description: "Where to serve the metrics; [::1]:9332 and :9332 are fine too",
+    description: "Where to serve the metrics; [::1]:9332 and :9332 work too",
   },
   "poll-interval": {
     type: "string",
-    default: "60",
+    default: String(DEFAULTS.pollIntervalMs / 1000),
     valueHint: "SECONDS",
-    description: "How often to ask the node for what it does not report by itself",
+    description: "How often to poll the node",
   },
   "utxo-trace": {
     type: "boolean",
-    default: true,
+    default: DEFAULTS.utxoTrace,
     description: "Count the coins of the node's UTXO cache",
-    negativeDescription: "Leave the node's UTXO cache alone, which costs the node less",
+    negativeDescription: "Do not trace the UTXO cache, which costs the node less",
   },
   "trace-budget": {
     type: "string",
-    default: String(DEFAULT_TRACE_BUDGET_PERCENT),
+    default: String(DEFAULTS.traceBudgetPercent),
     valueHint: "PERCENT",
-    description: "End the UTXO trace for a while when callbacks keep the node busy for longer; 100 never does",
+    description: "Pause the UTXO trace while callbacks use more than this share of the node's time; 100 = never",
   },
   subscribe: {
     type: "boolean",
-    default: true,
-    description: "Register for the node's events",
-    negativeDescription: "Register for nothing and only poll, so that no node minds how the exporter ends",
+    default: DEFAULTS.subscribe,
+    description: "Subscribe to the node's notifications",
+    negativeDescription: "Only poll, so that no way of ending the exporter can harm the node",
   },
   collectors: {
     type: "string",
     valueHint: "A,B,…",
     description: `What to collect: ${COLLECTOR_NAMES.join(", ")}`,
-    default: DEFAULT_COLLECTORS.join(","),
+    default: DEFAULTS.collectors.join(","),
   },
-  // citty would take --no-collector for the opposite of a flag "collector", so it never gets to see it.
-  "no-collector": { type: "string", valueHint: "A,B,…", description: "What of that to leave out" },
+  // citty would read --no-collector as the negation of a flag "collector", so it is taken out before.
+  "no-collector": { type: "string", valueHint: "A,B,…", description: "Collectors to exclude" },
   "fee-targets": {
     type: "string",
-    default: DEFAULT_FEE_TARGETS.join(","),
+    default: DEFAULTS.feeTargets.join(","),
     valueHint: "BLOCKS,…",
     description: "Confirmation targets of the fee estimates",
   },
   layout: {
     type: "string",
     valueHint: "NAME",
-    description: `Which IPC layout the node has, if it cannot be found out: ${Object.keys(LAYOUTS).join(", ")}`,
+    description: `The node's IPC layout, if it cannot be detected: ${Object.keys(LAYOUTS).join(", ")}`,
   },
   debug: { type: "boolean", description: "Log every event and every poll" },
   version: { type: "boolean", description: "Print the version, the revision and Bun's version" },
   help: { type: "boolean", alias: "h", description: "Print this help" },
 } as const satisfies ArgsDef;
 
-/** What the usage shows. The path is not optional: that citty may do without it is for --help and --version alone. */
+/** For the usage text, where the path is required. ARGS leaves it optional for --help and --version. */
 const COMMAND = defineCommand({
   meta: { name: NAME, version: BUILD.version, description: "Prometheus exporter for Bitcoin Core over its IPC socket" },
   args: { ...ARGS, "socket-path": { ...ARGS["socket-path"], required: true } },
 });
 
-/** Polling more often than this would cost the node more than it tells. */
 const MIN_POLL_INTERVAL_S = 0.1;
 const MAX_POLL_INTERVAL_S = 86_400;
 
-/** The usage as plain text: citty colors it even for a file, and pads its lines with spaces. */
+/** The usage as plain text. citty colors it even for a file, and pads its lines with spaces. */
 export async function usage(): Promise<string> {
   return Bun.stripANSI(await renderUsage(COMMAND))
     .replaceAll(/ +$/gm, "")
@@ -118,7 +137,7 @@ export async function usage(): Promise<string> {
 
 /**
  * Reads the arguments after the program's name.
- * @throws UsageError when they are not right.
+ * @throws UsageError when they are not valid.
  */
 export function readOptions(rawArgs: string[]): Options | "help" | "version" {
   const { rest, excluded } = takeExclusions(rawArgs);
@@ -150,7 +169,7 @@ export function readOptions(rawArgs: string[]): Options | "help" | "version" {
   };
 }
 
-/** Takes each --no-collector and its value out of the arguments. */
+/** Separates each --no-collector and its value from the other arguments. */
 function takeExclusions(rawArgs: readonly string[]): { rest: string[]; excluded: string } {
   const rest: string[] = [];
   const excluded: string[] = [];
@@ -196,7 +215,7 @@ function readLayout(name: string): LayoutName {
   throw new UsageError(`unknown layout "${name}" for --layout: there are ${Object.keys(LAYOUTS).join(", ")}`);
 }
 
-/** citty takes any flag; a misspelt one must not go unnoticed. It gives each flag in both spellings. */
+/** citty accepts any flag, so a misspelt one is refused here. citty returns each flag in both spellings. */
 function refuseUnknown(args: Record<string, unknown>): void {
   const names = Object.keys(ARGS).flatMap((name) => [name, name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())]);
   const known = new Set(["_", "h", ...names]);
@@ -204,7 +223,7 @@ function refuseUnknown(args: Record<string, unknown>): void {
   if (unknown !== undefined) throw new UsageError(`unknown flag ${unknown.length === 1 ? "-" : "--"}${unknown}`);
 }
 
-/** citty takes --subscribe=no for --subscribe, as it does any text but "false". */
+/** citty reads --subscribe=no as --subscribe, and any other text but "false". */
 function refuseValues(rawArgs: readonly string[]): void {
   const flags = Object.entries(ARGS).flatMap(([name, { type }]) => (type === "boolean" ? [name] : []));
   for (const arg of rawArgs) {
@@ -212,6 +231,11 @@ function refuseValues(rawArgs: readonly string[]): void {
     if (flag !== undefined && flags.includes(flag))
       throw new UsageError(`--${flag} takes no value: leave out "${arg.slice(arg.indexOf("="))}"`);
   }
+}
+
+/** An address as the command line has it. */
+export function hostPort({ hostname, port }: Address): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 function text(value: unknown, flag: string): string {

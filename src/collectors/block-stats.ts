@@ -1,20 +1,20 @@
-// The last block: what is in it and how long it took. Asked once for each new tip.
+// The last block: its contents, and the interval to the block before. Asked once for each new tip.
 
 import type { Registry } from "../metrics/registry.ts";
-import type { RpcMethod } from "../node/calls.ts";
 import type { JsonValue } from "../node/json.ts";
 import { callRpc, type JsonRpc, JsonRpcError } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
-import type { Collector, TipPoll } from "./collector.ts";
+import { type Collector, fromBlock, polled } from "./collector.ts";
 import * as result from "./result.ts";
-import { rpcPoll, value } from "./rpc-poll.ts";
 
-/** Named, because without names the node works out all of its thirty. */
+/** Named, because without names the node computes all of its thirty. */
 const STATS = ["height", "txs", "total_size", "total_weight", "ins", "outs", "totalfee"] as const;
 
-/** RPC_MISC_ERROR of Bitcoin Core, and how its message begins when the block was pruned or never downloaded. */
+/** RPC_MISC_ERROR of Bitcoin Core, and its message when the block was pruned or never downloaded. */
 const MISC_ERROR = -1;
 const NOT_AVAILABLE = /\b(Block|Undo data) not available/;
+
+const blockStats = fromBlock("getblockstats", askStats);
 
 export function blockStatsCollector(registry: Registry): Collector {
   const gauge = (name: string, help: string) => registry.gauge(`bitcoin_last_block_${name}`, help);
@@ -24,40 +24,30 @@ export function blockStatsCollector(registry: Registry): Collector {
   const weight = gauge("weight", "Weight of the last block's transactions without the coinbase, in weight units.");
   const inputs = gauge("inputs", "Inputs of the last block's transactions without the coinbase.");
   const outputs = gauge("outputs", "Outputs of the last block's transactions, with the coinbase.");
-  const totalFee = gauge("total_fee_satoshis", "Fees that the last block's transactions paid, in satoshis.");
+  const totalFee = gauge("total_fee_satoshis", "Total fees of the last block's transactions, in satoshis.");
   const interval = gauge(
     "interval_seconds",
-    "Time from the block before the last to the last, by their headers; may be negative.",
+    "Time between the last block and the one before, by their headers; may be negative.",
   );
 
-  const stats = rpcPoll("getblockstats", [
-    value(height, (block) => result.count(block, "height")),
-    value(transactions, (block) => result.count(block, "txs")),
-    value(size, (block) => result.count(block, "total_size")),
-    value(weight, (block) => result.count(block, "total_weight")),
-    value(inputs, (block) => result.count(block, "ins")),
-    value(outputs, (block) => result.count(block, "outs")),
-    value(totalFee, (block) => result.count(block, "totalfee")),
-  ]);
   return {
-    tipPolls: [
-      tipPoll(
-        "getblockstats",
-        askStats,
-        (answer) => stats.read(answer, true),
-        () => stats.clear(true),
-      ),
-      tipPoll(
-        "getblockheader",
-        askInterval,
-        (seconds) => interval.set(seconds),
-        () => interval.clear(),
+    polled: [
+      polled(height, blockStats(result.count, "height")),
+      polled(transactions, blockStats(result.count, "txs")),
+      polled(size, blockStats(result.count, "total_size")),
+      polled(weight, blockStats(result.count, "total_weight")),
+      polled(inputs, blockStats(result.count, "ins")),
+      polled(outputs, blockStats(result.count, "outs")),
+      polled(totalFee, blockStats(result.count, "totalfee")),
+      polled(
+        interval,
+        fromBlock("getblockheader", askInterval)((seconds) => seconds),
       ),
     ],
   };
 }
 
-/** Statistics of the block; undefined when the node does not have it whole. */
+/** Statistics of the block; undefined when the node does not have its data on disk. */
 async function askStats(rpc: JsonRpc, { hash }: Tip): Promise<JsonValue | undefined> {
   try {
     return await callRpc(rpc, "getblockstats", [hash, STATS]);
@@ -68,7 +58,7 @@ async function askStats(rpc: JsonRpc, { hash }: Tip): Promise<JsonValue | undefi
   }
 }
 
-/** Seconds between the block and the one before; undefined for the first block of the chain. */
+/** Seconds between the block and its predecessor; undefined for the genesis block. */
 async function askInterval(rpc: JsonRpc, { hash }: Tip): Promise<number | undefined> {
   const header = await callRpc(rpc, "getblockheader", [hash]);
   const previousHash = result.text(header, "previousblockhash");
@@ -76,31 +66,4 @@ async function askInterval(rpc: JsonRpc, { hash }: Tip): Promise<number | undefi
   const time = result.number(header, "time");
   const previousTime = result.number(await callRpc(rpc, "getblockheader", [previousHash]), "time");
   return time === undefined || previousTime === undefined ? undefined : time - previousTime;
-}
-
-function tipPoll<Answer>(
-  method: RpcMethod,
-  ask: (rpc: JsonRpc, tip: Tip) => Promise<Answer | undefined>,
-  set: (answer: Answer) => void,
-  clear: () => void,
-): TipPoll {
-  /** Counts what came last: an answer that was overtaken, by a newer tip or by the end of the node, is not shown. */
-  let latest = 0;
-  return {
-    method,
-    async run(rpc, tip) {
-      const run = ++latest;
-      const answer = await ask(rpc, tip).catch((error: unknown) => {
-        if (run === latest) clear();
-        throw error;
-      });
-      if (run !== latest) return;
-      if (answer === undefined) clear();
-      else set(answer);
-    },
-    clear() {
-      latest++;
-      clear();
-    },
-  };
 }

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPage } from "../../scripts/text-format.ts";
+import { questionsOf } from "../../test/builders/questions.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -39,8 +40,9 @@ test("collectors are known by name", () => {
 });
 
 test("all of them ask each question once, and only for what the exporter may call", () => {
-  const { rpcPolls, tipPolls } = makeCollectors(COLLECTOR_NAMES, context);
-  const questions = rpcPolls.map(({ method, params = [] }) => [method, ...params].join(" "));
+  const collectors = makeCollectors(COLLECTOR_NAMES, context);
+  const { jsonRpc, block } = questionsOf(collectors, "jsonRpc", "block");
+  const questions = jsonRpc.map(({ source: { method, params = [] } }) => [method, ...params].join(" "));
   expect(questions.sort()).toEqual([
     "estimatesmartfee 2",
     "estimatesmartfee 6",
@@ -55,21 +57,25 @@ test("all of them ask each question once, and only for what the exporter may cal
     "listbanned",
     "uptime",
   ]);
-  for (const { method } of [...rpcPolls, ...tipPolls]) expect(RPC_METHODS).toContain(method);
+  expect(block.map(({ source }) => source.method)).toEqual(["getblockstats", "getblockheader"]);
+  for (const { source } of [...jsonRpc, ...block]) expect(RPC_METHODS).toContain(source.method);
 });
 
 test("where Chain and Node are asked, getnettotals has nothing to add", () => {
-  const { rpcPolls } = makeCollectors(COLLECTOR_NAMES, context);
-  expect(rpcPolls.filter((poll) => poll.isSeedsOnly).map((poll) => poll.method)).toEqual(["getnettotals"]);
+  const { jsonRpc } = questionsOf(makeCollectors(COLLECTOR_NAMES, context), "node", "jsonRpc");
+  const methods = jsonRpc.map(({ source }) => source.method);
+  expect(methods).toContain("getblockchaininfo");
+  expect(methods).not.toContain("getnettotals");
 });
 
-test("a collector that is not chosen is not there at all, but for the chain's", () => {
-  const { rpcPolls, queryPolls, utxoCacheEvents, tipPolls } = makeCollectors(["peers"], context);
-  expect(rpcPolls.map((poll) => poll.method)).toEqual(["getblockchaininfo", "getpeerinfo"]);
-  expect(queryPolls.map((poll) => poll.method)).toContain("Chain.isInitialBlockDownload");
-  expect(queryPolls.map((poll) => poll.method)).not.toContain("Node.getMempoolSize");
-  expect(utxoCacheEvents).toBeUndefined();
-  expect(tipPolls).toEqual([]);
+test("a collector that is not chosen is absent, except the chain's", () => {
+  const collectors = makeCollectors(["peers"], context);
+  const { node, jsonRpc, block } = questionsOf(collectors, "node", "jsonRpc", "block");
+  expect(jsonRpc.map(({ source }) => source.method)).toEqual(["getblockchaininfo", "getpeerinfo"]);
+  expect(node.map(({ source }) => source.method)).toContain("Chain.isInitialBlockDownload");
+  expect(node.map(({ source }) => source.method)).not.toContain("Node.getMempoolSize");
+  expect(collectors.utxoCacheEvents).toBeUndefined();
+  expect(block).toEqual([]);
   expect(families()).toContain("bitcoin_connections");
   expect(families().filter((name) => /mempool|utxo|fee/.test(name))).toEqual([]);
 });
@@ -123,9 +129,9 @@ test("coins are counted, and those without an amount reported", () => {
 
 test("initial block download is the chain's", () => {
   const collectors = makeCollectors([], context);
-  expect(collectors.initialBlockDownload).toBeUndefined();
+  expect(collectors.initialBlockDownload).toBe("unknown");
   feed(collectors, "master, new");
-  expect(collectors.initialBlockDownload).toBe(true);
+  expect(collectors.initialBlockDownload).toBe("active");
 });
 
 describe("METRICS.md", () => {

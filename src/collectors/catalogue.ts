@@ -1,19 +1,18 @@
-// The collectors by the names that --collectors and --no-collector take: which there are, which run unless the command line
-// says otherwise, and what each costs the node. The one place that knows them all, so this file alone imports them.
+// The collectors by the names that --collectors and --no-collector use: which exist, which run by default, and what each costs
+// the node. The only file that imports them all.
 
 import type { Registry } from "../metrics/registry.ts";
 import { type ChainEvents, NO_EVENTS } from "../node/chain-notifications.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
 import { blockStatsCollector } from "./block-stats.ts";
-import { chainCollector } from "./chain.ts";
-import type { Collector } from "./collector.ts";
+import { type ChainCollector, chainCollector } from "./chain.ts";
+import type { Collector, PolledFamily } from "./collector.ts";
 import { feesCollector } from "./fees.ts";
 import { indexesCollector } from "./indexes.ts";
 import { mempoolCollector } from "./mempool.ts";
 import { networkCollector } from "./network.ts";
 import { nodeCollector } from "./node.ts";
 import { peersCollector } from "./peers.ts";
-import { mergeRpcPolls } from "./rpc-poll.ts";
 import { tipsCollector } from "./tips.ts";
 import { txStatsCollector } from "./tx-stats.ts";
 import { utxoCacheCollector } from "./utxo-cache.ts";
@@ -23,14 +22,14 @@ export interface CollectorContext {
   readonly registry: Registry;
   /** As feesCollector takes them. */
   readonly feeTargets: readonly number[];
-  /** Told of each coin whose value is no amount. */
+  /** Called for each coin whose value is not an amount, with the method. */
   readonly onRefused: (method: string) => void;
 }
 
 interface Entry {
-  /** `always`: the exporter itself goes by what it reads. `default`: unless the command line leaves it out. */
+  /** `always`: the exporter itself needs its values. `default`: runs unless the command line excludes it. */
   readonly use: "always" | "default";
-  /** What it costs the node, in one line. */
+  /** What it costs the node, in one line. METRICS.md has it too. */
   readonly cost: string;
   make(context: CollectorContext): Collector;
 }
@@ -97,27 +96,25 @@ export type CollectorName = keyof typeof CATALOGUE;
 
 export const COLLECTOR_NAMES = Object.keys(CATALOGUE) as readonly CollectorName[];
 
-/** Those that run unless the command line says otherwise. */
+/** Those that run by default. */
 export const DEFAULT_COLLECTORS = COLLECTOR_NAMES;
 
 export function isCollectorName(name: string): name is CollectorName {
   return Object.hasOwn(CATALOGUE, name);
 }
 
-/** Whether a collector runs whatever the command line says. */
+/** Whether a collector cannot be excluded. */
 export function isAlwaysUsed(name: CollectorName): boolean {
   return CATALOGUE[name].use === "always";
 }
 
 /** All the collectors of one exporter as one. */
-export interface Collectors extends Required<Omit<Collector, "events" | "utxoCacheEvents">> {
+export interface Collectors extends Pick<ChainCollector, "initialBlockDownload" | "startSession" | "tipSeen"> {
+  readonly polled: readonly PolledFamily[];
   readonly events: ChainEvents;
-  /** Undefined when nobody counts coins: then there is no need to trace them. */
+  /** Undefined when no collector counts coins: then the trace is not needed. */
   readonly utxoCacheEvents: UtxoCacheEvents | undefined;
-  /** For a node that tells its tip, but not the blocks on the way to it. */
-  tipSeen(height: number): void;
-  /** Whether the node is in initial block download; undefined while that is not known. */
-  readonly initialBlockDownload: boolean | undefined;
+  setUtxoTraceActive(isActive: boolean | undefined): void;
 }
 
 /** Makes the collectors of these names and those that always run, and registers their families. */
@@ -126,20 +123,18 @@ export function makeCollectors(names: Iterable<CollectorName>, context: Collecto
   const chain = CATALOGUE.chain.make(context);
   const others = COLLECTOR_NAMES.filter((name) => name !== "chain" && chosen.has(name));
   const all: readonly Collector[] = [chain, ...others.map((name) => CATALOGUE[name].make(context))];
-  // The node reports all or nothing: what no collector counts is answered and forgotten.
+  // The node reports all events or none: those that no collector counts are ignored.
   let events = NO_EVENTS;
   for (const collector of all) events = { ...events, ...collector.events };
   return {
-    queryPolls: all.flatMap(({ queryPolls = [] }) => queryPolls),
-    rpcPolls: mergeRpcPolls(all.flatMap(({ rpcPolls = [] }) => rpcPolls)),
-    miningPolls: all.flatMap(({ miningPolls = [] }) => miningPolls),
-    tipPolls: all.flatMap(({ tipPolls = [] }) => tipPolls),
+    polled: all.flatMap(({ polled = [] }) => polled),
     events,
     utxoCacheEvents: all.find(({ utxoCacheEvents }) => utxoCacheEvents !== undefined)?.utxoCacheEvents,
     setUtxoTraceActive(isActive) {
       for (const collector of all) collector.setUtxoTraceActive?.(isActive);
     },
     tipSeen: chain.tipSeen,
+    startSession: chain.startSession,
     get initialBlockDownload() {
       return chain.initialBlockDownload;
     },

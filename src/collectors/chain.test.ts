@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
+import { answerRpc, clearAll } from "../../test/builders/questions.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { parseJson } from "../node/json.ts";
 import { chainCollector } from "./chain.ts";
 
 function chainAfter(answer: string): Record<string, string> {
   const registry = new Registry();
-  chainCollector(registry).rpcPolls![0]!.read(parseJson(answer), true);
+  answerRpc(chainCollector(registry), "getblockchaininfo", answer);
   return Object.fromEntries(Object.entries(samplesOf(registry)).filter(([series]) => !series.endsWith("_total")));
 }
 
@@ -40,10 +40,21 @@ test("an older node, without some fields, gives the others", () => {
   });
 });
 
-test("initial block download is known from JSON-RPC too, and unknown once that fails", () => {
+test("initial block download is known from JSON-RPC, and unknown again in the next session", () => {
+  const registry = new Registry();
+  const chain = chainCollector(registry);
+  answerRpc(chain, "getblockchaininfo", '{"initialblockdownload": true}');
+  expect(chain.initialBlockDownload).toBe("active");
+  clearAll(chain);
+  expect(samplesOf(registry)).not.toHaveProperty("bitcoin_ibd");
+  chain.startSession();
+  expect(chain.initialBlockDownload).toBe("unknown");
+});
+
+test("a poll of initial block download that fails changes nothing of what is known", () => {
   const chain = chainCollector(new Registry());
-  chain.rpcPolls![0]!.read(parseJson('{"initialblockdownload": true}'), true);
-  expect(chain.initialBlockDownload).toBe(true);
-  chain.rpcPolls![0]!.clear(true);
-  expect(chain.initialBlockDownload).toBeUndefined();
+  answerRpc(chain, "getblockchaininfo", '{"initialblockdownload": false}');
+  clearAll(chain);
+  answerRpc(chain, "getblockchaininfo", "{}");
+  expect(chain.initialBlockDownload).toBe("over");
 });

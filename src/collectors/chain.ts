@@ -1,20 +1,26 @@
-// The chain: blocks as the node reports them, how far the node has come, and what the chain takes on its disk.
+// The chain: blocks connected and disconnected, validation progress, and size on disk.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
-import { type Collector, poll } from "./collector.ts";
+import { type Collector, fromMining, fromNode, fromRpc, polled, polledInto, setOrClear } from "./collector.ts";
 import * as result from "./result.ts";
-import { rpcPoll, seed, value } from "./rpc-poll.ts";
 
 type Events = Pick<ChainEvents, "blockConnected" | "blockDisconnected" | "updatedBlockTip" | "chainStateFlushed">;
 
+/** Unknown until the node has answered in this session. A node that left it does not enter it again before a restart. */
+export type InitialBlockDownload = "unknown" | "active" | "over";
+
 export interface ChainCollector extends Collector {
   readonly events: Events;
-  /** For a node that tells its tip, but not the blocks on the way to it. */
+  /** Shows the height of a tip. For a node that reports its tip, but not the blocks up to it. */
   tipSeen(height: number): void;
-  /** What the last poll read; undefined before it, or when it failed. */
-  readonly initialBlockDownload: boolean | undefined;
+  /** As the node answered last in this session. A poll that fails changes nothing. */
+  readonly initialBlockDownload: InitialBlockDownload;
+  /** A session with a node begins. */
+  startSession(): void;
 }
+
+const blockchainInfo = fromRpc("getblockchaininfo");
 
 export function chainCollector(registry: Registry): ChainCollector {
   const connected = registry.counter("bitcoin_blocks_connected_total", "Blocks connected to the active chain.");
@@ -44,11 +50,18 @@ export function chainCollector(registry: Registry): ChainCollector {
   const pruned = registry.gauge("bitcoin_pruned", "1 if the node deletes old blocks, else 0.");
   const pruneHeight = registry.gauge("bitcoin_prune_height", "Height of the first block that a pruned node still has.");
 
+  let initialBlockDownload: InitialBlockDownload = "unknown";
+
+  function setInitialBlockDownload(isActive: boolean | undefined): void {
+    setOrClear(ibd, isActive);
+    if (isActive !== undefined) initialBlockDownload = isActive ? "active" : "over";
+  }
+
   return {
     events: {
       blockConnected(blockConnectedHeight) {
         connected.inc();
-        // -1 is how a BlockInfo says that it has no height.
+        // A BlockInfo without a height has -1.
         if (blockConnectedHeight >= 0) blockHeight.set(blockConnectedHeight);
       },
       blockDisconnected: () => void disconnected.inc(),
@@ -56,33 +69,41 @@ export function chainCollector(registry: Registry): ChainCollector {
       chainStateFlushed: () => void flushes.inc(),
     },
     tipSeen: (tipHeight) => blockHeight.set(tipHeight),
-    queryPolls: [
-      poll("Chain.getHeight", height, (node) => node.getHeight()),
-      poll("Node.getHeaderTip", headerHeight, (node) => node.getHeaderTip()),
-      poll("Chain.isInitialBlockDownload", ibd, (node) => node.isInitialBlockDownload()),
-      poll("Node.getVerificationProgress", progress, (node) => node.getVerificationProgress()),
+    polled: [
+      polled(
+        height,
+        fromNode("Chain.getHeight", (node) => node.getHeight()),
+        fromMining("Mining.getTip", async (mining) => (await mining.getTip())?.height),
+        blockchainInfo(result.count, "blocks"),
+      ),
+      polled(
+        headerHeight,
+        fromNode("Node.getHeaderTip", (node) => node.getHeaderTip()),
+        blockchainInfo(result.height, "headers"),
+      ),
+      polledInto(
+        { set: setInitialBlockDownload, clear: () => ibd.clear() },
+        fromNode("Chain.isInitialBlockDownload", (node) => node.isInitialBlockDownload()),
+        fromMining("Mining.isInitialBlockDownload", (mining) => mining.isInitialBlockDownload()),
+        blockchainInfo(result.flag, "initialblockdownload"),
+      ),
+      polled(
+        progress,
+        fromNode("Node.getVerificationProgress", (node) => node.getVerificationProgress()),
+        blockchainInfo(result.number, "verificationprogress"),
+      ),
+      polled(difficulty, blockchainInfo(result.number, "difficulty")),
+      polled(tipTime, blockchainInfo(result.count, "time")),
+      polled(medianTime, blockchainInfo(result.count, "mediantime")),
+      polled(sizeOnDisk, blockchainInfo(result.count, "size_on_disk")),
+      polled(pruned, blockchainInfo(result.flag, "pruned")),
+      polled(pruneHeight, blockchainInfo(result.count, "pruneheight")),
     ],
-    rpcPolls: [
-      rpcPoll("getblockchaininfo", [
-        seed(height, (info) => result.count(info, "blocks")),
-        seed(headerHeight, (info) => result.height(info, "headers")),
-        seed(ibd, (info) => result.flag(info, "initialblockdownload")),
-        seed(progress, (info) => result.number(info, "verificationprogress")),
-        value(difficulty, (info) => result.number(info, "difficulty")),
-        value(tipTime, (info) => result.count(info, "time")),
-        value(medianTime, (info) => result.count(info, "mediantime")),
-        value(sizeOnDisk, (info) => result.count(info, "size_on_disk")),
-        value(pruned, (info) => result.flag(info, "pruned")),
-        value(pruneHeight, (info) => result.count(info, "pruneheight")),
-      ]),
-    ],
-    miningPolls: [
-      poll("Mining.getTip", height, async (mining) => (await mining.getTip())?.height),
-      poll("Mining.isInitialBlockDownload", ibd, (mining) => mining.isInitialBlockDownload()),
-    ],
+    startSession() {
+      initialBlockDownload = "unknown";
+    },
     get initialBlockDownload() {
-      const read = ibd.read();
-      return read === undefined ? undefined : read === 1;
+      return initialBlockDownload;
     },
   };
 }

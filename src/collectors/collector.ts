@@ -1,5 +1,5 @@
-// What a collector is: the families of one subject, and all that can fill them. The exporter owns the timer, the order
-// (src/poller.ts) and the connection; a collector only says what to ask of which source and where the answer goes.
+// What a collector is: the families of one subject, and where each of them can be read. The session owns the timer, the order
+// and the connection (src/session); a collector says what to ask and where the answer goes.
 
 import type { Gauge } from "../metrics/cells.ts";
 import type { RpcMethod } from "../node/calls.ts";
@@ -11,81 +11,121 @@ import type { NodeQueries } from "../node/node-queries.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
 
 export interface Collector {
-  /** Asked of Chain and Node, where the node offers both. */
-  readonly queryPolls?: readonly Poll<NodeQueries>[];
-  /** Asked by JSON-RPC, where the node answers that over IPC. */
-  readonly rpcPolls?: readonly RpcPoll[];
-  /** Asked of Mining, where the node offers nothing else. */
-  readonly miningPolls?: readonly Poll<MiningQueries>[];
-  /** Asked once for each new tip, where the node answers JSON-RPC and is not in initial block download. */
-  readonly tipPolls?: readonly TipPoll[];
-  /** Told of what happens in the node's chain and mempool. No two collectors take the same event. */
+  /** Families whose values the node is asked for. */
+  readonly polled?: readonly PolledFamily[];
+  /** Counts what the node reports of its chain and mempool. No two collectors count the same event. */
   readonly events?: Partial<ChainEvents>;
-  /** Told of what happens in the node's UTXO cache. */
+  /** Counts what the node reports of its UTXO cache. */
   readonly utxoCacheEvents?: UtxoCacheEvents;
-  /** Whether the node tells that now; undefined where it cannot, or should not. */
+  /** Whether the UTXO trace is active; undefined where it is not supported or not wanted. */
   setUtxoTraceActive?(isActive: boolean | undefined): void;
 }
 
-/** One question and the cell that its answer goes to. */
-export interface Poll<Source> {
-  /** Interface and method, as `bitcoin_ipc_call_errors_total{method}` names it. */
-  readonly method: string;
-  /** Asks and sets the cell; resolves to what was set. When it rejects, the cell has no sample. */
-  run(source: Source): Promise<PollValue>;
-  /** The node is gone: no sample until it is asked again. */
+/** Where a value goes. */
+export interface Target<Value> {
+  /** Throws when the value cannot be shown; then there is no sample. */
+  set(value: Value): void;
+  /** Removes the samples. */
   clear(): void;
 }
 
-/** `undefined`: the node has no such value. */
-export type PollValue = number | bigint | boolean | undefined;
+/** A target and the sources of its value, in order of preference. The first one that the node supports serves a session. */
+export interface PolledFamily<Value = unknown> {
+  readonly target: Target<Value>;
+  readonly sources: readonly Source<Value>[];
+}
 
-export function poll<Source>(method: string, gauge: Gauge, ask: (source: Source) => Promise<PollValue>): Poll<Source> {
-  return {
-    method,
-    async run(source) {
-      try {
-        const value = await ask(source);
-        setOrClear(gauge, value);
-        return value;
-      } catch (error) {
-        gauge.clear();
-        throw error;
-      }
-    },
-    clear: () => gauge.clear(),
-  };
+export type Source<Value = unknown> = NodeSource<Value> | MiningSource<Value> | RpcSource<Value> | BlockSource<Value>;
+
+/** A method of Chain or Node. */
+export interface NodeSource<Value> {
+  readonly kind: "node";
+  /** Interface and method, as `bitcoin_ipc_call_errors_total{method}` has it. */
+  readonly method: string;
+  read(node: NodeQueries): Promise<Value>;
+}
+
+/** A method of Mining. */
+export interface MiningSource<Value> {
+  readonly kind: "mining";
+  /** As NodeSource has it. */
+  readonly method: string;
+  read(mining: MiningQueries): Promise<Value>;
+}
+
+/** A part of a JSON-RPC method's result. Families with the same request share one call. */
+export interface RpcSource<Value> {
+  readonly kind: "jsonRpc";
+  readonly method: RpcMethod;
+  readonly params?: RpcRequest["params"];
+  /** Asked at every Nth poll; 1 if not set. For methods that cost the node more. */
+  readonly every?: number;
+  /** Throws an Error when the result does not have the shape that the method is known for. */
+  read(result: JsonValue): Value;
+}
+
+/** A part of what JSON-RPC says about a block, asked once for each block that becomes the tip. */
+export interface BlockSource<Value, Answer = unknown> {
+  readonly kind: "block";
+  readonly method: RpcMethod;
+  /** Families with the same `askAbout` share one call. */
+  readonly askAbout: AskBlock<Answer>;
+  /** As RpcSource has it. */
+  read(answer: Answer): Value;
+}
+
+/** Resolves to undefined when the node does not have such data of the block: no sample. */
+export type AskBlock<Answer> = (rpc: JsonRpc, block: Tip) => Promise<Answer | undefined>;
+
+/** `undefined`: the node has no such value. */
+export type PolledValue = number | bigint | boolean | undefined;
+
+/** A family of one gauge. */
+export function polled(gauge: Gauge, ...sources: readonly Source<PolledValue>[]): PolledFamily<PolledValue> {
+  return polledInto({ set: (value) => setOrClear(gauge, value), clear: () => gauge.clear() }, ...sources);
+}
+
+/** A family whose samples are more than one value of the node. */
+export function polledInto<Value>(target: Target<Value>, ...sources: readonly Source<Value>[]): PolledFamily<Value> {
+  return { target, sources };
 }
 
 /** Shows the value, true as 1 and false as 0; without one there is no sample. */
-export function setOrClear(gauge: Gauge, value: PollValue): void {
+export function setOrClear(gauge: Gauge, value: PolledValue): void {
   if (value === undefined) gauge.clear();
   else gauge.set(typeof value === "boolean" ? Number(value) : value);
 }
 
-/** One JSON-RPC method and the families that its result fills (rpc-poll.ts makes them). */
-export interface RpcPoll {
-  readonly method: RpcMethod;
-  readonly params?: RpcRequest["params"];
-  /** Asked at every so manieth poll only; 1 unless said. For methods that cost the node more. */
-  readonly every?: number;
-  /** Its families are all given by Chain and Node too: no need to ask where those were asked. */
-  readonly isSeedsOnly: boolean;
-  /**
-   * Sets its families from the method's result. `seeds` is whether those that Chain and Node give too should be set:
-   * false where those were asked. Throws when something is not what the method is known to answer; then the families
-   * concerned have no sample, the others are set, and there is nothing to clear.
-   */
-  read(result: JsonValue, seeds: boolean): void;
-  /** The node is gone, or the method failed: no sample until it is asked again. `seeds` as in `read`. */
-  clear(seeds: boolean): void;
+export function fromNode<Value>(method: string, read: (node: NodeQueries) => Promise<Value>): NodeSource<Value> {
+  return { kind: "node", method, read };
 }
 
-/** One question about a block that became the tip, and the families that its answer fills. */
-export interface TipPoll {
-  readonly method: RpcMethod;
-  /** Asks and sets. When it rejects, or the node has no such data, its families have no sample. */
-  run(rpc: JsonRpc, tip: Tip): Promise<void>;
-  /** The node is gone: no sample until it is asked again. */
-  clear(): void;
+export function fromMining<Value>(
+  method: string,
+  read: (mining: MiningQueries) => Promise<Value>,
+): MiningSource<Value> {
+  return { kind: "mining", method, read };
+}
+
+/** Reads an answer, or its field of that name. */
+type Read<Value, Answer = JsonValue> = (answer: Answer, field: string) => Value;
+
+/** Makes the sources that read results of one JSON-RPC request. */
+export function fromRpc(method: RpcMethod, options: Pick<RpcSource<unknown>, "params" | "every"> = {}) {
+  return <Value>(read: Read<Value>, field = ""): RpcSource<Value> => ({
+    kind: "jsonRpc",
+    method,
+    ...options,
+    read: (result) => read(result, field),
+  });
+}
+
+/** Makes the sources that read what `askAbout` answers. */
+export function fromBlock<Answer>(method: RpcMethod, askAbout: AskBlock<Answer>) {
+  return <Value>(read: Read<Value, Answer>, field = ""): BlockSource<Value, Answer> => ({
+    kind: "block",
+    method,
+    askAbout,
+    read: (answer) => read(answer, field),
+  });
 }

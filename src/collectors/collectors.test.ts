@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import { ask, clearAll } from "../../test/builders/questions.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import type { MiningQueries } from "../node/mining.ts";
 import type { NodeQueries } from "../node/node-queries.ts";
 import { chainCollector } from "./chain.ts";
-import type { Collector } from "./collector.ts";
 import { exporterCollector } from "./exporter.ts";
 import { mempoolCollector } from "./mempool.ts";
 import { networkCollector } from "./network.ts";
@@ -31,14 +31,10 @@ beforeEach(() => {
 
 const samples = () => samplesOf(registry);
 
-async function pollAll({ queryPolls = [] }: Collector, node: NodeQueries = queries): Promise<void> {
-  for (const poll of queryPolls) await poll.run(node).catch(() => {});
-}
-
 describe("polls", () => {
   test("every answer goes to its family, exact to the last digit", async () => {
     for (const collector of [chainCollector(registry), mempoolCollector(registry), networkCollector(registry)]) {
-      await pollAll(collector);
+      await ask(collector, { node: queries });
     }
     expect(samples()).toMatchObject({
       bitcoin_chain_height: "900000",
@@ -54,37 +50,37 @@ describe("polls", () => {
     });
   });
 
-  test("a call that fails rejects, and takes its own sample away and no other", async () => {
+  test("a call that fails removes its own sample and no other", async () => {
     const network = networkCollector(registry);
-    await pollAll(network);
+    await ask(network, { node: queries });
     const failing = { ...queries, getNodeCount: () => Promise.reject(new Error("refused")) };
-    expect(network.queryPolls![0]!.run(failing)).rejects.toThrow("refused");
-    await pollAll(network, failing);
+    await ask(network, { node: failing });
     expect(samples()).not.toHaveProperty("bitcoin_peers");
     expect(samples()).toHaveProperty("bitcoin_bytes_sent_total");
   });
 
-  test("clear takes every polled sample away", async () => {
+  test("clear removes every polled sample", async () => {
     const chain = chainCollector(registry);
-    await pollAll(chain);
-    for (const poll of chain.queryPolls!) poll.clear();
+    await ask(chain, { node: queries });
+    clearAll(chain);
     expect(Object.keys(samples()).filter((name) => !name.endsWith("_total"))).toEqual([]);
   });
 
   test("a node without a tip has no height", async () => {
-    await pollAll(chainCollector(registry), { ...queries, getHeight: async () => undefined });
+    await ask(chainCollector(registry), { node: { ...queries, getHeight: async () => undefined } });
     expect(samples()).not.toHaveProperty("bitcoin_chain_height");
   });
 
-  test("initial block download is known once it was read, and unknown again when it cannot be", async () => {
+  test("initial block download is known once it was read, and stays known when a poll fails", async () => {
     const chain = chainCollector(registry);
-    expect(chain.initialBlockDownload).toBeUndefined();
-    await pollAll(chain, { ...queries, isInitialBlockDownload: async () => true });
-    expect(chain.initialBlockDownload).toBe(true);
-    await pollAll(chain);
-    expect(chain.initialBlockDownload).toBe(false);
-    await pollAll(chain, { ...queries, isInitialBlockDownload: () => Promise.reject(new Error("refused")) });
-    expect(chain.initialBlockDownload).toBeUndefined();
+    expect(chain.initialBlockDownload).toBe("unknown");
+    await ask(chain, { node: { ...queries, isInitialBlockDownload: async () => true } });
+    expect(chain.initialBlockDownload).toBe("active");
+    await ask(chain, { node: queries });
+    expect(chain.initialBlockDownload).toBe("over");
+    await ask(chain, { node: { ...queries, isInitialBlockDownload: () => Promise.reject(new Error("refused")) } });
+    expect(chain.initialBlockDownload).toBe("over");
+    expect(samples()).not.toHaveProperty("bitcoin_ibd");
   });
 });
 
@@ -95,19 +91,15 @@ describe("Mining", () => {
     waitTipChanged: (tip) => Promise.resolve(tip),
   };
 
-  async function askMining(collector: Collector, source: MiningQueries): Promise<void> {
-    for (const poll of collector.miningPolls!) await poll.run(source);
-  }
-
-  test("gives the height and whether it is initial block download", async () => {
+  test("reports the height and initial block download", async () => {
     const chain = chainCollector(registry);
-    await askMining(chain, mining);
+    await ask(chain, { mining });
     expect(samples()).toMatchObject({ bitcoin_chain_height: "900000", bitcoin_ibd: "1" });
-    expect(chain.initialBlockDownload).toBe(true);
+    expect(chain.initialBlockDownload).toBe("active");
   });
 
   test("a node without a tip has no height", async () => {
-    await askMining(chainCollector(registry), { ...mining, getTip: async () => undefined });
+    await ask(chainCollector(registry), { mining: { ...mining, getTip: async () => undefined } });
     expect(samples()).not.toHaveProperty("bitcoin_chain_height");
     expect(samples()).toHaveProperty("bitcoin_ibd", "1");
   });
@@ -173,14 +165,14 @@ describe("events", () => {
 });
 
 test("the exporter shows its session, its polls and its failures", () => {
-  const self = exporterCollector(registry, { version: "1", revision: "r", bun: "b" }, () => 1500);
+  const exporter = exporterCollector(registry, { version: "1", revision: "r", bun: "b" }, () => 1500);
   expect(samples()).toMatchObject({ bitcoin_ipc_up: "0", bitcoin_ipc_connects_total: "0" });
-  self.connected("v31");
-  self.disconnected();
-  self.connected("pr/trace");
-  self.callFailed("Node.getMempoolSize");
-  self.polled(250);
-  self.logLineDropped();
+  exporter.connected("v31");
+  exporter.disconnected();
+  exporter.connected("pr/trace");
+  exporter.callFailed("Node.getMempoolSize");
+  exporter.polled(250);
+  exporter.logLineDropped();
   expect(samples()).toMatchObject({
     bitcoin_ipc_up: "1",
     bitcoin_ipc_connects_total: "2",
@@ -191,7 +183,7 @@ test("the exporter shows its session, its polls and its failures", () => {
     'bitcoin_ipc_exporter_build_info{version="1",revision="r",bun="b"}': "1",
   });
   expect(samples()).not.toHaveProperty('bitcoin_ipc_layout_info{layout="v31"}');
-  self.disconnected();
+  exporter.disconnected();
   expect(samples()).toHaveProperty("bitcoin_ipc_up", "0");
   expect(samples()).not.toHaveProperty('bitcoin_ipc_layout_info{layout="pr/trace"}');
 });

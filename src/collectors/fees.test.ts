@@ -1,24 +1,23 @@
 import { expect, test } from "bun:test";
-import { recorded } from "../../test/builders/rpc-answers.ts";
+import { answerRpc, questionsOf } from "../../test/builders/questions.ts";
+import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { parseJson } from "../node/json.ts";
-import { DEFAULT_FEE_TARGETS, feesCollector, MAX_FEE_TARGET, MIN_FEE_TARGET } from "./fees.ts";
+import { feesCollector } from "./fees.ts";
 
-test("each target is asked for on its own", () => {
-  const { rpcPolls } = feesCollector(new Registry());
-  expect(rpcPolls!.map(({ method, params }) => [method, params])).toEqual(
-    DEFAULT_FEE_TARGETS.map((target) => ["estimatesmartfee", [target]]),
-  );
-  expect(Math.min(...DEFAULT_FEE_TARGETS)).toBeGreaterThanOrEqual(MIN_FEE_TARGET);
-  expect(Math.max(...DEFAULT_FEE_TARGETS)).toBeLessThanOrEqual(MAX_FEE_TARGET);
+test("each target is a call of its own", () => {
+  const { jsonRpc } = questionsOf(feesCollector(new Registry(), [2, 144]));
+  expect(jsonRpc.map(({ source: { method, params } }) => [method, params])).toEqual([
+    ["estimatesmartfee", [2]],
+    ["estimatesmartfee", [144]],
+  ]);
 });
 
 test("an estimate goes to its target", () => {
   const registry = new Registry();
-  const [two, six] = feesCollector(registry, [2, 6]).rpcPolls!;
-  two!.read(parseJson('{"feerate": 0.00012345, "blocks": 2}'), true);
-  six!.read(parseJson('{"feerate": 0.00001000, "blocks": 6}'), true);
+  const fees = feesCollector(registry, [2, 6]);
+  answerRpc(fees, "estimatesmartfee", '{"feerate": 0.00012345, "blocks": 2}', [2]);
+  answerRpc(fees, "estimatesmartfee", '{"feerate": 0.00001000, "blocks": 6}', [6]);
   expect(samplesOf(registry)).toEqual({
     'bitcoin_fee_estimate_satoshis_per_vbyte{target="2"}': "12.345",
     'bitcoin_fee_estimate_satoshis_per_vbyte{target="6"}': "1",
@@ -27,9 +26,9 @@ test("an estimate goes to its target", () => {
 
 test("a node without data has no estimate, and that is no error", () => {
   const registry = new Registry();
-  const [six] = feesCollector(registry, [6]).rpcPolls!;
-  six!.read(recorded(six!, "master")!, true);
+  const fees = feesCollector(registry, [6]);
+  feed(fees, "master");
   expect(samplesOf(registry)).not.toEqual({});
-  six!.read(recorded(six!, "master, new")!, true);
+  feed(fees, "master, new");
   expect(samplesOf(registry)).toEqual({});
 });

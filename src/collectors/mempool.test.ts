@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
+import { answerRpc } from "../../test/builders/questions.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { parseJson } from "../node/json.ts";
 import { mempoolCollector } from "./mempool.ts";
 
 test("every field goes to its own family, amounts exact", () => {
   const registry = new Registry();
-  const answer = parseJson(`{"size": 1, "bytes": 2, "usage": 3, "total_fee": 12345678.90123457, "maxmempool": 4,
-    "mempoolminfee": 0.00001001, "minrelaytxfee": 0.00000100, "incrementalrelayfee": 0.00000500, "unbroadcastcount": 5}`);
-  mempoolCollector(registry).rpcPolls![0]!.read(answer, true);
+  const answer = `{"size": 1, "bytes": 2, "usage": 3, "total_fee": 12345678.90123457, "maxmempool": 4,
+    "mempoolminfee": 0.00001001, "minrelaytxfee": 0.00000100, "incrementalrelayfee": 0.00000500, "unbroadcastcount": 5}`;
+  answerRpc(mempoolCollector(registry), "getmempoolinfo", answer);
   expect(samplesOf(registry)).toMatchObject({
     bitcoin_mempool_size: "1",
     bitcoin_mempool_vsize_bytes: "2",

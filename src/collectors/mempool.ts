@@ -1,10 +1,9 @@
-// The mempool: what enters and leaves it, and how full it is.
+// The mempool: transactions added and removed, size, memory, fees.
 
 import type { Registry } from "../metrics/registry.ts";
 import { type ChainEvents, REMOVAL_REASONS } from "../node/chain-notifications.ts";
-import { type Collector, poll } from "./collector.ts";
+import { type Collector, fromNode, fromRpc, polled } from "./collector.ts";
 import * as result from "./result.ts";
-import { rpcPoll, seed, value } from "./rpc-poll.ts";
 
 type Events = Pick<ChainEvents, "transactionAddedToMempool" | "transactionRemovedFromMempool">;
 
@@ -12,23 +11,25 @@ export interface MempoolCollector extends Collector {
   readonly events: Events;
 }
 
+const mempoolInfo = fromRpc("getmempoolinfo");
+
 export function mempoolCollector(registry: Registry): MempoolCollector {
   const added = registry.counter("bitcoin_mempool_tx_added_total", "Transactions added to the mempool.");
   const removed = registry.counter(
     "bitcoin_mempool_tx_removed_total",
-    "Transactions removed from the mempool for another reason than a block.",
+    "Transactions removed from the mempool, except those removed because a block contains them.",
   );
   const removedByReason = registry.counterVec(
     "bitcoin_mempool_tx_removed_by_reason_total",
-    "Transactions removed from the mempool, by the node's reason.",
+    "Transactions removed from the mempool, by reason, except those removed because a block contains them.",
     ["reason"],
   );
   const reasons = REMOVAL_REASONS.map((reason) => removedByReason.with(reason));
   const unknownReason = removedByReason.with("unknown");
 
   const size = registry.gauge("bitcoin_mempool_size", "Transactions in the mempool.");
-  const bytes = registry.gauge("bitcoin_mempool_bytes", "Memory that the mempool takes, in bytes.");
-  const maxBytes = registry.gauge("bitcoin_mempool_max_bytes", "Memory that the mempool may take, in bytes.");
+  const bytes = registry.gauge("bitcoin_mempool_bytes", "Memory used by the mempool, in bytes.");
+  const maxBytes = registry.gauge("bitcoin_mempool_max_bytes", "Memory limit of the mempool, in bytes.");
 
   const vsize = registry.gauge(
     "bitcoin_mempool_vsize_bytes",
@@ -36,19 +37,19 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
   );
   const totalFee = registry.gauge(
     "bitcoin_mempool_total_fee_satoshis",
-    "Fees of the transactions in the mempool, in satoshis.",
+    "Total fees of the transactions in the mempool, in satoshis.",
   );
   const minFeeRate = registry.gauge(
     "bitcoin_mempool_min_fee_rate_satoshis_per_vbyte",
-    "Fee rate below which a transaction does not enter the mempool, in satoshis per virtual byte.",
+    "Lowest fee rate that the mempool accepts now, in satoshis per virtual byte.",
   );
   const relayFeeRate = registry.gauge(
     "bitcoin_min_relay_fee_rate_satoshis_per_vbyte",
-    "Fee rate below which the node relays no transaction, however empty the mempool, in satoshis per virtual byte.",
+    "Lowest fee rate that the node relays, whatever the size of the mempool, in satoshis per virtual byte.",
   );
   const unbroadcast = registry.gauge(
     "bitcoin_mempool_unbroadcast_transactions",
-    "Transactions in the mempool that no peer has asked for yet.",
+    "Transactions submitted to this node that no peer has requested yet.",
   );
 
   return {
@@ -59,23 +60,28 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
         (reasons[reason] ?? unknownReason).inc();
       },
     },
-    queryPolls: [
-      poll("Node.getMempoolSize", size, (node) => node.getMempoolSize()),
-      poll("Node.getMempoolDynamicUsage", bytes, (node) => node.getMempoolDynamicUsage()),
-      poll("Node.getMempoolMaxUsage", maxBytes, (node) => node.getMempoolMaxUsage()),
-    ],
-    rpcPolls: [
-      rpcPoll("getmempoolinfo", [
-        seed(size, (info) => result.count(info, "size")),
-        seed(bytes, (info) => result.count(info, "usage")),
-        seed(maxBytes, (info) => result.count(info, "maxmempool")),
-        // The node's word for the virtual size is bytes.
-        value(vsize, (info) => result.count(info, "bytes")),
-        value(totalFee, (info) => result.satoshis(info, "total_fee")),
-        value(minFeeRate, (info) => result.feeRate(info, "mempoolminfee")),
-        value(relayFeeRate, (info) => result.feeRate(info, "minrelaytxfee")),
-        value(unbroadcast, (info) => result.count(info, "unbroadcastcount")),
-      ]),
+    polled: [
+      polled(
+        size,
+        fromNode("Node.getMempoolSize", (node) => node.getMempoolSize()),
+        mempoolInfo(result.count, "size"),
+      ),
+      polled(
+        bytes,
+        fromNode("Node.getMempoolDynamicUsage", (node) => node.getMempoolDynamicUsage()),
+        mempoolInfo(result.count, "usage"),
+      ),
+      polled(
+        maxBytes,
+        fromNode("Node.getMempoolMaxUsage", (node) => node.getMempoolMaxUsage()),
+        mempoolInfo(result.count, "maxmempool"),
+      ),
+      // The node calls the virtual size "bytes".
+      polled(vsize, mempoolInfo(result.count, "bytes")),
+      polled(totalFee, mempoolInfo(result.satoshis, "total_fee")),
+      polled(minFeeRate, mempoolInfo(result.feeRate, "mempoolminfee")),
+      polled(relayFeeRate, mempoolInfo(result.feeRate, "minrelaytxfee")),
+      polled(unbroadcast, mempoolInfo(result.count, "unbroadcastcount")),
     ],
   };
 }

@@ -1,9 +1,11 @@
-// The node on the peer-to-peer network: how many peers, how much is said, and whom it does not talk to.
+// The peer-to-peer network: number of peers, traffic, bans.
 
 import type { Registry } from "../metrics/registry.ts";
-import { type Collector, poll } from "./collector.ts";
+import { type Collector, fromNode, fromRpc, polled } from "./collector.ts";
 import * as result from "./result.ts";
-import { rpcPoll, seed, value } from "./rpc-poll.ts";
+
+const networkInfo = fromRpc("getnetworkinfo");
+const netTotals = fromRpc("getnettotals");
 
 export function networkCollector(registry: Registry): Collector {
   const peers = registry.gauge("bitcoin_peers", "Connected peers, inbound and outbound.");
@@ -12,24 +14,30 @@ export function networkCollector(registry: Registry): Collector {
     "Bytes received from peers since the node started.",
   );
   const sent = registry.polledCounter("bitcoin_bytes_sent_total", "Bytes sent to peers since the node started.");
-  const active = registry.gauge("bitcoin_network_active", "1 while the node talks to peers at all, else 0.");
-  const banned = registry.gauge("bitcoin_banned_subnets", "Addresses and subnets that the node's operator banned.");
+  const active = registry.gauge("bitcoin_network_active", "1 while P2P networking is enabled, else 0.");
+  const banned = registry.gauge("bitcoin_banned_subnets", "Banned addresses and subnets.");
   return {
-    queryPolls: [
-      poll("Node.getNodeCount", peers, (node) => node.getNodeCount()),
-      poll("Node.getTotalBytesRecv", received, (node) => node.getTotalBytesRecv()),
-      poll("Node.getTotalBytesSent", sent, (node) => node.getTotalBytesSent()),
-    ],
-    rpcPolls: [
-      rpcPoll("getnetworkinfo", [
-        seed(peers, (info) => result.count(info, "connections")),
-        value(active, (info) => result.flag(info, "networkactive")),
-      ]),
-      rpcPoll("getnettotals", [
-        seed(received, (totals) => result.count(totals, "totalbytesrecv")),
-        seed(sent, (totals) => result.count(totals, "totalbytessent")),
-      ]),
-      rpcPoll("listbanned", [value(banned, (bans) => result.asList(bans).length)]),
+    polled: [
+      polled(
+        peers,
+        fromNode("Node.getNodeCount", (node) => node.getNodeCount()),
+        networkInfo(result.count, "connections"),
+      ),
+      polled(
+        received,
+        fromNode("Node.getTotalBytesRecv", (node) => node.getTotalBytesRecv()),
+        netTotals(result.count, "totalbytesrecv"),
+      ),
+      polled(
+        sent,
+        fromNode("Node.getTotalBytesSent", (node) => node.getTotalBytesSent()),
+        netTotals(result.count, "totalbytessent"),
+      ),
+      polled(active, networkInfo(result.flag, "networkactive")),
+      polled(
+        banned,
+        fromRpc("listbanned")((bans) => result.asList(bans).length),
+      ),
     ],
   };
 }

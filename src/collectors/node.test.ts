@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from "bun:test";
+import { answerRpc, questionsOf } from "../../test/builders/questions.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { parseJson } from "../node/json.ts";
-import type { Collector, RpcPoll } from "./collector.ts";
+import type { Collector } from "./collector.ts";
 import { nodeCollector } from "./node.ts";
 
 let registry: Registry;
@@ -12,10 +12,6 @@ beforeEach(() => {
   registry = new Registry();
   node = nodeCollector(registry);
 });
-
-function pollOf(method: RpcPoll["method"]): RpcPoll {
-  return node.rpcPolls!.find((poll) => poll.method === method)!;
-}
 
 function info(): string[] {
   return Object.keys(samplesOf(registry)).filter((series) => series.startsWith("bitcoin_node_info"));
@@ -34,8 +30,8 @@ test("another node takes the place of the one before", () => {
 test("a thousand other nodes leave one series", () => {
   for (let version = 0; version < 1000; version++) {
     const answer = { version, subversion: `/Satoshi:${version}/`, protocolversion: 1 };
-    pollOf("getblockchaininfo").read(parseJson('{"chain": "main"}'), true);
-    pollOf("getnetworkinfo").read(parseJson(JSON.stringify(answer)), true);
+    answerRpc(node, "getblockchaininfo", '{"chain": "main"}');
+    answerRpc(node, "getnetworkinfo", JSON.stringify(answer));
   }
   expect(info()).toEqual(['bitcoin_node_info{chain="main",version="999",subversion="/Satoshi:999/",protocol="1"}']);
 });
@@ -43,7 +39,7 @@ test("a thousand other nodes leave one series", () => {
 test("either method failing takes it away, and answering again brings it back", () => {
   feed(node, "master");
   for (const method of ["getblockchaininfo", "getnetworkinfo"] as const) {
-    pollOf(method).clear(false);
+    for (const question of questionsOf(node).jsonRpc) if (question.source.method === method) question.clear();
     expect(info()).toEqual([]);
     feed(node, "master");
     expect(info()).toEqual([MASTER]);
@@ -51,13 +47,13 @@ test("either method failing takes it away, and answering again brings it back", 
 });
 
 test("a subversion that an operator chose is escaped", () => {
-  pollOf("getblockchaininfo").read(parseJson('{"chain": "main"}'), true);
-  pollOf("getnetworkinfo").read(parseJson('{"version": 1, "subversion": "/a\\"b\\\\/", "protocolversion": 2}'), true);
+  answerRpc(node, "getblockchaininfo", '{"chain": "main"}');
+  answerRpc(node, "getnetworkinfo", '{"version": 1, "subversion": "/a\\"b\\\\/", "protocolversion": 2}');
   expect(info()).toEqual(['bitcoin_node_info{chain="main",version="1",subversion="/a\\"b\\\\/",protocol="2"}']);
 });
 
 test("an answer without one of its labels gives no series", () => {
   feed(node, "master");
-  pollOf("getnetworkinfo").read(parseJson('{"version": 1, "protocolversion": 2}'), true);
+  answerRpc(node, "getnetworkinfo", '{"version": 1, "protocolversion": 2}');
   expect(info()).toEqual([]);
 });

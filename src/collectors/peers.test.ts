@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from "bun:test";
+import { answerRpc, clearAll } from "../../test/builders/questions.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { parseJson } from "../node/json.ts";
 import type { Collector } from "./collector.ts";
 import { peersCollector } from "./peers.ts";
 
@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 
 function read(...answers: object[]): Record<string, string> {
-  peers.rpcPolls![0]!.read(parseJson(JSON.stringify(answers)), true);
+  answerRpc(peers, "getpeerinfo", JSON.stringify(answers));
   return samplesOf(registry);
 }
 
@@ -49,7 +49,7 @@ test("a kind that is gone stays at 0, and without an answer there is none", () =
   const series = 'bitcoin_connections{direction="inbound",network="onion",connection_type="inbound",transport="v1"}';
   expect(read(peer(true, "onion", "inbound", "v1"))).toHaveProperty([series], "1");
   expect(read()).toHaveProperty([series], "0");
-  peers.rpcPolls![0]!.clear(true);
+  clearAll(peers);
   expect(samplesOf(registry)).toEqual({});
   // And it does not come back with the next node.
   expect(read()).not.toHaveProperty([series]);

@@ -1,12 +1,11 @@
-// The peers one by one: which way and by which network and transport they are connected, and how far away they are.
+// The peers: connections by direction, network, type and transport, and ping times.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
-import type { Collector } from "./collector.ts";
+import { type Collector, fromRpc, polled, polledInto, type Target } from "./collector.ts";
 import * as result from "./result.ts";
-import { type Part, rpcPoll, value } from "./rpc-poll.ts";
 
-// What the node is known to answer. What is new, or missing on an old node, counts as OTHER: the series are bounded.
+// The values that Bitcoin Core has. Any other value, or none, counts as OTHER, so the number of series is bounded.
 const NETWORKS = ["ipv4", "ipv6", "onion", "i2p", "cjdns", "not_publicly_routable", "internal"];
 const CONNECTION_TYPES = [
   "inbound",
@@ -32,6 +31,8 @@ const ALWAYS_SHOWN: readonly Labels[] = [
   ["outbound", "ipv4", "outbound-full-relay", "v2"],
 ];
 
+const peerInfo = fromRpc("getpeerinfo");
+
 export function peersCollector(registry: Registry): Collector {
   const connections = registry.gaugeVec(
     "bitcoin_connections",
@@ -39,26 +40,33 @@ export function peersCollector(registry: Registry): Collector {
     ["direction", "network", "connection_type", "transport"],
     MAX_SERIES,
   );
-  const medianPing = registry.gauge("bitcoin_peer_ping_median_seconds", "Median of the peers' last ping times.");
-  const minPing = registry.gauge("bitcoin_peer_ping_min_seconds", "The least ping time ever seen of a connected peer.");
+  const medianPing = registry.gauge("bitcoin_peer_ping_median_seconds", "Median of the peers' latest ping times.");
+  const minPing = registry.gauge(
+    "bitcoin_peer_ping_min_seconds",
+    "Lowest ping time ever measured to a connected peer.",
+  );
 
-  const counts: Part = {
+  const counts: Target<readonly JsonValue[]> = {
     set(peers) {
       for (const labels of ALWAYS_SHOWN) connections.with(...labels);
-      const byLabels = Map.groupBy(result.asList(peers), (peer) => connections.with(...labelsOf(peer)));
-      // A series once shown stays, at 0, so that a graph of it does not end in the air.
+      const byLabels = Map.groupBy(peers, (peer) => connections.with(...labelsOf(peer)));
+      // A series stays once shown, at 0, so that its graph has no gap.
       for (const gauge of connections) gauge.set(byLabels.get(gauge)?.length ?? 0);
     },
     clear: () => connections.clear(),
   };
 
   return {
-    rpcPolls: [
-      rpcPoll("getpeerinfo", [
-        counts,
-        value(medianPing, (peers) => median(times(peers, "pingtime"))),
-        value(minPing, (peers) => times(peers, "minping").sort((a, b) => a - b)[0]),
-      ]),
+    polled: [
+      polledInto(counts, peerInfo(result.asList)),
+      polled(
+        medianPing,
+        peerInfo((peers) => median(times(peers, "pingtime"))),
+      ),
+      polled(
+        minPing,
+        peerInfo((peers) => times(peers, "minping").sort((a, b) => a - b)[0]),
+      ),
     ],
   };
 }
@@ -76,12 +84,12 @@ function known(values: readonly string[], text: string | undefined): string {
   return text !== undefined && values.includes(text) ? text : OTHER;
 }
 
-/** The times of those peers that have one: a peer that was not pinged yet has none. */
+/** The times of the peers that have one. A peer that was not pinged yet has none. */
 function times(peers: JsonValue, name: string): number[] {
   return result.asList(peers).flatMap((peer) => result.number(peer, name) ?? []);
 }
 
-/** Of an even number of values, the mean of the two in the middle. */
+/** Of an even number of values, the mean of the two in the middle; undefined without values. */
 function median(values: number[]): number | undefined {
   const sorted = values.sort((a, b) => a - b);
   const low = sorted[(sorted.length - 1) >> 1];

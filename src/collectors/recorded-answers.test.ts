@@ -1,6 +1,7 @@
 // All collectors on what real nodes answered: every sample on the page, and none besides.
 
 import { expect, test } from "bun:test";
+import { clearAll, type SourceKind } from "../../test/builders/questions.ts";
 import { feed, type RecordedNode } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -9,13 +10,13 @@ import { COLLECTOR_NAMES, makeCollectors } from "./catalogue.ts";
 const TARGETS = [1, 2, 6, 144, 1008];
 
 /** What is shown after one poll of such a node, but for the counters of events. */
-function shown(node: RecordedNode, seeds = true): Record<string, string> {
+function shown(node: RecordedNode, ...kinds: SourceKind[]): Record<string, string> {
   const registry = new Registry();
   const collectors = makeCollectors(COLLECTOR_NAMES, { registry, feeTargets: TARGETS, onRefused: () => {} });
   const before = samplesOf(registry);
-  feed(collectors, node, seeds);
+  feed(collectors, node, ...kinds);
   const after = Object.entries(samplesOf(registry)).filter(([series]) => !(series in before));
-  for (const poll of collectors.rpcPolls) poll.clear(true);
+  clearAll(collectors);
   expect(samplesOf(registry)).toEqual(before);
   return Object.fromEntries(after);
 }
@@ -121,8 +122,8 @@ test("pr/trace", () => {
   expect(shown("pr/trace")).toEqual(PR_TRACE);
 });
 
-test("pr/trace, whose Chain and Node were asked for the seeds", () => {
-  const seeds = [
+test("pr/trace, whose Chain and Node serve some families", () => {
+  const served = [
     "bitcoin_chain_height",
     "bitcoin_header_height",
     "bitcoin_ibd",
@@ -134,9 +135,9 @@ test("pr/trace, whose Chain and Node were asked for the seeds", () => {
     "bitcoin_bytes_recv_total",
     "bitcoin_bytes_sent_total",
   ];
-  const rest = Object.entries(PR_TRACE).filter(([series]) => !seeds.includes(series));
-  expect(rest).toHaveLength(Object.keys(PR_TRACE).length - seeds.length);
-  expect(shown("pr/trace", false)).toEqual(Object.fromEntries(rest));
+  const rest = Object.entries(PR_TRACE).filter(([series]) => !served.includes(series));
+  expect(rest).toHaveLength(Object.keys(PR_TRACE).length - served.length);
+  expect(shown("pr/trace", "node", "jsonRpc")).toEqual(Object.fromEntries(rest));
 });
 
 test("a new node has no rate, no indexes, no estimates, and one warning though it is a text", () => {

@@ -1,15 +1,15 @@
 import { expect, test } from "bun:test";
+import { answerRpc, questionsOf } from "../../test/builders/questions.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { parseJson } from "../node/json.ts";
 import { tipsCollector } from "./tips.ts";
 
 test("tips count by status, those of the future as other, and none is 0", () => {
   const registry = new Registry();
-  const [poll] = tipsCollector(registry).rpcPolls!;
+  const collector = tipsCollector(registry);
   expect(samplesOf(registry)).toEqual({});
   const tips = ["active", "headers-only", "headers-only", "unknown", "half-valid"].map((status) => ({ status }));
-  poll!.read(parseJson(JSON.stringify([...tips, {}])), true);
+  answerRpc(collector, "getchaintips", JSON.stringify([...tips, {}]));
   const count = (status: string) => samplesOf(registry)[`bitcoin_chain_tips{status="${status}"}`];
   expect(["active", "valid-fork", "valid-headers", "headers-only", "invalid", "other"].map(count)).toEqual([
     "1",
@@ -19,10 +19,12 @@ test("tips count by status, those of the future as other, and none is 0", () => 
     "0",
     "3",
   ]);
-  expect(() => poll!.read(parseJson('{"status": "active"}'), true)).toThrow(/^getchaintips: the result is not a list/);
+  expect(() => answerRpc(collector, "getchaintips", '{"status": "active"}')).toThrow(
+    /^getchaintips: the result is not a list/,
+  );
   expect(samplesOf(registry)).toEqual({});
 });
 
 test("is asked at few polls only", () => {
-  expect(tipsCollector(new Registry()).rpcPolls![0]!.every).toBe(10);
+  expect(questionsOf(tipsCollector(new Registry())).jsonRpc[0]!.source.every).toBe(10);
 });

@@ -1,80 +1,95 @@
 import { expect, test } from "bun:test";
-import type { Poll, RpcPoll } from "../collectors/collector.ts";
+import { NO_MINING, NO_QUERIES } from "../../test/builders/unasked.ts";
+import {
+  fromMining,
+  fromNode,
+  fromRpc,
+  type PolledFamily,
+  polledInto,
+  type RpcSource,
+} from "../collectors/collector.ts";
 import type { RpcMethod } from "../node/calls.ts";
-import type { NodeClient } from "../node/client.ts";
 import { type JsonRpc, JsonRpcError, type RpcOutcome } from "../node/json-rpc.ts";
 import type { MiningQueries } from "../node/mining.ts";
-import type { NodeQueries } from "../node/node-queries.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
-import { Poller, type Polls } from "./poller.ts";
+import { type PolledNode, Poller } from "./poller.ts";
+import { chooseQuestions, type SourceKind } from "./questions.ts";
 
-/** Of each call that was made to a node, its methods. */
-type Calls = string[][];
-
-/** A client with a node that has these sources, which are asked nothing themselves: the polls here are fakes, too. */
-class FakeNode {
-  readonly calls: Calls = [];
+/** A node that supports these sources. The families of these tests ask them nothing but JSON-RPC. */
+class FakeNode implements PolledNode {
+  /** Of each call that was made, its methods. */
+  readonly calls: string[][] = [];
   isOver = false;
-  readonly queries: NodeQueries | undefined;
-  readonly jsonRpc: JsonRpc | undefined;
-  miningAsked = 0;
-  /** JSON-RPC method → what becomes of it; others have the result true. */
+  readonly kinds: ReadonlySet<SourceKind>;
+  /** JSON-RPC method → its outcome; others have the result true. */
   readonly outcomes = new Map<RpcMethod, RpcOutcome>();
   /** Methods that make a whole call fail. */
   readonly fatal = new Map<RpcMethod, Error>();
   /** Called while a call is under way. */
   during = () => {};
+  /** What asking for Mining answers. */
+  miningAnswer: () => Promise<MiningQueries> = async () => NO_MINING;
+  callAll: JsonRpc["callAll"] = async (requests) => {
+    this.calls.push(requests.map(({ method }) => method));
+    this.during();
+    for (const { method } of requests) if (this.fatal.has(method)) throw this.fatal.get(method)!;
+    return requests.map(({ method }) => this.outcomes.get(method) ?? { result: true });
+  };
 
-  constructor(...sources: ("queries" | "jsonRpc" | "mining")[]) {
-    if (sources.includes("queries")) this.queries = {} as NodeQueries;
-    if (sources.includes("jsonRpc")) {
-      this.jsonRpc = {
-        callAll: async (requests) => {
-          this.calls.push(requests.map(({ method }) => method));
-          this.during();
-          for (const { method } of requests) if (this.fatal.has(method)) throw this.fatal.get(method)!;
-          return requests.map(({ method }) => this.outcomes.get(method) ?? { result: true });
-        },
-      };
-    }
+  constructor(...kinds: SourceKind[]) {
+    this.kinds = new Set(kinds);
+  }
+
+  get queries() {
+    return this.kinds.has("node") ? NO_QUERIES : undefined;
+  }
+
+  get jsonRpc(): JsonRpc | undefined {
+    return this.kinds.has("jsonRpc") ? { callAll: (requests) => this.callAll(requests) } : undefined;
   }
 
   async mining(): Promise<MiningQueries> {
-    this.miningAsked++;
-    return {} as MiningQueries;
-  }
-
-  get client(): NodeClient {
-    return this as Pick<NodeClient, "queries" | "jsonRpc" | "isOver" | "mining"> as NodeClient;
+    return this.miningAnswer();
   }
 }
 
-/** What is shown of each method: its last result, or nothing after a failure or a clear. */
+/** What is shown of each family: its last value, or nothing after a failure or a clear. */
 class Shown {
   readonly values = new Map<string, unknown>();
 
-  poll<Source>(method: string, calls: Calls, run: () => unknown = () => 1): Poll<Source> {
-    return {
-      method,
-      run: async () => {
-        calls.push([method]);
-        this.values.delete(method);
-        const value = (await run()) as number;
-        this.values.set(method, value);
-        return value;
-      },
-      clear: () => void this.values.delete(method),
+  family(name: string, ...sources: PolledFamily["sources"]): PolledFamily {
+    const target = {
+      set: (value: unknown) => void this.values.set(name, value),
+      clear: () => void this.values.delete(name),
     };
+    return polledInto(target, ...sources);
   }
 
-  rpcPoll(method: RpcMethod, options: Partial<RpcPoll> = {}): RpcPoll {
-    return {
+  /** A family with the name of its method. */
+  node(node: FakeNode, method: string, answer: () => unknown = () => 1): PolledFamily {
+    const source = fromNode(method, async () => {
+      node.calls.push([method]);
+      return answer();
+    });
+    return this.family(method, source);
+  }
+
+  mining(node: FakeNode, method: string): PolledFamily {
+    return this.family(
       method,
-      isSeedsOnly: false,
-      read: (result, seeds) => void this.values.set(method, seeds ? [result, "seeds"] : [result]),
-      clear: () => void this.values.delete(method),
-      ...options,
-    };
+      fromMining(method, async () => node.calls.push([method])),
+    );
+  }
+
+  rpc(
+    method: RpcMethod,
+    options: Pick<RpcSource<unknown>, "params" | "every"> = {},
+    name: string = method,
+  ): PolledFamily {
+    return this.family(
+      name,
+      fromRpc(method, options)((result) => result),
+    );
   }
 }
 
@@ -84,13 +99,14 @@ interface Failure {
   readonly isMissing: boolean;
 }
 
-function pollerOf(node: FakeNode, polls: Partial<Polls>) {
+function pollerOf(node: FakeNode, ...families: PolledFamily[]) {
   const failures: Failure[] = [];
   const answered: string[] = [];
-  const all = { queryPolls: [], rpcPolls: [], miningPolls: [], ...polls };
-  const poller = new Poller(node.client, all, {
-    answered: (method) => answered.push(method),
-    callFailed: (method, error, isMissing) => failures.push({ method, error, isMissing }),
+  const poller = new Poller({
+    client: node,
+    questions: chooseQuestions(families, node.kinds),
+    onAnswer: (method) => answered.push(method),
+    onError: (method, error, isMissing) => failures.push({ method, error, isMissing }),
   });
   return { poller, failures, answered };
 }
@@ -99,12 +115,15 @@ const missing = { error: new JsonRpcError(-32601, "Method not found") };
 const refused = { error: new JsonRpcError(-1, "refused") };
 
 test("everything is asked at every poll, all of JSON-RPC at once", async () => {
-  const node = new FakeNode("queries", "jsonRpc");
+  const node = new FakeNode("node", "jsonRpc");
   const shown = new Shown();
-  const { poller, answered, failures } = pollerOf(node, {
-    queryPolls: [shown.poll("Chain.a", node.calls), shown.poll("Node.b", node.calls)],
-    rpcPolls: [shown.rpcPoll("uptime"), shown.rpcPoll("getpeerinfo")],
-  });
+  const families = [
+    shown.node(node, "Chain.a"),
+    shown.node(node, "Node.b"),
+    shown.rpc("uptime"),
+    shown.rpc("getpeerinfo"),
+  ];
+  const { poller, answered, failures } = pollerOf(node, ...families);
   const round = [["Chain.a"], ["Node.b"], ["uptime", "getpeerinfo"]];
   await poller.poll();
   expect(node.calls).toEqual(round);
@@ -116,75 +135,36 @@ test("everything is asked at every poll, all of JSON-RPC at once", async () => {
   expect(shown.values.size).toBe(0);
 });
 
-test("JSON-RPC fills the families of Chain and Node only where those are not to be had", async () => {
-  for (const hasQueries of [true, false]) {
-    const node = hasQueries ? new FakeNode("queries", "jsonRpc") : new FakeNode("jsonRpc");
-    const shown = new Shown();
-    const rpcPolls = [shown.rpcPoll("uptime"), shown.rpcPoll("getnettotals", { isSeedsOnly: true })];
-    const { poller } = pollerOf(node, { queryPolls: [shown.poll("Chain.a", node.calls)], rpcPolls });
-    await poller.poll();
-    expect(node.calls).toEqual(hasQueries ? [["Chain.a"], ["uptime"]] : [["uptime", "getnettotals"]]);
-    expect(shown.values.get("uptime")).toEqual(hasQueries ? [true] : [true, "seeds"]);
-  }
-});
-
-test("what failed is cleared with the families that JSON-RPC has to fill", async () => {
-  for (const hasQueries of [true, false]) {
-    const node = hasQueries ? new FakeNode("queries", "jsonRpc") : new FakeNode("jsonRpc");
-    const cleared: boolean[] = [];
-    const poll = new Shown().rpcPoll("uptime", { clear: (seeds) => cleared.push(seeds) });
-    node.outcomes.set("uptime", refused);
-    const { poller } = pollerOf(node, { rpcPolls: [poll] });
-    await poller.poll();
-    expect(cleared).toEqual([!hasQueries]);
-    // With the node, all of it goes.
-    poller.clear();
-    expect(cleared).toEqual([!hasQueries, true]);
-  }
-});
-
-test("Mining is asked only where there is nothing else", async () => {
-  for (const [sources, asked] of [
-    [["mining"], 1],
-    [["mining", "jsonRpc"], 0],
-    [["mining", "queries"], 0],
-  ] as const) {
-    const node = new FakeNode(...sources);
-    const { poller } = pollerOf(node, { miningPolls: [new Shown().poll("Mining.getTip", node.calls)] });
-    await poller.poll();
-    expect(node.miningAsked).toBe(asked);
-    expect(node.calls).toHaveLength(asked);
-  }
-});
-
-test("a node whose Mining is not to be had yet is asked again", async () => {
+test("a node that refuses Mining is asked again", async () => {
   const node = new FakeNode("mining");
-  const mining = node.mining.bind(node);
-  node.mining = () => Promise.reject(new RpcError("failed", "loading"));
+  node.miningAnswer = () => Promise.reject(new RpcError("failed", "loading"));
   const shown = new Shown();
-  const { poller, failures } = pollerOf(node, { miningPolls: [shown.poll("Mining.getTip", node.calls)] });
+  const { poller, failures } = pollerOf(node, shown.mining(node, "Mining.getTip"));
   await poller.poll();
   expect(failures).toMatchObject([{ method: "Mining.getTip", isMissing: false }]);
-  node.mining = mining;
+  node.miningAnswer = async () => NO_MINING;
   await poller.poll();
   expect([...shown.values.keys()]).toEqual(["Mining.getTip"]);
 });
 
 test("a method that the node does not have is remembered and not asked again", async () => {
-  const node = new FakeNode("queries", "jsonRpc");
+  const node = new FakeNode("node", "jsonRpc");
   const shown = new Shown();
   const unimplemented = () => Promise.reject(new RpcError("unimplemented", "Method not implemented."));
-  const { poller, failures } = pollerOf(node, {
-    queryPolls: [shown.poll("Chain.a", node.calls, unimplemented), shown.poll("Node.b", node.calls)],
-    rpcPolls: [shown.rpcPoll("getindexinfo"), shown.rpcPoll("uptime")],
-  });
+  const { poller, failures } = pollerOf(
+    node,
+    shown.node(node, "Chain.a", unimplemented),
+    shown.node(node, "Node.b"),
+    shown.rpc("getindexinfo"),
+    shown.rpc("uptime"),
+  );
   node.outcomes.set("getindexinfo", missing);
   await poller.poll();
   expect(failures).toMatchObject([
     { method: "Chain.a", isMissing: true },
     { method: "getindexinfo", isMissing: true },
   ]);
-  // Should it come to have it: another connection will see.
+  // Should the node support it later, another connection finds out.
   node.outcomes.clear();
   node.calls.length = 0;
   await poller.poll();
@@ -198,13 +178,13 @@ test("a method that the node does not have is remembered and not asked again", a
 test("of two polls of a method, the one with parameters that the node does not take is the one that is missing", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();
-  const rpcPolls = [2, 6].map((target) => shown.rpcPoll("estimatesmartfee", { params: [target] }));
+  const families = [2, 6].map((target) => shown.rpc("estimatesmartfee", { params: [target] }, `fee ${target}`));
   const answers: RpcOutcome[] = [missing, { result: true }];
-  (node.jsonRpc as { callAll: JsonRpc["callAll"] }).callAll = async (requests) => {
+  node.callAll = async (requests) => {
     node.calls.push(requests.map(({ params }) => String(params)));
     return answers;
   };
-  const { poller } = pollerOf(node, { rpcPolls });
+  const { poller } = pollerOf(node, ...families);
   await poller.poll();
   answers.shift();
   await poller.poll();
@@ -212,22 +192,21 @@ test("of two polls of a method, the one with parameters that the node does not t
 });
 
 test("a failure costs that poll only, and is tried again", async () => {
-  const node = new FakeNode("queries", "jsonRpc");
+  const node = new FakeNode("node", "jsonRpc");
   const shown = new Shown();
   let fails = true;
   const sometimes = () => (fails ? Promise.reject(new RpcError("failed", "not now")) : 5);
-  const { poller, failures } = pollerOf(node, {
-    queryPolls: [shown.poll("Chain.a", node.calls, sometimes), shown.poll("Node.b", node.calls)],
-    rpcPolls: [
-      shown.rpcPoll("getblockchaininfo", {
-        read() {
-          throw new Error("getblockchaininfo: blocks is no number");
-        },
-      }),
-      shown.rpcPoll("uptime"),
-      shown.rpcPoll("getpeerinfo"),
-    ],
+  const blocks = fromRpc("getblockchaininfo")(() => {
+    throw new Error("blocks is not a number");
   });
+  const { poller, failures } = pollerOf(
+    node,
+    shown.node(node, "Chain.a", sometimes),
+    shown.node(node, "Node.b"),
+    shown.family("blocks", blocks),
+    shown.rpc("uptime"),
+    shown.rpc("getpeerinfo"),
+  );
   node.outcomes.set("uptime", refused);
   await poller.poll();
   expect(failures.map(({ method, isMissing }) => [method, isMissing])).toEqual([
@@ -245,9 +224,8 @@ test("a failure costs that poll only, and is tried again", async () => {
 test("a batch that fails as a whole is taken apart at once, so that the slow method fails alone", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();
-  const { poller, failures } = pollerOf(node, {
-    rpcPolls: [shown.rpcPoll("uptime"), shown.rpcPoll("getchaintips"), shown.rpcPoll("getpeerinfo")],
-  });
+  const families = [shown.rpc("uptime"), shown.rpc("getchaintips"), shown.rpc("getpeerinfo")];
+  const { poller, failures } = pollerOf(node, ...families);
   node.fatal.set("getchaintips", new DeadlineError("late"));
   await poller.poll();
   expect(node.calls).toEqual([
@@ -263,9 +241,8 @@ test("a batch that fails as a whole is taken apart at once, so that the slow met
 test("what succeeded alone goes back into the batch, what failed does when it succeeds", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();
-  const { poller, failures } = pollerOf(node, {
-    rpcPolls: [shown.rpcPoll("uptime"), shown.rpcPoll("getchaintips"), shown.rpcPoll("getpeerinfo")],
-  });
+  const families = [shown.rpc("uptime"), shown.rpc("getchaintips"), shown.rpc("getpeerinfo")];
+  const { poller, failures } = pollerOf(node, ...families);
   node.fatal.set("getchaintips", new RpcError("failed", "an answer that is no JSON"));
   await poller.poll();
   node.calls.length = failures.length = 0;
@@ -287,7 +264,7 @@ test("what succeeded alone goes back into the batch, what failed does when it su
 test("what is asked rarely and failed is asked again at the next poll", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();
-  const { poller } = pollerOf(node, { rpcPolls: [shown.rpcPoll("getchaintips", { every: 5 })] });
+  const { poller } = pollerOf(node, shown.rpc("getchaintips", { every: 5 }));
   node.outcomes.set("getchaintips", refused);
   await poller.poll();
   await poller.poll();
@@ -304,7 +281,7 @@ test.each([
 ])("what is asked rarely and %s is asked no sooner for that", async (_, error) => {
   for (const isFatal of [true, false]) {
     const node = new FakeNode("jsonRpc");
-    const { poller, failures } = pollerOf(node, { rpcPolls: [new Shown().rpcPoll("getchaintips", { every: 5 })] });
+    const { poller, failures } = pollerOf(node, new Shown().rpc("getchaintips", { every: 5 }));
     if (isFatal) node.fatal.set("getchaintips", error);
     else node.outcomes.set("getchaintips", { error });
     for (let round = 0; round < 11; round++) await poller.poll();
@@ -315,7 +292,7 @@ test.each([
 
 test("what is asked rarely and failed, and then is late, is asked no sooner either", async () => {
   const node = new FakeNode("jsonRpc");
-  const { poller, failures } = pollerOf(node, { rpcPolls: [new Shown().rpcPoll("getchaintips", { every: 5 })] });
+  const { poller, failures } = pollerOf(node, new Shown().rpc("getchaintips", { every: 5 }));
   node.outcomes.set("getchaintips", refused);
   await poller.poll();
   node.outcomes.set("getchaintips", { error: new DeadlineError("late") });
@@ -327,8 +304,7 @@ test("what is asked rarely and failed, and then is late, is asked no sooner eith
 test("what costs the node more is asked at the first poll, and then rarely", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();
-  const rpcPolls = [shown.rpcPoll("uptime"), shown.rpcPoll("getchaintips", { every: 3 })];
-  const { poller } = pollerOf(node, { rpcPolls });
+  const { poller } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getchaintips", { every: 3 }));
   for (let round = 0; round < 7; round++) await poller.poll();
   expect(node.calls.map((methods) => methods.includes("getchaintips"))).toEqual([
     true,
@@ -346,23 +322,21 @@ test("what costs the node more is asked at the first poll, and then rarely", asy
 
 test("nothing is asked when nothing is due", async () => {
   const node = new FakeNode("jsonRpc");
-  const { poller } = pollerOf(node, { rpcPolls: [new Shown().rpcPoll("getchaintips", { every: 2 })] });
+  const { poller } = pollerOf(node, new Shown().rpc("getchaintips", { every: 2 }));
   await poller.poll();
   await poller.poll();
   expect(node.calls).toEqual([["getchaintips"]]);
 });
 
 test("once the client is over, nothing more is asked, and no failure is told", async () => {
-  const node = new FakeNode("queries", "jsonRpc");
+  const node = new FakeNode("node", "jsonRpc");
   const shown = new Shown();
   const gone = () => {
     node.isOver = true;
     throw new RpcError("disconnected", "the node closed the socket");
   };
-  const { poller, failures } = pollerOf(node, {
-    queryPolls: [shown.poll("Chain.a", node.calls, gone), shown.poll("Node.b", node.calls)],
-    rpcPolls: [shown.rpcPoll("uptime")],
-  });
+  const families = [shown.node(node, "Chain.a", gone), shown.node(node, "Node.b"), shown.rpc("uptime")];
+  const { poller, failures } = pollerOf(node, ...families);
   await poller.poll();
   expect(node.calls).toEqual([["Chain.a"]]);
   expect(failures).toEqual([]);
@@ -371,7 +345,7 @@ test("once the client is over, nothing more is asked, and no failure is told", a
 test("a client that is over between two calls of JSON-RPC is asked no second one", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();
-  const { poller, failures } = pollerOf(node, { rpcPolls: [shown.rpcPoll("uptime"), shown.rpcPoll("getpeerinfo")] });
+  const { poller, failures } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getpeerinfo"));
   node.fatal.set("uptime", new DeadlineError("late"));
   node.during = () => {
     node.isOver = node.calls.length === 2;

@@ -1,144 +1,141 @@
-// One round of questions to a node: which of the collectors' polls its sources can answer, and what happens when one
-// fails. A failure costs that poll's families only.
+// Asks one round of questions and shows the answers. A failure costs the families of its question only. The session decides when
+// a round is due (poll-schedule.ts).
 
-import type { Collector, Poll, RpcPoll } from "../collectors/collector.ts";
+import type { MiningSource, NodeSource, RpcSource, Source } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
 import { isMissingMethod, type JsonRpc, type RpcOutcome } from "../node/json-rpc.ts";
-import type { MiningQueries } from "../node/mining.ts";
-import type { NodeQueries } from "../node/node-queries.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import type { Question, Questions } from "./questions.ts";
 
-export interface PollerEvents {
-  /** Told of each answer; `value` is what came. */
-  answered(method: string, value: unknown): void;
-  /** `isMissing`: the node does not have the method, and it is not asked again on this connection. */
-  callFailed(method: string, error: unknown, isMissing: boolean): void;
+/** What polls need of a node. */
+export type PolledNode = Pick<NodeClient, "queries" | "jsonRpc" | "mining" | "isOver">;
+
+export interface PollerOptions {
+  readonly client: PolledNode;
+  readonly questions: Pick<Questions, "node" | "mining" | "jsonRpc">;
+  /** Called for each answer; `value` is what came. */
+  readonly onAnswer: (method: string, value: unknown) => void;
+  /** `isMissing`: the node does not support the method, and it is not asked again on this connection. */
+  readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
 }
 
-/** What the collectors have to ask, by source. */
-export type Polls = Required<Pick<Collector, "queryPolls" | "rpcPolls" | "miningPolls">>;
-
-/** The polls of one session to a node. Made anew for each, as the next node may be another. */
 export class Poller {
-  readonly #client: NodeClient;
-  readonly #events: PollerEvents;
-  readonly #queryPolls: readonly Poll<NodeQueries>[];
-  readonly #rpcPolls: readonly RpcPoll[];
-  readonly #miningPolls: readonly Poll<MiningQueries>[];
-  /** Polls whose method this node does not have. */
-  readonly #missing = new Set<{ readonly method: string }>();
-  /** Polls of batches that failed as a whole, for one was too slow: each gets a call of its own until that succeeds. */
-  readonly #alone = new Set<RpcPoll>();
-  /** Polls that failed, but for late ones: due at the next round, however seldom they are asked otherwise. */
-  readonly #failing = new Set<RpcPoll>();
+  readonly #options: PollerOptions;
+  /** Questions whose method this node does not support. */
+  readonly #missing = new Set<Question>();
+  /** Questions of batches that failed as a whole: each gets a call of its own until that succeeds. */
+  readonly #alone = new Set<Question>();
+  /** Questions that failed, except late ones: due in the next round, even those that are asked at every Nth only. */
+  readonly #failing = new Set<Question>();
   #round = 0;
 
-  constructor(client: NodeClient, collectors: Polls, events: PollerEvents) {
-    this.#client = client;
-    this.#events = events;
-    const { queries, jsonRpc } = client;
-    this.#queryPolls = queries === undefined ? [] : collectors.queryPolls;
-    const needsSeeds = queries === undefined;
-    this.#rpcPolls = jsonRpc === undefined ? [] : collectors.rpcPolls.filter((poll) => needsSeeds || !poll.isSeedsOnly);
-    this.#miningPolls = queries === undefined && jsonRpc === undefined ? collectors.miningPolls : [];
+  constructor(options: PollerOptions) {
+    this.#options = options;
   }
 
-  /** Asks everything that is due, one after the other. Never rejects. Stops early when the client is over. */
+  /** Asks everything that is due, one call after the other. Never rejects. Stops early when the session is over. */
   async poll(): Promise<void> {
-    const { queries, jsonRpc } = this.#client;
-    if (queries !== undefined) await this.#runAll(this.#queryPolls, () => queries);
-    await this.#runAll(this.#miningPolls, () => this.#client.mining());
-    if (jsonRpc !== undefined) await this.#runRpc(jsonRpc);
+    const { client, questions } = this.#options;
+    const { queries, jsonRpc } = client;
+    if (queries !== undefined) await this.#askEach(questions.node, async (source) => source.read(queries));
+    await this.#askEach(questions.mining, async (source) => source.read(await client.mining()));
+    if (jsonRpc !== undefined) await this.#askRpc(jsonRpc);
     this.#round++;
   }
 
-  /** The node is gone: no polled family has a sample. */
+  /** The node is gone: removes the samples of all families. */
   clear(): void {
-    for (const poll of [...this.#queryPolls, ...this.#miningPolls]) poll.clear();
-    for (const poll of this.#rpcPolls) poll.clear(true);
+    const { node, mining, jsonRpc } = this.#options.questions;
+    for (const question of [...node, ...mining, ...jsonRpc]) question.clear();
   }
 
-  async #runAll<Source>(polls: readonly Poll<Source>[], source: () => Source | Promise<Source>): Promise<void> {
-    for (const poll of polls) {
-      if (this.#client.isOver) return;
-      if (this.#missing.has(poll)) continue;
+  async #askEach<S extends NodeSource<unknown> | MiningSource<unknown>>(
+    questions: readonly Question<S>[],
+    ask: (source: S) => Promise<unknown>,
+  ): Promise<void> {
+    for (const question of questions) {
+      if (this.#options.client.isOver) return;
+      if (this.#missing.has(question)) continue;
       try {
-        this.#events.answered(poll.method, await poll.run(await source()));
+        const answer = await ask(question.source);
+        this.#show(question, answer, () => answer);
       } catch (error) {
-        this.#failed(poll, error);
+        question.clear();
+        this.#failed(question, error);
       }
     }
   }
 
-  async #runRpc(rpc: JsonRpc): Promise<void> {
-    const due = this.#rpcPolls.filter((poll) => this.#isDue(poll));
+  async #askRpc(rpc: JsonRpc): Promise<void> {
+    const due = this.#options.questions.jsonRpc.filter((question) => this.#isDue(question));
     await this.#askTogether(
       rpc,
-      due.filter((poll) => !this.#alone.has(poll)),
+      due.filter((question) => !this.#alone.has(question)),
     );
-    // Which of a failed batch was at fault is found out in the same round, so that the others do not miss it.
-    for (const poll of due) if (this.#alone.has(poll)) await this.#askAlone(rpc, poll);
+    // The question at fault for a failed batch is found in the same round, so that the others do not miss it.
+    for (const question of due) if (this.#alone.has(question)) await this.#askAlone(rpc, question);
   }
 
-  async #askTogether(rpc: JsonRpc, polls: readonly RpcPoll[]): Promise<void> {
-    if (this.#client.isOver || polls.length === 0) return;
+  async #askTogether(rpc: JsonRpc, questions: readonly Question<RpcSource<unknown>>[]): Promise<void> {
+    if (this.#options.client.isOver || questions.length === 0) return;
     try {
-      const outcomes = await rpc.callAll(polls);
-      for (const [index, poll] of polls.entries()) this.#settle(poll, outcomes[index]!);
+      const outcomes = await rpc.callAll(questions.map(({ source }) => source));
+      for (const [index, question] of questions.entries()) this.#settle(question, outcomes[index]!);
     } catch {
-      for (const poll of polls) this.#alone.add(poll);
+      for (const question of questions) this.#alone.add(question);
     }
   }
 
-  async #askAlone(rpc: JsonRpc, poll: RpcPoll): Promise<void> {
-    if (this.#client.isOver) return;
+  async #askAlone(rpc: JsonRpc, question: Question<RpcSource<unknown>>): Promise<void> {
+    if (this.#options.client.isOver) return;
     try {
-      const [outcome] = await rpc.callAll([poll]);
-      this.#alone.delete(poll);
-      this.#settle(poll, outcome!);
+      const [outcome] = await rpc.callAll([question.source]);
+      this.#alone.delete(question);
+      this.#settle(question, outcome!);
     } catch (error) {
-      this.#settle(poll, { error: error as Error });
+      this.#settle(question, { error: error as Error });
     }
   }
 
-  #isDue(poll: RpcPoll): boolean {
-    if (this.#missing.has(poll)) return false;
-    return this.#round % (poll.every ?? 1) === 0 || this.#failing.has(poll);
+  #isDue(question: Question<RpcSource<unknown>>): boolean {
+    if (this.#missing.has(question)) return false;
+    return this.#round % (question.source.every ?? 1) === 0 || this.#failing.has(question);
   }
 
-  #settle(poll: RpcPoll, outcome: RpcOutcome): void {
-    this.#failing.delete(poll);
-    // What Chain and Node were asked for is theirs to set.
-    const seeds = this.#client.queries === undefined;
+  #settle(question: Question<RpcSource<unknown>>, outcome: RpcOutcome): void {
+    this.#failing.delete(question);
     if ("error" in outcome) {
-      poll.clear(seeds);
-      return this.#rpcFailed(poll, outcome.error);
+      question.clear();
+      return this.#rpcFailed(question, outcome.error);
     }
     try {
-      poll.read(outcome.result, seeds);
-      this.#events.answered(poll.method, outcome.result);
+      this.#show(question, outcome.result, (source) => source.read(outcome.result));
     } catch (error) {
-      // The families at fault are cleared, the others are set.
-      this.#rpcFailed(poll, error);
+      this.#rpcFailed(question, error);
     }
   }
 
-  #rpcFailed(poll: RpcPoll, error: unknown): void {
-    // One that the node could not do in time is dear: asked at every round it would cost the node most when it can least.
-    if (!isLate(error)) this.#failing.add(poll);
-    this.#failed(poll, error);
+  #show<S extends Source>(question: Question<S>, answer: unknown, read: (source: S) => unknown): void {
+    question.show(read);
+    this.#options.onAnswer(question.source.method, answer);
   }
 
-  #failed(poll: { readonly method: string }, error: unknown): void {
-    // The end of the connection is no fault of the call.
-    if (this.#client.isOver) return;
+  #rpcFailed(question: Question, error: unknown): void {
+    // A method that the node could not finish in time is expensive: it is asked no sooner than usual.
+    if (!isLate(error)) this.#failing.add(question);
+    this.#failed(question, error);
+  }
+
+  #failed(question: Question, error: unknown): void {
+    // The end of the connection is no failure of the call.
+    if (this.#options.client.isOver) return;
     const isMissing = isMissingMethod(error);
-    if (isMissing) this.#missing.add(poll);
-    this.#events.callFailed(poll.method, error, isMissing);
+    if (isMissing) this.#missing.add(question);
+    this.#options.onError(question.source.method, error, isMissing);
   }
 }
 
-/** Whether the node was not through with the call in time, or still is not through with an earlier one. */
+/** Whether the node did not finish the call, or an earlier one of the same method, in time. */
 function isLate(error: unknown): boolean {
   return error instanceof DeadlineError || (error instanceof RpcError && error.kind === "overloaded");
 }

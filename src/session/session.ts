@@ -1,73 +1,65 @@
-// One session to a node, from connecting to the end of the connection: handshake, waiting for its start, subscribing or
-// watching the tip, polling. The exporter makes one after the other.
+// One connection to a node, from connect to disconnect: handshake, readiness, subscribing or watching the tip, polling.
 
 import type { Collectors } from "../collectors/catalogue.ts";
 import type { ExporterCollector } from "../collectors/exporter.ts";
 import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
 import { type ClientEvents, NodeClient } from "../node/client.ts";
-import type { LayoutName } from "../node/layouts.ts";
 import { connectUnix } from "../node/socket.ts";
+import type { Options } from "../options.ts";
 import type { BusyClock } from "../rpc/busy-clock.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { DeadlineError, errorText } from "../rpc/errors.ts";
+import { Pause } from "./pause.ts";
 import { Poller } from "./poller.ts";
+import { chooseQuestions, type Questions, type SourceKind } from "./questions.ts";
 import { startGraceMs } from "./start-grace.ts";
 import { TipPolls } from "./tip-polls.ts";
 import { watchTips } from "./tip-watcher.ts";
 import type { TraceBudget } from "./trace-budget.ts";
 import { TraceKeeper } from "./trace-keeper.ts";
 
-export interface SessionOptions {
-  readonly socketPath: string;
-  readonly pollIntervalMs: number;
-  /** Whether to trace the UTXO cache where the node can. */
-  readonly utxoTrace: boolean;
-  /** Whether to register for the node's events; otherwise there are only polls. True unless said. */
-  readonly subscribe?: boolean | undefined;
+type SessionFlags = Pick<Options, "socketPath" | "pollIntervalMs" | "utxoTrace" | "subscribe" | "layout" | "debug">;
+
+export interface SessionOptions extends SessionFlags {
   readonly traceBudget: TraceBudget;
   readonly busyClock: BusyClock;
-  /** The layout to assume; found out when undefined. */
-  readonly layout?: LayoutName | undefined;
   readonly collectors: Collectors;
-  readonly self: ExporterCollector;
-  /** Whether each event and poll gets a log line. */
-  readonly debug: boolean;
+  readonly metrics: ExporterCollector;
   readonly log: (line: string) => void;
 }
 
 export interface SessionEnd {
-  /** Whether the node was subscribed to or watched. */
+  /** Whether the session had subscribed to the node, or had begun to watch its tip. */
   readonly wasUp: boolean;
   readonly reason: string;
 }
 
-/** A call that the node has not answered by then is given up. A node that validates a block may be this slow. */
+/** A call without an answer for this long has failed. A node that validates a block may be this slow. */
 const CALL_DEADLINE_MS = 10_000;
 
-/** So many calls in a row that are given up mean a node that is stalled; one may be a method that is slow. */
+/** So many failed deadlines in a row mean a node that is stalled. One may be a slow method. */
 const STALLED_CALLS = 2;
 
-/** How often it is seen whether the trace should begin or end. */
+/** How often it is decided whether the trace should start or end. */
 const TRACE_INTERVAL_MS = 1000;
 
-/** How often a node that is starting is asked whether it has started. */
+/** How often a node that is starting is asked whether it is ready. */
 const WARMUP_INTERVAL_MS = 1000;
 
 export class Session {
   readonly #options: SessionOptions;
   readonly #debug: (line: string) => void;
   readonly #ended = Promise.withResolvers<Error>();
+  readonly #pause = new Pause();
   #connection: Connection | undefined;
   #client: NodeClient | undefined;
-  /** The handshake: a pr/trace node may die of a connection that ends in the middle of it. */
+  /** The handshake. A pr/trace node may crash when a connection ends in the middle of it. */
   #opening: Promise<NodeClient> | undefined;
   #poller: Poller | undefined;
   #tipPolls: TipPolls | undefined;
-  /** Ends the pause that `run` is in. */
-  #wake = () => {};
   #traceTimer: Timer | undefined;
-  /** Polls in a row that were given up. */
+  /** Calls of polls in a row that missed their deadline. */
   #unanswered = 0;
   #isLeaving = false;
   #wasUp = false;
@@ -77,30 +69,31 @@ export class Session {
     this.#debug = options.debug ? options.log : () => {};
   }
 
-  /** Resolves when the session is over: the node went, could not be reached, or `leave` was called. Never rejects. */
+  /** Resolves when the session is over: the node stopped, could not be reached, or `leave` was called. Never rejects. */
   async run(): Promise<SessionEnd> {
-    const { self } = this.#options;
+    const { collectors, metrics } = this.#options;
+    collectors.startSession();
     try {
       await this.#open();
     } catch (error) {
       this.#ended.resolve(error as Error);
     }
-    // Otherwise nobody leaves while we poll.
+    // While polling, only a node that stops makes the client leave.
     const isStopping = this.#wasUp && !this.#isLeaving && this.#client?.isLeaving === true;
     clearInterval(this.#traceTimer);
-    this.#options.collectors.setUtxoTraceActive(undefined);
-    self.disconnected();
+    collectors.setUtxoTraceActive(undefined);
+    metrics.disconnected();
     this.#poller?.clear();
     this.#tipPolls?.clear();
-    await this.#leaveLate();
+    await this.#leaveAfterFailure();
     return { wasUp: this.#wasUp, reason: isStopping ? "it is stopping" : errorText(await this.#ended.promise) };
   }
 
   /**
-   * A failure on our way in leaves the connection open, and perhaps a registration on it. A call that is under way when
-   * it ends may be a pr/trace node's death, so a peer that never answers is never hung up on.
+   * A failure before the first poll leaves the connection open, perhaps with a subscription. A connection that ends during a
+   * call may crash a pr/trace node, so this waits for the answers, however long they take.
    */
-  async #leaveLate(): Promise<void> {
+  async #leaveAfterFailure(): Promise<void> {
     const connection = this.#connection;
     if (this.#isLeaving || connection === undefined || connection.ended !== undefined) return;
     if (connection.sizes.questions > 0 && this.#client?.isLeaving !== true) {
@@ -112,14 +105,14 @@ export class Session {
     connection.close();
   }
 
-  /** Leaves in order, as NodeClient.leave does; at any moment of the session. */
+  /** Disconnects in order, as NodeClient.leave does, at any moment of the session. */
   async leave(deadlineMs: number): Promise<boolean> {
     this.#isLeaving = true;
-    this.#wake();
+    this.#pause.end();
     const end = performance.now() + deadlineMs;
     const client = this.#client ?? (await Promise.race([this.#opening?.catch(() => undefined), Bun.sleep(deadlineMs)]));
     const restMs = Math.max(0, end - performance.now());
-    // Without a client a call of the handshake may be open that was given up as late.
+    // Without a client, a call of the handshake that missed its deadline may be open.
     if (client === undefined) await Promise.race([this.#connection?.questionsReturned(), Bun.sleep(restMs)]);
     const isQuiet = (this.#connection?.sizes.questions ?? 0) === 0;
     const inOrder = (await client?.leave(restMs)) ?? isQuiet;
@@ -128,35 +121,36 @@ export class Session {
   }
 
   async #open(): Promise<void> {
-    const { socketPath, layout, self, log, busyClock } = this.#options;
+    const { socketPath, layout, metrics, log, busyClock } = this.#options;
     this.#connection = await connectUnix(socketPath, {
       deadlineMs: CALL_DEADLINE_MS,
       busyClock,
       onEnd: (reason) => {
         this.#ended.resolve(reason);
-        this.#wake();
+        this.#pause.end();
       },
     });
-    // Told to leave while connecting: nothing is registered, so closing is enough.
+    // Stopped while connecting: nothing is subscribed yet, so closing is enough.
     if (this.#isLeaving) this.#connection.close();
     this.#opening = NodeClient.open(this.#connection, this.#events(), layout);
     const client = await this.#opening;
     this.#client = client;
-    this.#tipPolls = this.#makeTipPolls(client);
-    await this.#waitForStart(client);
+    const questions = chooseQuestions(this.#options.collectors.polled, sourcesOf(client));
+    this.#tipPolls = this.#makeTipPolls(client, questions);
+    await this.#waitForReadiness(client);
     if (this.#isToSubscribe(client)) await this.#subscribe(client);
     else await this.#startWatching(client);
     this.#wasUp = true;
-    self.connected(client.layout);
+    metrics.connected(client.layout);
     log(`connected to the node at ${socketPath}: layout ${client.layout}, ${describe(client)}`);
-    await this.#pollUntilEnd(client);
+    await this.#pollUntilEnd(client, questions);
   }
 
   #isToSubscribe(client: NodeClient): boolean {
-    return client.hasNotifications && this.#options.subscribe !== false;
+    return client.hasNotifications && this.#options.subscribe;
   }
 
-  /** A node that is stopping dies of what is registered on it, and may have begun before we had registered. */
+  /** A node that stops crashes with a subscription on it, and may have begun to stop before the subscription was made. */
   async #subscribe(client: NodeClient): Promise<void> {
     await refuseStopping(client);
     await client.subscribe(CALL_DEADLINE_MS);
@@ -164,60 +158,60 @@ export class Session {
   }
 
   async #startWatching(client: NodeClient): Promise<void> {
-    // Stock v32 never ends when it is polled while it stops: estimatesmartfee waits for a scheduler that is gone.
+    // A v32 node that is polled while it stops never ends: estimatesmartfee waits for a scheduler that has ended.
     if (client.jsonRpc !== undefined) await refuseStopping(client);
-    // A node that gives nothing but Mining, and then refuses that, gives nothing: it is not what it was said to be.
+    // A node with no other source than Mining must support that.
     else await client.mining();
     void this.#watch(client);
   }
 
   /** Waits while the node is starting. Rejects when the connection ends. */
-  async #waitForStart(client: NodeClient): Promise<void> {
+  async #waitForReadiness(client: NodeClient): Promise<void> {
     const { socketPath, log } = this.#options;
     if (client.jsonRpc === undefined) {
       this.#refuseLeaving();
       const graceMs = startGraceMs(socketPath);
       if (graceMs === 0) return;
       log(`waiting ${Math.ceil(graceMs / 1000)} s for the node to start: its socket is new, and it cannot be asked`);
-      await this.#pause(graceMs);
+      await this.#pause.wait(graceMs);
       return this.#refuseLeaving();
     }
-    let isTold = false;
+    let isLogged = false;
     for (;;) {
       this.#refuseLeaving();
       const status = await client.warmupStatus();
       if (status === undefined) return;
-      if (isTold) this.#debug(`the node is starting: ${status}`);
+      if (isLogged) this.#debug(`the node is starting: ${status}`);
       else log(`waiting for the node to start: ${status}`);
-      isTold = true;
-      await this.#pause(WARMUP_INTERVAL_MS);
+      isLogged = true;
+      await this.#pause.wait(WARMUP_INTERVAL_MS);
     }
   }
 
-  /** Told to leave during the handshake or a pause: `leave` has the client, and the node is asked nothing more. */
+  /** Stopped during the handshake or a wait: `leave` has the client, and the node is asked nothing more. */
   #refuseLeaving(): void {
-    if (this.#isLeaving) throw new Error("the exporter is leaving the node");
+    if (this.#isLeaving) throw new Error("the exporter is stopping");
   }
 
-  /** What the node's callbacks go to. A block that was connected is asked about too. */
+  /** Where the node's callbacks go. A block that was connected is asked about, too. */
   #events(): ClientEvents {
     const { collectors, debug, log } = this.#options;
     const chain: ChainEvents = {
       ...collectors.events,
       blockConnected: (height) => {
         collectors.events.blockConnected(height);
-        // -1 is how a BlockInfo says that it has no height.
+        // A BlockInfo without a height has -1.
         if (height >= 0) this.#tipPolls?.tipChanged(height);
       },
     };
-    return { chain, utxoCache: collectors.utxoCacheEvents ?? NO_COINS, debug: debug ? log : undefined };
+    return { chain, utxoCache: collectors.utxoCacheEvents ?? IGNORED_COINS, debug: debug ? log : undefined };
   }
 
-  #makeTipPolls(client: NodeClient): TipPolls {
+  #makeTipPolls(client: NodeClient, questions: Questions): TipPolls {
     return new TipPolls({
       client,
-      polls: this.#options.collectors.tipPolls,
-      isSyncing: () => this.#options.collectors.initialBlockDownload !== false,
+      questions: questions.block,
+      isSyncing: () => this.#options.collectors.initialBlockDownload !== "over",
       onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });
   }
@@ -225,24 +219,26 @@ export class Session {
   #watch(client: NodeClient): Promise<void> {
     return watchTips({
       client,
-      // A node with notifications may die of an exporter that goes while a call waits; others do not.
+      // A node with notifications may crash when the exporter disconnects while a call waits; others do not.
       lookEveryMs: client.hasNotifications ? this.#options.pollIntervalMs : undefined,
       events: this.#options.collectors,
-      isSyncing: () => this.#options.collectors.initialBlockDownload === true,
+      isSyncing: () => this.#options.collectors.initialBlockDownload === "active",
       onTip: (tip) => this.#tipPolls?.tipChanged(tip),
       onStopping: () => void client.leave(Number.POSITIVE_INFINITY),
       onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });
   }
 
-  async #pollUntilEnd(client: NodeClient): Promise<void> {
-    const { collectors, pollIntervalMs, self } = this.#options;
-    const poller = new Poller(client, collectors, {
-      answered: (method, value) => {
+  async #pollUntilEnd(client: NodeClient, questions: Questions): Promise<void> {
+    const { pollIntervalMs, metrics } = this.#options;
+    const poller = new Poller({
+      client,
+      questions,
+      onAnswer: (method, value) => {
         if (this.#options.debug) this.#debug(`poll: ${method} = ${valueText(value)}`);
         this.#pollAnswered();
       },
-      callFailed: (method, error, isMissing) => {
+      onError: (method, error, isMissing) => {
         this.#callFailed(method, error, isMissing);
         if (error instanceof DeadlineError) this.#pollUnanswered(error);
       },
@@ -256,18 +252,18 @@ export class Session {
       const start = performance.now();
       await poller.poll();
       if (client.isOver) return;
-      self.polled(performance.now() - start);
+      metrics.polled(performance.now() - start);
       if (isFirst) await this.#askAboutTip(client);
       isFirst = false;
-      // The poll told whether the node syncs.
+      // This poll may have found initial block download over.
       this.#tipPolls?.resume();
       await trace?.tend();
       garbage.collect();
-      if (!client.isOver) await this.#pause(pollIntervalMs);
+      if (!client.isOver) await this.#pause.wait(pollIntervalMs);
     }
   }
 
-  /** Notifications tell of blocks to come only: the tip that there is already is asked about, too. */
+  /** Notifications report future blocks only, so the current tip is asked about here. */
   async #askAboutTip(client: NodeClient): Promise<void> {
     const height = await client.queries?.getHeight().catch(() => undefined);
     if (height !== undefined) this.#tipPolls?.tipChanged(height);
@@ -278,7 +274,7 @@ export class Session {
     return client.jsonRpc !== undefined && (await client.isStopping());
   }
 
-  /** Undefined where the trace is not to be had, or not wanted. */
+  /** Undefined where the trace is disabled or not supported. */
   #makeTraceKeeper(client: NodeClient): TraceKeeper | undefined {
     const { collectors, utxoTrace, traceBudget, busyClock, pollIntervalMs, log } = this.#options;
     const isWanted = utxoTrace && collectors.utxoCacheEvents !== undefined && this.#isToSubscribe(client);
@@ -289,7 +285,7 @@ export class Session {
       clock: busyClock,
       deadlineMs: CALL_DEADLINE_MS,
       retryMs: pollIntervalMs,
-      isSyncing: () => collectors.initialBlockDownload !== false,
+      isSyncing: () => collectors.initialBlockDownload !== "over",
       setActive: collectors.setUtxoTraceActive,
       onError: (method, error) => this.#callFailed(method, error, false),
       log,
@@ -299,7 +295,7 @@ export class Session {
 
   #pollUnanswered(error: DeadlineError): void {
     this.#unanswered++;
-    if (this.#unanswered === STALLED_CALLS) this.#options.log(`the node is stalled: ${error.message}; asking on`);
+    if (this.#unanswered === STALLED_CALLS) this.#options.log(`the node is stalled: ${error.message}; still polling`);
   }
 
   #pollAnswered(): void {
@@ -308,19 +304,10 @@ export class Session {
   }
 
   #callFailed(method: string, error: unknown, isMissing: boolean): void {
-    const { self, log } = this.#options;
-    self.callFailed(method);
+    const { metrics, log } = this.#options;
+    metrics.callFailed(method);
     this.#debug(`${method} failed: ${errorText(error)}`);
-    if (isMissing) log(`the node has no ${method}: its metrics stay empty until another node is there`);
-  }
-
-  /** Waits `delayMs`, or until the connection ends or `leave` is called. */
-  async #pause(delayMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    const timer = setTimeout(resolve, delayMs);
-    await promise;
-    clearTimeout(timer);
+    if (isMissing) log(`the node does not support ${method}: its metrics have no sample on this connection`);
   }
 }
 
@@ -328,21 +315,33 @@ async function refuseStopping(client: NodeClient): Promise<void> {
   if (await client.isStopping()) throw new Error("the node is stopping");
 }
 
-/** The trace is not registered where nobody counts coins. */
-const NO_COINS = { add() {}, spend() {}, uncache() {} };
+/** For a session without the trace: nothing calls it. */
+const IGNORED_COINS = { add() {}, spend() {}, uncache() {} };
 
-/** What this node gives and what it does not, for the log. */
+/** The kinds of sources that serve the families of this session. */
+function sourcesOf(client: NodeClient): ReadonlySet<SourceKind> {
+  const { queries, jsonRpc } = client;
+  const kinds = new Set<SourceKind>();
+  if (queries !== undefined) kinds.add("node");
+  if (jsonRpc !== undefined) kinds.add("jsonRpc").add("block");
+  // Mining adds nothing to the other sources.
+  if (kinds.size === 0) kinds.add("mining");
+  return kinds;
+}
+
+/** What this node supports and what it does not, for the log. */
 function describe(client: NodeClient): string {
-  const gives = {
+  const interfaces = {
     notifications: client.hasNotifications,
     "utxo trace": client.hasUtxoTrace,
     "chain and node": client.queries !== undefined,
     "json-rpc": client.jsonRpc !== undefined,
     mining: true,
   };
-  const list = (wanted: boolean) => Object.entries(gives).flatMap(([name, has]) => (has === wanted ? [name] : []));
+  const list = (wanted: boolean) =>
+    Object.entries(interfaces).flatMap(([name, isSupported]) => (isSupported === wanted ? [name] : []));
   const missing = list(false);
-  return `gives ${list(true).join(", ")}${missing.length === 0 ? "" : `; not ${missing.join(", ")}`}`;
+  return `supports ${list(true).join(", ")}${missing.length === 0 ? "" : `; not ${missing.join(", ")}`}`;
 }
 
 function valueText(value: unknown): string {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { turn } from "../../test/builders/connections.ts";
-import type { TipPoll } from "../collectors/collector.ts";
-import type { NodeClient } from "../node/client.ts";
+import { fromBlock, polledInto } from "../collectors/collector.ts";
 import type { JsonRpc } from "../node/json-rpc.ts";
+import { chooseQuestions } from "./questions.ts";
 import { TipPolls } from "./tip-polls.ts";
 
 /** What was asked, such as "getblockhash 7" or "getblockstats hash of 7"; each question stays open until it is answered. */
@@ -12,6 +12,7 @@ let client: { isOver: boolean; jsonRpc: JsonRpc | undefined };
 let isSyncing: boolean;
 let errors: unknown[];
 let tipPolls: TipPolls;
+let shown: string[];
 
 beforeEach(() => {
   asked = [];
@@ -19,14 +20,21 @@ beforeEach(() => {
   client = { isOver: false, jsonRpc };
   isSyncing = false;
   errors = [];
-  const poll: TipPoll = {
-    method: "getblockstats",
-    run: (_, { hash }) => ask(`getblockstats ${hash}`),
-    clear() {},
-  };
+  shown = [];
+  const blockStats = fromBlock("getblockstats", async (_, { hash }) => {
+    await ask(`getblockstats ${hash}`);
+    return hash;
+  });
+  const target = { set: (hash: string) => shown.push(hash), clear() {} };
+  const families = [
+    polledInto(
+      target,
+      blockStats((hash) => hash),
+    ),
+  ];
   tipPolls = new TipPolls({
-    client: client as Pick<NodeClient, "isOver" | "jsonRpc"> as NodeClient,
-    polls: [poll],
+    client,
+    questions: chooseQuestions(families, new Set(["block"] as const)).block,
     isSyncing: () => isSyncing,
     onError: (_, error) => errors.push(error),
   });
@@ -131,4 +139,15 @@ test("nothing is asked once the client is over, of a tip that was cleared, or of
   tipPolls.resume();
   await answerAll();
   expect(taken()).toEqual([]);
+});
+
+test("an answer that arrives after the session is not shown", async () => {
+  tipPolls.tipChanged(tip(7));
+  client.isOver = true;
+  await answerAll();
+  expect(shown).toEqual([]);
+  client.isOver = false;
+  tipPolls.tipChanged(tip(8));
+  await answerAll();
+  expect(shown).toEqual(["hash of 8"]);
 });

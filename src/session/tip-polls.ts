@@ -1,26 +1,27 @@
-// Asks the collectors about each block that becomes the tip, one block at a time and the newest first: while one is being
-// asked about, older ones that came meanwhile are passed over.
+// Asks about each block that becomes the tip, one block at a time and the newest first: blocks that were replaced while another
+// was asked about are skipped.
 
-import type { TipPoll } from "../collectors/collector.ts";
+import type { BlockSource } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
 import { callRpc, isMissingMethod, type JsonRpc } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
+import type { Question } from "./questions.ts";
 
 export interface TipPollsOptions {
-  readonly client: NodeClient;
-  readonly polls: readonly TipPoll[];
-  /** Nothing is asked while the node may be in initial block download: every block would be. The last one waits. */
+  readonly client: Pick<NodeClient, "jsonRpc" | "isOver">;
+  readonly questions: readonly Question<BlockSource<unknown>>[];
+  /** Nothing is asked while the node may be in initial block download, when each block is a tip. The newest tip waits. */
   readonly isSyncing: () => boolean;
-  /** `isMissing`: the node does not have the method, and it is not asked again on this connection. */
+  /** `isMissing`: the node does not support the method, and it is not asked again on this connection. */
   readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
 }
 
 export class TipPolls {
   readonly #options: TipPollsOptions;
-  /** The newest tip that was not asked about; by its height alone where notifications did not name it. */
+  /** The newest tip that was not asked about; its height alone where notifications did not name it. */
   #next: Tip | number | undefined;
   #isRunning = false;
-  /** Methods that this node does not have. */
+  /** Methods that this node does not support. */
   readonly #missing = new Set<string>();
 
   constructor(options: TipPollsOptions) {
@@ -29,20 +30,21 @@ export class TipPolls {
 
   /** A block became the tip. Returns at once. */
   tipChanged(tip: Tip | number): void {
-    if (this.#options.polls.length === 0) return;
+    if (this.#options.questions.length === 0) return;
     this.#next = tip;
     this.resume();
   }
 
-  /** Asks about a tip that came while nothing was to be asked. To be called when that may be over. Returns at once. */
+  /** Asks about a tip that arrived during initial block download. Call it when that may be over. Returns at once. */
   resume(): void {
     const { jsonRpc } = this.#options.client;
     if (jsonRpc !== undefined && !this.#isRunning) void this.#run(jsonRpc);
   }
 
+  /** The node is gone: removes the samples of all families. */
   clear(): void {
     this.#next = undefined;
-    for (const poll of this.#options.polls) poll.clear();
+    for (const question of this.#options.questions) question.clear();
   }
 
   async #run(rpc: JsonRpc): Promise<void> {
@@ -59,7 +61,15 @@ export class TipPolls {
   async #ask(rpc: JsonRpc, next: Tip | number): Promise<void> {
     const tip = typeof next === "object" ? next : await this.#try("getblockhash", () => tipAt(rpc, next));
     if (tip === undefined) return;
-    for (const poll of this.#options.polls) await this.#try(poll.method, () => poll.run(rpc, tip));
+    for (const question of this.#options.questions) await this.#askQuestion(rpc, question, tip);
+  }
+
+  async #askQuestion(rpc: JsonRpc, question: Question<BlockSource<unknown>>, tip: Tip): Promise<void> {
+    const answer = await this.#try(question.source.method, () => question.source.askAbout(rpc, tip));
+    // The families were cleared when the session ended.
+    if (this.#options.client.isOver) return;
+    if (answer === undefined) return question.clear();
+    await this.#try(question.source.method, async () => question.show((source) => source.read(answer)));
   }
 
   /** What `ask` resolves to, or undefined when it rejects, which is reported. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { DEFAULT_TRACE_BUDGET_PERCENT, TraceBudget } from "./trace-budget.ts";
+import { TraceBudget } from "./trace-budget.ts";
 
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
@@ -9,7 +9,7 @@ let now: number;
 let busyMs: number;
 
 beforeEach(() => {
-  budget = new TraceBudget(DEFAULT_TRACE_BUDGET_PERCENT);
+  budget = new TraceBudget(25);
   // Neither clock begins at 0.
   now = 50_000;
   busyMs = 700;

@@ -1,8 +1,6 @@
 // Decides when the UTXO trace costs the node too much. The node's validation waits for the answer to each of its calls, so
 // a trace that keeps the connection busy slows the node by as much.
 
-export const DEFAULT_TRACE_BUDGET_PERCENT = 25;
-
 /** The share is taken over this long: the burst of one connected block, about 2 s, must not use it up. */
 const WINDOW_MS = 10_000;
 const FIRST_PAUSE_MS = 60_000;

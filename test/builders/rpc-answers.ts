@@ -5,6 +5,8 @@ import { basename, join } from "node:path";
 import type { Collector } from "../../src/collectors/collector.ts";
 import { isObject, type JsonObject, type JsonValue, parseJson } from "../../src/node/json.ts";
 import type { RpcRequest } from "../../src/node/json-rpc.ts";
+import type { SourceKind } from "../../src/session/questions.ts";
+import { questionsOf } from "./questions.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "fixtures", "rpc");
 
@@ -26,10 +28,10 @@ export function recorded({ method, params = [] }: RpcRequest, node: RecordedNode
   return method === "estimatesmartfee" && isObject(answer) ? answer[String(params[0])] : answer;
 }
 
-/** Has a collector read what `node` answered, as one poll would. What the node was not asked is left out. */
-export function feed({ rpcPolls = [] }: Pick<Collector, "rpcPolls">, node: RecordedNode, seeds = true): void {
-  for (const poll of rpcPolls) {
-    const answer = recorded(poll, node);
-    if (answer !== undefined) poll.read(answer, seeds);
+/** Shows what `node` answered, as one poll does. Questions that the node was not asked are left out. */
+export function feed(collector: Pick<Collector, "polled">, node: RecordedNode, ...kinds: SourceKind[]): void {
+  for (const question of questionsOf(collector, ...kinds).jsonRpc) {
+    const answer = recorded(question.source, node);
+    if (answer !== undefined) question.show((source) => source.read(answer));
   }
 }

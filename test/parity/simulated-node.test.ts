@@ -11,6 +11,7 @@ import type { Round } from "../../scripts/parity/scrape.ts";
 import { readPage } from "../../scripts/text-format.ts";
 import { Exporter } from "../../src/exporter.ts";
 import { REMOVAL_REASONS } from "../../src/node/chain-notifications.ts";
+import { DEFAULTS } from "../../src/options.ts";
 import { eventually } from "../eventually.ts";
 
 const FLOWS = ["add", "spend", "uncache"] as const;
@@ -24,10 +25,9 @@ beforeEach(async () => {
   stack.defer(() => rm(folder, { recursive: true }));
   node = stack.use(startSimulatedNode({ socketPath: join(folder, "node.sock") }));
   exporter = new Exporter({
+    ...DEFAULTS,
     socketPath: node.socketPath,
     pollIntervalMs: 20,
-    utxoTrace: true,
-    debug: false,
     build: { version: "0", revision: "0", bun: "0" },
     log: () => {},
   });

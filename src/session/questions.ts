@@ -1,0 +1,74 @@
+// The questions of one session: each family is served by the first of its sources that the node supports, and families with
+// the same request share one question. Made once per session, as the next node may support others.
+
+import type { PolledFamily, RpcSource, Source } from "../collectors/collector.ts";
+
+/** A source with the families that its answers fill. */
+export class Question<S extends Source = Source> {
+  readonly source: S;
+  readonly #families: { readonly source: S; readonly target: PolledFamily["target"] }[] = [];
+
+  constructor(source: S) {
+    this.source = source;
+  }
+
+  add(source: S, { target }: PolledFamily): void {
+    this.#families.push({ source, target });
+  }
+
+  /**
+   * Sets each family to what `read` takes from the answer for it.
+   * @throws Error with all faults of the answer in one line. Families that a fault concerns have no sample, others are set.
+   */
+  show(read: (source: S) => unknown): void {
+    const faults = new Set<string>();
+    for (const { source, target } of this.#families) {
+      try {
+        target.set(read(source));
+      } catch (error) {
+        target.clear();
+        faults.add((error as Error).message);
+      }
+    }
+    if (faults.size > 0) throw new Error(`${this.source.method}: ${[...faults].join("; ")}`);
+  }
+
+  /** Removes the samples of its families. */
+  clear(): void {
+    for (const { target } of this.#families) target.clear();
+  }
+}
+
+export type SourceKind = Source["kind"];
+
+/** The questions by the kind of their sources, in the order of the families. */
+export type Questions = { readonly [Kind in SourceKind]: readonly Question<Extract<Source, { kind: Kind }>>[] };
+
+/** Chooses the source of each family among the kinds that the node supports. A family without one has no question. */
+export function chooseQuestions(families: readonly PolledFamily[], supported: ReadonlySet<SourceKind>): Questions {
+  const byKey = new Map<unknown, Question>();
+  for (const family of families) {
+    const source = family.sources.find(({ kind }) => supported.has(kind));
+    if (source === undefined) continue;
+    const key = keyOf(source);
+    const question = byKey.get(key) ?? new Question(source);
+    byKey.set(key, question);
+    question.add(source, family);
+  }
+  const questions = [...byKey.values()];
+  const ofKind = <Kind extends SourceKind>(kind: Kind) =>
+    questions.filter(
+      (question): question is Question<Extract<Source, { kind: Kind }>> => question.source.kind === kind,
+    );
+  return { node: ofKind("node"), mining: ofKind("mining"), jsonRpc: ofKind("jsonRpc"), block: ofKind("block") };
+}
+
+/** The same for sources that one call answers. */
+function keyOf(source: Source): unknown {
+  if (source.kind === "jsonRpc") return requestKey(source);
+  return source.kind === "block" ? source.askAbout : source;
+}
+
+function requestKey({ method, params = [], every = 1 }: RpcSource<unknown>): string {
+  return JSON.stringify([method, params, every]);
+}

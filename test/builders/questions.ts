@@ -1,0 +1,66 @@
+// The questions of a collector, and answers to them, without a node.
+
+import type { Collector } from "../../src/collectors/collector.ts";
+import { parseJson } from "../../src/node/json.ts";
+import type { JsonRpc } from "../../src/node/json-rpc.ts";
+import type { MiningQueries, Tip } from "../../src/node/mining.ts";
+import type { NodeQueries } from "../../src/node/node-queries.ts";
+import { chooseQuestions, type Questions, type SourceKind } from "../../src/session/questions.ts";
+import { TipPolls } from "../../src/session/tip-polls.ts";
+
+export type { Questions, SourceKind };
+
+type Families = Pick<Collector, "polled">;
+
+/** What a session asks a node that supports these sources; JSON-RPC unless said. */
+export function questionsOf({ polled = [] }: Families, ...kinds: SourceKind[]): Questions {
+  return chooseQuestions(polled, new Set(kinds.length === 0 ? ["jsonRpc"] : kinds));
+}
+
+/** Shows `answer`, as JSON text, as the result of each question with this method and parameters. */
+export function answerRpc(collector: Families, method: string, answer: string, params: readonly unknown[] = []): void {
+  for (const question of questionsOf(collector).jsonRpc) {
+    const { source } = question;
+    if (source.method !== method || JSON.stringify(source.params ?? []) !== JSON.stringify(params)) continue;
+    question.show((part) => part.read(parseJson(answer)));
+  }
+}
+
+/** Asks `node` or `mining` what the collector wants of it; a call that fails removes its sample. */
+export async function ask(collector: Families, source: { node?: NodeQueries; mining?: MiningQueries }): Promise<void> {
+  const { node, mining } = source;
+  for (const question of questionsOf(collector, "node").node) {
+    if (node === undefined) break;
+    await question.source.read(node).then(
+      (value) => question.show(() => value),
+      () => question.clear(),
+    );
+  }
+  for (const question of questionsOf(collector, "mining").mining) {
+    if (mining === undefined) break;
+    await question.source.read(mining).then(
+      (value) => question.show(() => value),
+      () => question.clear(),
+    );
+  }
+}
+
+/** Asks the questions about a block, as when it becomes the tip; resolves to the errors. */
+export async function askBlock(questions: Questions["block"], rpc: JsonRpc, block: Tip): Promise<string[]> {
+  const errors: string[] = [];
+  const polls = new TipPolls({
+    client: { jsonRpc: rpc, isOver: false },
+    questions,
+    isSyncing: () => false,
+    onError: (_, error) => errors.push((error as Error).message),
+  });
+  polls.tipChanged(block);
+  // Answers that wait for nothing are all shown before the next turn.
+  await Bun.sleep(0);
+  return errors;
+}
+
+/** As at the end of a session. */
+export function clearAll({ polled = [] }: Families): void {
+  for (const { target } of polled) target.clear();
+}
