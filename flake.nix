@@ -13,7 +13,7 @@
         "aarch64-linux"
       ];
 
-      # f with the packages of nixpkgs and the exporter, for each system.
+      # The result of f for each system. f gets nixpkgs with the exporter added.
       forAllSystems =
         f:
         lib.genAttrs systems (system: f (nixpkgs.legacyPackages.${system}.extend self.overlays.default));
@@ -28,7 +28,7 @@
       packages = forAllSystems (pkgs: {
         default = pkgs.bitcoind-ipc-exporter;
 
-        # What packaging/Containerfile makes, with the loader and the libraries of Nix.
+        # The image of packaging/Containerfile, with the loader and the libraries of Nix.
         image = pkgs.dockerTools.buildLayeredImage {
           name = pkgs.bitcoind-ipc-exporter.pname;
           tag = pkgs.bitcoind-ipc-exporter.version;
@@ -70,9 +70,9 @@
             pkgs.capnproto
             pkgs.nodejs
           ];
-          # Biome's package has an executable for other systems; the one of nixpkgs serves in its stead.
+          # The executable in Biome's npm package does not run on NixOS; this is the one of nixpkgs.
           BIOME_BINARY = lib.getExe pkgs.biome;
-          # The packages of bun.lock, where they are not installed: what npm has for Bun does not run on NixOS.
+          # Links the packages of bun.lock unless they are installed. npm's executable of Bun does not run on NixOS.
           shellHook = ''
             if [ -e bun.lock ] && { [ -L node_modules ] || [ ! -e node_modules ]; }; then
               ln -sfn ${pkgs.bitcoind-ipc-exporter.nodeModules}/node_modules node_modules
@@ -84,7 +84,7 @@
       checks = forAllSystems (pkgs: {
         package = pkgs.bitcoind-ipc-exporter;
 
-        # The tests beside the sources; those under test/ want compilers and servers as well.
+        # The tests beside the sources. Those under test/ need compilers and servers.
         tests = pkgs.bitcoind-ipc-exporter.overrideAttrs {
           name = "tests";
           src = self;
@@ -97,7 +97,7 @@
           doInstallCheck = false;
         };
 
-        # The module within all of NixOS, as far as the text of its units.
+        # The text of the module's units, evaluated with all of NixOS.
         module = pkgs.linkFarm "units" (
           lib.mapAttrs' (name: unit: lib.nameValuePair name unit.unit) (
             lib.filterAttrs (name: _: lib.hasPrefix "bitcoind-ipc-exporter" name)

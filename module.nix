@@ -1,5 +1,5 @@
-# NixOS module: services that run the exporter for the nodes of this host. The options right below
-# services.bitcoind-ipc-exporter are one exporter, `instances` are any number of others.
+# NixOS module: one service per node of this host. services.bitcoind-ipc-exporter itself configures one exporter, its
+# `instances` any number of others.
 {
   config,
   lib,
@@ -12,10 +12,10 @@ let
   name = "bitcoind-ipc-exporter";
   cfg = config.services.${name};
 
-  # What every exporter has, the unnamed one and the instances.
+  # The options of every exporter: the unnamed one and the instances.
   exporterOptions = {
     socketPath = mkOption {
-      # The service has no working directory for a relative path to start from.
+      # Absolute, because the service has no working directory.
       type = types.strMatching "/.+";
       example = "/var/lib/bitcoind/node.sock";
       description = "Absolute path of the node's IPC Unix socket.";
@@ -25,65 +25,65 @@ let
       type = types.strMatching ".*:[0-9]{1,5}";
       default = "127.0.0.1:9332";
       example = "[::]:9332";
-      description = "Where to serve the metrics: HOST:PORT, [IPV6]:PORT, or :PORT for all addresses.";
+      description = "Address to serve the metrics on: HOST:PORT, [IPV6]:PORT, or :PORT for all addresses.";
     };
 
     pollInterval = mkOption {
       type = types.numbers.between 0.1 86400;
       default = 60;
-      description = "Seconds between two polls of what the node does not report by itself.";
+      description = "Seconds between two polls of the node.";
     };
 
     utxoTrace = mkOption {
       type = types.bool;
       default = true;
-      description = "Whether to count the coins of the node's UTXO cache. Without, the exporter costs the node less.";
+      description = "Whether to trace the node's UTXO cache. false reduces the load on the node.";
     };
 
     debug = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether to log every event and every poll.";
+      description = "Whether to log each event and each poll.";
     };
 
     extraFlags = mkOption {
       type = types.listOf types.str;
       default = [ ];
-      description = "Flags that are given to the exporter as they are, before the socket's path.";
+      description = "Flags to pass to the exporter, before the path of the socket.";
     };
 
     user = mkOption {
       type = types.str;
       default = "root";
       example = "bitcoind";
-      description = "User that the exporter runs as. It has to be able to open the socket: best the node's own.";
+      description = "User that runs the exporter. It has to be able to open the socket; the node's own user can.";
     };
 
     group = mkOption {
       type = types.str;
       default = "root";
       example = "bitcoind";
-      description = "Group that the exporter runs as.";
+      description = "Group that runs the exporter.";
     };
 
     after = mkOption {
       type = types.listOf types.str;
       default = [ ];
       example = [ "bitcoind.service" ];
-      description = "Units that the exporter starts after, and stops before: the node's.";
+      description = "Units that the exporter starts after and stops before, such as the node's.";
     };
 
     bindsTo = mkOption {
       type = types.listOf types.str;
       default = [ ];
       example = [ "bitcoind.service" ];
-      description = "Units that the exporter lives and dies with: the node's. It starts and stops with them.";
+      description = "Units that the exporter starts and stops with, such as the node's.";
     };
 
     openFirewall = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether to open the port of metricsAddr, which is then no loopback address, in the firewall.";
+      description = "Whether to open the port of metricsAddr in the firewall. metricsAddr must not be a loopback address then.";
     };
   };
 
@@ -98,11 +98,11 @@ let
       type = types.package;
       default = cfg.package;
       defaultText = lib.literalExpression "config.services.${name}.package";
-      description = "The package with the exporter.";
+      description = "Package of the exporter.";
     };
   };
 
-  # Service name → options, of all that are to run.
+  # Service name → options, for each enabled exporter.
   exporters =
     lib.optionalAttrs cfg.enable { ${name} = cfg; }
     // lib.mapAttrs' (instanceName: lib.nameValuePair "${name}-${instanceName}") (
@@ -129,7 +129,7 @@ let
   service = exporter: {
     description = "Prometheus exporter for Bitcoin Core";
     inherit (exporter) after bindsTo;
-    # bindsTo only ever stops: without being wanted by the node, an exporter would stay away once the node restarted.
+    # bindsTo stops the exporter with the node. wantedBy starts it again with the node.
     wantedBy = [ "multi-user.target" ] ++ exporter.bindsTo;
     startLimitIntervalSec = 300;
     startLimitBurst = 20;
@@ -138,23 +138,23 @@ let
       ExecStart = utils.escapeSystemdExecArgs (
         [ (lib.getExe' exporter.package name) ] ++ arguments exporter
       );
-      # With these in the environment Bun runs other code than the exporter.
+      # With these variables set, Bun runs other code than the exporter.
       UnsetEnvironment = "BUN_BE_BUN BUN_INSPECT BUN_OPTIONS";
       User = exporter.user;
       Group = exporter.group;
       Restart = "on-failure";
       RestartSec = 10;
-      # A wrong command line does not become right by itself.
+      # A retry does not fix a wrong command line.
       RestartPreventExitStatus = 2;
 
-      # A node with the exporter subscribed dies when it just goes. So: a signal that it leaves the node on, more time
-      # than the 5 s it takes at most, and no early victim for the kernel when memory runs out.
+      # A pr/trace node crashes if a subscribed exporter is killed. SIGTERM makes it unsubscribe, within 5 s, and the
+      # score makes the kernel's out-of-memory killer prefer other processes.
       KillSignal = "SIGTERM";
       TimeoutStopSec = 15;
       OOMScoreAdjust = -500;
 
-      # It opens one Unix socket and one TCP port, reads its own part of /proc, and writes nothing. The socket may be
-      # anywhere, with a node that is tried out in /tmp or /home: so neither is hidden.
+      # The exporter opens one Unix socket and one TCP port, reads /proc, and writes no file. /tmp and /home stay visible,
+      # because the socket can be there.
       ProtectSystem = "strict";
       ProtectHome = "read-only";
       PrivateDevices = true;
@@ -165,12 +165,12 @@ let
         "AF_INET"
         "AF_INET6"
       ];
-      # What lets root open another user's socket and listen on a low port; others have no capabilities to lose.
+      # root needs these to open another user's socket and to listen on a low port. Other users have no capabilities.
       CapabilityBoundingSet =
         if exporter.user == "root" then "CAP_DAC_OVERRIDE CAP_NET_BIND_SERVICE" else "";
       AmbientCapabilities = "";
       NoNewPrivileges = true;
-      # JavaScript is compiled while it runs.
+      # Bun's JIT compiler writes code while it runs.
       MemoryDenyWriteExecute = false;
       SystemCallArchitectures = "native";
       SystemCallFilter = [
@@ -201,7 +201,7 @@ in
       type = types.package;
       default = pkgs.${name};
       defaultText = lib.literalExpression "pkgs.${name}";
-      description = "The package with the exporter.";
+      description = "Package of the exporter.";
     };
 
     instances = mkOption {
@@ -214,22 +214,23 @@ in
         };
       };
       description = ''
-        Exporters for further nodes of this host, each a service ${name}-NAME with the same options as the exporter
-        that is configured here itself, and like that one on an address of its own.
+        Exporters for further nodes of this host. Each is a service ${name}-NAME with the same options, and needs a
+        metricsAddr of its own.
       '';
     };
 
     grafana.provisionDashboards = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether the Grafana of this host gets the dashboards. The exporter may run elsewhere.";
+      description = "Whether to add the dashboards to the Grafana of this host. The exporter can run on another host.";
     };
 
     prometheus.rules = mkOption {
       type = types.bool;
       default = false;
       description = ''
-        Whether the Prometheus of this host gets the alert and recording rules. The exporter may run elsewhere.
+        Whether to add the alert and recording rules to the Prometheus of this host. The exporter can run on another
+        host.
       '';
     };
   };

@@ -1,4 +1,4 @@
-# Bun at the version that package.json pins: nixpkgs' own where it is that version, else the executable of bun.lock.
+# Bun at the version that package.json pins: the package of nixpkgs if it has that version, else the executable of bun.lock.
 {
   lib,
   stdenv,
@@ -23,8 +23,8 @@ else
     inherit version;
     src = npm.tarball (executable.${system} or (throw "Bun is not packaged for ${system}"));
     nativeBuildInputs = [ patchelf ];
-    # `bun build --compile` copies this file into what it compiles, with the loader that is set here. It gets nothing
-    # else: it needs only glibc, where the loader looks by itself, and with a run path Bun for arm64 crashes.
+    # `bun build --compile` copies this file, with the loader set here, into the executable. It needs only glibc, which the
+    # loader finds without a run path. With a run path Bun for arm64 crashes.
     installPhase = ''
       runHook preInstall
       install -D bin/bun $out/bin/bun

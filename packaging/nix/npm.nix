@@ -1,5 +1,5 @@
-# The npm packages of bun.lock. Every tarball is taken with the hash that bun.lock states, so this file has none of its
-# own, and nothing here changes when a dependency does.
+# The npm packages of bun.lock. Each tarball is fetched with its hash in bun.lock, so this file contains no hash and stays the
+# same when a dependency changes.
 {
   lib,
   runCommand,
@@ -7,14 +7,14 @@
   nodejs,
 }:
 let
-  # bun.lock is JSON but for its trailing commas. An entry is [ "name@version" registry { … } "sha512-…" ].
+  # bun.lock is JSON with trailing commas. An entry is [ "name@version" registry { … } "sha512-…" ].
   lock = builtins.fromJSON (
     lib.concatMapStrings (part: if builtins.isList part then builtins.head part else part) (
       builtins.split ",([[:space:]]*[]}])" (builtins.readFile ../../bun.lock)
     )
   );
 
-  # npm knows its registry by itself, and `npm_config_registry` names a mirror. What comes is not trusted but hashed.
+  # `npm_config_registry` names a mirror of the default registry. The hash protects from a wrong tarball.
   fetch =
     entry:
     runCommand "${builtins.replaceStrings [ "@" ] [ "-" ] (baseNameOf (builtins.head entry))}.tgz"
@@ -31,12 +31,12 @@ let
         mv ./*.tgz $out
       '';
 
-  # What is made for one system is an executable, Bun or Biome. Nix brings those itself.
+  # Packages for one system are executables, Bun or Biome. Nix provides those itself.
   portable = lib.filterAttrs (_: entry: !(builtins.elemAt entry 2 ? os)) lock.packages;
 
   install =
     name: entry:
-    # A key that is not the package's name is a place inside another package's node_modules.
+    # A key other than the package's name is a path inside another package's node_modules.
     assert
       lib.hasPrefix "${name}@" (builtins.head entry)
       || throw "bun.lock: ${name} is nested, which is not provided for";

@@ -1,4 +1,4 @@
-# The exporter: one executable, which is Bun with the program inside.
+# The exporter: one executable that contains Bun and the program.
 {
   lib,
   callPackage,
@@ -18,7 +18,7 @@ in
 stdenvNoCC.mkDerivation {
   pname = manifest.name;
   inherit (manifest) version;
-  # What the executable is made of, so that it is built anew when that changes, and not for a line in a document.
+  # Only what the executable is built from: a change of a document does not rebuild it.
   src = lib.fileset.toSource {
     inherit root;
     fileset = lib.fileset.unions [
@@ -27,7 +27,7 @@ stdenvNoCC.mkDerivation {
       (root + "/schema")
       (root + "/scripts")
       (root + "/src")
-      # What goes to share/.
+      # Installed to share/.
       (root + "/grafana/dashboards")
       (root + "/prometheus")
     ];
@@ -55,7 +55,7 @@ stdenvNoCC.mkDerivation {
     cp -r grafana prometheus $out/share/${manifest.name}
     runHook postInstall
   '';
-  # The program is a section that strip would throw away: what is left is plain Bun, with a `--version` of its own.
+  # strip would remove the section with the program and leave plain Bun, whose `--version` differs.
   dontStrip = true;
   dontPatchELF = true;
   doInstallCheck = true;
@@ -65,7 +65,7 @@ stdenvNoCC.mkDerivation {
       grep -F "${manifest.name} ${manifest.version} (revision ${revision}, Bun ${bun.version})"
     runHook postInstallCheck
   '';
-  # What only the build needs must not follow the executable onto a host or into an image.
+  # Build-time packages must not end up on a host or in an image.
   disallowedReferences = [
     bun
     npm.nodeModules
