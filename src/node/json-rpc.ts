@@ -1,17 +1,17 @@
-// The node's JSON-RPC methods, asked over IPC: no port, no password. Stock nodes after v31 take a whole batch in one call
-// (Rpc); the multiprocess branches take one method a call (Node).
+// The node's JSON-RPC methods, asked over IPC: no port, no password. Nodes from v32 on take a batch in one call (Rpc); the
+// multiprocess branches take one method a call (Node). http-rpc.ts asks the same over HTTP.
 
+import { type Struct, Text, utils } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
 import { RpcError } from "../rpc/errors.ts";
 import type { Node_ExecuteRpc$Params } from "../schema/node.ts";
 import type { Rpc_ExecuteRpc$Params } from "../schema/rpc.ts";
 import { CALLS, isAllowedRpc, type RpcMethod } from "./calls.ts";
-import { Decimal, isObject, type JsonValue, parseJson } from "./json.ts";
+import { Decimal, type Items, isObject, type JsonValue, type ReadOptions, readJson } from "./json.ts";
 import type { ServerThreads } from "./server-threads.ts";
 
-/** RPC_IN_WARMUP and RPC_METHOD_NOT_FOUND of Bitcoin Core. */
-const IN_WARMUP = -28;
-const METHOD_NOT_FOUND = -32601;
+/** A larger answer is an error: the longest that a node needs, all bans or a full mempool's fee rates, has some MB. */
+export const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** An error that a method answered, by its JSON-RPC code. */
 export class JsonRpcError extends Error {
@@ -25,29 +25,60 @@ export class JsonRpcError extends Error {
     this.code = code;
     this.reason = reason;
   }
+}
 
-  /** The node has no such method, and will not have it before it is another node. */
-  get isMethodNotFound(): boolean {
-    return this.code === METHOD_NOT_FOUND;
-  }
+/** The node's options do not allow the method to the user that the exporter is: the empty one over IPC. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+}
 
-  /** The node is still starting; the message says what it does. */
-  get isWarmup(): boolean {
-    return this.code === IN_WARMUP;
-  }
+/**
+ * What a failed call means for asking again:
+ * - `missing`: the node has no such method, nor will this connection's node have it;
+ * - `refused`: its RPC whitelist does not allow the method;
+ * - `disabled`: one of its options switched off what the method reads;
+ * - `no-data`: it does not have the block that the parameters name, or not any more; the method is fine;
+ * - `starting`: it answers no method yet;
+ * - `passing`: anything else; the next call may succeed.
+ */
+export type Failure = "missing" | "refused" | "disabled" | "no-data" | "starting" | "passing";
+
+/** By the codes of Bitcoin Core's rpc/protocol.h. */
+const FAILURES: Readonly<Record<number, Failure>> = {
+  [-28]: "starting", // RPC_IN_WARMUP
+  [-31]: "disabled", // RPC_CLIENT_P2P_DISABLED
+  [-33]: "disabled", // RPC_CLIENT_MEMPOOL_DISABLED
+  [-32601]: "missing", // RPC_METHOD_NOT_FOUND, which getprivatebroadcastinfo answers without -privatebroadcast, too
+};
+
+/** Codes that are used for much else, with the text of rpc/server_util.cpp (-blocksonly) and rpc/blockchain.cpp. */
+const FAILURE_TEXTS: readonly [code: number, reason: RegExp, failure: Failure][] = [
+  [-32603, /^Fee estimation disabled$/, "disabled"], // RPC_INTERNAL_ERROR
+  [-1, /^(Block|Undo data) not available\b/, "no-data"], // RPC_MISC_ERROR
+];
+
+export function failureOf(error: unknown): Failure {
+  if (error instanceof RefusedError) return "refused";
+  if (error instanceof RpcError && error.kind === "unimplemented") return "missing";
+  if (!(error instanceof JsonRpcError)) return "passing";
+  const { code, reason } = error;
+  const byText = FAILURE_TEXTS.find(([ofCode, text]) => ofCode === code && text.test(reason));
+  return byText?.[2] ?? FAILURES[code] ?? "passing";
 }
 
 /** Whether `error` says that this node does not have the method, over IPC or JSON-RPC. */
 export function isMissingMethod(error: unknown): boolean {
-  return (
-    (error instanceof RpcError && error.kind === "unimplemented") ||
-    (error instanceof JsonRpcError && error.isMethodNotFound)
-  );
+  return failureOf(error) === "missing";
 }
 
 export interface RpcRequest {
   readonly method: RpcMethod;
   readonly params?: readonly (string | number | boolean | readonly string[])[] | undefined;
+  /**
+   * Reads the list that the method answers item by item, and makes the result their number. Such a request is sent on its
+   * own, so that its long answer delays no other.
+   */
+  readonly items?: Items | undefined;
 }
 
 /** What became of one request of several. */
@@ -56,7 +87,8 @@ export type RpcOutcome = { readonly result: JsonValue } | { readonly error: Erro
 export interface JsonRpc {
   /**
    * Calls methods, and resolves to an outcome for each, in order: one that fails costs only itself. Rejects as
-   * ServerThreads.call does when nothing could be asked at all, and when a method is not in the table of calls.ts.
+   * ServerThreads.call does when a batch fails as a whole; asked again, each of its methods is then sent on its own. Rejects,
+   * too, when a method is not in the table of calls.ts.
    */
   callAll(requests: readonly RpcRequest[]): Promise<readonly RpcOutcome[]>;
 }
@@ -68,23 +100,74 @@ export async function callRpc(rpc: JsonRpc, method: RpcMethod, params: RpcReques
   return outcome!.result;
 }
 
-/** JSON-RPC through Rpc.executeRpc: all requests in one batch. */
-export function batchRpc(threads: ServerThreads, rpc: ImportedCapability): JsonRpc {
+/** Sends JSON-RPC text and resolves to the text of the reply; `subject` says what it asks. Rejects as ServerThreads.call. */
+export type Exchange = (request: string, subject: string) => Promise<Uint8Array>;
+
+/**
+ * JSON-RPC by batches. A method that the node has not answered yet is sent on its own, so that one that hangs, or that the
+ * node's whitelist refuses, fails alone: a whitelist refuses a batch for any method in it.
+ */
+export function rpcOver(exchange: Exchange): JsonRpc {
+  const answered = new Set<RpcMethod>();
+  const refusals = new Map<RpcMethod, RefusedError>();
+
   return {
     async callAll(requests) {
-      const request = JSON.stringify(
-        requests.map(({ method, params = [] }, id) => ({ jsonrpc: "2.0", id, method: checked(method), params })),
-      );
-      const fill = (fields: Rpc_ExecuteRpc$Params) => {
-        fields.request = request;
-        fields.uri = "/";
-      };
-      const subject = requests.map(({ method }) => method).join();
-      const { result } = await threads.call(rpc, CALLS.rpc.executeRpc, fill, { subject });
-      const replies = parseReply(result);
-      return requests.map(({ method }, id) => outcomeOf(method, replies.get(String(id))));
+      for (const { method } of requests) check(method);
+      const outcomes: RpcOutcome[] = [];
+      const together: { request: RpcRequest; index: number }[] = [];
+      for (const [index, request] of requests.entries()) {
+        const refusal = refusals.get(request.method);
+        if (refusal !== undefined) outcomes[index] = { error: refusal };
+        else if (answered.has(request.method) && request.items === undefined) together.push({ request, index });
+        else outcomes[index] = await callAlone(request).catch((error: Error) => ({ error }));
+      }
+      const replies = together.length === 0 ? [] : await callTogether(together.map(({ request }) => request));
+      for (const [position, { index }] of together.entries()) outcomes[index] = replies[position]!;
+      return outcomes;
     },
   };
+
+  async function callAlone({ method, params = [], items }: RpcRequest): Promise<RpcOutcome> {
+    try {
+      const bytes = await exchange(requestOf(method, params, 0), method);
+      const reply = await read(method, bytes, { items, listKey: "result" });
+      // Bitcoin Core answers null for a forbidden method, and for nothing else that is asked here (httprpc.cpp).
+      if (reply === null) throw new RefusedError(`${method}: refused by the node's RPC whitelist`);
+      answered.add(method);
+      return outcomeOf(method, reply);
+    } catch (error) {
+      if (error instanceof RefusedError) refusals.set(method, error);
+      throw error;
+    }
+  }
+
+  async function callTogether(requests: readonly RpcRequest[]): Promise<readonly RpcOutcome[]> {
+    const methods = requests.map(({ method }) => method);
+    try {
+      const texts = requests.map(({ method, params = [] }, id) => requestOf(method, params, id));
+      const replies = repliesOf(await read("a batch", await exchange(`[${texts}]`, methods.join())));
+      return requests.map(({ method }, id) => outcomeOf(method, replies.get(String(id))));
+    } catch (error) {
+      for (const method of methods) answered.delete(method);
+      throw error;
+    }
+  }
+}
+
+function requestOf(method: RpcMethod, params: RpcRequest["params"], id: number): string {
+  return JSON.stringify({ jsonrpc: "2.0", id, method, params });
+}
+
+/** JSON-RPC through Rpc.executeRpc. */
+export function batchRpc(threads: ServerThreads, rpc: ImportedCapability): JsonRpc {
+  return rpcOver(async (request, subject) => {
+    const fill = (fields: Rpc_ExecuteRpc$Params) => {
+      fields.request = request;
+      fields.uri = "/";
+    };
+    return textBytes(0, await threads.call(rpc, CALLS.rpc.executeRpc, fill, { subject }));
+  });
 }
 
 /** JSON-RPC through Node.executeRpc: one request after the other. */
@@ -92,45 +175,67 @@ export function singleRpc(threads: ServerThreads, node: ImportedCapability): Jso
   return {
     async callAll(requests) {
       const outcomes: RpcOutcome[] = [];
-      for (const { method, params = [] } of requests) {
-        const outcome = callOne(checked(method), JSON.stringify(params));
-        outcomes.push(await outcome.catch((error: Error) => ({ error })));
+      for (const request of requests) {
+        check(request.method);
+        outcomes.push(await callOne(request).catch((error: Error) => ({ error })));
       }
       return outcomes;
     },
   };
 
-  async function callOne(command: RpcMethod, params: string): Promise<RpcOutcome> {
+  async function callOne({ method, params = [], items }: RpcRequest): Promise<RpcOutcome> {
     const fill = (fields: Node_ExecuteRpc$Params) => {
-      fields.command = command;
-      fields.params = params;
+      fields.command = method;
+      fields.params = JSON.stringify(params);
       fields.uri = "/";
     };
-    const { result, error, rpcError } = await threads.call(node, CALLS.node.executeRpc, fill, { subject: command });
+    const results = await threads.call(node, CALLS.node.executeRpc, fill, { subject: method });
     // Of the three texts, the one that applies is not empty.
-    if (rpcError !== "") return { error: errorOf(command, parse(command, rpcError)) };
-    if (error !== "") return { error: new RpcError("failed", `${command}: ${error}`) };
-    return { result: parse(command, result) };
+    const rpcError = textBytes(1, results);
+    if (rpcError.length > 0) return { error: errorOf(method, await read(method, rpcError)) };
+    const { error } = results;
+    if (error !== "") return { error: new RpcError("failed", `${method}: ${error}`) };
+    return { result: await read(method, textBytes(2, results), { items }) };
   }
 }
 
-function checked(method: RpcMethod): RpcMethod {
-  if (isAllowedRpc(method)) return method;
-  throw new RpcError("failed", `${method} is not a method that the exporter may call`);
+function check(method: RpcMethod): void {
+  if (!isAllowedRpc(method)) throw new RpcError("failed", `${method} is not a method that the exporter may call`);
 }
 
-function parse(method: string, text: string): JsonValue {
+/** The UTF-8 of the Text that pointer `index` of `results` points to; valid as long as `results`. */
+function textBytes(index: number, results: Struct): Uint8Array {
+  const text = Text.fromPointer(utils.getPointer(index, results));
+  if (utils.isNull(text)) return new Uint8Array(0);
+  const { segment, byteOffset } = utils.getContent(text);
+  return new Uint8Array(segment.buffer, byteOffset, text.length);
+}
+
+/** How much an error shows of an answer that is no JSON. */
+const SHOWN_BYTES = 100;
+
+/** Reads what `what` answered. Rejects with an RpcError when it is too large or no JSON. */
+async function read(what: string, bytes: Uint8Array, options: ReadOptions = {}): Promise<JsonValue> {
+  if (bytes.length > MAX_ANSWER_BYTES) throw new RpcError("failed", tooLarge(what, bytes.length));
   try {
-    return parseJson(text);
-  } catch {
-    throw new RpcError("failed", `${method} answered what is no JSON: ${text.slice(0, 100)}`);
+    return await readJson(bytes, options);
+  } catch (error) {
+    if (error instanceof RangeError) throw new RpcError("failed", `${what} answered ${error.message}`);
+    if (!(error instanceof SyntaxError)) throw error;
+    const text = new TextDecoder().decode(bytes.subarray(0, SHOWN_BYTES));
+    throw new RpcError("failed", `${what} answered what is no JSON: ${text}`);
   }
+}
+
+/** The error line of an answer beyond the limit. */
+export function tooLarge(what: string, sizeBytes: number): string {
+  const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  return `${what} answered ${mib(sizeBytes)}, more than the limit of ${mib(MAX_ANSWER_BYTES)}`;
 }
 
 /** The replies of a batch by id. */
-function parseReply(text: string): Map<string, JsonValue> {
-  const value = parse("executeRpc", text);
-  if (!Array.isArray(value)) throw new RpcError("failed", `a batch was answered with no array: ${text.slice(0, 100)}`);
+function repliesOf(value: JsonValue): Map<string, JsonValue> {
+  if (!Array.isArray(value)) throw new RpcError("failed", `a batch was answered with no array: ${shown(value)}`);
   const replies = new Map<string, JsonValue>();
   for (const reply of value as readonly JsonValue[]) {
     if (isObject(reply) && reply["id"] instanceof Decimal) replies.set(reply["id"].text, reply);
@@ -148,4 +253,8 @@ function errorOf(method: string, error: JsonValue): Error {
   if (!isObject(error)) return new RpcError("failed", `${method} answered an error that is no JSON object`);
   const code = error["code"] instanceof Decimal ? error["code"].toNumber() : 0;
   return new JsonRpcError(code, String(error["message"]), method);
+}
+
+function shown(value: JsonValue): string {
+  return JSON.stringify(value).slice(0, SHOWN_BYTES);
 }

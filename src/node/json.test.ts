@@ -1,6 +1,16 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { Decimal, isObject, parseJson } from "./json.ts";
+import {
+  Decimal,
+  isObject,
+  type JsonValue,
+  MAX_DEPTH,
+  MAX_NUMBER_BYTES,
+  MAX_TEXT_BYTES,
+  MAX_VALUES,
+  parseJson,
+  readJson,
+} from "./json.ts";
 
 test("numbers keep their digits", () => {
   expect(parseJson('{"fee": 0.00001000, "work": 12345678901234567890, "list": [1e-8, -2]}')).toEqual({
@@ -45,4 +55,169 @@ test("an object is told from what else JSON has", () => {
     false,
     false,
   ]);
+});
+
+/** What JSON.parse makes of the text, with each number as its text. */
+function expected(text: string): unknown {
+  const reviver = (_: string, value: unknown, context?: { source: string }) =>
+    typeof value === "number" ? new Decimal(context!.source) : value;
+  return JSON.parse(text, reviver as (key: string, value: unknown) => unknown);
+}
+
+describe("reads what JSON.parse reads", () => {
+  const json = fc.json({ maxDepth: 6, stringUnit: "binary" });
+  const spaced = json.map((text) => JSON.stringify(JSON.parse(text), null, "\t \r"));
+
+  test.each([json, spaced])("any value", (texts) => {
+    fc.assert(
+      fc.property(texts, (text) => expect(parseJson(text)).toEqual(expected(text) as JsonValue)),
+      { numRuns: 500 },
+    );
+  });
+
+  test.each([
+    '"\\ud83d\\ude42 \\ud83d"',
+    '"\\u0000\\/"',
+    '" \u{1F642} "',
+    " [ ] ",
+    "{ }",
+    '{"":{"":[[]]}}',
+    "-0",
+    "1E+2",
+  ])("%s", (text) => expect(parseJson(text)).toEqual(expected(text) as JsonValue));
+
+  test("a key may be the name of an object's prototype", () => {
+    const value = parseJson('{"__proto__": {"a": 1}, "constructor": 2}');
+    expect(Object.keys(value as object)).toEqual(["__proto__", "constructor"]);
+    expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+  });
+
+  test("and nothing else", () => {
+    const broken = [
+      "",
+      " ",
+      "[",
+      "{",
+      "]",
+      "[1,]",
+      "[,1]",
+      "[1 2]",
+      '{"a"}',
+      '{"a":}',
+      '{"a":1,}',
+      "{1:2}",
+      "01",
+      "1.",
+      ".5",
+      "1e",
+      "+1",
+      "--1",
+      "nul",
+      "truefalse",
+      "True",
+      "[1]]",
+      '"',
+      '"\\',
+      '"\\x"',
+      '"\\u12"',
+      '"\n"',
+      "'a'",
+      "NaN",
+      "\uFEFF1",
+      "[1}",
+      '{"a":1]',
+      "1 1",
+    ];
+    for (const text of broken) expect(() => parseJson(text), text).toThrow(SyntaxError);
+    const damaged = fc.tuple(json, fc.nat(), fc.integer({ min: 0x20, max: 0x7e }));
+    fc.assert(
+      fc.property(damaged, ([text, position, code]) => {
+        const at = position % text.length;
+        const other = (text.slice(0, at) + String.fromCharCode(code) + text.slice(at + 1)).toWellFormed();
+        expect(outcome(() => parseJson(other))).toEqual(outcome(() => expected(other)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+function outcome(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
+describe("limits", () => {
+  const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+  const text = (bytes: number) => `"${"x".repeat(bytes)}"`;
+  const many = (values: number) => `[${"0,".repeat(values - 1)}0]`;
+
+  test.each([
+    ["levels", nested(MAX_DEPTH), nested(MAX_DEPTH + 1)],
+    ["bytes of a text", text(MAX_TEXT_BYTES), text(MAX_TEXT_BYTES + 1)],
+    ["bytes of a key", `{${text(MAX_TEXT_BYTES)}:0}`, `{${text(MAX_TEXT_BYTES + 1)}:0}`],
+    ["digits", "1".repeat(MAX_NUMBER_BYTES), "1".repeat(MAX_NUMBER_BYTES + 1)],
+    ["values", many(MAX_VALUES), many(MAX_VALUES + 1)],
+    ["white space", `${" ".repeat(MAX_TEXT_BYTES)}1`, `${" ".repeat(MAX_TEXT_BYTES + 1)}1`],
+  ])("%s", (_, most, tooMuch) => {
+    parseJson(most);
+    expect(() => parseJson(tooMuch)).toThrow(RangeError);
+  });
+});
+
+describe("a list item by item", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const reply = bytes('{"jsonrpc": "2.0", "a": [9], "result": [{"x": [1, "\\n"]}, [], "y", 2.50], "id": 0}');
+
+  test("is counted", async () => {
+    expect(await readJson(bytes("[]"), { items: "count" })).toEqual(new Decimal("0"));
+    expect(await readJson(bytes('[[1, [2]], {"a": {"b": []}}, "\\"]", -1, true]'), { items: "count" })).toEqual(
+      new Decimal("5"),
+    );
+    expect(await readJson(reply, { items: "count", listKey: "result" })).toEqual({
+      jsonrpc: "2.0",
+      a: [new Decimal("9")],
+      result: new Decimal("4"),
+      id: new Decimal("0"),
+    });
+  });
+
+  test("is handed on", async () => {
+    const items: JsonValue[] = [];
+    const value = await readJson(reply, { items: (item) => items.push(item), listKey: "result" });
+    expect(value).toMatchObject({ result: { text: "4" } });
+    expect(items).toEqual([{ x: [new Decimal("1"), "\n"] }, [], "y", new Decimal("2.50")]);
+  });
+
+  test("is no other value", async () => {
+    for (const text of ['{"a": [1]}', "null", '"x"']) {
+      expect(await readJson(bytes(text), { items: "count" })).toEqual(parseJson(text));
+      expect(await readJson(bytes(`{"result": ${text}}`), { items: "count", listKey: "result" })).toEqual({
+        result: parseJson(text),
+      });
+    }
+  });
+
+  test("has to be JSON", async () => {
+    for (const text of ["[1 2]", "[}", "[{1}]", '["]', "[x]", "[[]"])
+      await expect(readJson(bytes(text), { items: "count" })).rejects.toThrow(SyntaxError);
+  });
+
+  test("may have more items than an answer may have values", async () => {
+    const long = bytes(`[${"[0],".repeat(MAX_VALUES)}[0]]`);
+    let count = 0;
+    await readJson(long, { items: () => count++ });
+    expect(count).toBe(MAX_VALUES + 1);
+  });
+});
+
+test("other work is done between the slices of a long text", async () => {
+  const long = new TextEncoder().encode(`[${'{"address":"192.0.2.1/32","ban_created":1764300000},'.repeat(50_000)}0]`);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  await readJson(long);
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(2);
 });

@@ -1,4 +1,10 @@
-// JSON as the node writes it, with numbers kept as their text: amounts have eight decimals, which a double would blur.
+// JSON from bytes to values, in slices: an answer of megabytes would otherwise stop the event loop, and with it each callback
+// that a thread of the node waits for. Strict as JSON.parse is, with numbers kept as their digits, and bounded: no answer
+// takes much more memory than its text.
+
+import { Decimal } from "./decimal.ts";
+
+export { Decimal } from "./decimal.ts";
 
 /** A JSON value whose numbers are Decimals. */
 export type JsonValue = null | boolean | string | Decimal | readonly JsonValue[] | JsonObject;
@@ -6,51 +12,304 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
-/** One coin in satoshis has this many decimal digits. */
-const COIN_DECIMALS = 8;
-
-/** A number, exact: its digits as they stood in the text. */
-export class Decimal {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-
-  toNumber(): number {
-    return Number(this.text);
-  }
-
-  /** For logs: as near as JSON gets. */
-  toJSON(): number {
-    return this.toNumber();
-  }
-
-  /**
-   * An amount in bitcoin, in satoshis.
-   * @throws RangeError when it is not a whole number of satoshis.
-   */
-  toSatoshis(): bigint {
-    const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/.exec(this.text);
-    if (match === null) throw new RangeError(`"${this.text}" is no amount`);
-    const [, sign, whole, fraction = "", exponent = "0"] = match;
-    const digits = BigInt(whole + fraction);
-    const shift = COIN_DECIMALS + Number(exponent) - fraction.length;
-    const scale = 10n ** BigInt(Math.abs(shift));
-    if (shift < 0 && digits % scale !== 0n) throw new RangeError(`"${this.text}" is no whole number of satoshis`);
-    const satoshis = shift < 0 ? digits / scale : digits * scale;
-    return sign === "-" ? -satoshis : satoshis;
-  }
-}
-
-/** Parses JSON text. Throws a SyntaxError when it is none. */
-export function parseJson(text: string): JsonValue {
-  // The third parameter is the text of a primitive (TC39's JSON.parse source text access), which the types do not know yet.
-  const keepDigits = (_: string, value: unknown, context?: { source: string }) =>
-    typeof value === "number" ? new Decimal(context!.source) : value;
-  return JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown);
-}
-
 export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
+}
+
+/** No method that the exporter calls answers with a longer text or number, or with containers in more others. */
+export const MAX_TEXT_BYTES = 64 * 1024;
+export const MAX_NUMBER_BYTES = 64;
+export const MAX_DEPTH = 64;
+/** Values of an answer that are kept. A thousand peers have some 100,000. */
+export const MAX_VALUES = 500_000;
+
+/** What becomes of each item of a long list: it is counted, or handed on; none is kept. */
+export type Items = "count" | ((item: JsonValue) => void);
+
+export interface ReadOptions {
+  /**
+   * The outermost list, or the list that is the outermost object's member `listKey`, is read item by item. Its value is then
+   * the number of its items. Any other value is read as it is.
+   */
+  readonly items?: Items | undefined;
+  readonly listKey?: string | undefined;
+}
+
+/** How long a slice may take, in milliseconds, and after how many bytes that is looked at. */
+const SLICE_MS = 1.5;
+const SLICE_BYTES = 8 * 1024;
+
+/**
+ * Reads JSON text in UTF-8. `bytes` may not change before the promise settles. Rejects with a SyntaxError when it is no JSON,
+ * with a RangeError when it is beyond a limit, and with what `items` throws.
+ */
+export async function readJson(bytes: Uint8Array, options: ReadOptions = {}): Promise<JsonValue> {
+  const reader = new JsonReader(bytes, options);
+  let start = performance.now();
+  while (!reader.read(SLICE_BYTES)) {
+    if (performance.now() - start < SLICE_MS) continue;
+    await new Promise(setImmediate);
+    start = performance.now();
+  }
+  return reader.value;
+}
+
+/** The same for a short text, at once. */
+export function parseJson(text: string): JsonValue {
+  const reader = new JsonReader(Buffer.from(text));
+  while (!reader.read(Number.POSITIVE_INFINITY));
+  return reader.value;
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const LIST_END = 0x5d;
+const OBJECT = 0x7b;
+const OBJECT_END = 0x7d;
+
+type Container = JsonValue[] | Record<string, JsonValue>;
+
+/** Stand for containers whose contents are not kept. */
+const NO_LIST: JsonValue[] = [];
+const NO_OBJECT: Record<string, JsonValue> = {};
+
+/** Bytes of a text that stand for themselves, each for one character. */
+const isPlain = new Uint8Array(256).fill(1, 0x20, 0x80);
+isPlain[QUOTE] = 0;
+isPlain[BACKSLASH] = 0;
+
+const isOfNumber = new Uint8Array(256);
+for (const character of "0123456789+-.eE") isOfNumber[character.charCodeAt(0)] = 1;
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** Keys come again with every item of a list: those that were read last, by a hash of their bytes. */
+const KNOWN_KEYS = 512;
+
+class JsonReader {
+  readonly #bytes: Buffer;
+  readonly #options: ReadOptions;
+  #at = 0;
+  /** The innermost open container, whether it is a list, and the key that its next value belongs to. */
+  #container: Container | undefined;
+  #isList = false;
+  #key = "";
+  /** The containers around it, with the key that each is at. */
+  readonly #outer: Container[] = [];
+  readonly #outerKeys: string[] = [];
+  readonly #knownKeys: string[] = new Array(KNOWN_KEYS).fill("");
+  #kept = 0;
+  /** The list that is read item by item, while it is open. */
+  #items: Container | undefined;
+  #itemCount = 0;
+  /** Whether its items are only counted. */
+  #isCounting = false;
+  #isPlainText = true;
+  #value: JsonValue | undefined;
+
+  constructor(bytes: Uint8Array, options: ReadOptions = {}) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#options = options;
+  }
+
+  /** The outermost value, once `read` has returned true. */
+  get value(): JsonValue {
+    return this.#value!;
+  }
+
+  /** Reads on for about so many bytes. Returns whether that was all. */
+  read(sizeBytes: number): boolean {
+    const bytes = this.#bytes;
+    const pauseAt = this.#at + sizeBytes;
+    let at = this.#at;
+    while (at < pauseAt) {
+      let value: JsonValue = null;
+      at = this.#skipSpace(at);
+      const first = bytes[at]!;
+      if (first === QUOTE) {
+        const start = at + 1;
+        at = this.#textEnd(start);
+        if (!this.#isCounting) value = this.#text(start, at);
+        at++;
+      } else if (first === MINUS || (first >= ZERO && first <= NINE)) {
+        const start = at;
+        at = this.#numberEnd(start);
+        if (!this.#isCounting) value = this.#number(start, at);
+      } else if (first === OBJECT || first === LIST) {
+        this.#open(first === LIST, at);
+        at = this.#skipSpace(at + 1);
+        if (bytes[at] !== (this.#isList ? LIST_END : OBJECT_END)) {
+          if (!this.#isList) at = this.#readKey(at);
+          continue;
+        }
+        value = this.#close();
+        at++;
+      } else if (first === 0x74) {
+        value = true;
+        at = this.#skipWord(at, "true");
+      } else if (first === 0x66) {
+        value = false;
+        at = this.#skipWord(at, "false");
+      } else {
+        at = this.#skipWord(at, "null");
+      }
+      at = this.#readRest(value, at);
+      if (this.#value !== undefined) return true;
+    }
+    this.#at = at;
+    return false;
+  }
+
+  /** After a value: puts it where it belongs, closes the containers that end with it, and reads up to the next value. */
+  #readRest(read: JsonValue, start: number): number {
+    let value = read;
+    for (let at = this.#skipSpace(start); ; at = this.#skipSpace(at + 1)) {
+      if (this.#container === undefined) {
+        if (at < this.#bytes.length) throw this.#fault(at);
+        this.#value = value;
+        return at;
+      }
+      this.#put(this.#container, value);
+      const byte = this.#bytes[at];
+      if (byte === COMMA) return this.#isList ? at + 1 : this.#readKey(this.#skipSpace(at + 1));
+      if (byte !== (this.#isList ? LIST_END : OBJECT_END)) throw this.#fault(at);
+      value = this.#close();
+    }
+  }
+
+  #put(container: Container, value: JsonValue): void {
+    if (container === this.#items) {
+      this.#itemCount++;
+      this.#kept = 0;
+      if (typeof this.#options.items === "function") this.#options.items(value);
+      return;
+    }
+    if (this.#isCounting) return;
+    if (++this.#kept > MAX_VALUES) throw new RangeError(`more than ${MAX_VALUES} values`);
+    if (this.#isList) (container as JsonValue[]).push(value);
+    else if (this.#key !== "__proto__") (container as Record<string, JsonValue>)[this.#key] = value;
+    // Set, it would be the object's prototype.
+    else Object.defineProperty(container, this.#key, { value, enumerable: true, configurable: true, writable: true });
+  }
+
+  #open(isList: boolean, at: number): void {
+    if (this.#container !== undefined) {
+      this.#outer.push(this.#container);
+      this.#outerKeys.push(this.#key);
+    }
+    if (this.#outer.length >= MAX_DEPTH) throw new RangeError(`more than ${MAX_DEPTH} levels at byte ${at}`);
+    const isItems = isList && this.#options.items !== undefined && this.#items === undefined && this.#isAtItems();
+    if (this.#isCounting) this.#container = isList ? NO_LIST : NO_OBJECT;
+    else this.#container = isList ? [] : {};
+    this.#isList = isList;
+    if (!isItems) return;
+    this.#items = this.#container;
+    this.#isCounting = this.#options.items === "count";
+  }
+
+  /** Whether the list that opens is the one to be read item by item. */
+  #isAtItems(): boolean {
+    const { listKey } = this.#options;
+    if (listKey === undefined) return this.#container === undefined;
+    return this.#outer.length === 1 && !this.#isList && this.#key === listKey;
+  }
+
+  #close(): JsonValue {
+    let value = this.#container as JsonValue;
+    if (this.#container === this.#items) {
+      value = new Decimal(String(this.#itemCount));
+      this.#items = undefined;
+      this.#isCounting = false;
+    }
+    this.#container = this.#outer.pop();
+    this.#key = this.#outerKeys.pop() ?? "";
+    this.#isList = Array.isArray(this.#container);
+    return value;
+  }
+
+  /** Reads the key whose quote is at `at`, and the colon. */
+  #readKey(at: number): number {
+    const bytes = this.#bytes;
+    if (bytes[at] !== QUOTE) throw this.#fault(at);
+    const start = at + 1;
+    const end = this.#textEnd(start);
+    if (!this.#isCounting) this.#key = this.#isPlainText ? this.#knownKey(start, end) : this.#text(start, end);
+    const colon = this.#skipSpace(end + 1);
+    if (bytes[colon] !== COLON) throw this.#fault(colon);
+    return colon + 1;
+  }
+
+  #knownKey(start: number, end: number): string {
+    let slot = end - start;
+    for (let at = start; at < end; at++) slot = (slot * 31 + this.#bytes[at]!) & (KNOWN_KEYS - 1);
+    const known = this.#knownKeys[slot]!;
+    if (known.length === end - start && this.#isSame(known, start)) return known;
+    const key = this.#text(start, end);
+    this.#knownKeys[slot] = key;
+    return key;
+  }
+
+  #isSame(text: string, start: number): boolean {
+    for (let index = 0; index < text.length; index++) {
+      if (text.charCodeAt(index) !== this.#bytes[start + index]) return false;
+    }
+    return true;
+  }
+
+  /** Where the quote is that ends the text which begins at `start`. Says in `#isPlainText` whether it is all plain. */
+  #textEnd(start: number): number {
+    const bytes = this.#bytes;
+    this.#isPlainText = true;
+    for (let at = start; at <= start + MAX_TEXT_BYTES; at++) {
+      const byte = bytes[at]!;
+      if (isPlain[byte] === 1) continue;
+      if (byte === QUOTE) return at;
+      this.#isPlainText = false;
+      if (byte === BACKSLASH) at++;
+      // A control character, which has to be escaped, or the end of the bytes.
+      else if (!(byte >= 0x80)) throw this.#fault(at);
+    }
+    throw new RangeError(`a text of more than ${MAX_TEXT_BYTES} bytes`);
+  }
+
+  #text(start: number, end: number): string {
+    if (this.#isPlainText) return this.#bytes.toString("latin1", start, end);
+    return JSON.parse(this.#bytes.toString("utf8", start - 1, end + 1));
+  }
+
+  /** Where the number ends that begins at `start`. */
+  #numberEnd(start: number): number {
+    for (let at = start; at <= start + MAX_NUMBER_BYTES; at++) {
+      if (isOfNumber[this.#bytes[at]!] !== 1) return at;
+    }
+    throw new RangeError(`a number of more than ${MAX_NUMBER_BYTES} digits`);
+  }
+
+  #number(start: number, end: number): Decimal {
+    const text = this.#bytes.toString("latin1", start, end);
+    if (!NUMBER.test(text)) throw this.#fault(start);
+    return new Decimal(text);
+  }
+
+  #skipSpace(start: number): number {
+    for (let at = start; at <= start + MAX_TEXT_BYTES; at++) {
+      const byte = this.#bytes[at]!;
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
+    }
+    throw new RangeError(`white space of more than ${MAX_TEXT_BYTES} bytes`);
+  }
+
+  #skipWord(start: number, word: string): number {
+    if (!this.#isSame(word, start)) throw this.#fault(start);
+    return start + word.length;
+  }
+
+  #fault(at: number): SyntaxError {
+    return new SyntaxError(`no JSON at byte ${at}`);
+  }
 }

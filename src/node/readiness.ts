@@ -3,16 +3,22 @@
 // polled 6 ms after its socket had opened. JSON-RPC methods are guarded by the node's own warm-up check, so one of those
 // is asked first.
 
-import { callRpc, type JsonRpc, JsonRpcError } from "./json-rpc.ts";
+import { failureOf, type JsonRpc, JsonRpcError, RefusedError } from "./json-rpc.ts";
 
-/** What the node says it is doing while it starts, such as "Loading block index…"; undefined when it has started. */
+/** Cheap and without parameters; what they answer does not matter. The next is for a node whose whitelist refuses the first. */
+const METHODS = ["uptime", "getnetworkinfo", "getmempoolinfo", "getblockchaininfo"] as const;
+
+/**
+ * What the node says it is doing while it starts, such as "Loading block index…"; undefined when it has started, or where its
+ * whitelist refuses all of those methods. Rejects when it does not answer.
+ */
 export async function warmupStatus(rpc: JsonRpc): Promise<string | undefined> {
-  try {
-    // Cheap and without parameters; what it answers does not matter.
-    await callRpc(rpc, "uptime");
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof JsonRpcError)) throw error;
-    return error.isWarmup ? error.reason : undefined;
+  for (const method of METHODS) {
+    const [outcome] = await rpc.callAll([{ method }]);
+    if ("result" in outcome!) return undefined;
+    const { error } = outcome!;
+    if (error instanceof JsonRpcError) return failureOf(error) === "starting" ? error.reason : undefined;
+    if (!(error instanceof RefusedError)) throw error;
   }
+  return undefined;
 }
