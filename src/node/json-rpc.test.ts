@@ -3,8 +3,22 @@ import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/bu
 import { type ReferenceClient, session } from "../../test/reference-node/client.ts";
 import { type Layout, ReferenceNode } from "../../test/reference-node/reference-node.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
-import { Decimal } from "./json.ts";
-import { batchRpc, callRpc, failureOf, type JsonRpc, JsonRpcError, type RpcOutcome, singleRpc } from "./json-rpc.ts";
+import type { RpcMethod } from "./calls.ts";
+import { Decimal, type JsonValue } from "./json.ts";
+import {
+  batchRpc,
+  callRpc,
+  type Failure,
+  failureOf,
+  isMissingMethod,
+  type JsonRpc,
+  JsonRpcError,
+  MAX_ANSWER_BYTES,
+  RefusedError,
+  type RpcOutcome,
+  rpcOver,
+  singleRpc,
+} from "./json-rpc.ts";
 
 beforeAll(buildReferenceNode, buildTimeoutMs);
 
@@ -277,3 +291,124 @@ describe("one call a method", () => {
 function probes(layout: Layout): number {
   return layout === "v32" || layout === "pr-29409" ? 1 : 0;
 }
+
+/** A node's JSON-RPC by batches, with a whitelist unless it allows all; what it was sent, and what it answers. */
+function whitelisting(allowed: readonly string[] | "all", answers: Record<string, unknown> = {}) {
+  const sent: string[] = [];
+  const warned: string[] = [];
+  const rpc = rpcOver(async (request) => {
+    const requests = [JSON.parse(request)].flat() as { id: number; method: string }[];
+    sent.push(requests.map(({ method }) => method).join("+"));
+    const refused = requests.find(({ method }) => allowed !== "all" && !allowed.includes(method));
+    if (refused !== undefined) warned.push(refused.method);
+    const replies = requests.map(({ id, method }) => ({ jsonrpc: "2.0", result: answers[method] ?? "fine", id }));
+    const reply = request.startsWith("[") ? replies : replies[0];
+    return new TextEncoder().encode(JSON.stringify(refused === undefined ? reply : null));
+  });
+  const ask = async (...methods: RpcMethod[]) => {
+    const outcomes = await rpc.callAll(methods.map((method) => ({ method })));
+    return outcomes.map((outcome) => ("error" in outcome ? failureOf(outcome.error) : outcome.result));
+  };
+  return { sent, warned, ask, rpc };
+}
+
+describe("a whitelist", () => {
+  test("costs the methods that it refuses, each asked once", async () => {
+    const { sent, warned, ask } = whitelisting(["uptime", "getnettotals", "getblockchaininfo"]);
+    const methods = ["uptime", "getpeerinfo", "getnettotals", "listbanned", "getblockchaininfo"] as const;
+    const outcomes = ["fine", "refused", "fine", "refused", "fine"];
+    for (let poll = 0; poll < 3; poll++) expect(await ask(...methods)).toEqual(outcomes);
+    const batch = "uptime+getnettotals+getblockchaininfo";
+    expect(sent).toEqual([...methods, batch, batch]);
+    expect(warned).toEqual(["getpeerinfo", "listbanned"]);
+  });
+
+  test("may allow nothing", async () => {
+    const { sent, ask } = whitelisting([]);
+    for (let poll = 0; poll < 2; poll++) expect(await ask("uptime", "getpeerinfo")).toEqual(["refused", "refused"]);
+    expect(sent).toEqual(["uptime", "getpeerinfo"]);
+  });
+
+  test("is named in the error", async () => {
+    const { rpc } = whitelisting([]);
+    await expect(callRpc(rpc, "uptime")).rejects.toEqual(
+      new RefusedError("uptime: refused by the node's RPC whitelist; allow it with -rpcwhitelist=:uptime"),
+    );
+  });
+});
+
+describe("a list read item by item", () => {
+  const answers = { listbanned: [{ address: "a" }, { address: "b" }] };
+
+  test("is asked on its own, and its items counted or handed on", async () => {
+    const { rpc, sent } = whitelisting("all", answers);
+    const items: JsonValue[] = [];
+    const requests = [
+      { method: "uptime" },
+      { method: "listbanned", items: "count" },
+      { method: "uptime" },
+      { method: "listbanned", items: (item: JsonValue) => items.push(item) },
+    ] as const;
+    for (let poll = 0; poll < 2; poll++) {
+      const [, counted, , handedOn] = await rpc.callAll(requests);
+      expect([counted, handedOn]).toEqual([{ result: new Decimal("2") }, { result: new Decimal("2") }]);
+    }
+    expect(items).toEqual([...answers.listbanned, ...answers.listbanned]);
+    expect(sent.slice(-3)).toEqual(["listbanned", "listbanned", "uptime+uptime"]);
+  });
+
+  test("an error of the method is no list", async () => {
+    const rpc = rpcOver(async () => Buffer.from('{"jsonrpc":"2.0","error":{"code":-28,"message":"Loading"},"id":0}'));
+    const [outcome] = await rpc.callAll([{ method: "listbanned", items: "count" }]);
+    expect(outcome).toEqual({ error: new JsonRpcError(-28, "Loading", "listbanned") });
+  });
+});
+
+test("an answer over the limit is an error with the method and the size", async () => {
+  const rpc = rpcOver(async () => new Uint8Array(MAX_ANSWER_BYTES + 1024 * 1024).fill(0x20));
+  await expect(callRpc(rpc, "listbanned")).rejects.toEqual(
+    new RpcError("failed", "listbanned answered 33.0 MiB, more than the limit of 32.0 MiB"),
+  );
+});
+
+test("an answer beyond a limit of JSON is an error with the method", async () => {
+  const rpc = rpcOver(async () => Buffer.from("[".repeat(1000)));
+  await expect(callRpc(rpc, "getindexinfo")).rejects.toEqual(
+    new RpcError("failed", "getindexinfo answered more than 64 levels at byte 64"),
+  );
+});
+
+// The texts are those of Bitcoin Core's rpc/ of v30, v31 and v32.
+const FAILURES: readonly [Failure, Error][] = [
+  ["missing", new JsonRpcError(-32601, "Method not found")],
+  [
+    "missing",
+    new JsonRpcError(
+      -32601,
+      "Private broadcast is not enabled. Ensure you're running Bitcoin Core with -privatebroadcast=1.",
+    ),
+  ],
+  ["missing", new RpcError("unimplemented", "Method not implemented.")],
+  ["refused", new RefusedError("uptime: refused")],
+  ["disabled", new JsonRpcError(-32603, "Fee estimation disabled")],
+  ["disabled", new JsonRpcError(-33, "Mempool disabled or instance not found")],
+  ["disabled", new JsonRpcError(-31, "Error: Peer-to-peer functionality missing or disabled")],
+  ["no-data", new JsonRpcError(-1, "Block not available (pruned data)", "getblockstats")],
+  ["no-data", new JsonRpcError(-1, "Block not available (not fully downloaded)")],
+  ["no-data", new JsonRpcError(-1, "Undo data not available (pruned data)")],
+  ["no-data", new JsonRpcError(-1, "Undo data not available")],
+  ["starting", new JsonRpcError(-28, "Verifying blocks…")],
+  ["passing", new JsonRpcError(-1, "Block not found on disk")],
+  ["passing", new JsonRpcError(-32603, "Unable to read UTXO set")],
+  ["passing", new JsonRpcError(-9, "Shutting down")],
+  ["passing", new RpcError("failed", "std::bad_alloc")],
+  ["passing", new RpcError("overloaded", "all 4 threads of the node are stuck in earlier calls")],
+  ["passing", new DeadlineError("late")],
+];
+
+test("what a failure means for asking again", () => {
+  for (const [failure, error] of FAILURES) {
+    expect(failureOf(error), error.message).toBe(failure);
+    expect(isMissingMethod(error), error.message).toBe(failure === "missing");
+  }
+});

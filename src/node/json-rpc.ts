@@ -133,7 +133,10 @@ export function rpcOver(exchange: Exchange): JsonRpc {
       const bytes = await exchange(requestOf(method, params, 0), method);
       const reply = await read(method, bytes, { items, listKey: "result" });
       // Bitcoin Core answers null for a forbidden method, and for nothing else that is asked here (httprpc.cpp).
-      if (reply === null) throw new RefusedError(`${method}: refused by the node's RPC whitelist`);
+      if (reply === null)
+        throw new RefusedError(
+          `${method}: refused by the node's RPC whitelist; allow it with -rpcwhitelist=:${method}`,
+        );
       answered.add(method);
       return outcomeOf(method, reply);
     } catch (error) {
