@@ -170,14 +170,17 @@ test("tells every client, and tallies what was answered with results only", asyn
 test("a handler that is disconnected waits for the call that is on its way, then for destroy, then lets go", async () => {
   const client = await connect();
   const calls: string[] = [];
+  const arrived = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   const handler = await subscribe(client, async (method) => {
     calls.push(method);
+    arrived.resolve();
     await gate.promise;
   });
   const { imports } = client.connection.sizes;
   const told = Promise.all([node.flush(), node.flush()]);
   const disconnected = client.threads.call(handler, disconnect);
+  await arrived.promise;
   await Bun.sleep(20);
   expect(calls).toEqual(["chainStateFlushed"]);
   expect(client.connection.sizes.exports).toBe(1);

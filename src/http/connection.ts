@@ -65,7 +65,7 @@ export class Connection {
 
   /** The socket delivered `bytes`, which are the connection's to keep. */
   receive(bytes: Buffer): void {
-    if (this.#state === "lingering" || this.#state === "closed") return garbage.leave(releaseChunk(bytes));
+    if (this.#state === "lingering" || this.#state === "closed") return garbage.add(releaseChunk(bytes));
     // A request has its time from its first byte on: a client that drips it is not given more with each byte.
     if (this.#parser.isBetweenRequests) this.#allow(this.#context.idleTimeoutMs);
     this.#input.add(bytes);
@@ -83,7 +83,7 @@ export class Connection {
     if (!this.#parser.hasInput) this.#input.release();
     if (responses.written.length > 0) this.#write(responses.written);
     else this.#goOn();
-    garbage.leave(payloadBytes + TURN_GARBAGE_BYTES);
+    garbage.add(payloadBytes + TURN_GARBAGE_BYTES);
     return true;
   }
 

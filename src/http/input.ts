@@ -41,7 +41,7 @@ export class Input {
   }
 
   #releaseFirst(): void {
-    garbage.leave(releaseChunk(this.#chunks.shift()!));
+    garbage.add(releaseChunk(this.#chunks.shift()!));
     this.#given = 0;
   }
 }

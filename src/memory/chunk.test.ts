@@ -15,9 +15,9 @@ test("a large chunk is freed, a small one is left to the collector", () => {
 });
 
 test.each([
-  ["with another thread", new SharedArrayBuffer(LARGE_BYTES)],
-  ["with another chunk", new ArrayBuffer(LARGE_BYTES + 1)],
-])("memory that is shared %s is not freed", (_, buffer) => {
+  ["another thread", new SharedArrayBuffer(LARGE_BYTES)],
+  ["another chunk", new ArrayBuffer(LARGE_BYTES + 1)],
+])("memory shared with %s is not freed", (_, buffer) => {
   const chunk = new Uint8Array(buffer, 0, LARGE_BYTES);
   expect(releaseChunk(chunk)).toBe(LARGE_BYTES + OBJECTS_BYTES);
   expect(chunk.length).toBe(LARGE_BYTES);

@@ -1,29 +1,29 @@
-// What becomes of the memory that a chunk of a socket lies in. Bun makes a new buffer for each read, and leaves it to the
-// garbage collector.
+// Frees the memory of a chunk that a socket received. Bun allocates a buffer for each read and leaves it to the garbage
+// collector.
 
-/** Freeing costs half a microsecond and more, which a chunk of some calls is not worth. */
+/** Freeing takes half a microsecond or more: too much for a chunk of a few calls. */
 const FREED_ABOVE_BYTES = 16 * 1024;
 
-/** About what a chunk leaves behind besides its bytes: the objects around them, and what is made to answer it. */
+/** What a chunk leaves besides its bytes, about: the objects around them, and those made to answer it. */
 const OBJECTS_BYTES = 500;
 
-/** The collector counts a chunk that was freed, and begins by itself after 64 MiB of them: told so, it is early. */
-const LEFT_OF_FREED = 1 / 16;
+/** The collector still counts freed chunks, and starts by itself after 64 MiB of them: this share of each collects earlier. */
+const COUNTED_OF_FREED = 1 / 16;
 
 /**
- * Nobody reads `chunk` any more. A large one is freed and has no bytes after it. Returns how many bytes are left to the
- * garbage collector, more or less.
+ * Frees a large chunk, which is empty afterwards; the caller no longer reads it. Returns about how many bytes are left to
+ * the garbage collector.
  */
 export function releaseChunk(chunk: Uint8Array<ArrayBufferLike>): number {
   const sizeBytes = chunk.length;
-  // Not even looked at is the buffer of a small one: that makes an object of it, and collections take twice as long.
+  // The buffer of a small chunk is not read: that would allocate an object for it, and collections take twice as long.
   if (sizeBytes <= FREED_ABOVE_BYTES || !free(chunk)) return sizeBytes + OBJECTS_BYTES;
-  return sizeBytes * LEFT_OF_FREED + OBJECTS_BYTES;
+  return sizeBytes * COUNTED_OF_FREED + OBJECTS_BYTES;
 }
 
 /**
- * Frees the memory of a chunk that has it for itself. Left to the collector, each large chunk would be memory that was never
- * touched before, and to touch it is most of what it costs: see the bench of 2 MB blocks.
+ * Frees the memory of a chunk that shares it with no other. Otherwise each large chunk would be fresh memory, and touching
+ * fresh memory is most of its cost: bench/callbacks.ts measures blocks of 2 MB.
  */
 function free({ buffer, byteLength }: Uint8Array<ArrayBufferLike>): boolean {
   if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return false;

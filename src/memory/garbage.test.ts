@@ -3,7 +3,7 @@ import { Garbage } from "./garbage.ts";
 
 const MIB = 1024 * 1024;
 
-/** Garbage, and which collections there were, in order. */
+/** Garbage, and the collections that ran, in order. */
 function counted(): { garbage: Garbage; collections: ("young" | "all")[] } {
   const collections: ("young" | "all")[] = [];
   const garbage = new Garbage({
@@ -13,30 +13,30 @@ function counted(): { garbage: Garbage; collections: ("young" | "all")[] } {
   return { garbage, collections };
 }
 
-test("is collected after 4 MiB, again and again, and all of it each 32nd time", () => {
+test("every 4 MiB are collected, all garbage each 32nd time", () => {
   const { garbage, collections } = counted();
-  for (let kib = 1; kib < 4096; kib++) garbage.leave(1024);
+  for (let kib = 1; kib < 4096; kib++) garbage.add(1024);
   expect(collections).toEqual([]);
-  garbage.leave(1024);
+  garbage.add(1024);
   expect(collections).toEqual(["young"]);
-  for (let kib = 0; kib < 63 * 4096; kib++) garbage.leave(1024);
+  for (let kib = 0; kib < 63 * 4096; kib++) garbage.add(1024);
   const round = [...Array<string>(31).fill("young"), "all"];
   expect(collections).toEqual([...round, ...round] as typeof collections);
 });
 
-test("what was collected before its time is not counted again", () => {
+test("an early collection resets the count", () => {
   const { garbage, collections } = counted();
-  garbage.leave(3 * MIB);
+  garbage.add(3 * MIB);
   garbage.collect();
-  garbage.leave(3 * MIB);
+  garbage.add(3 * MIB);
   garbage.collectAll();
-  garbage.leave(3 * MIB);
+  garbage.add(3 * MIB);
   expect(collections).toEqual(["young", "all"]);
-  garbage.leave(MIB);
+  garbage.add(MIB);
   expect(collections).toEqual(["young", "all", "young"]);
 });
 
-test("after all was collected, 31 young collections come first", () => {
+test("31 young collections follow a full one", () => {
   const { garbage, collections } = counted();
   for (let times = 0; times < 30; times++) garbage.collect();
   garbage.collectAll();
@@ -45,7 +45,7 @@ test("after all was collected, 31 young collections come first", () => {
   expect(collections.lastIndexOf("all")).toBe(62);
 });
 
-test("the ballast is no memory", () => {
+test("the ballast takes no memory", () => {
   const script = `
     const before = process.memoryUsage().rss;
     const { garbage } = await import(${JSON.stringify(import.meta.resolve("./garbage.ts"))});

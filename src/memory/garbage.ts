@@ -1,18 +1,18 @@
-// When the garbage collector runs. Left to itself it does so in the middle of a call that a thread of the node waits for, and
-// beside us, for 1 to 3 ms; told to, between two calls, for 0.3 ms. Who leaves much says so.
+// Chooses when the garbage collector runs: between two calls, for 0.3 ms. Left alone it runs for 1 to 3 ms, also in the
+// middle of a call that a thread of the node waits for.
 
 import { edenGC } from "bun:jsc";
 
-/** Collecting takes as long however little there is: after so much it is one call in some four thousand that may wait for it. */
+/** A collection takes the same time however little garbage there is: with this amount, one in some 4000 calls waits for it. */
 const COLLECTED_AFTER_BYTES = 4 * 1024 * 1024;
 
-/** What survives young collections, by chance, is some bytes of a call and 900 of a block: it goes with each 32nd. */
+/** Some bytes of a call and 900 of a block survive young collections by chance; each 32nd collection includes them. */
 const YOUNG_COLLECTIONS = 31;
 
 export interface GarbageOptions {
   /**
-   * Bytes that are never touched, and so are no memory if the process asks for them before it has given any back. The
-   * collector begins by itself when the heap has doubled, and counts these, and each chunk of a socket, though that was freed.
+   * Bytes allocated once and never touched, so that they take no memory if allocated before the process has freed any. The
+   * collector starts by itself when the heap has doubled; it counts these, and every chunk of a socket, freed or not.
    */
   readonly ballastBytes?: number;
   /** Collects the youngest garbage, in 0.3 ms. */
@@ -34,13 +34,13 @@ export class Garbage {
     this.#collectAll = collectAll;
   }
 
-  /** So many bytes, or about so many, are left that nobody needs. Said when nobody waits for what comes next. */
-  leave(bytes: number): void {
+  /** Counts bytes that are no longer used, and collects when there are enough. Call it when no peer waits for an answer. */
+  add(bytes: number): void {
     this.#bytes += bytes;
     if (this.#bytes >= COLLECTED_AFTER_BYTES) this.collect();
   }
 
-  /** Collects what there is. */
+  /** Collects young garbage, each 32nd time all. */
   collect(): void {
     if (this.#youngCollections === YOUNG_COLLECTIONS) return this.collectAll();
     this.#youngCollections++;
@@ -48,7 +48,7 @@ export class Garbage {
     this.#collectYoung();
   }
 
-  /** Collects what has survived, too: for when no thread of a node can wait for us. */
+  /** Collects all garbage. Call it when no thread of a node can be waiting for us. */
   collectAll(): void {
     this.#youngCollections = 0;
     this.#bytes = 0;
@@ -56,8 +56,8 @@ export class Garbage {
   }
 }
 
-/** Without it the collector began every six blocks of 2 MB: see the bench of these. */
+/** Without it the collector starts every six blocks of 2 MB: bench/callbacks.ts measures these. */
 const BALLAST_BYTES = 64 * 1024 * 1024;
 
-/** That of the process, whose heap is one. */
+/** One for the process, which has one heap. */
 export const garbage = new Garbage({ ballastBytes: BALLAST_BYTES });

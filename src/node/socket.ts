@@ -24,7 +24,7 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
         connection?.receive(chunk);
         const leftBytes = releaseChunk(chunk);
         if (connection?.isDropping) readLargeMessage(descriptorOf(socket), connection);
-        garbage.leave(leftBytes);
+        garbage.add(leftBytes);
       },
       drain: () => connection?.drained(),
       close: (_, error) => connection?.disconnected(error ? withReason(error).message : "the node closed the socket"),

@@ -1,6 +1,6 @@
-// Cuts a byte stream into frames, whatever pieces it comes in. A frame that lies whole in a chunk is handed on in place;
-// one that spans chunks is copied together, unless all that is wanted of it is in its head: then the rest is dropped as it
-// comes. The connection feeds it what the socket yields.
+// Cuts a byte stream into frames, however it is split into chunks. A frame that lies whole in a chunk is handled in place;
+// one that spans chunks is copied together. If the head of a large frame is enough for its handler, the rest is dropped as
+// it arrives. The connection feeds it what the socket receives.
 
 import { Frame, segmentTableBytes } from "./frame.ts";
 import { ProtocolError } from "./protocol-error.ts";
@@ -16,15 +16,15 @@ export interface FrameLimits {
 /** The limits of the C++ runtime's own reader: 512 segments, 8 Mi words (64 MiB). The largest block takes 0.5 Mi words. */
 export const FRAME_LIMITS: FrameLimits = { segments: 512, words: 8 * 1024 * 1024 };
 
-/** A buffer that grew beyond this for one large frame is given back after it. */
+/** A buffer that grew beyond this for a large frame is replaced by a small one after it. */
 const KEPT_BUFFER_BYTES = 256 * 1024;
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
-/** A frame that is longer and spans chunks is first shown by its head: the segment table and this much of the first segment. */
+/** A larger frame that spans chunks has a head: its segment table and this much of the first segment. */
 const HEAD_ONLY_ABOVE_BYTES = 16 * 1024;
 const HEAD_SEGMENT_BYTES = 1024;
 
-/** Stands for a frame size that cannot be told yet, as its segment table is not all there. */
+/** The frame size while the segment table is incomplete. */
 const UNKNOWN = -1;
 
 export class FrameReader {
@@ -32,16 +32,15 @@ export class FrameReader {
   readonly #handle: (frame: Frame) => void;
   readonly #isHeadEnough: (head: Frame) => boolean;
   readonly #frame = new Frame();
-  /** The begin of a frame whose end has not come yet: the first `#filled` bytes of `#buffer`. */
+  /** The start of a frame that is incomplete: the first `#filled` bytes of `#buffer`. */
   #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   #filled = 0;
-  /** Bytes of that frame that are still to come and will be dropped, as its head is enough. */
+  /** Bytes of that frame that have not arrived and will be dropped, because its head is enough. */
   #dropping = 0;
 
   /**
-   * `handle` is called for each frame in order, when its last byte has come; the frame is valid until it returns.
-   * `isHeadEnough` is asked about a large frame when its head is there: true when `handle` will need no more of it. It then
-   * gets the head alone.
+   * `handle` is called for each frame in order, when its last byte has arrived; the frame is valid until it returns.
+   * `isHeadEnough` is called for a large frame when its head has arrived. If it returns true, `handle` gets the head alone.
    */
   constructor(
     handle: (frame: Frame) => void,
@@ -53,19 +52,14 @@ export class FrameReader {
     this.#isHeadEnough = isHeadEnough;
   }
 
-  /** Bytes of the unfinished frame that are kept. */
-  get pendingBytes(): number {
-    return this.#filled;
-  }
-
-  /** Whether the unfinished frame is one whose head is enough. */
+  /** Whether the rest of a frame is being dropped. */
   get isDropping(): boolean {
     return this.#dropping > 0;
   }
 
   /**
-   * Reads the next bytes of the stream and hands on each frame that they finish.
-   * @throws ProtocolError when a segment table is over a limit; nothing may be read after it.
+   * Reads the next bytes of the stream and handles each frame that they complete.
+   * @throws ProtocolError when a segment table is over a limit; the reader must not be used after it.
    */
   read(chunk: Uint8Array): void {
     let at = 0;
@@ -81,7 +75,7 @@ export class FrameReader {
     }
   }
 
-  /** Adds to the unfinished frame what it lacks next of `chunk` from `at` on. Returns where the next byte is. */
+  /** Adds to the incomplete frame what it needs next of `chunk` from `at` on. Returns the offset after these bytes. */
   #readPending(chunk: Uint8Array, at: number): number {
     if (this.#dropping > 0) {
       const end = Math.min(chunk.length, at + this.#dropping);
@@ -93,9 +87,9 @@ export class FrameReader {
     const headBytes = this.#headBytes(sizeBytes);
     const wantedBytes = this.#filled < headBytes ? headBytes : sizeBytes;
     const end = Math.min(chunk.length, at + wantedBytes - this.#filled);
-    this.#keep(chunk, at, end);
+    this.#keep(chunk, at, end, wantedBytes);
     if (this.#filled < wantedBytes) return end;
-    // A table is looked at as soon as it is there, though nothing may follow it in this chunk.
+    // A complete table is checked at once, even at the end of a chunk.
     if (sizeBytes === UNKNOWN) return this.#readPending(chunk, end);
     if (this.#filled === sizeBytes) {
       this.#finishPending(true);
@@ -114,7 +108,7 @@ export class FrameReader {
   }
 
   /**
-   * Bytes of the unfinished frame, `sizeBytes` in all, that are to be there before it is looked at: the first word, then the
+   * The number of bytes of the incomplete frame, `sizeBytes` in all, at which it is checked next: the first word, then the
    * segment table, then the head of a large frame or all of another.
    */
   #headBytes(sizeBytes: number): number {
@@ -125,19 +119,20 @@ export class FrameReader {
     return tableBytes + Math.min(HEAD_SEGMENT_BYTES, readUint32(this.#buffer, 4) * WORD_BYTES);
   }
 
-  #keep(chunk: Uint8Array, start: number, end: number): void {
-    const neededBytes = this.#filled + end - start;
-    if (neededBytes > this.#buffer.length) {
-      // Grown by what has come, never by what the table promises: a promise costs the peer nothing.
-      const grown = new Uint8Array(Math.max(neededBytes, this.#buffer.length * 2));
+  /** Copies `chunk` from `start` up to `end` to the incomplete frame, of which up to `wantedBytes` are needed. */
+  #keep(chunk: Uint8Array, start: number, end: number, wantedBytes: number): void {
+    const filled = this.#filled + end - start;
+    if (filled > this.#buffer.length) {
+      // Grows with the bytes received, not with the size in the table, which costs the peer nothing; and not beyond it.
+      const grown = new Uint8Array(Math.min(wantedBytes, Math.max(filled, this.#buffer.length * 2)));
       grown.set(this.#buffer.subarray(0, this.#filled));
       this.#buffer = grown;
     }
     this.#buffer.set(chunk.subarray(start, end), this.#filled);
-    this.#filled = neededBytes;
+    this.#filled = filled;
   }
 
-  /** Bytes of the frame that begins at `start`, of whose bytes those before `end` are there, or UNKNOWN. */
+  /** The size of the frame that starts at `start`, or UNKNOWN if its table does not end before `end`. */
   #frameBytes(bytes: Uint8Array, start: number, end: number): number {
     if (end - start < WORD_BYTES) return UNKNOWN;
     const segmentCount = readUint32(bytes, start) + 1;

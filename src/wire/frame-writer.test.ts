@@ -1,4 +1,4 @@
-// Outgoing bytes against the plainest model of them: an array that is appended to and cut off at its begin.
+// Outgoing bytes against a model: an array that grows at its end and shrinks at its start.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -15,12 +15,12 @@ const anyStep = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ how: "sent" as const, share: 1 }) },
 );
 
-/** Bytes that differ from their neighbours and from what was written before. */
+/** Bytes that differ from their neighbours and from those of other seeds. */
 function content(sizeBytes: number, seed: number): Uint8Array {
   return Uint8Array.from({ length: sizeBytes }, (_, index) => seed * 31 + index * 7);
 }
 
-test("what is unsent is what was written less what was sent, in order", () => {
+test("the unsent bytes are those written less those sent, in order", () => {
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 80 }), (steps) => {
       const writer = new FrameWriter();
@@ -46,7 +46,7 @@ test("what is unsent is what was written less what was sent, in order", () => {
   );
 });
 
-test("a peer that always takes a part does not make the buffer grow", () => {
+test("a stream that accepts only a part of each write does not make the buffer grow", () => {
   const writer = new FrameWriter();
   writer.append(content(1000, 0));
   const firstBytes = writer.bytes.length;
@@ -58,7 +58,7 @@ test("a peer that always takes a part does not make the buffer grow", () => {
   expect(writer.bytes.length).toBe(firstBytes);
 });
 
-test("the buffer that grew for many bytes is given back once they were sent", () => {
+test("the buffer that grew for many bytes is replaced when they are sent", () => {
   const writer = new FrameWriter();
   writer.append(content(1_000_000, 1));
   expect(writer.bytes.length).toBeGreaterThanOrEqual(1_000_000);

@@ -1,7 +1,7 @@
-// Collects outgoing frames so that all of one turn leave in a single write, and keeps what the stream did not take yet.
+// Collects outgoing frames for one write, and keeps the bytes that the stream has not accepted yet.
 
 const FIRST_BUFFER_BYTES = 4 * 1024;
-/** A buffer that grew beyond this is given back once its bytes were sent. */
+/** A buffer that grew beyond this is replaced by a small one when all its bytes are sent. */
 const KEPT_BUFFER_BYTES = 64 * 1024;
 
 export class FrameWriter {
@@ -14,17 +14,17 @@ export class FrameWriter {
     return this.#start === this.#end;
   }
 
-  /** The buffer that `reserve` gives offsets into. Another `reserve` may replace it. */
+  /** The buffer to which the offsets of `reserve` refer. The next `reserve` may replace it. */
   get bytes(): Uint8Array {
     return this.#buffer;
   }
 
-  /** What was written and not sent yet, in order. The view is valid until the next `reserve` or `append`. */
+  /** The bytes written and not sent yet. The view is valid until the next `reserve` or `append`. */
   get unsent(): Uint8Array {
     return this.#buffer.subarray(this.#start, this.#end);
   }
 
-  /** Makes room for `sizeBytes` more, counts them as written and returns the offset in `bytes` where they go. */
+  /** Adds `sizeBytes` to the written bytes and returns their offset in `bytes`, where the caller writes them. */
   reserve(sizeBytes: number): number {
     if (this.#end + sizeBytes > this.#buffer.length) this.#makeRoom(sizeBytes);
     const at = this.#end;
@@ -37,7 +37,7 @@ export class FrameWriter {
     this.#buffer.set(frame, at);
   }
 
-  /** The stream took the first `count` of the unsent bytes. */
+  /** The stream accepted the first `count` of the unsent bytes. */
   sent(count: number): void {
     this.#start += count;
     if (this.#start < this.#end) return;
@@ -45,7 +45,7 @@ export class FrameWriter {
     if (this.#buffer.length > KEPT_BUFFER_BYTES) this.#buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   }
 
-  /** Moves the unsent bytes to the front, of a larger buffer if need be. */
+  /** Moves the unsent bytes to the front of this buffer, or of a larger one if needed. */
   #makeRoom(sizeBytes: number): void {
     const unsent = this.unsent;
     const neededBytes = unsent.length + sizeBytes;

@@ -1,5 +1,5 @@
-// One message of the stream, as it lies in a buffer: the segment table and the segments, or as much of them as was kept.
-// The frame reader moves one Frame from message to message; it is valid only while it is being handled.
+// One message of the stream in a buffer: the segment table and the segments, or their head. The frame reader moves one Frame
+// from message to message; it is valid only while it is handled.
 
 import { readUint32, WORD_BYTES } from "./words.ts";
 
@@ -8,28 +8,28 @@ import { readUint32, WORD_BYTES } from "./words.ts";
  *   segment count minus one · size in words of each segment · padding to a word · the segments
  */
 
-/** Bytes of the segment table of a frame of `segmentCount` segments, with its padding. */
+/** Bytes of the segment table of a frame with `segmentCount` segments, padding included. */
 export function segmentTableBytes(segmentCount: number): number {
   return (4 + segmentCount * 4 + 7) & ~7;
 }
 
-/** A view of one frame. Its bytes belong to the reader: copy what must outlive the handler. */
+/** A view of one frame. Its bytes belong to the reader: copy what the handler keeps. */
 export class Frame {
   bytes: Uint8Array = new Uint8Array(0);
   /** Byte offset of the segment table in `bytes`. */
   start = 0;
-  /** Byte offset after the last segment, or of a head, after the last byte that is there. */
+  /** Byte offset after the last segment; of a head, after its last byte. */
   end = 0;
-  /** False for a head: what comes after it in the stream was not kept. */
+  /** False for a head: the rest of the frame was dropped. */
   isWhole = true;
   segmentCount = 0;
-  /** Byte offsets of the first segment, as far as it is there, which holds the message's root pointer. */
+  /** Byte offsets of the first segment, or its part in the head. It holds the message's root pointer. */
   rootStart = 0;
   rootEnd = 0;
 
   /**
-   * Points this view at the frame whose segment table begins at `start`; the caller has checked that it ends at `end`, or,
-   * unless `isWhole`, that its segment table does not end after it.
+   * Points this view at the frame whose segment table starts at `start`. The caller has checked that the frame ends at
+   * `end`, or, unless `isWhole`, that its segment table ends there or before.
    */
   reset(bytes: Uint8Array, start: number, end: number, isWhole = true): void {
     this.bytes = bytes;

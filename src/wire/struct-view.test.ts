@@ -1,4 +1,4 @@
-// Structs read in place: the view moves to what a pointer names, and never to anything outside the segment.
+// Structs read in place: the view moves to the struct that a pointer names, never outside the segment.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -11,7 +11,7 @@ function structPointer(offset: number, dataWords: number, pointerCount: number):
   return BigInt.asUintN(32, BigInt(offset) << 2n) | (BigInt(dataWords) << 32n) | (BigInt(pointerCount) << 48n);
 }
 
-/** A view on a segment of these words, which lies between pointers that lead into it. */
+/** A view on a segment of these words, which lies between pointers into it. */
 function viewOn(...words: bigint[]): { view: StructView; at: (word: number) => number } {
   const before = [0xffff_ffff_ffff_ffffn, structPointer(0, 1, 0)];
   const after = [structPointer(-2, 1, 0), 0xffff_ffff_ffff_ffffn];
@@ -60,10 +60,10 @@ describe("follow", () => {
     ["a capability", 3n],
     ["data beyond the segment", structPointer(0, 4, 0)],
     ["pointers beyond the segment", structPointer(0, 1, 3)],
-    ["a begin beyond the segment", structPointer(4, 0, 0)],
-    ["a begin before the segment", structPointer(-3, 1, 0)],
-    ["the farthest begin", structPointer(2 ** 29 - 1, 1, 1)],
-    ["the farthest begin backwards", structPointer(-(2 ** 29), 1, 1)],
+    ["a start beyond the segment", structPointer(4, 0, 0)],
+    ["a start before the segment", structPointer(-3, 1, 0)],
+    ["the farthest start", structPointer(2 ** 29 - 1, 1, 1)],
+    ["the farthest start backwards", structPointer(-(2 ** 29), 1, 1)],
     ["the largest struct", structPointer(0, 0xffff, 0xffff)],
   ])("refuses %s and does not move", (_, pointer) => {
     const segment = viewOn(structPointer(0, 1, 0), pointer, 7n, 8n, 9n);
@@ -115,7 +115,7 @@ describe("followSlot", () => {
     expect(place(segment)).toEqual({ data: 4, dataWords: 1, pointerCount: 0 });
   });
 
-  test("refuses a slot that the struct does not have, whatever lies there", () => {
+  test("refuses a slot that the struct does not have, whatever follows the struct", () => {
     const segment = viewOn(structPointer(0, 1, 1), 7n, 0n, structPointer(0, 1, 0), 9n);
     segment.view.follow(segment.at(0));
     expect(segment.view.followSlot(1)).toBe(false);

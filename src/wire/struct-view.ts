@@ -1,5 +1,5 @@
-// A struct read in place, inside one segment of a frame: where its data and pointers are, after every bound was checked.
-// The hot path moves one view from struct to struct instead of making objects.
+// A struct read in place, inside one segment of a frame: the offsets of its data and pointers, with every bound checked. The
+// hot path moves one view from struct to struct instead of allocating objects.
 
 import { readInt32, readUint16, WORD_BYTES } from "./words.ts";
 
@@ -15,10 +15,10 @@ import { readInt32, readUint16, WORD_BYTES } from "./words.ts";
  */
 const POINTER_KIND_MASK = 3;
 
-/** A struct in a segment. Valid as long as the bytes of the frame that it was pointed at. */
+/** A struct in a segment. Valid as long as the bytes of its frame. */
 export class StructView {
   bytes: Uint8Array = new Uint8Array(0);
-  /** End of the segment, a byte offset in `bytes`: nothing is read at or beyond it. */
+  /** Byte offsets of the segment in `bytes`: nothing outside is read. */
   #segmentEnd = 0;
   #segmentStart = 0;
   /** Byte offset of the data section, which is `dataBytes` long. */
@@ -28,7 +28,7 @@ export class StructView {
   #pointers = 0;
   pointerCount = 0;
 
-  /** Names the segment that the next `follow` reads: bytes from `segmentStart` up to `segmentEnd`. */
+  /** Sets the segment that the next `follow` reads: bytes from `segmentStart` up to `segmentEnd`. */
   reset(bytes: Uint8Array, segmentStart: number, segmentEnd: number): void {
     this.bytes = bytes;
     this.#segmentStart = segmentStart;
@@ -38,8 +38,8 @@ export class StructView {
   }
 
   /**
-   * Moves the view to the struct that the pointer at byte offset `at` names. False, and nothing moved, when that is not
-   * a near pointer to a struct inside the segment: null, a list, a far pointer, a capability or out of bounds.
+   * Moves the view to the struct that the pointer at byte offset `at` names. Returns false, without moving, unless that is a
+   * near pointer to a struct inside the segment: it may be null, a list, a far pointer, a capability or out of bounds.
    */
   follow(at: number): boolean {
     if (at < this.#segmentStart || at + WORD_BYTES > this.#segmentEnd) return false;
@@ -57,7 +57,7 @@ export class StructView {
     return true;
   }
 
-  /** Moves the view to the struct in pointer slot `slot` of this struct. False as in `follow`, or when there is no such slot. */
+  /** Moves the view to the struct in pointer slot `slot`. Returns false as `follow` does, or if there is no such slot. */
   followSlot(slot: number): boolean {
     return slot < this.pointerCount && this.follow(this.#pointers + slot * WORD_BYTES);
   }

@@ -1,4 +1,4 @@
-// Little-endian integers against a DataView, the platform's own reading of the same bytes.
+// Little-endian integers against DataView.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";

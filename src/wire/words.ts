@@ -1,5 +1,5 @@
-// Word arithmetic of the Cap'n Proto encoding: little-endian integers and near pointers, read from bytes in place.
-// Used where generated classes are too slow (the hot path) or too early (framing).
+// Little-endian integers of the Cap'n Proto encoding, read from bytes in place. For framing, and for the hot path, where
+// generated classes are too slow.
 // Source: https://capnproto.org/encoding.html
 
 export const WORD_BYTES = 8;
