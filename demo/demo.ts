@@ -38,7 +38,7 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
   undo.defer(() => server.stop());
   undo.defer(async () => void (await exporter.leave(LEAVE_DEADLINE_MS)));
 
-  const url = urlOf({ ...options.metricsAddress, port: server.port });
+  const url = urlOf(server);
   view.say(`metrics on ${url}`);
   exporter.start();
   await Promise.all([autopilot(node, signal), watch(url, view, signal)]);

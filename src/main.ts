@@ -1,12 +1,11 @@
 // The program: reads the command line, serves the exporter's metrics, ends on signals. The only place that exits.
 
-import { getSystemErrorMap } from "node:util";
 import { BUILD, NAME } from "./build-info.ts";
 import { Exporter } from "./exporter.ts";
+import { listenErrorText } from "./http/listen-error.ts";
 import { type MetricsServer, serve } from "./http/server.ts";
 import { Log } from "./log.ts";
 import { type Address, hostPort, type Options, readOptions, UsageError, usage } from "./options.ts";
-import { errorText } from "./rpc/errors.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILURE = 1;
@@ -23,7 +22,7 @@ const LEAVE_DEADLINE_MS = 4000;
 const LOG_DEADLINE_MS = 500;
 
 const options = await readCommandLine();
-run(options);
+await run(options);
 
 async function readCommandLine(): Promise<Options> {
   try {
@@ -40,33 +39,23 @@ async function readCommandLine(): Promise<Options> {
   }
 }
 
-function run(options: Options): void {
+async function run(options: Options): Promise<void> {
   const { metricsAddress } = options;
   const log = new Log(() => exporter.logLineDropped());
   const exporter = new Exporter({ ...options, build: BUILD, log: log.line });
-  const server = listen(metricsAddress, exporter);
+  const server = await listen(metricsAddress, exporter);
   endOnSignals(exporter, server, log);
-  log.line(
-    `${NAME} ${BUILD.version} serves metrics on http://${hostPort({ ...metricsAddress, port: server.port })}/metrics`,
-  );
+  log.line(`${NAME} ${BUILD.version} serves metrics on http://${hostPort(server)}/metrics`);
   exporter.start();
 }
 
-function listen(address: Address, exporter: Exporter): MetricsServer {
+async function listen(address: Address, exporter: Exporter): Promise<MetricsServer> {
   try {
     return serve({ ...address, ...exporter.serving });
   } catch (error) {
-    console.error(`${NAME}: cannot listen on ${hostPort(address)}: ${listenErrorText(error)}`);
+    console.error(`${NAME}: cannot listen on ${hostPort(address)}: ${await listenErrorText(address.hostname, error)}`);
     process.exit(EXIT_FAILURE);
   }
-}
-
-/** Bun says "Failed to listen at HOST" whatever the reason is; the system's own words tell one from the other. */
-function listenErrorText(error: unknown): string {
-  const { code, errno = 0 } = error as NodeJS.ErrnoException;
-  if (code === "EADDRINUSE") return "the address is in use; choose another with --metrics-addr";
-  const text = getSystemErrorMap().get(-Math.abs(errno))?.[1];
-  return text === undefined ? errorText(error) : `${text} (${code})`;
 }
 
 /**

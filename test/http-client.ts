@@ -1,5 +1,4 @@
-// A client for this room's tests: sends bytes as they are, takes responses apart, and reads only when it is told to.
-// No product code imports it.
+// An HTTP client for tests: sends bytes as they are, parses responses, and reads only what is asked for.
 
 import { connect, type Socket } from "node:net";
 
@@ -13,9 +12,9 @@ export interface RawResponse {
 export interface RawClient {
   readonly socket: Socket;
   send(bytes: string | Uint8Array): void;
-  /** The next response; `bodiless` when it answers HEAD. Rejects when the connection ends before it is complete. */
+  /** The next response; `bodiless` if it answers HEAD. Rejects if the connection ends before it is complete. */
   response(bodiless?: "bodiless"): Promise<RawResponse>;
-  /** Resolves with what was not taken as responses when the server closes; rejects on a reset. */
+  /** Resolves when the server closes, with what `response` has not returned; rejects on a reset. */
   ended(): Promise<Buffer>;
   close(): void;
 }

@@ -1,17 +1,17 @@
-// Reads Accept-Encoding (RFC 9110 12.5.3) for the one question this room has: gzip or plain?
-// Called once per request that carries the header.
+// Reads Accept-Encoding (RFC 9110 12.5.3) to decide between gzip and no compression, once per request with the field.
+
+import { membersOf } from "./field-value.ts";
 
 /**
- * Whether a response in gzip is welcome. `value` is the field's value, several fields joined by commas.
- * A weight of 0 or one that is no number refuses; `*` speaks for gzip when gzip is not named;
- * identity with the greater weight wins.
+ * Whether the client accepts gzip and does not prefer identity. `value` is the field's value, several fields joined by
+ * commas. A weight that is 0 or malformed refuses a coding. `*` stands for gzip if gzip is not named.
  */
 export function acceptsGzip(value: string): boolean {
   let gzip: number | undefined;
   let any: number | undefined;
   let identity = 0;
-  for (const member of value.toLowerCase().split(",")) {
-    const [coding = "", ...parameters] = member.split(";").map((part) => part.trim());
+  for (const member of membersOf(value.toLowerCase())) {
+    const [coding = "", ...parameters] = membersOf(member, ";");
     const weight = weightOf(parameters);
     if (coding === "gzip" || coding === "x-gzip") gzip = weight;
     else if (coding === "*") any = weight;
@@ -24,6 +24,6 @@ export function acceptsGzip(value: string): boolean {
 function weightOf(parameters: readonly string[]): number {
   const parameter = parameters.find((text) => text.startsWith("q="));
   if (parameter === undefined) return 1;
-  const weight = Number(parameter.slice(2));
-  return Number.isNaN(weight) ? 0 : weight;
+  const text = parameter.slice(2);
+  return /^[\d.]+$/.test(text) ? Number(text) || 0 : 0;
 }

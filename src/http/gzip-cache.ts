@@ -1,9 +1,9 @@
-// Compresses the payload once for as long as it stays the same object.
-// The response buffer asks it for every answer in gzip; it holds the last payload and its compressed form, no more.
+// Compresses the payload once for as long as it is the same object. The response buffer holds one cache, with the last payload
+// and its compressed form.
 
 /**
- * A function from payload to gzip. Level 1: the same thread answers the node, and the next level costs more time
- * than it saves bytes. "The same" is the same object, so a payload must not change once it has been handed over.
+ * Returns a function from payload to gzip. Level 1: the same thread answers the node, and the next level takes more time
+ * than it saves bytes. A payload must not change after the call.
  */
 export function createGzipCache(): (payload: Uint8Array) => Uint8Array {
   let source: Uint8Array | undefined;

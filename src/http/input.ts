@@ -1,34 +1,34 @@
-// What a client has sent and the parser has not been given yet, as the chunks that it came in. One for each connection.
+// Received bytes that the parser has not read yet, in the chunks that the socket delivered. One for each connection.
 
 import { releaseChunk } from "../memory/chunk.ts";
 import { garbage } from "../memory/garbage.ts";
 
 export class Input {
   readonly #chunks: Buffer[] = [];
-  /** How many bytes of the first chunk were given away. */
-  #given = 0;
+  /** How many bytes of the first chunk `next` has returned. */
+  #position = 0;
 
-  /** Whether all that was added was given away. */
+  /** Whether `next` has returned everything. */
   get isEmpty(): boolean {
-    return this.#chunks.length === 0 || (this.#chunks.length === 1 && this.#isFirstGiven);
+    return this.#chunks.length === 0 || (this.#chunks.length === 1 && this.#isFirstRead);
   }
 
-  /** Adds a chunk, which is then the input's to keep and to free. */
+  /** Adds a chunk, which the input then owns and frees. */
   add(chunk: Buffer): void {
     this.#chunks.push(chunk);
   }
 
-  /** The next bytes, `limit` at most; none when it is empty. They are valid until `release`. */
+  /** The next bytes, at most `limit`; none if it is empty. They are valid until `release`. */
   next(limit: number): Buffer {
     this.release();
-    const bytes = this.#chunks[0]?.subarray(this.#given, this.#given + limit) ?? Buffer.alloc(0);
-    this.#given += bytes.length;
+    const bytes = this.#chunks[0]?.subarray(this.#position, this.#position + limit) ?? Buffer.alloc(0);
+    this.#position += bytes.length;
     return bytes;
   }
 
-  /** Nobody looks any more at what was given away: of a chunk that is through, the memory is, too. */
+  /** Ends the validity of what `next` returned, and frees the chunk if that was its last piece. */
   release(): void {
-    if (this.#chunks.length > 0 && this.#isFirstGiven) this.#releaseFirst();
+    if (this.#chunks.length > 0 && this.#isFirstRead) this.#releaseFirst();
   }
 
   /** Drops everything. */
@@ -36,12 +36,12 @@ export class Input {
     while (this.#chunks.length > 0) this.#releaseFirst();
   }
 
-  get #isFirstGiven(): boolean {
-    return this.#given === this.#chunks[0]!.length;
+  get #isFirstRead(): boolean {
+    return this.#position === this.#chunks[0]!.length;
   }
 
   #releaseFirst(): void {
     garbage.add(releaseChunk(this.#chunks.shift()!));
-    this.#given = 0;
+    this.#position = 0;
   }
 }

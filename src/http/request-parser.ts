@@ -1,5 +1,5 @@
-// Turns the bytes of one connection into requests, whatever pieces they arrive in; skips request bodies.
-// Each connection owns one, feeds it what the socket delivers and takes requests out one at a time.
+// Finds the requests in the bytes of one connection, in whatever pieces they arrive; skips bodies.
+// Each connection has one, feeds it what the socket delivers and gets the requests one at a time.
 
 import {
   awaitsContinue,
@@ -13,8 +13,11 @@ import {
   splitField,
 } from "./request-head.ts";
 
-/** Most bytes of a request's head, empty lines before it included; also of one chunk-size line and of the trailers. */
+/** Limit of a request's head with the empty lines before it, of a chunk-size line, and of the trailers. */
 export const MAX_HEAD_BYTES = 16 * 1024;
+
+/** About what reading a line allocates: strings, of a field name and value, and the objects around them. */
+const LINE_GARBAGE_BYTES = 400;
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -34,46 +37,54 @@ const NOTHING: Buffer = Buffer.alloc(0);
 type Stage = "request line" | "field" | "content" | "chunk size" | "chunk" | "chunk end" | "trailer";
 
 /**
- * The order of use: `feed`, then `next` until it gives undefined, and again. What it gives depends on the bytes alone,
- * not on how they were cut. After a RequestError the parser is spent.
+ * Use: `feed`, then `next` until it returns undefined, and again. The results depend on the bytes, not on how they were split.
+ * After a RequestError the parser must not be used.
  */
 export class RequestParser {
-  /** The bytes not yet looked at are `#input` from `#position` on; views what `feed` was given. */
+  /** What `feed` was called with, without a copy; read up to `#position`. */
   #input = NOTHING;
   #position = 0;
-  /** The line that the last input began and did not end; a copy. Empties when its end arrives. */
+  /** The part of a line that earlier inputs had; a copy. Emptied when the line ends. */
   #partialLine = NOTHING;
   #stage: Stage = "request line";
-  /** Bytes that the current head, chunk-size line or trailer section may still take. */
+  /** Bytes that the current head, chunk-size line or trailer section may still have. */
   #allowance = MAX_HEAD_BYTES;
   /** Bytes of the body or of the current chunk still to skip. */
   #bodyLeft = 0;
-  /** Set by the request line, valid until the request is given out. */
+  /** Set by the request line, valid until `next` returns the request. */
   #head: RequestHead | undefined;
+  #garbageBytes = 0;
 
-  /** Whether input is left that `next` has not looked at. */
+  /** Whether input is left that `next` has not read. */
   get hasInput(): boolean {
     return this.#position < this.#input.length;
   }
 
-  /** Whether not one byte of a next request has been looked at. */
+  /** Whether no byte of a next request has been read. */
   get isBetweenRequests(): boolean {
     return this.#stage === "request line" && this.#allowance === MAX_HEAD_BYTES;
   }
 
-  /** Gives `next` bytes to look at, when it has looked at all before them. They are kept, without a copy, until then. */
+  /** Sets the bytes that `next` reads, once it has read all before them. They must stay valid until then. */
   feed(bytes: Buffer): void {
     this.#input = bytes;
     this.#position = 0;
   }
 
+  /** About how many bytes of garbage parsing left since the last call. */
+  takeGarbageBytes(): number {
+    const bytes = this.#garbageBytes;
+    this.#garbageBytes = 0;
+    return bytes;
+  }
+
   /**
-   * The next request, given when its body has been skipped; or `continue` when the client waits for 100 Continue
-   * before it sends that body; or undefined: feed more. Throws RequestError when the bytes are not HTTP/1.
+   * The next request, once its body is skipped; or `continue` if the client waits for 100 Continue before it sends that
+   * body; or undefined: feed more. Throws RequestError if the bytes are not HTTP/1.
    */
   next(): Request | "continue" | undefined {
     const found = this.#find();
-    if (!this.hasInput) this.feed(NOTHING); // lets go of what has been parsed
+    if (!this.hasInput) this.feed(NOTHING); // the parsed bytes may be freed
     return found;
   }
 
@@ -96,7 +107,7 @@ export class RequestParser {
     this.#allowance = MAX_HEAD_BYTES;
   }
 
-  /** Skips what has arrived of the body; true when it has all arrived. */
+  /** Skips the body as far as it has arrived; true if it has all arrived. */
   #skipBody(): boolean {
     const skipped = Math.min(this.#bodyLeft, this.#input.length - this.#position);
     this.#position += skipped;
@@ -105,8 +116,8 @@ export class RequestParser {
   }
 
   /**
-   * The next line without its end, which is CRLF or LF alone (RFC 9112 2.2); undefined when it has not all arrived.
-   * Bytes that no line may hold are refused as they come: what speaks another protocol may never send an LF.
+   * The next line without its end, which is CRLF or LF alone (RFC 9112 2.2); undefined if it has not all arrived. Bytes that no
+   * line may contain are refused as they arrive: a client of another protocol may never send an LF.
    */
   #readLine(): string | undefined {
     const input = this.#input;
@@ -125,11 +136,13 @@ export class RequestParser {
     this.#allowance -= end - start;
     this.#position = end;
     if (this.#allowance === 0) throw new RequestError(431, `head or trailers above ${MAX_HEAD_BYTES} bytes`);
+    this.#garbageBytes += this.#partialLine.length + LINE_GARBAGE_BYTES;
     this.#partialLine = Buffer.concat([this.#partialLine, input.subarray(start, end)]);
     return undefined;
   }
 
   #endLine(start: number, lineFeed: number): string {
+    this.#garbageBytes += this.#partialLine.length + LINE_GARBAGE_BYTES;
     let line = this.#input.toString("latin1", start, lineFeed);
     if (this.#partialLine.length > 0) {
       line = this.#partialLine.toString("latin1") + line;

@@ -1,10 +1,10 @@
-// Writes responses one after the other into one reused buffer, so that what is answered in one turn leaves in one write.
-// The server has one such buffer for all its connections: a turn fills it, writes it out and leaves it to the next.
+// Collects the responses of one turn in a reused buffer, so that they leave in one write. All connections of a server share
+// one: a turn fills it and writes it to the socket, the next turn overwrites it.
 
 import { createGzipCache } from "./gzip-cache.ts";
 import type { Persistence, Request, RequestError } from "./request-head.ts";
 
-/** What an error response can say: the parser's refusals, a payload that failed, a connection too many. */
+/** The parser's errors, a payload that failed (500), too many connections (503). */
 export type ErrorStatus = RequestError["status"] | 500 | 503;
 
 /** Prometheus text format 0.0.4. */
@@ -34,7 +34,7 @@ export class ResponseBuffer {
   readonly #gzip = createGzipCache();
   readonly #date = createDateCache();
 
-  /** The responses since `clear`, end to end: a view, valid until the next call of any method. */
+  /** The responses since `clear`, one after the other: a view, valid until the next call of any method. */
   get written(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -43,7 +43,7 @@ export class ResponseBuffer {
     this.#length = 0;
   }
 
-  /** Answers `request` with `payload`; adds nothing when it throws (out of memory). */
+  /** Answers `request` with `payload`. If it throws (out of memory), nothing is added. */
   addPayload(request: Request, payload: Uint8Array): void {
     const body = request.acceptsGzip ? this.#gzip(payload) : payload;
     const head =
@@ -55,12 +55,12 @@ export class ResponseBuffer {
     this.#add(head, request.isHead ? NO_BODY : body);
   }
 
-  /** Tells the client to send the body it holds back; the response comes after it. */
+  /** Asks the client for the body that it holds back; the response comes after it. */
   addContinue(): void {
     this.#add(CONTINUE, NO_BODY);
   }
 
-  /** An error, `message` in plain text unless it answers HEAD; the connection closes after it, and it says so. */
+  /** An error with `message` as plain text, without it for HEAD. Its Connection field is `close`. */
   addError(status: ErrorStatus, message: string, isHead = false): void {
     const body = new TextEncoder().encode(`${message}\n`);
     const head =
@@ -85,7 +85,7 @@ export class ResponseBuffer {
   }
 }
 
-/** The Date field's value (RFC 9110 6.6.1), made anew once a second. */
+/** The Date field's value (RFC 9110 6.6.1), formatted once a second. */
 function createDateCache(): () => string {
   let second = -1;
   let text = "";

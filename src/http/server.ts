@@ -1,46 +1,47 @@
-// Listens for HTTP and gives every request the same answer, the payload; knows the clients and their limits.
-// The exporter calls serve() when it starts and stop() when it leaves; the payload comes from a function it is given.
+// Listens for HTTP and answers every request with the payload, whatever its method and path; limits the connections.
+// main calls serve() at start and stop() at the end.
 
 import type { Socket } from "bun";
-import { Connection, type ConnectionContext } from "./connection.ts";
+import { Backlog } from "./backlog.ts";
+import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import { ResponseBuffer } from "./response-buffer.ts";
 import { createTurnQueue } from "./turn-queue.ts";
 
 export interface ServerOptions {
-  /** An IP address to listen on; `::` takes IPv4 too. */
+  /** The address to listen on; `::` is all IPv6 and IPv4 addresses, and all IPv4 addresses on a host without IPv6. */
   readonly hostname: string;
-  /** 0 picks a free one. */
+  /** 0 chooses a free one. */
   readonly port: number;
   /**
-   * The exposition of this moment; called for each response. The bytes must not change afterwards: they may be
-   * compressed once for as long as the function gives the same object. If it throws, the response is 500.
+   * The current exposition; called for each response. The bytes must not change afterwards: while the function returns the
+   * same object, it is compressed once. If it throws, the response is 500.
    */
   readonly payload: () => Uint8Array;
-  /** Whether something more urgent than clients wants the thread: while so, turns are rationed. Never unless given. */
+  /** Whether something more urgent than clients wants the thread; then turns are rationed. Default: never. */
   readonly isBusy?: () => boolean;
   readonly limits?: Partial<ServerLimits>;
 }
 
 export interface ServerLimits {
-  /** Connections served at once; the next one is told 503. */
+  /** Connections served at once; the next one gets 503. */
   readonly maxConnections: number;
-  /** Connections that may be reading their 503 at once; one more is reset without a word. */
+  /** Connections that receive 503 at once; the next one gets a reset. */
   readonly maxRefused: number;
   /**
-   * After this time a connection is closed that waits for a request, has sent only a part of one since it began it,
-   * or has not read anything of its response.
+   * Timeout of a connection that waits for a request, has sent only a part of one since its first byte, or has read nothing of
+   * its response.
    */
   readonly idleTimeoutMs: number;
-  /** How long a connection lasts after its last response if the client does not close it. */
+  /** Timeout after the last response if the client does not close the connection. */
   readonly lingerTimeoutMs: number;
 }
 
 export interface MetricsServer {
+  /** The address listened on: that of the options, or `0.0.0.0` instead of `::` on a host without IPv6. */
+  readonly hostname: string;
   /** The port listened on. */
   readonly port: number;
-  /** Connections being served now, without those told 503. */
-  readonly connections: number;
-  /** Stops listening and closes every connection; what the kernel has taken of a response is still delivered. */
+  /** Stops listening and closes every connection; the kernel still delivers what it has taken of a response. */
   stop(): void;
 }
 
@@ -51,21 +52,22 @@ const DEFAULT_LIMITS: ServerLimits = {
   lingerTimeoutMs: 2_000,
 };
 
-/** Listens; throws Bun's error when it cannot, with `code` EADDRINUSE, EADDRNOTAVAIL or EACCES when the system has one. */
+/** Listens, or throws Bun's error: see `listenErrorText`. */
 export function serve(options: ServerOptions): MetricsServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const served = new Set<Connection>();
-  const refused = new Set<Connection>();
+  const served = new Set<HttpConnection>();
+  const refused = new Set<HttpConnection>();
   const context: ConnectionContext = {
     payload: options.payload,
     responses: new ResponseBuffer(),
+    backlog: new Backlog(),
     turns: createTurnQueue(options.isBusy),
     idleTimeoutMs: limits.idleTimeoutMs,
     lingerTimeoutMs: limits.lingerTimeoutMs,
   };
 
-  function open(socket: Socket<Connection>): void {
-    const connection = new Connection(socket, context);
+  function open(socket: Socket<HttpConnection>): void {
+    const connection = new HttpConnection(socket, context);
     socket.data = connection;
     if (served.size < limits.maxConnections) {
       served.add(connection);
@@ -77,25 +79,27 @@ export function serve(options: ServerOptions): MetricsServer {
     }
   }
 
-  function close(socket: Socket<Connection>): void {
+  function close(socket: Socket<HttpConnection>): void {
     served.delete(socket.data);
     refused.delete(socket.data);
     socket.data.closed();
   }
 
-  const listener = Bun.listen<Connection>({
-    hostname: options.hostname,
-    port: options.port,
-    allowHalfOpen: true, // a client may send its FIN right after its request and still wants the answer
-    socket: {
-      open,
-      close,
-      data: (socket, bytes) => socket.data.receive(bytes),
-      drain: (socket) => socket.data.drain(),
-      end: (socket) => socket.data.endInput(),
-      error: (socket) => socket.terminate(), // a handler threw: costs this client its connection, not the process
-    },
-  });
+  const listener = listen(options.hostname, (hostname) =>
+    Bun.listen<HttpConnection>({
+      hostname,
+      port: options.port,
+      allowHalfOpen: true, // a client may send its FIN right after its request and still waits for the response
+      socket: {
+        open,
+        close,
+        data: (socket, bytes) => socket.data.receive(bytes),
+        drain: (socket) => socket.data.drain(),
+        end: (socket) => socket.data.endInput(),
+        error: (socket) => socket.terminate(), // a handler threw: this client loses its connection, the process goes on
+      },
+    }),
+  );
 
   const sweep = setInterval(
     () => {
@@ -104,16 +108,24 @@ export function serve(options: ServerOptions): MetricsServer {
     },
     Math.min(limits.idleTimeoutMs, limits.lingerTimeoutMs, 4_000) / 4,
   );
-  sweep.unref(); // the listener keeps the process alive, the sweep must not
+  sweep.unref(); // the listener keeps the process alive, the sweep does not
 
   return {
+    hostname: listener.hostname,
     port: listener.port,
-    get connections() {
-      return served.size;
-    },
     stop() {
       clearInterval(sweep);
       listener.stop(true);
     },
   };
+}
+
+/** `listenOn` all IPv4 addresses if the host has no IPv6, for which Bun reports no code. */
+function listen<T>(hostname: string, listenOn: (hostname: string) => T): T {
+  try {
+    return listenOn(hostname);
+  } catch (error) {
+    if (hostname !== "::" || (error as NodeJS.ErrnoException).code !== undefined) throw error;
+    return listenOn("0.0.0.0");
+  }
 }

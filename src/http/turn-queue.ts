@@ -1,32 +1,32 @@
-// Shares the thread between the connections that have something to answer and everything else the process does.
-// A connection asks it before it takes a turn; one with more to do than a turn allows waits in it.
+// Shares the thread between connections with requests to answer and everything else in the process.
+// A connection asks it before it takes a turn; one with more work than a turn allows waits in it.
 
-/** Turns in one round of the event loop that are taken at once. With what one turn may do, that is how long all else waits. */
+/** Turns at once in one round of the event loop. With the limits of a turn, this is how long everything else waits. */
 const MAX_TURNS_PER_ROUND = 8;
 /**
- * Turns in one round of those who wait: while there is more to answer than a round has room for, as in a flood, whatever else
- * there is waits for one turn only. With eight, 50 clients of 100 pages each made a node's calls wait 20 times as long.
+ * Turns of waiting connections in one round. While there is more to answer than a round allows, as in a flood, everything else
+ * waits for one turn only. With eight, 50 clients of 100 pages each made the node's calls wait 20 times as long.
  */
 const MAX_WAITING_TURNS_PER_ROUND = 1;
 
-// What clients get while something more urgent wants the thread. Not a turn alone makes that late: a client that is answered
-// as fast as it asks takes a core, and of two the node and the exporter each need one.
+// Limits while something more urgent wants the thread. One turn alone does not make it late, but a client that is answered as
+// fast as it asks takes a core, and on two cores the node and the exporter need one each.
 
-/** Turns that are taken at once: more than any Prometheus asks for. */
+/** Turns at once: more than any Prometheus asks for. */
 const RATION_PER_MS = 1.5;
 const LARGEST_RATION = 16;
-/** Between two turns of those who wait. With a call of the node every 50 µs, one in two hundred has a turn before it. */
+/** Between two turns of waiting connections. With a call of the node every 50 µs, one in two hundred waits for a turn. */
 const RATIONED_INTERVAL_MS = 10;
 
 export interface TurnTaker {
-  /** Does what a turn allows. False when there was nothing to do, as after its client has gone: then it was no turn. */
+  /** Does what a turn allows. False if there was nothing to do, as its client has disconnected: this is not a turn. */
   takeTurn(): boolean;
 }
 
 export interface TurnQueue<T extends TurnTaker> {
-  /** Whether a turn may be taken at once: nobody waits and the round has a turn left, which this takes. */
+  /** Whether a turn may be taken at once: no connection waits, and the round has a turn left, which this call uses. */
   takeNow(): boolean;
-  /** Calls `takeTurn` in a later round, in the order of the calls. */
+  /** Calls `takeTurn` in a later round, in the order of `add`. */
   add(taker: T): void;
 }
 
@@ -37,7 +37,7 @@ export function createTurnQueue<T extends TurnTaker>(isBusy: () => boolean = () 
   let turns = 0;
   let scheduled = false;
 
-  // Between two immediates the event loop looks after sockets and timers: that is a round.
+  // Between two immediates the event loop handles sockets and timers: a round.
   function schedule(): void {
     if (scheduled) return;
     scheduled = true;
@@ -49,7 +49,7 @@ export function createTurnQueue<T extends TurnTaker>(isBusy: () => boolean = () 
     scheduled = false;
     turns = 0;
     while (turns < MAX_WAITING_TURNS_PER_ROUND && waiting.length > 0) if (waiting.shift()!.takeTurn()) turns++;
-    turns = 0; // while some still wait nobody takes one at once, and when none do the round has only begun
+    turns = 0; // while connections wait, none gets a turn at once; when none waits, the round has just begun
     if (waiting.length > 0) schedule();
   }
 
@@ -68,7 +68,7 @@ export function createTurnQueue<T extends TurnTaker>(isBusy: () => boolean = () 
   };
 }
 
-/** Whether there is a turn left in the ration, which each call that says so takes from it. */
+/** Returns a function that takes a turn from the ration; false if none is left. */
 function createRation(): () => boolean {
   let left = LARGEST_RATION;
   let filledAt = performance.now();

@@ -5,6 +5,7 @@ import { networkInterfaces } from "node:os";
 import packageJson from "../../package.json";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
+import { withoutIpv6 } from "./no-ipv6.ts";
 import { TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -21,8 +22,14 @@ interface Output {
 }
 
 /** Runs the executable to its end. */
-async function run(...args: readonly string[]): Promise<Output> {
+function run(...args: readonly string[]): Promise<Output> {
+  return runIn({}, ...args);
+}
+
+/** Runs it with additional environment variables. */
+async function runIn(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Output> {
   const child = Bun.spawn([...(await compiledExporter()), ...args], {
+    env: { ...process.env, ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -84,7 +91,7 @@ describe("an address", () => {
     expect(await run("--metrics-addr", address, NO_NODE)).toEqual({
       exitCode: 1,
       stdout: "",
-      stderr: `${NAME}: cannot listen on ${address}: the address is in use; choose another with --metrics-addr\n`,
+      stderr: `${NAME}: cannot listen on ${address}: the address is in use (EADDRINUSE); choose another with --metrics-addr\n`,
     });
   });
 
@@ -94,6 +101,29 @@ describe("an address", () => {
       exitCode: 1,
       stdout: "",
       stderr: `${NAME}: cannot listen on 192.0.2.1:9332: address not available (EADDRNOTAVAIL)\n`,
+    });
+  });
+
+  test("of a name that cannot be resolved", async () => {
+    // An empty label: the resolver asks no server.
+    expect(await run("--metrics-addr", "a..b:9332", NO_NODE)).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: `${NAME}: cannot listen on a..b:9332: the name cannot be resolved (ENOTFOUND)\n`,
+    });
+  });
+
+  test("that has no host is all IPv4 addresses on a host without IPv6, where an IPv6 address is refused", async () => {
+    const env = await withoutIpv6();
+    const port = freePort();
+    await using exporter = await ExporterProcess.start(NO_NODE, { env, args: ["--metrics-addr", `:${port}`] });
+    expect(exporter.url).toBe(`http://0.0.0.0:${port}/metrics`);
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toContain("bitcoin_ipc_up 0\n");
+
+    expect(await runIn(env, "--metrics-addr", "[::1]:9332", NO_NODE)).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: `${NAME}: cannot listen on [::1]:9332: the host does not support IPv6 (EAFNOSUPPORT); choose an IPv4 address\n`,
     });
   });
 

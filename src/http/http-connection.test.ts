@@ -1,21 +1,23 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
-import { type ClientSocket, Connection } from "./connection.ts";
+import { Backlog } from "./backlog.ts";
+import { type ClientSocket, HttpConnection } from "./http-connection.ts";
 import { ResponseBuffer } from "./response-buffer.ts";
 
-const GET = "GET / HTTP/1.1\r\n\r\n";
+const HOST = "Host: a\r\n";
+const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
 const IDLE_MS = 30_000;
 const LINGER_MS = 2_000;
 
 interface Scene {
-  readonly connection: Connection;
-  /** What the connection did to its socket, in order. */
+  readonly connection: HttpConnection;
+  /** The calls to the socket, in order, except writes. */
   readonly calls: string[];
-  /** Turns asked for and not given yet. */
-  readonly turns: Connection[];
+  /** Turns that the connection waits for. */
+  readonly turns: HttpConnection[];
   /** All bytes that the kernel took. */
   received(): string;
-  /** Writes so far, those that took nothing included. */
+  /** Writes so far, also those that took nothing. */
   writes(): number;
   receive(text: string): void;
 }
@@ -23,18 +25,19 @@ interface Scene {
 const ALL = 1e9;
 
 interface Circumstances {
-  /** How many bytes the kernel takes in a write; without it, all. */
+  /** How many bytes the kernel takes in a write, -1 if the client has reset the connection; by default all. */
   accept?: () => number;
-  /** The buffer shared with another connection. */
+  /** Shared with another connection. */
   responses?: ResponseBuffer;
-  /** Whether others have used up this round. */
+  backlog?: Backlog;
+  /** Whether the round has no turn left. */
   busy?: boolean;
 }
 
 function scene(payload: () => Uint8Array, circumstances: Circumstances = {}): Scene {
-  const { accept = () => ALL, responses = new ResponseBuffer(), busy = false } = circumstances;
+  const { accept = () => ALL, responses = new ResponseBuffer(), backlog = new Backlog(), busy = false } = circumstances;
   const calls: string[] = [];
-  const turns: Connection[] = [];
+  const turns: HttpConnection[] = [];
   const taken: Buffer[] = [];
   let writes = 0;
   const note = (call: string) => {
@@ -45,7 +48,9 @@ function scene(payload: () => Uint8Array, circumstances: Circumstances = {}): Sc
     write(data) {
       writes++;
       const bytes = data as Uint8Array;
-      const piece = Buffer.from(bytes.subarray(0, accept()));
+      const count = accept();
+      if (count < 0) return count;
+      const piece = Buffer.from(bytes.subarray(0, count));
       taken.push(piece);
       return piece.length;
     },
@@ -55,9 +60,10 @@ function scene(payload: () => Uint8Array, circumstances: Circumstances = {}): Sc
     end: () => note("end"),
     terminate: () => note("terminate"),
   };
-  const connection = new Connection(socket, {
+  const connection = new HttpConnection(socket, {
     payload,
     responses,
+    backlog,
     turns: { takeNow: () => !busy, add: (connection) => turns.push(connection) },
     idleTimeoutMs: IDLE_MS,
     lingerTimeoutMs: LINGER_MS,
@@ -72,7 +78,7 @@ function scene(payload: () => Uint8Array, circumstances: Circumstances = {}): Sc
   };
 }
 
-/** Payloads that tell their number: 0, 1, 2 … in `sizeBytes` bytes. */
+/** Payloads of `sizeBytes` bytes that contain their number: 0, 1, 2 … */
 function numbered(sizeBytes = 8): () => Uint8Array {
   let number = 0;
   return () => Buffer.from(`<${number++}>`.padEnd(sizeBytes, "."));
@@ -117,7 +123,7 @@ describe("a turn", () => {
       rendered++;
       return payload();
     });
-    receive(`${method} / HTTP/1.1\r\n\r\n`.repeat(5));
+    receive(`${method} / HTTP/1.1\r\n${HOST}\r\n`.repeat(5));
     expect(rendered).toBe(2);
     expect(turns).toHaveLength(1);
   });
@@ -125,7 +131,7 @@ describe("a turn", () => {
   test("reads 8 KiB, even when they hold no whole request", () => {
     const { receive, received, calls, turns } = scene(numbered());
     const chunks = "1\r\nx\r\n".repeat(5000);
-    receive(`POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`);
+    receive(`POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`);
     let count = 1;
     for (; turns.length > 0; count++) turns.shift()?.takeTurn();
     expect(count).toBe(Math.ceil(chunks.length / 8192));
@@ -133,7 +139,7 @@ describe("a turn", () => {
     expect(calls).toEqual(["pause", "resume"]);
   });
 
-  test("that this round has no room for comes in a later one, and the connection waits paused", () => {
+  test("comes in a later round if this one has none left, and the connection waits paused", () => {
     const { receive, received, calls, turns } = scene(numbered(), { busy: true });
     receive(GET);
     receive(GET);
@@ -144,7 +150,7 @@ describe("a turn", () => {
     expect(calls).toEqual(["pause", "resume"]);
   });
 
-  test("comes too late for a connection that is gone", () => {
+  test("of a closed connection does nothing", () => {
     const { connection, receive, writes, turns } = scene(numbered());
     receive(GET.repeat(40));
     connection.closed();
@@ -154,7 +160,7 @@ describe("a turn", () => {
 });
 
 describe("a reader that stops", () => {
-  test("costs what was being written; nothing more is rendered until it reads", () => {
+  test("gets no further page until it reads", () => {
     let open = false;
     const { connection, receive, received, calls, turns } = scene(numbered(100_000), {
       accept: () => (open ? ALL : 0),
@@ -170,7 +176,7 @@ describe("a reader that stops", () => {
     expect(calls).toEqual(["pause", "resume"]);
   });
 
-  test("may have asked more before the pause took hold; that waits too", () => {
+  test("may have sent requests before the pause; they wait too", () => {
     let accepted = 10;
     const { connection, receive, received, calls, turns } = scene(numbered(), { accept: () => accepted });
     receive(GET);
@@ -184,7 +190,32 @@ describe("a reader that stops", () => {
     expect(calls).toEqual(["pause", "resume"]);
   });
 
-  test("gets its bytes even though others are answered meanwhile", () => {
+  test("is closed if slow readers hold too much and it has read nothing for the longest time", () => {
+    const backlog = new Backlog(2500);
+    const accepts = [100, 100, 100];
+    const readers = accepts.map((_, i) => scene(numbered(1000), { accept: () => accepts[i]!, backlog }));
+    const [first, second, third] = readers as [Scene, Scene, Scene];
+    first.receive(GET);
+    second.receive(GET);
+    first.connection.drain();
+    accepts[0] = 0;
+    third.receive(GET);
+    first.connection.drain();
+    expect(readers.map(({ calls }) => calls)).toEqual([["pause"], ["pause", "terminate"], ["pause"]]);
+    second.connection.closed();
+
+    // A reader that has read everything holds nothing.
+    accepts[0] = ALL;
+    first.connection.drain();
+    expect(numbersIn(first.received())).toEqual([0]);
+    second.receive(GET);
+    const fourth = scene(numbered(1000), { accept: () => 0, backlog });
+    fourth.receive(GET);
+    expect(third.calls).toEqual(["pause"]);
+    expect(fourth.calls).toEqual(["pause"]);
+  });
+
+  test("gets its own bytes although others are answered meanwhile", () => {
     const responses = new ResponseBuffer();
     const slow = scene(numbered(1000), { accept: () => 300, responses });
     const other = scene(() => Buffer.alloc(2000, "x"), { responses });
@@ -197,7 +228,7 @@ describe("a reader that stops", () => {
   });
 });
 
-test("whatever the kernel takes and whenever turns come, the responses are the same and in order", () => {
+test("the responses are the same and in order, whatever the kernel takes and whenever turns come", () => {
   const script = fc.array(fc.oneof(fc.constant(0), fc.nat(400), fc.constant(ALL)), { maxLength: 60 });
   fc.assert(
     fc.property(script, fc.integer({ min: 1, max: 50 }), (accepts, count) => {
@@ -226,7 +257,7 @@ describe("time", () => {
   });
   afterEach(() => clock.mockRestore());
 
-  /** The second in which the connection was closed while `everySecond` happened. */
+  /** The second in which the connection was closed, if `everySecond` is called each second. */
   function secondOfClose({ connection, calls }: Scene, everySecond: (second: number) => void): number {
     for (let second = 1; second < 1000; second++) {
       now = second * 1000;
@@ -241,23 +272,23 @@ describe("time", () => {
     expect(secondOfClose(scene(numbered()), () => {})).toBe(30);
   });
 
-  test("a request has its time from its first byte, however it drips", () => {
+  test("the timeout of a request runs from its first byte, however it drips", () => {
     const client = scene(numbered());
     expect(secondOfClose(client, (second) => second > 10 && client.receive("x"))).toBe(11 + 30);
   });
 
-  test("a body has no more time than the head", () => {
+  test("a body has no timeout of its own", () => {
     const client = scene(numbered());
-    client.receive("POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n");
+    client.receive(`POST / HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\n`);
     expect(secondOfClose(client, () => client.receive("x"))).toBe(30);
   });
 
-  test("each response gives the time anew", () => {
+  test("each response restarts the timeout", () => {
     const client = scene(numbered());
     expect(secondOfClose(client, (second) => second % 20 === 0 && second <= 100 && client.receive(GET))).toBe(100 + 30);
   });
 
-  test("a reader that stops is dropped, one that is slow is not", () => {
+  test("a reader that stops is closed, a slow one is not", () => {
     let accepted = 0;
     const stopped = scene(numbered(), { accept: () => accepted });
     stopped.receive(GET);
@@ -274,9 +305,24 @@ describe("time", () => {
 });
 
 describe("closing", () => {
-  test("after the last response: FIN, then whatever arrives is thrown away, for a time", () => {
+  test.each([0, 10])("at once, if a write fails after %p bytes: no event follows", (accepted) => {
+    const accepts = [accepted, -1];
+    const { connection, receive, received, calls } = scene(numbered(), { accept: () => accepts.shift()! });
+    receive(GET);
+    connection.drain();
+    expect(received()).toHaveLength(accepted);
+    expect(calls).toEqual(["pause", "terminate"]);
+  });
+
+  test("at once, if the first write of a turn fails", () => {
+    const { receive, calls } = scene(numbered(), { accept: () => -1 });
+    receive(GET);
+    expect(calls).toEqual(["terminate"]);
+  });
+
+  test("after the last response: FIN, then input is discarded for a time", () => {
     const { connection, receive, received, calls } = scene(numbered());
-    receive(`GET / HTTP/1.1\r\nConnection: close\r\n\r\n${GET}`);
+    receive(`GET / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n${GET}`);
     receive(GET);
     expect(numbersIn(received())).toEqual([0]);
     expect(calls).toEqual(["shutdown"]);
@@ -294,7 +340,7 @@ describe("closing", () => {
     expect(calls).toEqual(["pause", "shutdown", "resume"]);
   });
 
-  test("a client that sent its FIN gets all it asked for first", () => {
+  test("a client that sent its FIN gets all responses first", () => {
     const { connection, receive, received, calls, turns } = scene(numbered());
     receive(GET.repeat(20));
     connection.endInput();
@@ -331,7 +377,7 @@ test("a payload that throws for HEAD: 500 without a body", () => {
   const { receive, received } = scene(() => {
     throw new Error("out of cells");
   });
-  receive("HEAD / HTTP/1.1\r\n\r\n");
+  receive(`HEAD / HTTP/1.1\r\n${HOST}\r\n`);
   expect(received()).toContain("HTTP/1.1 500 ");
   expect(received()).toEndWith("\r\n\r\n");
 });

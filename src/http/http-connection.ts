@@ -1,59 +1,61 @@
-// One client's connection from its first byte to its last: requests in, responses out in order, and how it closes.
-// The server makes one for each socket, hands it the socket's events, gives it turns and ends it when it is overdue.
+// One client's connection: requests in, responses out in order, and how it closes.
+// The server makes one for each socket, forwards the socket's events, calls its turns and closes it when it is overdue.
 
 import type { Socket } from "bun";
 import { releaseChunk } from "../memory/chunk.ts";
 import { garbage } from "../memory/garbage.ts";
+import type { Backlog } from "./backlog.ts";
 import { Input } from "./input.ts";
 import { type Request, RequestError } from "./request-head.ts";
 import { RequestParser } from "./request-parser.ts";
 import type { ErrorStatus, ResponseBuffer } from "./response-buffer.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 
-/** What a connection needs of its socket; Bun's fits. */
+/** The part of Bun's socket that a connection uses. */
 export type ClientSocket = Pick<Socket, "write" | "pause" | "resume" | "shutdown" | "end" | "terminate">;
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
-  /** The bytes to answer with; they must not change afterwards. */
+  /** The bytes of a response's body; they must not change afterwards. */
   readonly payload: () => Uint8Array;
   readonly responses: ResponseBuffer;
-  readonly turns: TurnQueue<Connection>;
-  /** How long it may take: the wait for a request, its arrival, and each step of a response's departure. */
+  readonly backlog: Backlog;
+  readonly turns: TurnQueue<HttpConnection>;
+  /** Timeout of the wait for a request, of its arrival, and of each step of writing a response. */
   readonly idleTimeoutMs: number;
-  /** How long what still arrives after the last response is thrown away, so that the client can read it. */
+  /** Time after the last response in which input is discarded, so that the client can read the response. */
   readonly lingerTimeoutMs: number;
 }
 
-// What one turn may do at most. Input counts because a body in chunks of one byte is work without a response; payloads
-// count before compression and for HEAD too, because rendering and compressing them is the work. Of a node's page that is one.
+// Limits of one turn. Input counts because a body in chunks of one byte is work without a response. Payloads count before
+// compression, and for HEAD, because rendering and compressing them is the work; usually a turn has one.
 const MAX_TURN_RESPONSES = 16;
 const MAX_TURN_INPUT_BYTES = 8 * 1024;
 const MAX_TURN_PAYLOAD_BYTES = 16 * 1024;
 
-/** About what a turn leaves behind besides its payloads: of a scrape, request and response, and what became of both. */
+/** Garbage of a turn without payloads and what the parser declares: of a scrape, the request, the response, their objects. */
 const TURN_GARBAGE_BYTES = 2000;
 
-const NOTHING: Buffer = Buffer.alloc(0);
+const NOTHING: Uint8Array = new Uint8Array();
 
 /**
- * Reading: all that arrived is answered, the socket may deliver more. Queued: input is left, a turn will come.
- * Writing: the kernel did not take all, `drain` will come. The socket is paused in both, so what waits here is one
- * received chunk and one turn's responses. Lingering: our FIN is sent, input is thrown away.
+ * Reading: everything received is answered, the socket delivers more. Queued: input is left, a turn will come. Writing: the
+ * kernel did not take everything, `drain` will come. In both the socket is paused, so a connection holds one received chunk
+ * and one turn's responses. Lingering: our FIN is sent, input is discarded.
  */
 type State = "reading" | "queued" | "writing" | "lingering" | "closed";
 
-export class Connection {
+export class HttpConnection {
   readonly #socket: ClientSocket;
   readonly #context: ConnectionContext;
   readonly #parser = new RequestParser();
   #state: State = "reading";
   readonly #input = new Input();
-  /** What the kernel has not taken yet; a copy, and only in state writing. */
-  #unwritten: Uint8Array = NOTHING;
-  /** Set by the last response: nothing after it will be answered. */
+  /** What the kernel has not taken yet: a copy in the backlog. Not empty only in state writing. */
+  #unwritten = NOTHING;
+  /** Set by the last response: nothing after it is answered. */
   #answeredLast = false;
-  /** Set by the client's FIN: it wants the answers to what it has sent, and sends no more. */
+  /** Set by the client's FIN: it waits for responses and sends no more. */
   #inputEnded = false;
   #deadline = 0;
 
@@ -63,10 +65,10 @@ export class Connection {
     this.#allow(context.idleTimeoutMs);
   }
 
-  /** The socket delivered `bytes`, which are the connection's to keep. */
+  /** The socket delivered `bytes`; the connection owns and frees them. */
   receive(bytes: Buffer): void {
     if (this.#state === "lingering" || this.#state === "closed") return garbage.add(releaseChunk(bytes));
-    // A request has its time from its first byte on: a client that drips it is not given more with each byte.
+    // The timeout of a request runs from its first byte: a client that drips it gets no more time with each byte.
     if (this.#parser.isBetweenRequests) this.#allow(this.#context.idleTimeoutMs);
     this.#input.add(bytes);
     if (this.#state !== "reading") return;
@@ -74,7 +76,7 @@ export class Connection {
     else this.#queue();
   }
 
-  /** Answers some of the requests that have arrived, in one write. False when the client has gone. */
+  /** Answers some of the received requests in one write. False if the connection is closed. */
   takeTurn(): boolean {
     if (this.#state === "closed") return false;
     const { responses } = this.#context;
@@ -83,11 +85,11 @@ export class Connection {
     if (!this.#parser.hasInput) this.#input.release();
     if (responses.written.length > 0) this.#write(responses.written);
     else this.#goOn();
-    garbage.add(payloadBytes + TURN_GARBAGE_BYTES);
+    garbage.add(payloadBytes + TURN_GARBAGE_BYTES + this.#parser.takeGarbageBytes());
     return true;
   }
 
-  /** Answers with an error whatever the client is about to ask, and closes; only before anything was received. */
+  /** Answers any first request with an error and closes; to be called before anything is received. */
   refuse(status: ErrorStatus, message: string): void {
     const { responses } = this.#context;
     responses.clear();
@@ -96,7 +98,7 @@ export class Connection {
     this.#write(responses.written);
   }
 
-  /** The kernel may take more; Bun says so also when nothing waits to be written. */
+  /** The kernel may take more. Bun also calls it when nothing waits to be written. */
   drain(): void {
     if (this.#state === "writing") this.#write(this.#unwritten);
   }
@@ -107,22 +109,27 @@ export class Connection {
     if (this.#state === "reading") this.#goOn();
   }
 
-  /** The socket is gone, by whichever side. */
+  /** The socket is closed, by either side. */
   closed(): void {
     this.#state = "closed";
-    this.#unwritten = NOTHING;
+    this.#dropUnwritten();
     this.#input.clear();
   }
 
-  /** Closes the connection when its time is over; `nowMs` is of `performance.now()`. */
+  /** Closes the connection at once, with a reset. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  /** Closes the connection if its timeout has passed; `nowMs` is of `performance.now()`. */
   closeIfOverdue(nowMs: number): void {
     if (nowMs < this.#deadline) return;
-    // A reader that stopped gets no more; to any other the kernel still delivers what it has taken.
-    if (this.#state === "writing") this.#socket.terminate();
+    // A reader that stopped gets a reset; to any other the kernel still delivers what it has taken.
+    if (this.#state === "writing") this.terminate();
     else this.#socket.end();
   }
 
-  /** Puts the responses of one turn into the response buffer. Returns the size of their payloads, in bytes. */
+  /** Adds the responses of one turn to the response buffer. Returns the size of their payloads in bytes. */
   #answer(): number {
     let inputLeft = MAX_TURN_INPUT_BYTES;
     let responsesLeft = MAX_TURN_RESPONSES;
@@ -143,7 +150,7 @@ export class Connection {
     return payloadBytes;
   }
 
-  /** Undefined when there is more to come, and after an error, which is the last response. */
+  /** Undefined if the request is incomplete, and after an error, which is the last response. */
   #nextRequest(): Request | "continue" | undefined {
     try {
       return this.#parser.next();
@@ -155,7 +162,7 @@ export class Connection {
     }
   }
 
-  /** Returns the size of the payload, in bytes. */
+  /** Returns the size of the payload in bytes. */
   #answerRequest(request: Request): number {
     const { payload, responses } = this.#context;
     try {
@@ -171,20 +178,38 @@ export class Connection {
     }
   }
 
-  /** Writes the turn's responses or the rest of them, and goes on once the kernel has taken all. */
+  /** Writes the turn's responses or the rest of them, and continues once the kernel has taken all. */
   #write(bytes: Uint8Array): void {
     const count = this.#socket.write(bytes);
-    if (count < 0) return; // the socket is closed, the event for it comes or has come
+    // The client reset the connection. Bun raises no event for it: the write has consumed the socket's error.
+    if (count < 0) return this.terminate();
     if (count > 0) this.#allow(this.#context.idleTimeoutMs);
     if (count === bytes.length) {
-      this.#unwritten = NOTHING;
+      this.#dropUnwritten();
       this.#goOn();
     } else {
-      const rest = bytes.subarray(count);
-      // The first time it is a view of the shared response buffer, which the next turn overwrites.
-      this.#unwritten = this.#state === "writing" ? rest : new Uint8Array(rest);
-      this.#wait("writing");
+      this.#keep(bytes.subarray(count), count > 0);
     }
+  }
+
+  #keep(rest: Uint8Array, isProgress: boolean): void {
+    const { backlog } = this.#context;
+    if (this.#state === "writing") {
+      this.#unwritten = rest;
+      if (isProgress) backlog.moveLast(this);
+    } else {
+      // A copy: the next turn overwrites the shared response buffer.
+      this.#unwritten = new Uint8Array(rest);
+      this.#wait("writing");
+      backlog.add(this, rest.length);
+    }
+  }
+
+  #dropUnwritten(): void {
+    if (this.#unwritten.length === 0) return;
+    this.#context.backlog.delete(this);
+    garbage.add(releaseChunk(new Uint8Array(this.#unwritten.buffer)));
+    this.#unwritten = NOTHING;
   }
 
   /** What to do when nothing waits to be written. */
@@ -196,8 +221,8 @@ export class Connection {
   }
 
   /**
-   * Closes in order. To close the socket at once would answer what the client is still sending with a reset, and that
-   * takes the response away from it (RFC 9112 9.6). So: FIN first, the socket when the client's FIN or the time comes.
+   * Closes in order. Closing the socket at once would answer what the client still sends with a reset, which discards the
+   * response (RFC 9112 9.6). So: FIN first, then the socket at the client's FIN or after the timeout.
    */
   #linger(): void {
     if (this.#inputEnded) {

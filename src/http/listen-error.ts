@@ -1,0 +1,20 @@
+// Why listening failed, in the system's words. Bun says "Failed to listen at HOST" whatever the reason; it reports the error
+// number of bind and listen, and nothing of an unknown name or of a socket that cannot be made.
+
+import { lookup } from "node:dns/promises";
+import { isIPv6 } from "node:net";
+import { getSystemErrorMap } from "node:util";
+
+/** `error` is what `serve` threw for `hostname`. May ask the resolver; never rejects. */
+export async function listenErrorText(hostname: string, error: unknown): Promise<string> {
+  const { code, errno = 0, message } = error as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE") return "the address is in use (EADDRINUSE); choose another with --metrics-addr";
+  const [name, text] = getSystemErrorMap().get(-Math.abs(errno)) ?? [];
+  if (name === code && text !== undefined) return `${text} (${code})`; // the resolver's codes have numbers of their own
+  try {
+    const { address } = await lookup(hostname);
+    return isIPv6(address) ? "the host does not support IPv6 (EAFNOSUPPORT); choose an IPv4 address" : message;
+  } catch (error) {
+    return `the name cannot be resolved (${(error as NodeJS.ErrnoException).code})`;
+  }
+}
