@@ -12,14 +12,14 @@ export const jvstein: ExporterMap = {
     {
       theirs: "bitcoin_num_chaintips",
       ours: "sum without (status) (bitcoin_chain_tips)",
-      note: "asked for at every tenth poll",
+      note: "read at every 10th poll",
     },
     {
       theirs: "bitcoin_hashps",
       query: "bitcoin_difficulty * 2^32 * delta(bitcoin_chain_height[1d]) / 86400",
-      note: "comes near: the expected work of the blocks of the last day; the node's own estimate is not asked for",
+      note: "an approximation: the expected work of the last day's blocks; the exporter does not read the node's own estimate",
     },
-    { theirs: "bitcoin_hashps_<blocks>", note: "the exporter does not ask for it" },
+    { theirs: "bitcoin_hashps_<blocks>", note: "the exporter does not read it" },
     { theirs: "bitcoin_peers", ours: "bitcoin_peers" },
     {
       theirs: "bitcoin_conn_in",
@@ -44,19 +44,19 @@ export const jvstein: ExporterMap = {
       theirs: "bitcoin_server_version",
       differs: true,
       ours: "bitcoin_node_info",
-      note: "here it is the label version of bitcoin_node_info",
+      note: "the label version of bitcoin_node_info here",
     },
     {
       theirs: "bitcoin_protocol_version",
       differs: true,
       ours: "bitcoin_node_info",
-      note: "here it is the label protocol of bitcoin_node_info",
+      note: "the label protocol of bitcoin_node_info here",
     },
     {
       theirs: "bitcoin_warnings_total",
       differs: true,
       ours: "bitcoin_warnings",
-      note: "theirs counts the scrapes at which there was a warning, bitcoin_warnings the warnings that there are",
+      note: "theirs counts the scrapes with a warning, bitcoin_warnings the current warnings",
     },
     {
       theirs: "bitcoin_mempool_bytes",
@@ -84,7 +84,7 @@ export const jvstein: ExporterMap = {
     { theirs: "bitcoin_latest_block_txs", ours: "bitcoin_last_block_transactions" },
     { theirs: "bitcoin_latest_block_inputs", ours: "bitcoin_last_block_inputs" },
     { theirs: "bitcoin_latest_block_outputs", ours: "bitcoin_last_block_outputs" },
-    { theirs: "bitcoin_latest_block_value", note: "the exporter does not ask for it" },
+    { theirs: "bitcoin_latest_block_value", note: "the exporter does not read it" },
     {
       theirs: "bitcoin_latest_block_fee",
       ours: "bitcoin_last_block_total_fee_satoshis",
@@ -96,21 +96,21 @@ export const jvstein: ExporterMap = {
       ours: "bitcoin_fee_estimate_satoshis_per_vbyte{target='<target>'}",
       factor: 1e-5,
       values: ["2", "3", "5", "20"],
-      note: "theirs is in BTC per 1000 virtual bytes; here the targets are those of --fee-targets",
+      note: "theirs is in BTC per 1000 virtual bytes; --fee-targets selects the targets here",
     },
     {
       theirs: "bitcoin_ban_created",
-      note: "an address is no label here: there may be any number; bitcoin_banned_subnets has the count",
+      note: "addresses are no label here, because their number is unlimited; bitcoin_banned_subnets is the count",
     },
     {
       theirs: "bitcoin_banned_until",
-      note: "an address is no label here: there may be any number; bitcoin_banned_subnets has the count",
+      note: "addresses are no label here, because their number is unlimited; bitcoin_banned_subnets is the count",
     },
     {
       theirs: "bitcoin_meminfo_<name>",
-      note: "the exporter does not ask for it: it is the locked memory for wallet keys, not the node's memory",
+      note: "the exporter does not read it: it is the locked memory for wallet keys, not the node's memory",
     },
-    { theirs: "bitcoin_rpc_active", note: "no JSON-RPC server is asked" },
+    { theirs: "bitcoin_rpc_active", note: "the exporter does not read it" },
     {
       theirs: "bitcoin_exporter_errors_total",
       differs: true,
@@ -125,14 +125,14 @@ export const jvstein: ExporterMap = {
     },
     {
       theirs: "bitcoin_<counter>_created",
-      note: "when their counter was made, which their client library adds to each",
+      note: "their client library adds the creation time of each counter",
     },
-    { theirs: "python_<name>", note: "of the runtime that their exporter is written in" },
+    { theirs: "python_<name>", note: "describes the runtime of their exporter" },
     {
       theirs: "process_<name>",
       differs: true,
       ours: "process_<name>",
-      note: "each is of its own exporter's process",
+      note: "each describes the process of its own exporter",
     },
   ],
 };

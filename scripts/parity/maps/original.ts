@@ -25,12 +25,12 @@ export const original: ExporterMap = {
     {
       theirs: "bitcoin_chain_height",
       ours: "bitcoin_chain_height",
-      note: "not in its newest versions, whose METRICS.md still has it",
+      note: "removed from its newest versions, but still in its METRICS.md",
     },
     {
       theirs: "bitcoin_ibd",
       ours: "bitcoin_ibd",
-      note: "0 there and no sample here before the first poll, as of all that is polled; polled once a minute there",
+      note: "0 there and no sample here before the first poll; polled once a minute there",
     },
     {
       theirs: "bitcoin_verification_progress",

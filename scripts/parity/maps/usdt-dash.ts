@@ -7,11 +7,11 @@ export const usdtDash: ExporterMap = {
     { theirs: "bitcoind_mempool_added_total", ours: "bitcoin_mempool_tx_added_total" },
     {
       theirs: "bitcoind_mempool_added_fees_satoshis_total",
-      note: "the node's callback has the transaction without its fee",
+      note: "the node's callback does not contain the fee",
     },
     {
       theirs: "bitcoind_mempool_added_vbytes_total",
-      note: "transactions are counted, not taken apart",
+      note: "the exporter counts transactions without parsing them",
     },
     {
       theirs: "bitcoind_mempool_removed_total{reason!='block'}",
@@ -19,7 +19,7 @@ export const usdtDash: ExporterMap = {
     },
     {
       theirs: "bitcoind_mempool_removed_total{reason='block'}",
-      note: "over IPC the node does not report a transaction that leaves in a block",
+      note: "IPC does not report transactions removed by a block",
     },
     {
       theirs: "bitcoind_mempool_replaced_total",
@@ -28,41 +28,41 @@ export const usdtDash: ExporterMap = {
     { theirs: "bitcoind_mempool_rejected_total", note: "the node reports no rejections over IPC" },
     {
       theirs: "bitcoind_p2p_messages_total",
-      note: "there is no source over IPC for single P2P messages",
+      note: "IPC does not report single P2P messages",
     },
     {
       theirs: "bitcoind_p2p_bytes_total",
-      note: "there is no source over IPC for single P2P messages; all types together come near bitcoin_bytes_recv_total and bitcoin_bytes_sent_total, which have the headers too",
+      note: "IPC does not report single P2P messages; all types together are close to bitcoin_bytes_recv_total and bitcoin_bytes_sent_total, which include headers",
     },
     {
       theirs: "bitcoind_connections_inbound",
       differs: true,
       ours: "sum without (direction, network, connection_type, transport) (bitcoin_connections{direction='inbound'})",
       query: "sum without (direction, network, connection_type, transport) (bitcoin_connections{direction='inbound'})",
-      note: "theirs is as of the inbound connection opened last, bitcoin_connections as of the last poll",
+      note: "theirs changes with each new inbound connection, bitcoin_connections with each poll",
     },
     {
       theirs: "bitcoind_connections_outbound",
       differs: true,
       ours: "sum without (direction, network, connection_type, transport) (bitcoin_connections{direction='outbound'})",
       query: "sum without (direction, network, connection_type, transport) (bitcoin_connections{direction='outbound'})",
-      note: "theirs is as of the outbound connection opened last, bitcoin_connections as of the last poll",
+      note: "theirs changes with each new outbound connection, bitcoin_connections with each poll",
     },
     {
       theirs: "bitcoind_connections_opened_total",
-      note: "there is no source over IPC for single connections",
+      note: "IPC does not report single connections",
     },
     {
       theirs: "bitcoind_connections_closed_total",
-      note: "there is no source over IPC for single connections",
+      note: "IPC does not report single connections",
     },
     {
       theirs: "bitcoind_connections_evicted_total",
-      note: "there is no source over IPC for single connections",
+      note: "IPC does not report single connections",
     },
     {
       theirs: "bitcoind_connections_misbehaving_total",
-      note: "there is no source over IPC for single connections",
+      note: "IPC does not report single connections",
     },
     {
       theirs: "bitcoind_block_height",
@@ -72,7 +72,7 @@ export const usdtDash: ExporterMap = {
     },
     {
       theirs: "bitcoind_block_connected_seconds",
-      note: "the node does not tell how long a block took",
+      note: "IPC does not report the duration of a block",
     },
     {
       theirs: "bitcoind_block_transactions",
@@ -80,13 +80,13 @@ export const usdtDash: ExporterMap = {
       absent: 0,
       note: "0 there before the first block",
     },
-    { theirs: "bitcoind_block_sigops", note: "the exporter does not ask for it" },
+    { theirs: "bitcoind_block_sigops", note: "the exporter does not read it" },
     {
       theirs: "bitcoind_block_inputs",
       differs: true,
       ours: "bitcoin_last_block_inputs",
       query: "bitcoin_last_block_inputs + 1",
-      note: "theirs counts the coinbase's input too, bitcoin_last_block_inputs does not",
+      note: "theirs includes the coinbase's input, bitcoin_last_block_inputs does not",
     },
     {
       theirs: "bitcoind_utxocache_flush_duration_seconds_count",
@@ -94,30 +94,30 @@ export const usdtDash: ExporterMap = {
     },
     {
       theirs: "bitcoind_utxocache_flush_duration_seconds_sum",
-      note: "the node reports a flush when it is done, not how long it took",
+      note: "IPC reports a flush without its duration",
     },
     {
       theirs: "bitcoind_utxocache_flush_coins",
-      note: "the node reports the flush without its size",
+      note: "IPC reports a flush without its size",
     },
     {
       theirs: "bitcoind_utxocache_flush_memory_bytes",
-      note: "the node reports the flush without its size",
+      note: "IPC reports a flush without its size",
     },
     {
       theirs: "bitcoind_utxocache_coins_added_total",
       ours: "bitcoin_utxo_cache_add_total",
-      note: "while ours traces",
+      note: "while the UTXO trace is active",
     },
     {
       theirs: "bitcoind_utxocache_coins_spent_total",
       ours: "bitcoin_utxo_cache_spend_total",
-      note: "while ours traces",
+      note: "while the UTXO trace is active",
     },
     {
       theirs: "bitcoind_utxocache_coins_uncached_total",
       ours: "bitcoin_utxo_cache_uncache_total",
-      note: "while ours traces",
+      note: "while the UTXO trace is active",
     },
     { theirs: "bitcoind_blockchain_blocks", ours: "bitcoin_chain_height" },
     { theirs: "bitcoind_blockchain_headers", ours: "bitcoin_header_height" },
@@ -141,12 +141,12 @@ export const usdtDash: ExporterMap = {
     {
       theirs: "bitcoind_net_bytes_recv_total",
       ours: "bitcoin_bytes_recv_total",
-      note: "a gauge there, in spite of its name",
+      note: "a gauge there, despite its name",
     },
     {
       theirs: "bitcoind_net_bytes_sent_total",
       ours: "bitcoin_bytes_sent_total",
-      note: "a gauge there, in spite of its name",
+      note: "a gauge there, despite its name",
     },
     {
       theirs: "bitcoind_net_connections_in",
@@ -158,14 +158,14 @@ export const usdtDash: ExporterMap = {
     },
     {
       theirs: "bitcoind_<counter>_created",
-      note: "when their counter was made, which their client library adds to each",
+      note: "their client library adds the creation time of each counter",
     },
-    { theirs: "python_<name>", note: "of the runtime that their exporter is written in" },
+    { theirs: "python_<name>", note: "describes the runtime of their exporter" },
     {
       theirs: "process_<name>",
       differs: true,
       ours: "process_<name>",
-      note: "each is of its own exporter's process",
+      note: "each describes the process of its own exporter",
     },
   ],
 };
