@@ -88,6 +88,7 @@ describe("Mining", () => {
   const mining: MiningQueries = {
     getTip: async () => ({ hash: "ab".repeat(32), height: 900_000 }),
     isInitialBlockDownload: async () => true,
+    isTestChain: async () => false,
     waitTipChanged: (tip) => Promise.resolve(tip),
   };
 

@@ -33,6 +33,7 @@ const EXPECTED = [
   "Init@7",
   "Mining.getTip",
   "Mining.isInitialBlockDownload",
+  "Mining.isTestChain",
   "Mining.waitTipChanged",
   "Node.executeRpc",
   "Node.getHeaderTip",
@@ -52,6 +53,7 @@ const EXPECTED = [
 /** JSON-RPC methods that read, and need nothing but the node: no wallet, no file, no peer. */
 const EXPECTED_RPC = [
   "estimatesmartfee",
+  "getaddrmaninfo",
   "getblockchaininfo",
   "getblockhash",
   "getblockheader",
@@ -59,10 +61,14 @@ const EXPECTED_RPC = [
   "getchaintips",
   "getchaintxstats",
   "getindexinfo",
+  "getmempoolfeeratediagram",
   "getmempoolinfo",
   "getnettotals",
   "getnetworkinfo",
   "getpeerinfo",
+  "getprivatebroadcastinfo",
+  "getrpcinfo",
+  "gettxoutsetinfo",
   "listbanned",
   "uptime",
 ];

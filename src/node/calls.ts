@@ -37,6 +37,7 @@ export const CALLS = {
   },
   tracing: { traceUtxoCache: Tracing$Client.methods[0] },
   mining: {
+    isTestChain: Mining$Client.methods[0],
     isInitialBlockDownload: Mining$Client.methods[1],
     getTip: Mining$Client.methods[2],
     waitTipChanged: Mining$Client.methods[3],
@@ -47,6 +48,7 @@ export const CALLS = {
 /** JSON-RPC methods, all of which only read. */
 export const RPC_METHODS = [
   "estimatesmartfee",
+  "getaddrmaninfo",
   "getblockchaininfo",
   "getblockhash",
   "getblockheader",
@@ -54,10 +56,14 @@ export const RPC_METHODS = [
   "getchaintips",
   "getchaintxstats",
   "getindexinfo",
+  "getmempoolfeeratediagram",
   "getmempoolinfo",
   "getnettotals",
   "getnetworkinfo",
   "getpeerinfo",
+  "getprivatebroadcastinfo",
+  "getrpcinfo",
+  "gettxoutsetinfo",
   "listbanned",
   "uptime",
 ] as const;

@@ -177,9 +177,9 @@ export function batchRpc(threads: ServerThreads, rpc: ImportedCapability): JsonR
 export function singleRpc(threads: ServerThreads, node: ImportedCapability): JsonRpc {
   return {
     async callAll(requests) {
+      for (const { method } of requests) check(method);
       const outcomes: RpcOutcome[] = [];
       for (const request of requests) {
-        check(request.method);
         outcomes.push(await callOne(request).catch((error: Error) => ({ error })));
       }
       return outcomes;

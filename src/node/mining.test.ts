@@ -37,6 +37,12 @@ describe.each(referenceLayouts)("Mining of a node of layout %s", (layout) => {
     expect(await mining.isInitialBlockDownload()).toBe(true);
   });
 
+  test("says whether the chain is a test chain", async () => {
+    expect(await mining.isTestChain()).toBe(true);
+    await node.answer("Mining.isTestChain", { result: false });
+    expect(await mining.isTestChain()).toBe(false);
+  });
+
   test("says at once when the tip is another already", async () => {
     expect(await mining.waitTipChanged(NEW, 60_000)).toEqual(OLD);
   });

@@ -24,6 +24,8 @@ export interface MiningQueries {
   /** The tip, or undefined while the node has none. */
   getTip(): Promise<Tip | undefined>;
   isInitialBlockDownload(): Promise<boolean>;
+  /** Whether the chain is another than mainnet. */
+  isTestChain(): Promise<boolean>;
   /** Resolves to the tip once it is another than `tip`, to the same one after `timeoutMs`, to none when the node stops. */
   waitTipChanged(tip: Tip, timeoutMs: number): Promise<Tip | undefined>;
 }
@@ -41,6 +43,9 @@ export function miningQueries(threads: ServerThreads, mining: ImportedCapability
     },
     async isInitialBlockDownload() {
       return (await threads.call(mining, CALLS.mining.isInitialBlockDownload)).result;
+    },
+    async isTestChain() {
+      return (await threads.call(mining, CALLS.mining.isTestChain)).result;
     },
     async waitTipChanged({ hash }, timeoutMs) {
       const bytes = Buffer.from(hash, "hex").reverse();

@@ -27,6 +27,7 @@ class FakeNode {
       return this.hasTip ? tipOf(this.tree.active) : undefined;
     },
     isInitialBlockDownload: async () => false,
+    isTestChain: async () => true,
     waitTipChanged: async ({ hash }, timeoutMs) => {
       this.waits.push(timeoutMs);
       this.#maybeFail();

@@ -21,5 +21,6 @@ export const NO_QUERIES: NodeQueries = {
 export const NO_MINING: MiningQueries = {
   getTip: unasked,
   isInitialBlockDownload: unasked,
+  isTestChain: unasked,
   waitTipChanged: unasked,
 };
