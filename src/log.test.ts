@@ -1,84 +1,170 @@
-import { expect, test } from "bun:test";
-import { type LineSink, Log } from "./log.ts";
+import { describe, expect, test } from "bun:test";
+import { Log, MAX_LINE_BYTES, type WriteBytes } from "./log.ts";
 
-/** A sink whose reader takes nothing until told to. */
-class StuckSink implements LineSink {
-  readonly written: string[] = [];
-  #taken = Promise.withResolvers<number>();
-  write(text: string) {
-    this.written.push(text);
-    return text.length;
-  }
-  flush() {
-    return this.#taken.promise;
-  }
+/** Bytes of the time in front of a line, and of the line break after it. */
+const TIME_BYTES = "2026-11-28T12:00:00.000Z ".length;
+const LINE_BREAK_BYTES = 1;
+const MAX_WAITING_BYTES = 256 * 1024;
+
+/** A stderr whose reader takes nothing until it is told to. */
+class StuckReader {
+  readonly writes: string[] = [];
+  readonly #ready = Promise.withResolvers<void>();
+  readonly write: WriteBytes = (bytes) => {
+    this.writes.push(new TextDecoder().decode(bytes));
+    return this.#ready.promise;
+  };
   read() {
-    this.#taken.resolve(0);
+    this.#ready.resolve();
   }
   leave() {
-    this.#taken.reject(new Error("EPIPE"));
+    this.#ready.promise.catch(() => {});
+    this.#ready.reject(new Error("EPIPE"));
+  }
+  get lines(): string[] {
+    return this.writes.join("").trimEnd().split("\n");
   }
 }
 
-test("lines of one turn leave in one write, each with its time", async () => {
-  const written: string[] = [];
-  const log = new Log(() => {}, { write: (text) => written.push(text), flush: () => 0 });
-  log.line("one");
-  log.line("two");
-  await log.close(1000);
-  expect(written).toHaveLength(1);
-  expect(written[0]).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z one\n\d{4}-\d\d-\d\dT[\d:.]+Z two\n$/);
+/** What a log writes for `texts`, as it is written and without times. */
+async function written(...texts: string[]): Promise<string[]> {
+  const reader = new StuckReader();
+  reader.read();
+  const log = new Log(() => {}, reader.write);
+  for (const text of texts) log.line(text);
+  await log.flush(1000);
+  return reader.writes.map((write) => write.replaceAll(/^\d{4}-\d\d-\d\dT[\d:.]+Z /gm, ""));
+}
+
+test("lines of one turn are written at once, each with its time", async () => {
+  expect(await written("one", "two")).toEqual(["one\ntwo\n"]);
 });
 
-test("a reader that takes nothing costs a bounded buffer, and every further line is counted", async () => {
-  let dropped = 0;
-  const sink = new StuckSink();
-  const log = new Log(() => dropped++, sink);
-  log.line("first");
-  await Bun.sleep(1);
-  for (let line = 0; line < 10_000; line++) log.line("x".repeat(100));
-  const kept = Math.floor((256 * 1024) / (100 + 26));
-  expect(dropped).toBeGreaterThan(10_000 - kept - 10);
-  expect(dropped).toBeLessThan(10_000);
-  sink.read();
-  await log.close(1000);
-  const lines = sink.written.join("").trimEnd().split("\n");
-  expect(lines).toHaveLength(1 + (10_000 - dropped) + 1);
-  expect(lines.at(-1)).toBe(`${dropped} log lines were dropped here: stderr was not read`);
+test("no write is larger than a pipe takes in one piece, and each has whole lines", async () => {
+  const writes = await written(...Array.from({ length: 100 }, () => "x".repeat(100)));
+  expect(writes.length).toBeWithin(3, 5);
+  for (const write of writes) {
+    expect(write).toMatch(/^(x{100}\n)+$/);
+    expect(write.length + (write.length / 101) * TIME_BYTES).toBeLessThanOrEqual(MAX_LINE_BYTES);
+  }
+});
+
+describe("a line is one line of printable text", () => {
+  test.each([
+    ["a line break", "loading\nforged line", "loading\\nforged line"],
+    ["a carriage return", "a\rb", "a\\u{d}b"],
+    ["a terminal's escape sequence", "\x1b[2Jcleared", "\\u{1b}[2Jcleared"],
+    ["NUL, tab and DEL", "\0\t\x7f", "\\u{0}\\u{9}\\u{7f}"],
+    ["a C1 control character", "a\x9b2Jb\x85c", "a\\u{9b}2Jb\\u{85}c"],
+    ["a line and a paragraph separator", "a\u2028b\u2029c", "a\\u{2028}b\\u{2029}c"],
+    ["bidi controls", "a\u202eb\u2066c\u200fd", "a\\u{202e}b\\u{2066}c\\u{200f}d"],
+    ["what has no width", "a\u200bb\ufeffc\u{e0041}d", "a\\u{200b}b\\u{feff}c\\u{e0041}d"],
+    ["half of a character", "a\ud83db", "a\\u{d83d}b"],
+    ["words of any language", "Größe, 高さ, 🦊", "Größe, 高さ, 🦊"],
+  ])("with %s", async (_, text, line) => {
+    expect(await written(text)).toEqual([`${line}\n`]);
+  });
+
+  test.each([
+    ["ASCII", "x".repeat(200_000)],
+    ["three bytes a character", "高".repeat(200_000)],
+    ["four bytes a character", `a${"🦊".repeat(200_000)}`],
+    ["escapes", "\u202e".repeat(200_000)],
+  ])("of at most 4 kB: %s", async (_, text) => {
+    const [line] = await written(text);
+    expect(line).toEndWith("… (cut)\n");
+    expect(line).not.toContain("\ufffd");
+    expect(TIME_BYTES + Buffer.byteLength(line!)).toBeWithin(MAX_LINE_BYTES - 3, MAX_LINE_BYTES + 1);
+  });
+
+  test("whole as long as it fits", async () => {
+    const longest = "x".repeat(MAX_LINE_BYTES - TIME_BYTES - LINE_BREAK_BYTES);
+    expect(await written(longest)).toEqual([`${longest}\n`]);
+    expect((await written(`${longest}x`))[0]).toEndWith("x… (cut)\n");
+  });
+});
+
+describe("a reader that takes nothing", () => {
+  test.each([
+    ["x", 1],
+    // A limit in characters would keep three times as much.
+    ["高", 3],
+  ])("costs a bounded buffer, in bytes, and every further line is counted: %s", async (character, bytes) => {
+    let dropped = 0;
+    const reader = new StuckReader();
+    const log = new Log(() => dropped++, reader.write);
+    log.line("first");
+    await Bun.sleep(1);
+    for (let line = 0; line < 10_000; line++) log.line(character.repeat(100));
+    const kept = Math.floor(MAX_WAITING_BYTES / (100 * bytes + TIME_BYTES + LINE_BREAK_BYTES));
+    expect(dropped).toBe(10_000 - kept);
+    reader.read();
+    await log.flush(1000);
+    expect(reader.lines).toHaveLength(1 + kept + 1);
+    expect(reader.lines.at(-1)).toEndWith(` ${dropped} log lines were dropped here: stderr was not read`);
+  });
+
+  test("leaves one gap, and the notice stands in it", async () => {
+    let dropped = 0;
+    const reader = new StuckReader();
+    const log = new Log(() => dropped++, reader.write);
+    log.line("first");
+    await Bun.sleep(1);
+    while (dropped === 0) log.line("x".repeat(4000));
+    // Would have room.
+    log.line("short");
+    expect(dropped).toBe(2);
+    reader.read();
+    await log.flush(1000);
+    log.line("after");
+    await log.flush(1000);
+    expect(reader.lines.slice(-2).map((line) => line.slice(TIME_BYTES))).toEqual([
+      "2 log lines were dropped here: stderr was not read",
+      "after",
+    ]);
+  });
+
+  test("is waited for no longer than the deadline", async () => {
+    const log = new Log(() => {}, new StuckReader().write);
+    log.line("never read");
+    const start = performance.now();
+    await log.flush(30);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
 });
 
 test("a reader that is gone drops lines and throws nowhere", async () => {
   let dropped = 0;
-  const sink = new StuckSink();
-  sink.leave();
-  const log = new Log(() => dropped++, sink);
+  const reader = new StuckReader();
+  reader.leave();
+  const log = new Log(() => dropped++, reader.write);
   log.line("lost");
-  await log.close(1000);
-  expect(dropped).toBe(1);
+  await log.flush(1000);
+  log.line("lost too");
+  await log.flush(1000);
+  expect(dropped).toBe(2);
+  // There is no notice until a line is through.
+  expect(reader.lines).toHaveLength(2);
 });
 
-test("what was dropped before a write that failed is told with the next", async () => {
+test("lines that a failed write has lost are in the next notice, and a notice that is lost as well", async () => {
   let dropped = 0;
-  const first = Promise.withResolvers<number>();
-  const outcomes = [() => first.promise, () => Promise.reject(new Error("ENOSPC"))];
-  const written: string[] = [];
-  const flush = () => outcomes.shift()?.() ?? 0;
-  const log = new Log(() => dropped++, { write: (text) => written.push(text), flush });
-  log.line("first");
-  await Bun.sleep(1);
-  for (let line = 0; line < 4_000; line++) log.line("x".repeat(100));
-  first.resolve(0);
-  await log.close(1000);
-  log.line("after");
-  await log.close(1000);
-  expect(dropped).toBe(4_000);
-  expect(written.at(-1)).toEndWith("after\n4000 log lines were dropped here: stderr was not read\n");
-});
-
-test("close gives up at its deadline", async () => {
-  const log = new Log(() => {}, new StuckSink());
-  log.line("never read");
-  const start = performance.now();
-  await log.close(30);
-  expect(performance.now() - start).toBeLessThan(1000);
+  const writes: string[] = [];
+  const outcomes = ["ENOSPC", undefined, "ENOSPC", undefined, undefined];
+  const log = new Log(
+    () => dropped++,
+    async (bytes) => {
+      writes.push(new TextDecoder().decode(bytes));
+      const code = outcomes.shift();
+      if (code !== undefined) throw new Error(code);
+    },
+  );
+  for (const text of ["lost", "first", "second"]) {
+    log.line(text);
+    await log.flush(1000);
+  }
+  expect(dropped).toBe(1);
+  const notice = "1 log lines were dropped here: stderr was not read\n";
+  const texts = writes.map((write) => write.slice(TIME_BYTES));
+  expect(texts).toEqual(["lost\n", "first\n", notice, "second\n", notice]);
 });

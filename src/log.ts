@@ -1,79 +1,141 @@
-// The log on stderr. A line is written or dropped, never waited for: whoever reads stderr may be slow or stuck, and the
-// node's threads wait for us.
+// The log on stderr. A line is written or dropped: whoever reads stderr may be slow or stuck, and the node's threads wait for
+// the exporter.
+
+import { write } from "node:fs";
+import { promisify } from "node:util";
 
 /** Bytes that may wait for the reader of stderr. More lines are dropped. */
 const MAX_WAITING_BYTES = 256 * 1024;
 
-/** Where lines go: Bun's FileSink, or a stand-in for it in tests. A promise means that the reader does not keep up. */
-export interface LineSink {
-  write(text: string): number | Promise<number>;
-  flush(): number | Promise<number>;
-}
+/** Of one write, and so of one line: what a pipe takes in one piece (PIPE_BUF), so that programs that share it do not mix lines. */
+export const MAX_LINE_BYTES = 4096;
+
+const CUT_MARK = "… (cut)";
+
+/** How long to wait before the next attempt when another program has made the shared stderr non-blocking, and it is full. */
+const RETRY_MS = 20;
+
+const STDERR = 2;
+
+/** Resolves when all bytes are written. Rejects when the reader is gone or the disk is full. */
+export type WriteBytes = (bytes: Uint8Array) => Promise<void>;
 
 export class Log {
-  readonly #sink: LineSink;
+  readonly #writeBytes: WriteBytes;
   readonly #onDrop: () => void;
-  /** Lines that the sink has not got yet. */
-  #lines: string[] = [];
+  /** Lines that are not written yet, the oldest first. */
+  #lines: Uint8Array[] = [];
   #waitingBytes = 0;
-  /** Dropped since the last write. */
+  /** Dropped since the last notice. */
   #dropped = 0;
-  /** What the sink has is more than the reader takes; the next lines follow when that is through. */
-  #isStalled = false;
-  #isScheduled = false;
+  /** Set from the turn that a line comes in until no line waits. */
+  #isWriting = false;
 
   /** `onDrop` is called for each line that is dropped. */
-  constructor(onDrop: () => void, sink: LineSink = Bun.stderr.writer()) {
+  constructor(onDrop: () => void, writeBytes: WriteBytes = writeToStderr) {
     this.#onDrop = onDrop;
-    this.#sink = sink;
+    this.#writeBytes = writeBytes;
   }
 
-  /** Writes one line with the time in front. Never blocks, never throws. */
+  /** Writes one line with the time in front: printable text, cut at MAX_LINE_BYTES. Never blocks, never throws. */
   readonly line = (text: string): void => {
-    const line = `${new Date().toISOString()} ${text}\n`;
-    if (this.#waitingBytes + line.length > MAX_WAITING_BYTES) return this.#drop(1);
+    const line = lineBytes(text);
+    // Once a line is dropped, so are the next ones until the notice is written: that makes one gap, and the notice is in it.
+    const isDropping = this.#isWriting && this.#dropped > 0;
+    if (isDropping || this.#waitingBytes + line.length > MAX_WAITING_BYTES) return this.#drop(1);
     this.#lines.push(line);
     this.#waitingBytes += line.length;
-    if (this.#isScheduled || this.#isStalled) return;
-    this.#isScheduled = true;
-    // All lines of one turn leave in one write, and after the answers of that turn.
-    setImmediate(() => {
-      this.#isScheduled = false;
-      void this.#write();
-    });
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    // After the answers of this turn.
+    setImmediate(() => void this.#write());
   };
 
-  /** Resolves when everything was written or `deadlineMs` is over: the last thing before the process ends. */
-  async close(deadlineMs: number): Promise<void> {
+  /** Resolves when everything was written or `deadlineMs` is over. */
+  async flush(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs;
-    while ((this.#lines.length > 0 || this.#isStalled) && performance.now() < deadline) {
-      void this.#write();
-      await Bun.sleep(1);
-    }
+    while (this.#isWriting && performance.now() < deadline) await Bun.sleep(1);
   }
 
   async #write(): Promise<void> {
-    if (this.#isStalled || this.#lines.length === 0) return;
-    const count = this.#lines.length;
-    const dropped = this.#dropped;
-    const notice = dropped > 0 ? `${dropped} log lines were dropped here: stderr was not read\n` : "";
-    const text = this.#lines.join("") + notice;
-    this.#lines = [];
-    this.#waitingBytes = this.#dropped = 0;
-    this.#isStalled = true;
-    try {
-      await Promise.all([this.#sink.write(text), this.#sink.flush()]);
-    } catch {
-      // The reader is gone. The next line tries again, and the next notice tells of what this one would have.
-      this.#dropped += dropped;
-      this.#drop(count);
+    while (this.#lines.length > 0) {
+      const batch = this.#takeBatch();
+      if (!(await this.#hasWritten(batch))) {
+        this.#drop(batch.length);
+        continue;
+      }
+      const dropped = this.#dropped;
+      if (dropped === 0 || this.#lines.length > 0) continue;
+      this.#dropped = 0;
+      const notice = lineBytes(`${dropped} log lines were dropped here: stderr was not read`);
+      // The next notice includes what this one would have said.
+      if (!(await this.#hasWritten([notice]))) this.#dropped += dropped;
     }
-    this.#isStalled = false;
-    void this.#write();
+    this.#isWriting = false;
+  }
+
+  async #hasWritten(lines: readonly Uint8Array[]): Promise<boolean> {
+    try {
+      await this.#writeBytes(Buffer.concat(lines));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** As many lines as one write may have. */
+  #takeBatch(): Uint8Array[] {
+    let count = 0;
+    let size = 0;
+    for (const { length } of this.#lines) {
+      if (size + length > MAX_LINE_BYTES) break;
+      size += length;
+      count++;
+    }
+    this.#waitingBytes -= size;
+    return this.#lines.splice(0, count);
   }
 
   #drop(count: number): void {
     this.#dropped += count;
     for (let dropped = 0; dropped < count; dropped++) this.#onDrop();
+  }
+}
+
+/** One line with the time in front, whatever a node or a client has put into the text. */
+function lineBytes(text: string): Uint8Array {
+  // No character takes less than a byte, so what is sliced off would not fit.
+  const printable = `${new Date().toISOString()} ${escapeUnprintable(text.slice(0, MAX_LINE_BYTES))}`;
+  const line = Buffer.from(`${printable}\n`);
+  if (line.length <= MAX_LINE_BYTES) return line;
+  const cut = Buffer.allocUnsafe(MAX_LINE_BYTES);
+  const end = `${CUT_MARK}\n`;
+  // Writes whole characters only.
+  const { written } = new TextEncoder().encodeInto(printable, cut.subarray(0, MAX_LINE_BYTES - Buffer.byteLength(end)));
+  return cut.subarray(0, written + cut.write(end, written));
+}
+
+/** Escapes line and paragraph separators and all of Unicode's "other" category: C0, C1, bidi controls, lone surrogates, … */
+function escapeUnprintable(text: string): string {
+  if (/^[ -~]*$/.test(text)) return text;
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === "\n" ? "\\n" : `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
+}
+
+const writeAsync = promisify(write);
+
+/**
+ * Writes on one of Bun's threads, which may block: stderr shares its open file with other programs, so O_NONBLOCK must not be set
+ * on it. There are two such threads even with one CPU, and nothing else of the exporter needs them.
+ */
+async function writeToStderr(bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length; ) {
+    try {
+      offset += (await writeAsync(STDERR, bytes, offset)).bytesWritten;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      await Bun.sleep(RETRY_MS);
+    }
   }
 }

@@ -73,7 +73,7 @@ function endOnSignals(exporter: Exporter, server: MetricsServer, log: Log): void
     const inOrder = await exporter.leave(LEAVE_DEADLINE_MS);
     server.stop();
     log.line(inOrder ? "left in order" : "left without the node's consent: it did not answer in time");
-    await log.close(LOG_DEADLINE_MS);
+    await log.flush(LOG_DEADLINE_MS);
     process.exit(exitCode);
   };
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {

@@ -2,7 +2,7 @@
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
-import type { ExporterProcess } from "../exporter-process.ts";
+import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
 import { connectedLine, POLLED_METHODS, session, TEST_TIMEOUT_MS } from "./sessions.ts";
@@ -136,9 +136,21 @@ test.concurrent("has a line for the end of each part of a session", async () => 
   await tracingAndPolled(exporter);
   exporter.signal("SIGINT");
   await exporter.ended();
-  expect(exporter.log.slice(-2)).toEqual(["SIGINT: leaving the node", "left in order"]);
+  expect(exporter.log.slice(-2)).toEqual(["SIGINT: disconnecting from the node", "disconnected"]);
   // Each line has the time in front, and is one line.
   expect(exporter.log.filter((line) => line.trim() === "" || /^\d{4}-/.test(line))).toEqual([]);
+});
+
+test.concurrent("is lines of printable text, whatever the node says", async () => {
+  await using node = await ReferenceNode.start();
+  const status = `Loading…\n2026-11-28T12:00:00.000Z forged\u001b[2J\u202e\u2028${"x".repeat(200_000)}`;
+  await node.rpcError("uptime", -28, status);
+  await using exporter = await ExporterProcess.start(node.socketPath);
+  const [line] = await exporter.logs(/^waiting for the node to start: /);
+  expect(line).toContain(": Loading…\\n2026-11-28T12:00:00.000Z forged\\u{1b}[2J\\u{202e}\\u{2028}xxx");
+  expect(line).toEndWith("xxx… (cut)");
+  expect(Buffer.byteLength(line!)).toBeLessThan(4096);
+  expect(exporter.log.filter((other) => /^forged|\p{C}/u.test(other))).toEqual([]);
 });
 
 /** Waits until the node is traced and the first poll is over, which may come in either order. */

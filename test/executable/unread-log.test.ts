@@ -1,10 +1,14 @@
-// Nobody reads stderr: the log loses lines, the node loses no time.
+// Stderr belongs to others too, and may not be read: the log loses lines, the node loses no time.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { constants, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
-import type { ExporterProcess } from "../exporter-process.ts";
+import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { Terminal } from "../terminal.ts";
 import { expectNothingLeft, LEAVE_DEADLINE_MS, POLLED_METHODS, session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -14,7 +18,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 const DROPPED = "bitcoin_ipc_exporter_log_lines_dropped_total";
 const COIN = { outpointHash: 32, outpointN: 7, height: 120, value: 1, isCoinbase: false };
 
-/** Fills the pipe, what this process has read ahead of it, and what the exporter holds back: some 1.2 MB. */
+/** Fills the pipe, what this process has read ahead of it, and what the exporter holds back: some 1.2 MB of failed polls. */
 async function fillLog(node: ReferenceNode, exporter: ExporterProcess): Promise<void> {
   exporter.pauseLog();
   for (const method of POLLED_METHODS) await node.fail(method, "failed", "for the test ".repeat(2_000));
@@ -39,7 +43,7 @@ test("callbacks are answered and counted, lines are dropped and counted", async 
   // Where a long line had no room, some short ones have.
   expect(metrics.get(DROPPED)! - before).toBeGreaterThan(calls / 2);
 
-  // Whoever reads again is told how much is missing, and gets the rest.
+  // A reader that comes back reads how much is missing, and the next lines.
   exporter.resumeLog();
   await exporter.logs(/^\d+ log lines were dropped here: stderr was not read$/);
   await node.fire("ChainNotifications.updatedBlockTip", {});
@@ -68,7 +72,7 @@ test("leaving is not held up", async () => {
   expect((await volley).errors).toEqual([]);
 });
 
-test("a reader that goes is missed by nobody", async () => {
+test("a reader that goes away does no harm", async () => {
   await using node = await ReferenceNode.start();
   // The shell becomes the exporter, whose first line alone is read.
   const command = ["bash", "-c", 'exec "$0" "$@" 2> >(exec head -n 1 >&2)', ...(await compiledExporter())];
@@ -82,4 +86,38 @@ test("a reader that goes is missed by nobody", async () => {
   expect(exitCode).toBe(0);
   expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
   await expectNothingLeft(node);
+});
+
+describe("the open file behind stderr, which others share, stays as it was", () => {
+  const folder = mkdtempSync(join(tmpdir(), "exporter-test-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const NO_NODE = join(folder, "node.sock");
+
+  /** Also what the next program finds that uses it. */
+  function isNonBlocking(pid: number): boolean {
+    const [, flags] = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/2`, "latin1"))!;
+    return (Number.parseInt(flags!, 8) & constants.O_NONBLOCK) !== 0;
+  }
+
+  // The shell becomes the exporter.
+  test.each([
+    ["a pipe", 'exec "$0" "$@" 2> >(exec cat >&2)'],
+    ["a socket, as for the journal", 'exec "$0" "$@"'],
+    ["a file", `> ${folder}/log; (exec tail -f --pid=$$ ${folder}/log >&2) & exec "$0" "$@" 2>> ${folder}/log`],
+  ])("when it is %s", async (_, script) => {
+    const command = ["bash", "-c", script, ...(await compiledExporter())];
+    await using exporter = await ExporterProcess.start(NO_NODE, { command });
+    await exporter.logs(/^cannot reach the node/);
+    expect(isNonBlocking(exporter.pid)).toBe(false);
+  });
+
+  test("when it is a terminal", async () => {
+    await using terminal = new Terminal();
+    terminal.type(`${await compiledExporter()} ${NO_NODE} --metrics-addr 127.0.0.1:0 & echo "pid=$!"`);
+    const [, pid] = await terminal.shows(/pid=(\d+)/);
+    await terminal.shows(/ cannot reach the node/);
+    expect(isNonBlocking(Number(pid))).toBe(false);
+    terminal.type("kill %1");
+    await terminal.shows(/ disconnected\r/);
+  });
 });
