@@ -58,8 +58,9 @@ export class Exporter {
   /** Call it for each dropped log line. */
   readonly logLineDropped = (): void => this.#metrics.logLineDropped();
 
-  /** Begins to connect to the node, again and again until `leave`. */
+  /** Connects to the node, again and again until `leave`. After that it may be called once more. */
   start(): void {
+    this.#isLeaving = false;
     this.#running = this.#run();
   }
 

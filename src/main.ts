@@ -1,4 +1,4 @@
-// The program: reads the command line, serves the exporter's metrics, ends on signals. The only place that exits.
+// The program: reads the command line, serves the exporter's metrics, ends or stops on signals. The only place that exits.
 
 import { BUILD, NAME } from "./build-info.ts";
 import { Exporter } from "./exporter.ts";
@@ -6,20 +6,24 @@ import { listenErrorText } from "./http/listen-error.ts";
 import { type MetricsServer, serve } from "./http/server.ts";
 import { Log } from "./log.ts";
 import { type Address, hostPort, type Options, readOptions, UsageError, usage } from "./options.ts";
+import { handleSignals, stopProcess } from "./signals.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
 /**
- * The same signal again this soon is the first one: `timeout` and some shells signal a process and then its group, and npm
- * passes on what the terminal has sent to all.
+ * A signal this soon after the first one belongs to it: systemd sends SIGTERM and SIGHUP together (SendSIGHUP=), a terminal
+ * SIGHUP and SIGCONT, and `timeout` signals a process and then its group.
  */
-const SAME_SIGNAL_MS = 500;
+const SAME_REQUEST_MS = 500;
 
-/** Leaving in order must be over before a service manager loses patience: 5 s in all. */
+/** Disconnecting must be over before a service manager loses patience: 5 s in all. */
 const LEAVE_DEADLINE_MS = 4000;
 const LOG_DEADLINE_MS = 500;
+
+/** The longest that a timer takes, 25 days: a stop that the terminal asks for waits for the node, so that it cannot crash it. */
+const NO_DEADLINE_MS = 2 ** 31 - 1;
 
 const options = await readCommandLine();
 await run(options);
@@ -44,7 +48,7 @@ async function run(options: Options): Promise<void> {
   const log = new Log(() => exporter.logLineDropped());
   const exporter = new Exporter({ ...options, build: BUILD, log: log.line });
   const server = await listen(metricsAddress, exporter);
-  endOnSignals(exporter, server, log);
+  leaveInOrder(exporter, server, log);
   log.line(`${NAME} ${BUILD.version} serves metrics on http://${hostPort(server)}/metrics`);
   exporter.start();
 }
@@ -59,31 +63,46 @@ async function listen(address: Address, exporter: Exporter): Promise<MetricsServ
 }
 
 /**
- * A pr/trace node dies when a subscribed client just goes, so whatever can be caught leaves in order first. A second
- * signal ends at once: whoever sends it has decided. The first may find us leaving after an internal error: whoever sends it
- * asks for no more than that.
+ * A pr/trace node crashes if a subscribed client disconnects without unsubscribing, so every signal and every internal error
+ * disconnects in order first. A signal that comes later than the first one exits immediately: the user has decided. After an internal
+ * error the first signal changes nothing: it asks for what is under way.
  */
-function endOnSignals(exporter: Exporter, server: MetricsServer, log: Log): void {
-  let first: { signal: string; since: number } | undefined;
+function leaveInOrder(exporter: Exporter, server: MetricsServer, log: Log): void {
+  let firstSignalAt: number | undefined;
   let isEnding = false;
+  let isStopping = false;
   const end = async (reason: string, exitCode: number): Promise<void> => {
     if (isEnding) return;
     isEnding = true;
-    log.line(`${reason}: leaving the node`);
-    const inOrder = await exporter.leave(LEAVE_DEADLINE_MS);
+    log.line(`${reason}: disconnecting from the node`);
+    const isConfirmed = await exporter.leave(LEAVE_DEADLINE_MS);
     server.stop();
-    log.line(inOrder ? "left in order" : "left without the node's consent: it did not answer in time");
+    log.line(
+      isConfirmed
+        ? "disconnected"
+        : `disconnected without confirmation: the node did not answer within ${LEAVE_DEADLINE_MS / 1000} s`,
+    );
     await log.flush(LOG_DEADLINE_MS);
     process.exit(exitCode);
   };
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      const now = performance.now();
-      first ??= { signal, since: now };
-      if (signal !== first.signal || now - first.since >= SAME_SIGNAL_MS) process.exit(EXIT_FAILURE);
-      void end(signal, EXIT_OK);
-    });
-  }
+  const stop = async (): Promise<void> => {
+    if (isEnding || isStopping) return;
+    isStopping = true;
+    log.line("SIGTSTP: disconnecting from the node until SIGCONT");
+    await exporter.leave(NO_DEADLINE_MS);
+    await log.flush(LOG_DEADLINE_MS);
+    isStopping = false;
+    // A signal to end may have come meanwhile.
+    if (isEnding) return;
+    stopProcess(stop);
+    exporter.start();
+  };
+  handleSignals((signal) => {
+    const now = performance.now();
+    firstSignalAt ??= now;
+    if (now - firstSignalAt >= SAME_REQUEST_MS) process.exit(EXIT_FAILURE);
+    void end(signal, EXIT_OK);
+  }, stop);
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.line(`${event}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);

@@ -92,7 +92,7 @@ describe.concurrent("a poll", () => {
     exporter.signal("SIGTERM");
     const { exitCode } = await exporter.ended();
     expect(exitCode).toBe(0);
-    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
+    expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
     // Nothing is registered any more, which is what the node would die of.
     expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
   });
@@ -122,7 +122,7 @@ describe.concurrent("an arrival", () => {
     await exporter.logs(/^no answer from the node: Init\.@5 was not answered within 10000 ms; waiting until/);
     exporter.signal("SIGTERM");
     expect((await exporter.ended()).exitCode).toBe(0);
-    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
+    expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
   });
 });
 

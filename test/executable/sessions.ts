@@ -108,7 +108,7 @@ export function called(node: ReferenceNode, method: string, count = 1): Promise<
 /** The exporter, which was told to, leaves in order: the node lives on and has everything back. */
 export async function expectOrderlyLeave(node: ReferenceNode, exporter: ExporterProcess, exitCode = 0): Promise<void> {
   const { durationMs, ...ending } = await exporter.ended();
-  expect({ ...ending, lastLine: exporter.log.at(-1) }).toEqual({ exitCode, signal: null, lastLine: "left in order" });
+  expect({ ...ending, lastLine: exporter.log.at(-1) }).toEqual({ exitCode, signal: null, lastLine: "disconnected" });
   expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
   await expectNothingLeft(node);
 }

@@ -115,7 +115,7 @@ describe("told to leave", () => {
     const volley = coins(node);
     await called(node, DISCONNECT);
     exporter.signal("SIGTERM");
-    await exporter.logs(/^SIGTERM: leaving the node$/);
+    await exporter.logs(/^SIGTERM: disconnecting from the node$/);
     await node.clear();
     await expectOrderlyLeave(node, exporter);
     expect((await volley).errors).toEqual([]);

@@ -89,7 +89,7 @@ test.concurrent("a listener that says nothing is waited for, and ends nobody's l
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
     exporter.signal("SIGTERM");
     expect((await exporter.ended()).exitCode).toBe(0);
-    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
+    expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
   } finally {
     listener.stop(true);
   }
@@ -108,5 +108,5 @@ async function expectFailure(path: string, reason: RegExp, options?: StartOption
   const { exitCode, durationMs } = await exporter.ended();
   expect(exitCode).toBe(0);
   expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
-  expect(exporter.log.slice(2)).toEqual(["SIGTERM: leaving the node", "left in order"]);
+  expect(exporter.log.slice(2)).toEqual(["SIGTERM: disconnecting from the node", "disconnected"]);
 }

@@ -222,6 +222,6 @@ describe("a node that is stopped", () => {
     node.signal("SIGCONT");
     expect(exitCode).toBe(0);
     expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
-    expect(exporter.log.at(-1)).toBe("left without the node's consent: it did not answer in time");
+    expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
   });
 });

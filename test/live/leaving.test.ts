@@ -118,7 +118,7 @@ describeLive("leaving", () => {
     const { durationMs, signal } = await exporter.ended();
     expect(signal).toBeNull();
     expect(durationMs).toBeLessThan(DEADLINE_MS);
-    expect(exporter.logged(/^left without the node's consent/)).toBeDefined();
+    expect(exporter.logged(/^disconnected without confirmation/)).toBeDefined();
   });
 
   test("at once on a second signal", async () => {
@@ -127,7 +127,7 @@ describeLive("leaving", () => {
     await using exporter = await subscribed(node);
     node.signal("SIGSTOP");
     exporter.signal("SIGTERM");
-    await exporter.logs(/^SIGTERM: leaving the node$/);
+    await exporter.logs(/^SIGTERM: disconnecting from the node$/);
     exporter.signal("SIGINT");
     const { exitCode, durationMs } = await exporter.ended();
     expect(exitCode).toBe(1);
@@ -164,7 +164,7 @@ async function expectEnding(exporter: ExporterProcess, exitCode: number): Promis
   expect({ ...ending, log: exporter.log.slice(-1) }).toMatchObject({
     exitCode,
     signal: null,
-    log: ["left in order"],
+    log: ["disconnected"],
   });
   expect(ending.durationMs).toBeLessThan(DEADLINE_MS);
 }

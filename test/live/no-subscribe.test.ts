@@ -25,7 +25,7 @@ describeLive("without subscriptions", () => {
     expect(metrics.get("bitcoin_ipc_callback_busy_seconds_total")).toBe(0);
     exporter.signal("SIGTERM");
     expect((await exporter.ended()).exitCode).toBe(0);
-    expect(exporter.log.at(-1)).toBe("left in order");
+    expect(exporter.log.at(-1)).toBe("disconnected");
     expect(await node.cli<number>("getblockcount")).toBe(7);
   });
 

@@ -90,7 +90,7 @@ async function session(node: BitcoinNode): Promise<void> {
   await using exporter = await waiting(node);
   exporter.signal("SIGTERM");
   expect(await exporter.ended()).toMatchObject({ exitCode: 0, signal: null });
-  expect(exporter.log.at(-1)).toBe("left in order");
+  expect(exporter.log.at(-1)).toBe("disconnected");
 }
 
 /** An exporter that has polled and followed a new tip. */

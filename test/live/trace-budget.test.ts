@@ -35,7 +35,7 @@ describeLive("the trace budget", () => {
     await load.stop();
     exporter.signal("SIGTERM");
     expect((await exporter.ended()).exitCode).toBe(0);
-    expect(exporter.log.at(-1)).toBe("left in order");
+    expect(exporter.log.at(-1)).toBe("disconnected");
     expect(await node.cli<number>("getblockcount")).toBeGreaterThan(0);
   });
 

@@ -82,7 +82,7 @@ testers.runNixOSTest {
     with subtest("an exporter that is stopped leaves in order"):
         machine.succeed("systemctl stop bitcoind-ipc-exporter bitcoind-ipc-exporter-as-root")
         for unit in ["bitcoind-ipc-exporter", "bitcoind-ipc-exporter-as-root"]:
-            machine.succeed(f"journalctl --unit {unit} | grep 'left in order'")
+            machine.succeed(f"journalctl --unit {unit} | grep 'disconnected$'")
         machine.succeed("systemctl is-active bitcoind")
 
     with subtest("a node brings its exporter along, and takes it away"):

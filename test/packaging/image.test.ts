@@ -103,7 +103,7 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
     // buildah does not pass signals on, as what runs images in earnest does.
     process.kill(pidInImage(), "SIGTERM");
     expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
-    expect(exporter.log).toContain("left in order");
+    expect(exporter.log).toContain("disconnected");
     expect(node).toMatchObject({ subscriptions: 0, uncleanLeaves: 0, fatalCalls: 0 });
   });
 
