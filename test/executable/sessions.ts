@@ -27,8 +27,8 @@ export const ARRIVAL = [
 
 /** What the log says once the exporter is there. */
 export function connectedLine(node: ReferenceNode): string {
-  const gives = "notifications, utxo trace, chain and node, json-rpc, mining";
-  return `connected to the node at ${node.socketPath}: layout pr/trace, gives ${gives}`;
+  const supported = "notifications, utxo trace, chain and node, json-rpc, mining";
+  return `connected to the node at ${node.socketPath}: layout pr/trace, supports ${supported}`;
 }
 
 /** What each poll of Chain and Node asks → the metric that it sets. */
