@@ -1,4 +1,4 @@
-# The chain as clients see it: queries, and ChainNotifications, which a client hosts and the node calls.
+# Chain: queries about the chain. ChainNotifications: a client hosts it and the node calls it for each event.
 
 @0x94f21a4864bd2c65;
 

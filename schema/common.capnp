@@ -1,4 +1,4 @@
-# Value types that several of the node's interfaces share.
+# Value types shared by several interfaces.
 
 @0xcd2c6232cb484a28;
 

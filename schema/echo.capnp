@@ -1,4 +1,4 @@
-# Echo: answers with the text that it was sent.
+# Echo: returns the text that it receives.
 
 @0x888b4f7f51e691f7;
 

@@ -1,4 +1,4 @@
-# Handler: a registration in the node; disconnect ends it.
+# Handler: a subscription in the node. disconnect ends it.
 
 @0xebd8f46e2f369076;
 

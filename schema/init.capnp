@@ -1,5 +1,5 @@
-# Init: the bootstrap capability. construct first; each make method then hands out one interface.
-# Ordinals are those of the pr/trace layout.
+# Init: the bootstrap capability. A client calls construct first; each make method returns one interface.
+# The ordinals are those of the pr/trace layout.
 
 @0xf2c5cfa319406aa6;
 

@@ -1,4 +1,4 @@
-# Mining: the tip, waiting for the next tip, and block templates.
+# Mining: the tip, waiting for a new tip, and block templates.
 
 @0xc77d03df6a41b505;
 

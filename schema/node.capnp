@@ -1,4 +1,4 @@
-# Node: what a GUI asks a running node for. The exporter polls the sizes, counts and totals.
+# Node: the interface for a GUI. The exporter polls sizes, counts and totals.
 
 @0x92546c47dc734b2e;
 

@@ -1,4 +1,4 @@
-# Rpc: every JSON-RPC method of the node, request and reply as JSON text. Stock nodes after v31 offer it.
+# Rpc: the JSON-RPC methods of the node, with request and reply as JSON text. In releases since v32.
 
 @0x9c3505dc45e146ac;
 

@@ -1,4 +1,4 @@
-# Tracing: registers a UtxoCacheTrace, which a client hosts and the node calls for each coin.
+# Tracing: subscribes a UtxoCacheTrace. A client hosts it and the node calls it for each coin.
 
 @0xfcbbd3f49874128e;
 

@@ -1,4 +1,4 @@
-# Wallet interfaces: the name alone, as Init and Node mention it.
+# WalletLoader: the name alone, which Init and Node refer to.
 
 @0xe234cce74feea00c;
 

@@ -1,4 +1,4 @@
-# Threads of the node. A method with a context runs on the thread that the context names.
+# Threads of the node. A method with a context runs on the thread in that context.
 
 @0xcc316e3f71a040fb;
 
