@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { BusyClock } from "./busy-clock.ts";
 
-/** What the clock says after these pieces of work. */
+/** The reading of the clock after these pieces of work. */
 function busyMs(...pieces: readonly (readonly [start: number, end: number])[]): number {
   const clock = new BusyClock();
   for (const [start, end] of pieces) clock.record(start, end);
@@ -9,15 +9,15 @@ function busyMs(...pieces: readonly (readonly [start: number, end: number])[]): 
 }
 
 describe("counts", () => {
-  test("nothing at first", () => expect(busyMs()).toBe(0));
+  test("nothing before a call", () => expect(busyMs()).toBe(0));
 
   test("the time that calls took", () => expect(busyMs([100, 103], [200, 204])).toBe(7));
 
-  test("the pause between calls that follow each other", () => {
+  test("the pause between calls close together", () => {
     expect(busyMs([100, 100.25], [100.5, 100.75], [101, 101.25])).toBe(1.25);
   });
 
-  test("no pause from half a millisecond on", () => {
+  test("no pause of half a millisecond or more", () => {
     expect(busyMs([100, 101], [101.5, 102])).toBe(1.5);
     expect(busyMs([100, 101], [101.375, 102])).toBe(2);
   });
@@ -34,7 +34,7 @@ test("the peer is calling until 10 ms after its last call", () => {
   expect(clock.isCalling(111)).toBe(false);
 });
 
-test("never goes back, and never faster than time", () => {
+test("is monotonic and never faster than time", () => {
   const clock = new BusyClock();
   let now = 0;
   let last = 0;
@@ -46,6 +46,6 @@ test("never goes back, and never faster than time", () => {
     expect(clock.busyMs).toBeLessThanOrEqual(now + 1e-9);
     last = clock.busyMs;
   }
-  // Pauses of 0.0 to 0.4 ms are in it, those of 0.5 to 1 ms are not.
+  // Pauses of 0.0 to 0.4 ms count, those of 0.5 to 1 ms do not.
   expect(last / now).toBeWithin(0.2, 0.4);
 });

@@ -1,4 +1,4 @@
-// Capabilities as their users hold them: called, passed on, retained, closed.
+// Capabilities in use: called, passed on, retained, closed.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { type Client, ErrorClient } from "capnp-es";

@@ -1,4 +1,4 @@
-// Calls of a peer that says what our own side never does: every one gets a Return, and none is answered twice.
+// Calls of a peer that sends what our own side never sends: each gets exactly one Return.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { utils } from "capnp-es";
@@ -19,7 +19,7 @@ import {
 } from "../../test/builders/rpc-messages.ts";
 import type { ImportedCapability } from "./capability.ts";
 
-/** The peer gets our object as export 0 by its question 90. */
+/** Our object is export 0, from the bootstrap question 90 of the peer. */
 const OBJECT = { importedCap: 0 };
 const BOOTSTRAP_QUESTION = 90;
 
@@ -32,7 +32,7 @@ afterEach(async () => {
   await expectEmptyTables();
 });
 
-/** A peer that holds an object of ours whose methods do this. At the end of the test it gives it back. */
+/** A peer that holds an object of ours with these methods. It releases the object at the end of the test. */
 async function peerOf(...implementations: Implementation[]): Promise<RawPeer> {
   const peer = new RawPeer({ bootstrap: hosting(...implementations) });
   await peer.ask(bootstrapFrame(BOOTSTRAP_QUESTION));
@@ -59,7 +59,7 @@ function textOf(frame: Uint8Array): string {
 }
 
 describe("a bootstrap", () => {
-  test("gives the object, and Finish with releaseResultCaps takes it back", async () => {
+  test("returns the object, and Finish with releaseResultCaps releases it", async () => {
     const peer = new RawPeer({ bootstrap: silent() });
     expect(await peer.ask(bootstrapFrame(4))).toEqual([
       { return: { answerId: 4, releaseParamCaps: true, noFinishNeeded: false, results: [{ senderHosted: 0 }] } },
@@ -68,7 +68,7 @@ describe("a bootstrap", () => {
     peer.send(finishFrame(4, true));
   });
 
-  test("whose Finish keeps the object: Release takes it back", async () => {
+  test("whose Finish keeps the object: Release releases it", async () => {
     const peer = new RawPeer({ bootstrap: silent() });
     await peer.ask(bootstrapFrame(4));
     peer.send(finishFrame(4, false));
@@ -76,21 +76,21 @@ describe("a bootstrap", () => {
     peer.send(releaseFrame(0, 1));
   });
 
-  test("where none is offered", async () => {
+  test("without a bootstrap capability", async () => {
     const peer = new RawPeer();
     expect(await peer.ask(bootstrapFrame(4))).toEqual([failed(4, "no bootstrap capability is offered here", 3)]);
   });
 });
 
 describe("a call", () => {
-  test("is answered without need of a Finish when its results hold no capability", async () => {
+  test("needs no Finish if its results hold no capability", async () => {
     const peer = await peerOf(() => {});
     expect(await peer.ask(call({ questionId: 1 }))).toEqual([returned(1)]);
     expect(peer.connection.sizes.answers).toBe(1); // the bootstrap's
     expect(await peer.ask(finishFrame(1, true))).toEqual([]);
   });
 
-  test("with capabilities in its results stays until its Finish", async () => {
+  test("with capabilities in its results remains until its Finish", async () => {
     const peer = await peerOf((_, results) => Object.assign(results, { first: silent(), second: silent() }));
     expect(await peer.ask(call({ questionId: 1 }))).toEqual([
       {
@@ -107,7 +107,7 @@ describe("a call", () => {
     expect(peer.connection.sizes).toMatchObject({ answers: 1, exports: 1 });
   });
 
-  test("that was finished before it was answered is answered all the same", async () => {
+  test("that was finished before it was answered still gets a Return", async () => {
     const gate = Promise.withResolvers<void>();
     const peer = await peerOf(async (_, results) => {
       await gate.promise;
@@ -121,7 +121,7 @@ describe("a call", () => {
     expect(peer.connection.sizes).toMatchObject({ answers: 1, exports: 1 });
   });
 
-  test("may use an id again once it was finished", async () => {
+  test("may reuse the id of a finished call", async () => {
     const peer = await peerOf((_, results) => Object.assign(results, { first: silent() }));
     for (let round = 0; round < 3; round++) {
       expect(await peer.ask(call({ questionId: 1 }))).toHaveLength(1);
@@ -130,7 +130,7 @@ describe("a call", () => {
     expect(peer.connection.sizes.exports).toBe(1);
   });
 
-  test("of an id as large as they get", async () => {
+  test("with the largest id", async () => {
     const peer = await peerOf(() => {});
     expect(await peer.ask(call({ questionId: 0xffffffff }))).toEqual([returned(0xffffffff)]);
   });
@@ -138,13 +138,13 @@ describe("a call", () => {
   test.each([
     [1, "call on export 1: no such capability"],
     [0xffffffff, "call on export 4294967295: no such capability"],
-  ])("on export %p, which is not there", async (importedCap, reason) => {
+  ])("on export %p, which does not exist", async (importedCap, reason) => {
     const peer = await peerOf(() => {});
     expect(await peer.ask(call({ questionId: 1, target: { importedCap } }))).toEqual([failed(1, reason)]);
     expect(peer.connection.ended).toBeUndefined();
   });
 
-  test("of an interface or a method that is not there", async () => {
+  test("of an interface or a method that the object does not have", async () => {
     const peer = await peerOf(() => {});
     expect(await peer.ask(call({ questionId: 1, interfaceId: 0xffff_ffff_ffff_ffffn }))).toEqual([
       failed(1, "interface not implemented: interface 0xffffffffffffffff method 0", 3),
@@ -195,15 +195,15 @@ describe("parameters", () => {
     ["a capability", (payload) => utils.setInterfacePointer(0, utils.getPointer(0, payload))],
     ["a struct beyond the segment", contentPointer(0x7fff_fffc, 0x0001_0001)],
     ["a struct before the segment", contentPointer(-0x8000_0000, 0x0001_0001)],
-    ["in a segment that is not there", contentPointer(2, 7)],
+    ["in a segment that does not exist", contentPointer(2, 7)],
     ["behind a far pointer to nowhere", contentPointer(0x7fff_fffa, 0)],
     ["behind a far pointer to itself", contentPointer(6, 0)],
-  ])("that are %s cost this call only", async (_, fill) => {
+  ])("that are %s fail this call only", async (_, fill) => {
     const [messages] = await answerTo(fill);
     expect(messages).toEqual([failed(1, expect.any(String))]);
   });
 
-  test("with a text that is no text cost this call only", async () => {
+  test("with a struct instead of a text fail this call only", async () => {
     const [messages] = await answerTo((payload) => {
       utils.initStructAt(0, Box, contentOf(payload, 1, 3));
     });
@@ -213,7 +213,7 @@ describe("parameters", () => {
 
 describe("a call on a promised answer", () => {
   const promised = (question: number, ...path: number[]) => ({ promisedAnswer: { question, path } });
-  const gives: Implementation = (_, results) => Object.assign(results, { first: hosting(named("the given")) });
+  const gives: Implementation = (_, results) => Object.assign(results, { first: hosting(named("the target")) });
   const named =
     (text: string): Implementation =>
     (_, results) =>
@@ -224,7 +224,7 @@ describe("a call on a promised answer", () => {
     await peer.ask(call({ questionId: 1 }));
     peer.send(call({ questionId: 2, target: promised(1, FIRST) }));
     await turn();
-    expect(peer.takeFrames().map(textOf)).toEqual(["the given"]);
+    expect(peer.takeFrames().map(textOf)).toEqual(["the target"]);
     peer.send(finishFrame(1, true));
   });
 
@@ -245,7 +245,7 @@ describe("a call on a promised answer", () => {
     gate.resolve();
     await turn();
     const [, second] = peer.takeFrames();
-    expect(textOf(second!)).toBe("the given");
+    expect(textOf(second!)).toBe("the target");
     peer.send(finishFrame(1, true));
   });
 
@@ -254,7 +254,7 @@ describe("a call on a promised answer", () => {
     peer.send(call({ questionId: 1 }), call({ questionId: 2, target: promised(1, FIRST) }), finishFrame(1, true));
     await turn();
     const [, second] = peer.takeFrames();
-    expect(textOf(second!)).toBe("the given");
+    expect(textOf(second!)).toBe("the target");
     expect(peer.connection.sizes.exports).toBe(1);
   });
 
@@ -266,7 +266,7 @@ describe("a call on a promised answer", () => {
       call({ questionId: 3, target: promised(2, FIRST) }),
     );
     await turn();
-    expect(textOf(peer.takeFrames()[2]!)).toBe("the given");
+    expect(textOf(peer.takeFrames()[2]!)).toBe("the target");
     peer.send(finishFrame(1, true), finishFrame(2, true));
   });
 
@@ -277,9 +277,9 @@ describe("a call on a promised answer", () => {
   });
 
   test.each<[string, { promisedAnswer: { question: number; path: number[] } }, string]>([
-    ["that is not there", promised(77, FIRST), "a promised answer that does not exist"],
-    ["that has no such field", promised(1, 9), "a promised answer that is not hosted here"],
-    ["that has no capability there", promised(1, 0), "a promised answer that is not hosted here"],
+    ["that does not exist", promised(77, FIRST), "a promised answer that does not exist"],
+    ["without such a field", promised(1, 9), "a promised answer that is not hosted here"],
+    ["with another type in the field", promised(1, 0), "a promised answer that is not hosted here"],
     ["by a path through a capability", promised(1, FIRST, 0, 0), "a promised answer that is not hosted here"],
   ])("%s", async (_, target, name) => {
     const peer = await peerOf((__, results) => Object.assign(results, { text: "no capability" }));
@@ -293,7 +293,7 @@ describe("a call on a promised answer", () => {
     peer.send(finishFrame(1, true));
   });
 
-  test("with steps that are none", async () => {
+  test("by a path with steps that do nothing", async () => {
     const peer = await peerOf(gives);
     await peer.ask(call({ questionId: 1 }));
     const frame = messageFrame((root) => {
@@ -307,13 +307,13 @@ describe("a call on a promised answer", () => {
     });
     peer.send(frame);
     await turn();
-    expect(peer.takeFrames().map(textOf)).toEqual(["the given"]);
+    expect(peer.takeFrames().map(textOf)).toEqual(["the target"]);
     peer.send(finishFrame(1, true));
   });
 });
 
 describe("results", () => {
-  test("that are to stay with us are kept until Finish", async () => {
+  test("sent to yourself are kept until Finish", async () => {
     const peer = await peerOf((_, results) => Object.assign(results, { first: silent() }));
     const frame = call({
       questionId: 1,
@@ -328,7 +328,7 @@ describe("results", () => {
     expect(peer.connection.sizes.answers).toBe(1);
   });
 
-  test("that are to stay with us, though nobody wants them any more", async () => {
+  test("sent to yourself, of a call that is already finished", async () => {
     const gate = Promise.withResolvers<void>();
     const peer = await peerOf(() => gate.promise);
     const frame = call({ questionId: 1, sendResultsTo: Call_SendResultsTo_Which.YOURSELF });
@@ -339,7 +339,7 @@ describe("results", () => {
     expect(peer.connection.sizes.answers).toBe(1);
   });
 
-  test("that are to go to a third party", async () => {
+  test("sent to a third party", async () => {
     let calls = 0;
     const peer = await peerOf(() => calls++);
     const frame = call({
@@ -383,14 +383,14 @@ describe("capabilities of the parameters", () => {
       expect.objectContaining({ importId: 12 }),
       own,
       own,
-      // Level 3 is not spoken here: the vine stands in for what a third party hosts.
+      // Without level 3, the vine stands in for the object of a third party.
       expect.objectContaining({ importId: 13 }),
     ]);
     expect(peer.connection.sizes.imports).toBe(0);
     peer.send(finishFrame(1, true));
   });
 
-  test("that the method keeps: each other one is released by itself", async () => {
+  test("that the method retains: the others are released one by one", async () => {
     const kept: ImportedCapability[] = [];
     const peer = await peerOf((params: Box) => {
       const [, second] = params.segment.message._capnp.capTable!;
@@ -407,7 +407,7 @@ describe("capabilities of the parameters", () => {
     expect(peer.take()).toEqual([{ release: { id: 12, referenceCount: 1 } }]);
   });
 
-  test("that the method closes itself are not given back again", async () => {
+  test("that the method closes are released once", async () => {
     const peer = await peerOf((params: Box) => params.segment.message._capnp.capTable![0]!.close());
     const frame = call({ questionId: 1, caps: [{ senderHosted: 11 }, { senderHosted: 12 }] });
     expect(await peer.ask(frame)).toEqual([
@@ -417,7 +417,7 @@ describe("capabilities of the parameters", () => {
     ]);
   });
 
-  test("go back with an exception too", async () => {
+  test("are released with an exception too", async () => {
     const peer = await peerOf(() => Promise.reject(new Error("no")));
     const frame = call({ questionId: 1, caps: [{ senderHosted: 11 }, { senderPromise: 12 }] });
     expect(await peer.ask(frame)).toEqual([failed(1, "no")]);

@@ -1,4 +1,4 @@
-// Calls between two of our connections: what is asked is answered, with results or with the right exception.
+// Calls between two of our connections: results or the right exception arrive.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { BOX_INTERFACE, hosting, METHOD, OTHER_METHOD, silent } from "../../test/builders/box.ts";
@@ -8,7 +8,7 @@ import { RpcError, type RpcErrorKind } from "./errors.ts";
 afterEach(expectEmptyTables);
 
 describe.each(DELIVERIES)("over a stream that delivers %s", (delivery) => {
-  test("results come back", async () => {
+  test("results arrive", async () => {
     const bootstrap = hosting(({ number, text }, results) => {
       results.number = number + 1;
       results.text = `${text}!`;
@@ -23,7 +23,7 @@ describe.each(DELIVERIES)("over a stream that delivers %s", (delivery) => {
     object.close();
   });
 
-  test("calls are taken up in the order in which they were asked, and may be answered in another", async () => {
+  test("calls start in the order in which they were sent, and may return in another", async () => {
     const taken: number[] = [];
     const gate = Promise.withResolvers<void>();
     const bootstrap = hosting(async ({ number }) => {
@@ -45,7 +45,7 @@ describe.each(DELIVERIES)("over a stream that delivers %s", (delivery) => {
     object.close();
   });
 
-  test("hundreds of calls at once, each with its own results", async () => {
+  test("hundreds of calls at once each get their own results", async () => {
     const bootstrap = hosting(async ({ number, text }, results) => {
       results.text = `${number} ${text}`;
     });
@@ -64,7 +64,7 @@ describe.each(DELIVERIES)("over a stream that delivers %s", (delivery) => {
   });
 });
 
-test("both sides ask and answer", async () => {
+test("both sides call and answer", async () => {
   const hosted = (name: string) => hosting((_, results) => Object.assign(results, { text: name }));
   const { client, server } = connectPair({
     client: { bootstrap: hosted("client") },
@@ -76,7 +76,7 @@ test("both sides ask and answer", async () => {
   for (const object of objects) object.close();
 });
 
-test("every bootstrap gives a handle of its own", async () => {
+test("every bootstrap returns a handle of its own", async () => {
   const { client, settled, server } = connectPair({ server: { bootstrap: silent() } });
   const first = await client.bootstrap();
   const second = await client.bootstrap();
@@ -121,9 +121,9 @@ describe("exceptions", () => {
       "at once",
     ],
     ["rejects", async () => Promise.reject(new Error("later")), "later"],
-    ["rejects with what is no Error", () => Promise.reject("just a text"), "just a text"],
+    ["rejects with a text", () => Promise.reject("just a text"), "just a text"],
     ["rejects with nothing", () => Promise.reject(), "undefined"],
-    ["rejects with what has no text", () => Promise.reject(Object.create(null)), "has no text"],
+    ["rejects with a value that has no text", () => Promise.reject(Object.create(null)), "has no text"],
   ])("a method that %s is answered, and the next call too", async (_, misbehave, text) => {
     const bootstrap = hosting(misbehave, (_params, results) => Object.assign(results, { text: "fine" }));
     const { client } = connectPair({ server: { bootstrap } });
@@ -154,7 +154,7 @@ describe("exceptions", () => {
     object.close();
   });
 
-  test("a bootstrap that the peer does not offer", async () => {
+  test("a bootstrap where the peer offers none", async () => {
     const { client } = connectPair();
     await expect(client.bootstrap()).rejects.toMatchObject({
       kind: "unimplemented",

@@ -1,5 +1,5 @@
-// Recorded frames of every kind with some of their bytes changed: whatever they have become, nothing is thrown, nothing
-// hangs, and with the end of the connection every question is settled and every table empty.
+// Recorded frames of every kind with some bytes changed: nothing is thrown, nothing hangs, and after the end of the
+// connection every question is settled and every table empty.
 
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
@@ -12,12 +12,10 @@ afterEach(expectEmptyTables);
 setDefaultTimeout(30_000);
 
 const DAMAGED_BYTES = 300;
-/** A frame that takes longer than this, on a busy machine, would be one that hangs us. */
-const HANGS_MS = 2000;
 
 const recorded = [...recordedFrames("pr-trace"), ...recordedFrames("master")].filter(({ bytes }) => bytes < 30_000);
 
-/** A connection with something in each of its tables: what a frame damages, it has. */
+/** A connection with entries in each of its tables, for damaged frames to refer to. */
 async function busyPeer(): Promise<{ peer: RawPeer; settled: Promise<unknown> }> {
   const peer = new RawPeer({ bootstrap: hosting((_, results) => Object.assign(results, { first: silent() })) });
   const bootstrap = peer.connection.bootstrap();
@@ -42,10 +40,8 @@ test("no damage makes a frame throw, hang or leave anything behind", async () =>
     const damaged = frame.slice();
     for (const [at, flip] of changes) damaged[at % damaged.length]! ^= flip;
     const { peer, settled } = await busyPeer();
-    const begin = performance.now();
     peer.send(damaged);
     await turn();
-    expect(performance.now() - begin).toBeLessThan(HANGS_MS);
     if (peer.connection.ended !== undefined) aborted++;
     peer.connection.disconnected("the end");
     await settled;
@@ -53,6 +49,6 @@ test("no damage makes a frame throw, hang or leave anything behind", async () =>
   });
   const numRuns = 500;
   await fc.assert(property, { numRuns });
-  // Some damage is seen, some changes only values.
+  // Some damage ends the connection, some changes only values.
   expect(aborted).toBeWithin(numRuns / 20, numRuns);
 });

@@ -1,4 +1,4 @@
-// Questions that end without an answer: by their deadline or with the connection.
+// Questions that end without an answer: at their deadline or with the connection.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { hosting, METHOD, silent } from "../../test/builders/box.ts";
@@ -10,10 +10,10 @@ import { DeadlineError, RpcError } from "./errors.ts";
 
 afterEach(expectEmptyTables);
 
-/** Short enough to wait for, and to be in the text of the error. */
+/** Appears in the text of the error. */
 const DEADLINE_MS = 3;
 
-/** A peer that has given its bootstrap capability, import 0, on question 0. */
+/** A peer that has returned its bootstrap capability, import 0, to question 0. */
 async function peerWithObject(): Promise<{ peer: RawPeer; object: ImportedCapability }> {
   const peer = new RawPeer();
   const bootstrap = peer.connection.bootstrap();
@@ -24,7 +24,7 @@ async function peerWithObject(): Promise<{ peer: RawPeer; object: ImportedCapabi
 }
 
 describe("a deadline", () => {
-  test("rejects the question and tells the peer that its results are not wanted", async () => {
+  test("rejects the question and sends Finish for its results", async () => {
     const { peer, object } = await peerWithObject();
     const question = object.ask(METHOD, undefined, { deadlineMs: DEADLINE_MS });
     const error = await question.results.catch((reason) => reason);
@@ -37,7 +37,7 @@ describe("a deadline", () => {
     object.close();
   });
 
-  test("of the connection holds for calls and bootstraps that name none", async () => {
+  test("of the connection applies to calls and bootstraps without one", async () => {
     const peer = new RawPeer({ deadlineMs: DEADLINE_MS });
     const bootstrap = peer.connection.bootstrap();
     await expect(bootstrap).rejects.toThrow("bootstrap was not answered within 3 ms");
@@ -45,7 +45,7 @@ describe("a deadline", () => {
     expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
   });
 
-  test("leaves the id taken until the late Return, whose capabilities are not taken in", async () => {
+  test("keeps the id in use until the late Return, whose capabilities are ignored", async () => {
     const { peer, object } = await peerWithObject();
     const late = object.ask(METHOD, undefined, { deadlineMs: DEADLINE_MS });
     let isReturned = false;
@@ -71,7 +71,7 @@ describe("a deadline", () => {
     object.close();
   });
 
-  test("passed to two connections leaves nothing on either side, whoever is first", async () => {
+  test("that passes before the Return leaves nothing in the tables of either side", async () => {
     const gate = Promise.withResolvers<void>();
     const bootstrap = hosting(async ({ first }, results) => {
       await gate.promise;
@@ -89,7 +89,7 @@ describe("a deadline", () => {
     object.close();
   });
 
-  test("stops a method whose results cross it, and they are let go", async () => {
+  test("that passes while the Return is in transit: the results are released", async () => {
     let isAnswered = false;
     const bootstrap = hosting((_, results) => {
       Object.assign(results, { first: silent() });
@@ -108,7 +108,7 @@ describe("a deadline", () => {
     object.close();
   });
 
-  test("that is met does nothing later", async () => {
+  test("that was met has no effect later", async () => {
     const { peer, object } = await peerWithObject();
     const question = object.ask(METHOD, undefined, { deadlineMs: DEADLINE_MS });
     peer.send(returnFrame(question.id, (body) => body._initResults()));
@@ -153,7 +153,7 @@ describe("the end of the connection", () => {
     expect(peer.isClosed).toBe(true);
   });
 
-  test("is told once, after every question was rejected", async () => {
+  test("is reported once, after every question was rejected", async () => {
     const reasons: string[] = [];
     const peer = new RawPeer({
       onEnd: ({ message }) => reasons.push(`${message}, ${peer.connection.sizes.questions} open`),
@@ -168,7 +168,7 @@ describe("the end of the connection", () => {
     expect(peer.connection.ended?.message).toBe("first");
   });
 
-  test("leaves nothing that can be asked", async () => {
+  test("rejects later calls", async () => {
     const { peer, object } = await peerWithObject();
     peer.connection.disconnected("gone");
     peer.take();
@@ -181,7 +181,7 @@ describe("the end of the connection", () => {
     expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
   });
 
-  test("while our methods run: what they answer goes nowhere", async () => {
+  test("while our methods run: their results are dropped", async () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const bootstrap = hosting(async ({ number }) => gates[number]!.promise);
     const { client, server, settled } = connectPair({ server: { bootstrap } });
@@ -199,7 +199,7 @@ describe("the end of the connection", () => {
     for (const { results } of questions) await expect(results).rejects.toThrow("connection closed by us");
   });
 
-  test("releases whoever waits for the exports to be released", async () => {
+  test("resolves exportsReleased", async () => {
     const bootstrap = silent();
     const { client, server } = connectPair({ server: { bootstrap } });
     await client.bootstrap();

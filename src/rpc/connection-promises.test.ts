@@ -1,4 +1,4 @@
-// Promises of the peer: what they resolve to is given back exactly once, and embargoes are answered.
+// Promises of the peer: their resolution is released exactly once, and embargoes are answered.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { utils } from "capnp-es";
@@ -24,7 +24,7 @@ afterEach(expectEmptyTables);
 
 const PROMISE = 6;
 
-/** A peer that gave a promise as its bootstrap capability. */
+/** A peer whose bootstrap capability is a promise. */
 async function peerWithPromise(): Promise<{ peer: RawPeer; promise: ImportedCapability }> {
   const peer = new RawPeer();
   const bootstrap = peer.connection.bootstrap();
@@ -38,9 +38,9 @@ describe("a promise that resolves", () => {
   test.each<[string, Descriptor, number]>([
     ["to an object", { senderHosted: 20 }, 20],
     ["to another promise", { senderPromise: 21 }, 21],
-    ["to what a third party hosts", { thirdPartyHosted: 22 }, 22],
+    ["to an object of a third party", { thirdPartyHosted: 22 }, 22],
     ["to itself", { senderPromise: PROMISE }, PROMISE],
-  ])("%s: that is released once, and calls go on through the promise", async (_, cap, importId) => {
+  ])("%s: that is released once, and calls keep using the promise", async (_, cap, importId) => {
     const { peer, promise } = await peerWithPromise();
     peer.send(resolveCapFrame(PROMISE, cap));
     const question = promise.ask(METHOD);
@@ -55,7 +55,7 @@ describe("a promise that resolves", () => {
     peer.send(returnFrame(question.id, (body) => body._initResults()));
   });
 
-  test("to an object that is held already: the references come back together", async () => {
+  test("to an object that is already imported: the references are released together", async () => {
     const { peer, promise } = await peerWithPromise();
     const second = peer.connection.bootstrap();
     peer.send(returnBootstrapFrame(0, { senderHosted: 20 }));
@@ -67,7 +67,7 @@ describe("a promise that resolves", () => {
     promise.close();
   });
 
-  test("to an object of ours, or to nothing: there is nothing to release", async () => {
+  test("to an object of ours, or to null: nothing is released", async () => {
     const { peer, promise } = await peerWithPromise();
     const question = promise.ask(METHOD, (params) => Object.assign(params, { first: silent() }));
     peer.take();
@@ -82,7 +82,7 @@ describe("a promise that resolves", () => {
     promise.close();
   });
 
-  test("after it was released: what it became is released all the same", async () => {
+  test("after it was released: its resolution is released too", async () => {
     const { peer, promise } = await peerWithPromise();
     promise.close();
     peer.take();
@@ -95,7 +95,7 @@ describe("a promise that resolves", () => {
     [2, "disconnected"],
     [3, "unimplemented"],
   ] as const)(
-    "to an exception of type %p: calls reject with it, and it is still ours to release",
+    "to an exception of type %p: calls reject with it, and the promise can be released",
     async (type, kind) => {
       const { peer, promise } = await peerWithPromise();
       const asked = promise.ask(METHOD);
@@ -103,7 +103,7 @@ describe("a promise that resolves", () => {
       peer.send(resolveExceptionFrame(PROMISE, type, "broken promise"));
       await expect(promise.ask(METHOD).results).rejects.toMatchObject({ kind, message: "broken promise" });
       expect(peer.take()).toEqual([]);
-      // The call that was on its way is answered by the peer.
+      // The peer answers the call that was in transit.
       peer.send(returnFrame(asked.id, (body) => body._initResults()));
       await asked.results;
       peer.take();
@@ -112,13 +112,13 @@ describe("a promise that resolves", () => {
     },
   );
 
-  test("in a way that nobody knows yet", async () => {
+  test("in an unknown way", async () => {
     const { peer, promise } = await peerWithPromise();
     const frame = messageFrame((root) => {
       const body = root._initResolve();
       body.promiseId = PROMISE;
       const { segment, byteOffset } = body;
-      // The discriminant lies behind promiseId in the struct that the pointer refers to.
+      // The discriminant follows promiseId.
       segment.setUint16(byteOffset + 8 + 4, 7);
     });
     peer.send(frame);
@@ -131,7 +131,7 @@ describe("a promise that resolves", () => {
 describe("a disembargo", () => {
   const leadsBack: Target = { promisedAnswer: { question: 1, path: [FIRST] } };
 
-  /** A peer to whose call 1 we answered with its own capability, its import 30. */
+  /** A peer whose call 1 returned its own capability, our import 30. */
   async function peerWithOwnCapability(): Promise<RawPeer> {
     let kept: ImportedCapability | undefined;
     const peer = new RawPeer({
@@ -162,7 +162,7 @@ describe("a disembargo", () => {
   }
   let closeKept = () => {};
 
-  test("of what leads back to the peer is echoed", async () => {
+  test("of a target that leads back to the peer is echoed", async () => {
     const peer = await peerWithOwnCapability();
     expect(await peer.ask(disembargoFrame(leadsBack, { senderLoopback: 77 }))).toEqual([
       { disembargo: { target: { importedCap: 30 }, receiverLoopback: 77 } },
@@ -173,8 +173,16 @@ describe("a disembargo", () => {
 
   test.each<[string, Target, string]>([
     ["an object of ours", { importedCap: 0 }, "disembargo of a target that does not lead back to its sender"],
-    ["an export that is not there", { importedCap: 9 }, "disembargo of a target that does not lead back to its sender"],
-    ["an answer that is not there", { promisedAnswer: { question: 9, path: [] } }, "promised answer 9 has no results"],
+    [
+      "an export that does not exist",
+      { importedCap: 9 },
+      "disembargo of a target that does not lead back to its sender",
+    ],
+    [
+      "an answer that does not exist",
+      { promisedAnswer: { question: 9, path: [] } },
+      "promised answer 9 has no results",
+    ],
   ])("of %s breaks the protocol", async (_, target, reason) => {
     const peer = await peerWithOwnCapability();
     peer.send(disembargoFrame(target, { senderLoopback: 1 }));
@@ -182,7 +190,7 @@ describe("a disembargo", () => {
     expect(peer.take()).toEqual([{ abort: { type: 0, reason } }]);
   });
 
-  test("that answers one which we never sent breaks the protocol", async () => {
+  test("in reply to one that we never sent breaks the protocol", async () => {
     const { peer } = await peerWithPromise();
     peer.send(disembargoFrame({ importedCap: 0 }, { receiverLoopback: 1 }));
     const reason = "disembargo for an embargo that was never set";
@@ -193,7 +201,7 @@ describe("a disembargo", () => {
   test.each([
     ["accept", { accept: true as const }, 2],
     ["provide", { provide: 3 }, 3],
-  ])("of level 3, %s, is sent back as unimplemented", async (_, context, which) => {
+  ])("of level 3, %s, is returned as unimplemented", async (_, context, which) => {
     const { peer, promise } = await peerWithPromise();
     const messages = await peer.ask(disembargoFrame({ importedCap: 0 }, context));
     expect(messages).toEqual([{ unimplemented: { disembargo: { target: { importedCap: 0 }, context: which } } }]);

@@ -1,4 +1,4 @@
-// What a Return may say, whether our own side ever says it or not.
+// Returns of every kind, also those that our own side never sends.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { utils } from "capnp-es";
@@ -22,7 +22,7 @@ import type { Question } from "./question.ts";
 
 afterEach(expectEmptyTables);
 
-/** A peer that was asked METHOD on its import 0, with what it heard already taken. */
+/** A peer with an open question, METHOD on its import 0; the messages so far are taken. */
 async function askedPeer(
   options: ConstructorParameters<typeof RawPeer>[0] = {},
 ): Promise<{ peer: RawPeer; object: ImportedCapability; question: Question<Box> }> {
@@ -38,7 +38,7 @@ async function askedPeer(
 const finish = { finish: { questionId: 0, releaseResultCaps: false } };
 
 describe("results", () => {
-  test("are given to the caller, and finished", async () => {
+  test("reach the caller, and get a Finish", async () => {
     const { peer, object, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       utils.setUint32(0, 42, contentOf(body._initResults(), 1, 3));
@@ -73,7 +73,7 @@ describe("results", () => {
   test.each([
     ["an older schema", 0, 1],
     ["a newer schema", 4, 9],
-  ])("of %s are read as far as both know them", async (_, dataWords, pointerCount) => {
+  ])("of %s: the fields that both have are read", async (_, dataWords, pointerCount) => {
     const { peer, object, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       const content = contentOf(body._initResults(), dataWords, pointerCount);
@@ -128,7 +128,7 @@ describe("results", () => {
     object.close();
   });
 
-  test("of a bootstrap that are no capability", async () => {
+  test("of a bootstrap without a capability", async () => {
     const peer = new RawPeer();
     const bootstrap = peer.connection.bootstrap();
     peer.send(returnFrame(0, (body) => body._initResults()));
@@ -171,7 +171,7 @@ describe("neither results nor an exception", () => {
     object.close();
   });
 
-  test("results sent elsewhere, which was not asked for", async () => {
+  test("results sent elsewhere without a request", async () => {
     const { peer, object, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       body.resultsSentElsewhere = true;
@@ -183,7 +183,7 @@ describe("neither results nor an exception", () => {
 
   test.each([
     ["results to be accepted from a third party", Return_Which.ACCEPT_FROM_THIRD_PARTY],
-    ["a kind that nobody knows yet", 6],
+    ["an unknown kind", 6],
   ])("%s", async (_, which) => {
     const { peer, object, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => utils.setUint16(6, which, body));
@@ -210,7 +210,7 @@ describe("results of a call that the peer forwarded to us", () => {
     });
   }
 
-  /** Our object is export 0 of a peer that asked for it on its question 90; it asks it to keep its results, on question 91. */
+  /** A peer that got our object, export 0, by its question 90, and called it with sendResultsTo.yourself by question 91. */
   async function forwardedPeer(implementation: Parameters<typeof hosting>[0]): ReturnType<typeof askedPeer> {
     const asked = await askedPeer({ bootstrap: hosting(implementation) });
     asked.peer.send(bootstrapFrame(90), callFrame({ questionId: 91, ...TO_YOURSELF }));
@@ -230,7 +230,7 @@ describe("results of a call that the peer forwarded to us", () => {
     object.close();
   });
 
-  test("are waited for", async () => {
+  test("may arrive later", async () => {
     const gate = Promise.withResolvers<void>();
     const { peer, object, question } = await forwardedPeer(async (_, results) => {
       await gate.promise;
@@ -255,7 +255,7 @@ describe("results of a call that the peer forwarded to us", () => {
     object.close();
   });
 
-  test("keep no export for capabilities that the peer never got", async () => {
+  test("export no capability, as the peer does not receive them", async () => {
     const { peer, object, question } = await forwardedPeer((_, results) => Object.assign(results, { first: silent() }));
     await turn();
     peer.send(takeFrom(question.id, 91));
@@ -272,12 +272,12 @@ describe("results of a call that the peer forwarded to us", () => {
     await expect(question.results).rejects.toMatchObject({ kind: "disconnected" });
   });
 
-  test("do not come in time: the call was returned, so nothing more is said of it", async () => {
+  test("that miss the deadline: the call was returned, so no Finish is sent", async () => {
     const { peer, object, question } = await forwardedPeer(() => new Promise(() => {}));
     peer.send(returnFrame(question.id, (body) => body._initResults()));
     const late = object.ask(METHOD, undefined, { deadlineMs: 3 });
     peer.send(takeFrom(late.id, 91));
-    // Its id is free for another question by now.
+    // Another question already has its id.
     const next = object.ask(METHOD);
     expect(next.id).toBe(late.id);
     peer.take();
@@ -286,7 +286,7 @@ describe("results of a call that the peer forwarded to us", () => {
     peer.connection.close();
   });
 
-  test("of an answer that is not there: the peer broke the protocol", async () => {
+  test("of an answer that does not exist break the protocol", async () => {
     const { peer, question } = await askedPeer();
     peer.send(takeFrom(question.id, 3));
     expect((await peer.ended).message).toBe("return takes from unknown answer 3");
@@ -295,16 +295,16 @@ describe("results of a call that the peer forwarded to us", () => {
 });
 
 describe("capabilities of the parameters", () => {
-  test("are given back by a Return that says so, and only then", async () => {
+  test("are released by a Return with releaseParamCaps only", async () => {
     const { peer, object, question } = await askedPeer();
     peer.send(returnFrame(question.id, (body) => body._initResults()));
     const withObjects = () =>
       object.ask(METHOD, (params) => Object.assign(params, { first: silent(), second: silent() }));
     const kept = withObjects();
-    const givenBack = withObjects();
+    const released = withObjects();
     expect(peer.connection.sizes.exports).toBe(4);
     peer.send(
-      returnFrame(givenBack.id, (body) => {
+      returnFrame(released.id, (body) => {
         body._initResults();
         body.releaseParamCaps = true;
       }),
@@ -318,7 +318,7 @@ describe("capabilities of the parameters", () => {
     object.close();
   });
 
-  test("may come back as results of the Return that gives them back", async () => {
+  test("may be results of the Return that releases them", async () => {
     const { peer, object, question } = await askedPeer();
     peer.send(returnFrame(question.id, (body) => body._initResults()));
     const passed = silent();
@@ -335,7 +335,7 @@ describe("capabilities of the parameters", () => {
     object.close();
   });
 
-  test("are given back by the late Return to a canceled question", async () => {
+  test("are released by the late Return to a canceled question", async () => {
     const { peer, object, question } = await askedPeer();
     peer.send(returnFrame(question.id, (body) => body._initResults()));
     const canceled = object.ask(METHOD, (params) => Object.assign(params, { first: silent() }), { deadlineMs: 1 });

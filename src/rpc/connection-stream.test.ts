@@ -1,4 +1,4 @@
-// A connection and its stream: how writes are gathered, and what happens when the peer reads slowly or not at all.
+// A connection and its stream: writes, and peers that read slowly or not at all.
 
 import { afterEach, describe, expect, mock, spyOn, test } from "bun:test";
 import { utils } from "capnp-es";
@@ -38,7 +38,7 @@ async function peerOfHotObject(): Promise<RawPeer> {
 const hotCall = (questionId: number) => callFrame({ questionId, ...call, fill: (payload) => contentOf(payload, 0, 0) });
 
 describe("writes", () => {
-  test("all answers to one chunk leave in one write", async () => {
+  test("all answers to one chunk are one write", async () => {
     const peer = await peerOfHotObject();
     peer.send(...[1, 2, 3, 4].map(hotCall));
     expect(peer.hotCalls).toBe(4);
@@ -47,7 +47,7 @@ describe("writes", () => {
     peer.send(finishFrame(0, true));
   });
 
-  test("so do exceptions and what is sent back", async () => {
+  test("so are exceptions and unimplemented messages", async () => {
     const peer = await peerOfHotObject();
     const noSuchExport = { ...call, target: { importedCap: 77 } };
     peer.send(
@@ -61,14 +61,14 @@ describe("writes", () => {
     peer.send(finishFrame(0, true));
   });
 
-  test("a chunk that asks nothing causes none", async () => {
+  test("a chunk without a call causes none", async () => {
     const peer = await peerOfHotObject();
     peer.send(finishFrame(7, true), finishFrame(8, true));
     expect(peer.writes).toEqual([]);
     peer.send(finishFrame(0, true));
   });
 
-  test("a call of ours leaves at once", async () => {
+  test("a call of ours is sent at once", async () => {
     const peer = new RawPeer();
     const bootstrap = peer.connection.bootstrap();
     expect(peer.take()).toEqual([{ bootstrap: { questionId: 0 } }]);
@@ -76,7 +76,7 @@ describe("writes", () => {
     (await bootstrap).close();
   });
 
-  test("a call is answered as soon as its last byte came, and no earlier", async () => {
+  test("a call is answered when its last byte has arrived, and no earlier", async () => {
     const peer = await peerOfHotObject();
     const frame = hotCall(1);
     for (const chunk of cutAt(frame, [1, 8, 9, frame.length - 1])) {
@@ -88,8 +88,8 @@ describe("writes", () => {
   });
 });
 
-describe("a peer that takes only a part", () => {
-  test("gets the rest in order when it drains", async () => {
+describe("a stream that accepts only a part of each write", () => {
+  test("gets the rest in order as it drains", async () => {
     const peer = await peerOfHotObject();
     peer.takesBytes = 10;
     peer.send(...[1, 2, 3].map(hotCall));
@@ -105,7 +105,7 @@ describe("a peer that takes only a part", () => {
     peer.send(finishFrame(0, true));
   });
 
-  test("of nothing gets all of it later", async () => {
+  test("or nothing gets everything later", async () => {
     const peer = await peerOfHotObject();
     peer.takesBytes = 0;
     for (let questionId = 1; questionId <= 100; questionId++) peer.send(hotCall(questionId));
@@ -120,7 +120,7 @@ describe("a peer that takes only a part", () => {
 });
 
 describe("a peer that does not read", () => {
-  test("ends the connection when more than the limit waits, which is named", async () => {
+  test("ends the connection above the limit, which the error names", async () => {
     const peer = new RawPeer({ bootstrap: hosting(() => {}) });
     const bootstrap = peer.connection.bootstrap();
     peer.send(returnBootstrapFrame(0, { senderHosted: 0 }));
@@ -139,7 +139,7 @@ describe("a peer that does not read", () => {
     expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
   });
 
-  test("may leave waiting as much as the limit", async () => {
+  test("does not end it at the limit", async () => {
     const peer = await peerOfHotObject();
     peer.takesBytes = 0;
     const answerBytes = 72;
@@ -155,7 +155,7 @@ describe("a peer that does not read", () => {
   });
 });
 
-test("what waits when the connection is closed is handed over for a last attempt", async () => {
+test("close passes the unsent bytes on for a last attempt", async () => {
   const peer = await peerOfHotObject();
   peer.takesBytes = 0;
   peer.send(hotCall(1), hotCall(2));
@@ -164,7 +164,7 @@ test("what waits when the connection is closed is handed over for a last attempt
   expect(peer.take()).toHaveLength(2);
 });
 
-test("chunks that come after the end are not read", async () => {
+test("chunks after the end are not read", async () => {
   const peer = await peerOfHotObject();
   peer.connection.close();
   peer.send(hotCall(1));
@@ -178,7 +178,7 @@ describe("a large call that can be read by its head", () => {
   const CHUNK_BYTES = 4096;
   const TEXT_BYTES = 300_000;
 
-  /** A peer that holds an object of ours; the hot path takes calls of method 0 by their heads, if `isReadable` says so. */
+  /** A peer that holds an object of ours; the hot path reads calls of method 0 by their heads if `isReadable`. */
   async function peerOfReader(isReadable: (number: number) => boolean) {
     const numbers: number[] = [];
     const slow: [number: number, textBytes: number][] = [];
@@ -192,7 +192,7 @@ describe("a large call that can be read by its head", () => {
     };
     peer.connection.setHotReader(bootstrap, new HotReader(BOX_INTERFACE, read(false), read(true)));
     await peer.ask(bootstrapFrame(0), finishFrame(0, false));
-    return { peer, numbers, slow, giveBack: () => peer.send(releaseFrame(0, 1)) };
+    return { peer, numbers, slow, release: () => peer.send(releaseFrame(0, 1)) };
   }
 
   function largeCall(questionId: number, number: number): Uint8Array {
@@ -212,8 +212,8 @@ describe("a large call that can be read by its head", () => {
     for (let at = 0; at < bytes.length; at += CHUNK_BYTES) peer.connection.receive(bytes.slice(at, at + CHUNK_BYTES));
   }
 
-  test("is answered once, with its last byte, and releases what it brought", async () => {
-    const { peer, numbers, slow, giveBack } = await peerOfReader(() => true);
+  test("is answered once, at its last byte, and its capabilities are released", async () => {
+    const { peer, numbers, slow, release } = await peerOfReader(() => true);
     const frame = largeCall(7, 42);
     sendInChunks(peer, frame.subarray(0, -1));
     expect(numbers).toEqual([]);
@@ -224,21 +224,21 @@ describe("a large call that can be read by its head", () => {
     await turn();
     expect(slow).toEqual([]);
     expect(peer.connection.sizes).toEqual({ ...EMPTY_TABLES, exports: 1 });
-    giveBack();
+    release();
   });
 
   test("is one of many, large and small, in order", async () => {
-    const { peer, numbers, giveBack } = await peerOfReader(() => true);
+    const { peer, numbers, release } = await peerOfReader(() => true);
     const frames = Array.from({ length: 12 }, (_, id) => (id % 3 === 0 ? largeCall(id, id) : hotCall(id)));
     sendInChunks(peer, Buffer.concat(frames));
     expect(peer.hotCalls).toBe(12);
     expect(numbers).toEqual(frames.map((_, id) => (id % 3 === 0 ? id : -1)));
     expect(peer.take()).toMatchObject(frames.map((_, answerId) => ({ return: { answerId } })));
-    giveBack();
+    release();
   });
 
-  test("goes to the slow path whole when it cannot", async () => {
-    const { peer, numbers, slow, giveBack } = await peerOfReader((number) => number !== 13);
+  test("goes to the slow path whole if its head cannot be read", async () => {
+    const { peer, numbers, slow, release } = await peerOfReader((number) => number !== 13);
     const frame = largeCall(7, 13);
     sendInChunks(peer, frame.subarray(0, -1));
     await turn();
@@ -249,10 +249,10 @@ describe("a large call that can be read by its head", () => {
     expect(numbers).toEqual([]);
     expect(peer.take()).toMatchObject([{ return: { answerId: 7 } }]);
     expect(peer.connection.sizes).toEqual({ ...EMPTY_TABLES, exports: 1 });
-    giveBack();
+    release();
   });
 
-  test("is answered by an exception when its reader throws", async () => {
+  test("gets an exception if its reader throws", async () => {
     const bootstrap = hosting(() => {});
     const peer = new RawPeer({ bootstrap });
     const throwing = () => {
@@ -283,7 +283,7 @@ describe("the busy clock", () => {
 
   afterEach(() => mock.restore());
 
-  /** A peer of a hot and a slow object, and a clock that goes on by a tick each time that it is read. */
+  /** A peer with an object of ours, hot or slow, and a clock that advances by a tick at each reading. */
   async function timedPeer(isHot: boolean) {
     const busyClock = new BusyClock();
     const bootstrap = hosting(() => {});
@@ -304,22 +304,22 @@ describe("the busy clock", () => {
       return now;
     });
     await peer.ask(bootstrapFrame(0), finishFrame(0, false));
-    return { peer, busyClock, giveBack: () => peer.send(releaseFrame(0, 1)) };
+    return { peer, busyClock, release: () => peer.send(releaseFrame(0, 1)) };
   }
 
   test.each([true, false])("counts a chunk with calls once, hot: %p", async (isHot) => {
-    const { peer, busyClock, giveBack } = await timedPeer(isHot);
+    const { peer, busyClock, release } = await timedPeer(isHot);
     expect(busyClock.busyMs).toBe(0);
     peer.send(hotCall(1), hotCall(2), hotCall(3));
     expect(busyClock.busyMs).toBe(TICK_MS);
     peer.send(hotCall(4));
     expect(busyClock.busyMs).toBe(2 * TICK_MS);
     await turn();
-    giveBack();
+    release();
   });
 
   test("counts each chunk of a large call", async () => {
-    const { peer, busyClock, giveBack } = await timedPeer(true);
+    const { peer, busyClock, release } = await timedPeer(true);
     const fill = (payload: Payload) => {
       utils.initStructAt(0, Box, payload).text = "x".repeat(100_000);
     };
@@ -327,19 +327,19 @@ describe("the busy clock", () => {
     const chunks = cutAt(frame, [1, 2000, 20_000, 60_000]);
     for (const [index, chunk] of chunks.entries()) {
       peer.connection.receive(chunk);
-      // What it is does not show in its first byte.
+      // The first byte does not show that it is a call.
       expect(busyClock.busyMs).toBe(index * TICK_MS);
     }
     expect(peer.hotCalls).toBe(1);
-    giveBack();
+    release();
   });
 
-  test("counts nothing that is no call", async () => {
-    const { peer, busyClock, giveBack } = await timedPeer(true);
+  test("does not count other messages", async () => {
+    const { peer, busyClock, release } = await timedPeer(true);
     const bootstrapped = peer.connection.bootstrap();
     peer.send(returnBootstrapFrame(0, { senderHosted: 0 }), finishFrame(9, true));
     (await bootstrapped).close();
-    giveBack();
+    release();
     expect(busyClock.busyMs).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-// Peers that break the protocol, or speak more of it than we do.
+// Peers that break the protocol, or use parts of it that we do not implement.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { utils } from "capnp-es";
@@ -26,7 +26,7 @@ import type { ImportedCapability } from "./capability.ts";
 
 afterEach(expectEmptyTables);
 
-/** A peer that has our object as export 0, and gave us one as import 0. */
+/** A peer that holds our object, export 0, and hosts our import 0. */
 async function peer(): Promise<{ peer: RawPeer; object: ImportedCapability }> {
   const peer = new RawPeer({ bootstrap: hosting(() => new Promise(() => {})) });
   const bootstrap = peer.connection.bootstrap();
@@ -38,61 +38,57 @@ async function peer(): Promise<{ peer: RawPeer; object: ImportedCapability }> {
 
 const call = { target: { importedCap: 0 }, interfaceId: BOX_INTERFACE, methodId: 0 };
 
-/** A message whose kind nobody knows. */
+/** A message of an unknown kind. */
 function unknownKind(kind: number): Uint8Array {
   return messageFrame((root) => utils.setUint16(0, kind, root));
 }
 
 describe("a violation ends the connection: abort with the reason, every question rejected", () => {
   const violations: [string, Uint8Array[], string][] = [
+    ["a return without a question", [returnFrame(5, (body) => body._initResults())], "return for unknown question 5"],
     [
-      "a return that was not asked for",
-      [returnFrame(5, (body) => body._initResults())],
-      "return for unknown question 5",
-    ],
-    [
-      "a return that was had already",
+      "a second return",
       [0, 0].map((id) => returnFrame(id, (body) => body._initResults())),
       "return for unknown question 0",
     ],
     [
-      "a call that uses a live id",
+      "a call with an id in use",
       [callFrame({ questionId: 3, ...call }), callFrame({ questionId: 3, ...call })],
       "call reuses question 3 before it was finished",
     ],
-    ["a bootstrap that uses a live id", [bootstrapFrame(0)], "call reuses question 0 before it was finished"],
+    ["a bootstrap with an id in use", [bootstrapFrame(0)], "call reuses question 0 before it was finished"],
     [
-      "a release of more than is held",
+      "a release of more references than the peer holds",
       [releaseFrame(0, 2)],
       "release of 2 references to export 0, which it does not hold",
     ],
     [
-      "a release of what is not held",
+      "a release of an export that does not exist",
       [releaseFrame(7, 1)],
       "release of 1 references to export 7, which it does not hold",
     ],
     [
-      "a release of what was released already",
+      "a second release",
       [releaseFrame(0, 1), releaseFrame(0, 1)],
       "release of 1 references to export 0, which it does not hold",
     ],
     [
-      "a descriptor of an export that is not there",
+      "a descriptor of an export that does not exist",
       [callFrame({ questionId: 1, ...call, caps: [{ receiverHosted: 8 }] })],
       "capability descriptor names unknown export 8",
     ],
     [
-      "a descriptor in a return, of an export that is not there",
+      "a descriptor in a return, of an export that does not exist",
       [returnCapsFrame(0, { receiverHosted: 8 })],
       "capability descriptor names unknown export 8",
     ],
     [
-      "a descriptor in a resolve, of an answer that is not there",
+      "a descriptor in a resolve, of an answer that does not exist",
       [resolveCapFrame(0, { receiverAnswer: { question: 8, path: [] } })],
       "promised answer 8 has no results",
     ],
     [
-      "a descriptor of no known kind",
+      "a descriptor of unknown kind",
       [
         messageFrame((root) => {
           const body = root._initCall();
@@ -103,12 +99,12 @@ describe("a violation ends the connection: abort with the reason, every question
       "capability descriptor of unknown kind 77",
     ],
     [
-      "a capability table of too many",
+      "a capability table with too many entries",
       [callFrame({ questionId: 1, ...call, caps: new Array<Descriptor>(17).fill("none") })],
       "capability table of 17 entries is over the limit of 16 entries",
     ],
     [
-      "a path of too many steps",
+      "a path with too many steps",
       [
         bootstrapFrame(1),
         callFrame({ questionId: 2, ...call, target: { promisedAnswer: { question: 1, path: new Array(65).fill(0) } } }),
@@ -159,7 +155,7 @@ describe("a violation ends the connection: abort with the reason, every question
     expect(hostile.take()).toEqual([{ abort: { type: 0, reason } }]);
   });
 
-  test("and what comes after it is not read", async () => {
+  test("and what follows it is not read", async () => {
     let calls = 0;
     const hostile = new RawPeer({ bootstrap: hosting(() => calls++) });
     await hostile.ask(bootstrapFrame(0));
@@ -172,7 +168,7 @@ describe("a violation ends the connection: abort with the reason, every question
 });
 
 describe("a malformed message ends the connection", () => {
-  /** The frame of a message, one word of whose first segment was overwritten. */
+  /** A copy of `frame` with one word of its first segment replaced. */
   function withWord(frame: Uint8Array, word: number, value: bigint): Uint8Array {
     const changed = frame.slice();
     new DataView(changed.buffer).setBigUint64(8 + word * 8, value, true);
@@ -186,13 +182,13 @@ describe("a malformed message ends the connection", () => {
   test.each<[string, Uint8Array]>([
     ["a root that is a list", withWord(finish, 0, LIST)],
     ["a root beyond the segment", withWord(finish, 0, FAR_AWAY)],
-    ["a root in a segment that is not there", withWord(finish, 0, 0x0000_0009_0000_0002n)],
+    ["a root in a segment that does not exist", withWord(finish, 0, 0x0000_0009_0000_0002n)],
     ["a body that is a list", withWord(finish, 2, LIST)],
     ["a body beyond the segment", withWord(finish, 2, FAR_AWAY)],
     ["a return whose results are a list", withWord(returned, 5, LIST)],
     ["a return whose results are beyond the segment", withWord(returned, 5, FAR_AWAY)],
     [
-      "a call with a target of no known kind",
+      "a call with a target of unknown kind",
       messageFrame((root) => {
         const body = root._initCall();
         body.questionId = 1;
@@ -228,15 +224,13 @@ describe("a malformed message ends the connection", () => {
         body._initParams();
       },
     ],
-  ])("%s that claims half a thousand million elements of no size, in a few bytes", async (_, fill) => {
+  ])("%s that claims 2^29 elements of no size", async (_, fill) => {
     const { peer: hostile } = await peer();
-    const begin = performance.now();
     hostile.send(messageFrame(fill));
     expect((await hostile.ended).message).toMatch(/of \d{9} entries is over the limit/);
-    expect(performance.now() - begin).toBeLessThan(1000);
   });
 
-  /** A list of structs that have neither data nor pointers, as many as a list can have. */
+  /** A list of as many empty structs as a list can have. */
   function writeHugeList(pointer: ReturnType<typeof utils.getPointer>): void {
     const tag = pointer.segment.allocate(8);
     tag.segment.setUint32(tag.byteOffset, (2 ** 29 - 1) * 4);
@@ -245,15 +239,14 @@ describe("a malformed message ends the connection", () => {
     pointer.segment.setUint32(pointer.byteOffset + 4, 7);
   }
 
-  test("a message of an unknown kind that refers to itself over and over does not hang us", async () => {
-    // Each of these structs has two pointers to the next: as a tree, they are 2^40.
+  test("a message of an unknown kind whose pointers form a tree of 2^40 structs is answered", async () => {
+    // Each of these structs has two pointers to the next.
     const words: bigint[] = [0x0001_0001_0000_0000n, 10n, 0x0002_0000_0000_0000n];
     for (let level = 0; level < 40; level++) words.push(0x0002_0000_0000_0004n, 0x0002_0000_0000_0000n);
     words.push(0n, 0n);
     const { peer: hostile, object } = await peer();
-    const begin = performance.now();
     hostile.send(frameOf(new Uint8Array(new BigUint64Array(words).buffer)));
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(hostile.take()).toEqual([{ unimplemented: { kind: 10 } }]);
     expect(hostile.connection.ended).toBeUndefined();
     object.close();
     hostile.send(finishFrame(0, true));
@@ -262,12 +255,12 @@ describe("a malformed message ends the connection", () => {
 
 describe("what is ignored", () => {
   test.each<[string, Uint8Array]>([
-    ["a finish of no call", finishFrame(8, true)],
+    ["a finish without a call", finishFrame(8, true)],
     ["an unimplemented finish", unimplementedFrame(finishFrame(8, true))],
     ["an unimplemented release", unimplementedFrame(releaseFrame(8, 1))],
     ["an unimplemented return", unimplementedFrame(returnFrame(8, (body) => body._initResults()))],
-    ["an unimplemented message of a kind that nobody knows", unimplementedFrame(unknownKind(99))],
-    ["a message without any content, which is an unimplemented nothing", frameOf(new Uint8Array(8))],
+    ["an unimplemented message of an unknown kind", unimplementedFrame(unknownKind(99))],
+    ["an empty message, which reads as an unimplemented one", frameOf(new Uint8Array(8))],
   ])("%s", async (_, frame) => {
     const { peer: other, object } = await peer();
     expect(await other.ask(frame)).toEqual([]);
@@ -277,8 +270,8 @@ describe("what is ignored", () => {
   });
 });
 
-describe("what the peer does not know", () => {
-  test("a call of ours rejects, and its objects are ours again", async () => {
+describe("if the peer does not implement", () => {
+  test("a call of ours, it rejects, and its exports are released", async () => {
     const { peer: simple, object } = await peer();
     const question = object.ask(METHOD, (params) => Object.assign(params, { first: silent(), second: silent() }));
     const [sent] = simple.takeFrames();
@@ -293,7 +286,7 @@ describe("what the peer does not know", () => {
     simple.send(finishFrame(0, true));
   });
 
-  test("a bootstrap of ours rejects", async () => {
+  test("a bootstrap of ours, it rejects", async () => {
     const simple = new RawPeer();
     const bootstrap = simple.connection.bootstrap();
     simple.send(unimplementedFrame(bootstrapFrame(0)));
@@ -301,7 +294,7 @@ describe("what the peer does not know", () => {
   });
 });
 
-describe("what we do not know is sent back", () => {
+describe("a message that we do not implement is returned", () => {
   test.each<[string, number, (root: RpcMessage) => { questionId: number }]>([
     ["provide", 10, (root) => root._initProvide()],
     ["accept", 11, (root) => root._initAccept()],
@@ -329,7 +322,7 @@ describe("what we do not know is sent back", () => {
   });
 });
 
-describe("an abort of the peer's", () => {
+describe("an abort from the peer", () => {
   test.each([
     [0, "failed"],
     [1, "overloaded"],
@@ -350,7 +343,7 @@ describe("an abort of the peer's", () => {
     expect(leaving.isClosed).toBe(true);
   });
 
-  test("is the last that is read, of the chunk that it came in too", async () => {
+  test("is the last message that is read, even in the middle of a chunk", async () => {
     let calls = 0;
     const leaving = new RawPeer({ bootstrap: hosting(() => calls++) });
     await leaving.ask(bootstrapFrame(0));

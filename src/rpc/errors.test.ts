@@ -1,4 +1,4 @@
-// The errors that callers see, and what a peer is told of ours.
+// The errors that callers get, and the exceptions that report errors to a peer.
 
 import { heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
@@ -23,7 +23,7 @@ const TYPES: [RpcErrorKind, number][] = [
   ["unimplemented", 3],
 ];
 
-/** An Exception as a peer sent it. */
+/** An Exception as received from a peer. */
 function received(type: number, reason: string): Exception {
   return rootOf(abortFrame(type, reason)).abort;
 }
@@ -42,14 +42,14 @@ test.each([4, 65535])("type %p, which rpc.capnp does not name, counts as failed"
   });
 });
 
-test("a reason is one line, and no longer than what is kept", () => {
+test("a reason is one line of limited length", () => {
   expect(errorOf(received(0, "first\nsecond\r\n\rthird"), "it says: ").message).toBe("it says: first second third");
   expect(errorOf(received(0, "x".repeat(MAX_REASON_LENGTH))).message).toHaveLength(MAX_REASON_LENGTH);
   const { message } = errorOf(received(0, `${"x".repeat(MAX_REASON_LENGTH)}y`), "it says: ");
   expect(message).toBe(`it says: ${"x".repeat(MAX_REASON_LENGTH)}`);
 });
 
-test("an error does not keep the text that it was cut from", () => {
+test("an error does not keep the whole text in memory", () => {
   const textBytes = 1024 * 1024;
   const count = 32;
   Bun.gc(true);
@@ -68,12 +68,12 @@ test.each<[unknown, string]>([
   [undefined, "undefined"],
   [null, "null"],
   [Symbol("odd"), "Symbol(odd)"],
-])("%p is told as failed, with its text", (thrown, reason) => {
+])("%p is reported as failed, with its text", (thrown, reason) => {
   expect(errorText(thrown)).toBe(reason);
   expect(toException(thrown)).toEqual({ type: 0, reason });
 });
 
-test("what cannot be made a text is told all the same", () => {
+test("a value without a text is reported too", () => {
   const odd = Object.create(null);
   expect(() => errorText(odd)).not.toThrow();
 });

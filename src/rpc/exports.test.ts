@@ -1,4 +1,4 @@
-// The table of what we host, by itself: whose calls are read without the server, and for how long that is known.
+// The hot readers of exports, and how long they are kept.
 
 import { expect, test } from "bun:test";
 import type { Server } from "capnp-es";
@@ -11,16 +11,16 @@ const READER = new HotReader(1n, () => true);
 test("the reader of an object that is never exported does not keep the object", async () => {
   const exports = new ExportTable();
   const count = 100;
-  const objects = Array.from({ length: count }, () => given(exports));
-  // A WeakRef holds its object until the turn ends.
+  const objects = Array.from({ length: count }, () => withReader(exports));
+  // A WeakRef holds its object until the end of the turn.
   await Bun.sleep(0);
   Bun.gc(true);
-  // The collector may take a word on the stack for a pointer.
+  // The collector may mistake a word on the stack for a pointer.
   expect(objects.filter((object) => object.deref() !== undefined).length).toBeLessThan(count / 10);
   expect(exports.size).toBe(0);
 });
 
-test("an object that was given back is read as before when it is exported again", () => {
+test("an object that was released keeps its reader when it is exported again", () => {
   const exports = new ExportTable();
   const server = silent();
   exports.setHotReader(server, READER);
@@ -32,7 +32,7 @@ test("an object that was given back is read as before when it is exported again"
   }
 });
 
-function given(exports: ExportTable): WeakRef<Server> {
+function withReader(exports: ExportTable): WeakRef<Server> {
   const server = silent();
   exports.setHotReader(server, READER);
   return new WeakRef(server);

@@ -1,4 +1,4 @@
-// The hot path on calls of a test interface: what it takes, what it leaves to the slow path, and what it answers.
+// The hot path on calls of a test interface: the calls that it takes, and its answers.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { utils } from "capnp-es";
@@ -21,13 +21,13 @@ import {
 import { readUint32 } from "../wire/words.ts";
 import { HotReader } from "./hot-reader.ts";
 
-/** The methods of the test object: the hot path takes the first two, and the second throws. */
+/** The methods of the test object. The hot path takes the first two; the second throws. */
 const HOT = 0;
 const HOT_THROWS = 1;
 const SLOW = 2;
 
 let peer: RawPeer;
-/** Numbers in the calls that each path took, in order. */
+/** The numbers in the calls that each path took. */
 let hot: number[];
 let slow: number[];
 
@@ -74,7 +74,7 @@ function call(fields: Partial<CallFields> = {}, number = 7): Uint8Array {
 
 const emptyReturn = { return: { answerId: 1, releaseParamCaps: true, noFinishNeeded: true, results: [] } };
 
-describe("a call that it takes", () => {
+describe("a call that the hot path takes", () => {
   test("is answered at once", () => {
     peer.send(call());
     expect(hot).toEqual([7]);
@@ -92,13 +92,13 @@ describe("a call that it takes", () => {
     expect(peer.take()).toEqual([{ return: expect.objectContaining({ answerId: questionId }) }]);
   });
 
-  test("brings capabilities, which go back with the answer and into no table", () => {
+  test("with capabilities: the answer releases them, and no table has them", () => {
     peer.send(call({ caps: [{ senderPromise: 3 }, { senderHosted: 4 }] }));
     expect(peer.take()).toEqual([emptyReturn]);
     expect(peer.connection.sizes.imports).toBe(0);
   });
 
-  test("that throws is left to the slow path, and answered", async () => {
+  test("and whose reader throws goes to the slow path, which answers it", async () => {
     const [message] = await peer.ask(call({ methodId: HOT_THROWS }));
     expect(message).toMatchObject({ return: { answerId: 1, exception: { reason: "cannot count that" } } });
     expect(peer.hotCalls).toBe(0);
@@ -106,15 +106,15 @@ describe("a call that it takes", () => {
     expect(peer.hotCalls).toBe(1);
   });
 
-  test("is read in its own chunk at any offset", () => {
+  test("is read at any offset of its chunk", () => {
     const odd = Buffer.concat([Buffer.alloc(3), call({}, 11), call({ questionId: 2 }, 12)]);
     peer.connection.receive(odd.subarray(3));
     expect(hot).toEqual([11, 12]);
   });
 });
 
-describe("what follows a call that it took", () => {
-  test("Finish, and Resolve to an exception, cause nothing", async () => {
+describe("after a call that the hot path took", () => {
+  test("Finish, and Resolve to an exception, have no effect", async () => {
     const resolve = resolveExceptionFrame(3, 0, "no thread here");
     expect(await peer.ask(call({ caps: [{ senderPromise: 3 }] }), resolve, finishFrame(1, true))).toEqual([
       emptyReturn,
@@ -122,7 +122,7 @@ describe("what follows a call that it took", () => {
     expect(peer.connection.ended).toBeUndefined();
   });
 
-  test("Resolve to a capability gives that back", async () => {
+  test("Resolve to a capability releases that capability", async () => {
     peer.send(call({ caps: [{ senderPromise: 3 }] }));
     peer.take();
     expect(await peer.ask(resolveCapFrame(3, { senderHosted: 8 }))).toEqual([
@@ -130,14 +130,14 @@ describe("what follows a call that it took", () => {
     ]);
   });
 
-  test("the same id again", () => {
+  test("the id may be used again", () => {
     for (const number of [1, 2, 3]) peer.send(call({}, number), finishFrame(1, false));
     expect(hot).toEqual([1, 2, 3]);
     expect(peer.take()).toEqual([emptyReturn, emptyReturn, emptyReturn]);
   });
 });
 
-describe("what is the slow path's", () => {
+describe("the slow path takes", () => {
   test.each<[string, Partial<CallFields>]>([
     ["a method that the reader does not read", { methodId: SLOW }],
     ["parameters that are null", { fill: () => {} }],
@@ -165,7 +165,7 @@ describe("what is the slow path's", () => {
     expect(hot).toEqual([]);
   });
 
-  test("an export that is not there", async () => {
+  test("an export that does not exist", async () => {
     const [message] = await peer.ask(call({ target: { importedCap: 5 } }));
     expect(message).toMatchObject({ return: { exception: { reason: "call on export 5: no such capability" } } });
     expect(hot).toEqual([]);
@@ -177,14 +177,14 @@ describe("what is the slow path's", () => {
     expect(slow).toEqual([5]);
   });
 
-  test.each([1, 2])("results that go elsewhere, %p", async (sendResultsTo) => {
+  test.each([1, 2])("results to be sent elsewhere, %p", async (sendResultsTo) => {
     const [message] = await peer.ask(call({ sendResultsTo: sendResultsTo as never }));
     expect(message).toEqual({ return: expect.not.objectContaining({ results: expect.anything() }) });
     expect(hot).toEqual([]);
     peer.send(finishFrame(1, true));
   });
 
-  test("flags of the call", async () => {
+  test("a call with flags", async () => {
     const frame = call();
     const root = rootOf(frame);
     root.call.noPromisePipelining = true;
@@ -198,23 +198,23 @@ describe("what is the slow path's", () => {
     expect(hot).toEqual([]);
   });
 
-  test("Finish of an answer of its own", async () => {
+  test("Finish of a call that it took", async () => {
     await peer.ask(call({ sendResultsTo: 1 }));
     expect(peer.connection.sizes.answers).toBe(2);
     await peer.ask(finishFrame(1, true));
     expect(peer.connection.sizes.answers).toBe(1);
   });
 
-  test("Finish without an id, which is of question 0", async () => {
+  test("Finish without a body, which refers to question 0", async () => {
     expect(peer.connection.sizes.answers).toBe(1);
-    // The pointer to its body is null, and behind it lies what would be the id of another one.
+    // The body pointer is null, and the word after it looks like another id.
     const words = [0x0001_0001_0000_0000n, 4n, 0n, 0x1111_1111_1111_1111n];
     await peer.ask(frameOf(new Uint8Array(new BigUint64Array(words).buffer)));
     expect(peer.connection.sizes.answers).toBe(0);
     peer.send(releaseFrame(0, 1));
   });
 
-  test("Resolve to an exception of a promise that is held", async () => {
+  test("Resolve to an exception of a promise in the imports", async () => {
     const bootstrap = peer.connection.bootstrap();
     peer.send(returnBootstrapFrame(0, { senderPromise: 3 }));
     const promise = await bootstrap;
@@ -231,12 +231,12 @@ describe("what is the slow path's", () => {
   });
 });
 
-describe("a call whose parts the hot path does not read is taken though the slow path would not have it", () => {
-  // The answer does not depend on the capability table: whatever is in it goes back, and no table of ours refers to it.
-  // An abort would cost the peer more than the table is worth: a node with a registration on it dies with the connection.
+describe("the hot path takes calls with parts that it does not read and the slow path refuses", () => {
+  // Its answer releases every capability of the parameters, and no table of ours refers to them. An Abort would do more harm:
+  // a node crashes if the connection ends while a client is subscribed.
   const tables: [string, CallFields["caps"]][] = [
-    ["an export that is not there", [{ receiverHosted: 99 }]],
-    ["an answer that is not there", [{ receiverAnswer: { question: 99, path: [1] } }]],
+    ["an export that does not exist", [{ receiverHosted: 99 }]],
+    ["an answer that does not exist", [{ receiverAnswer: { question: 99, path: [1] } }]],
     ["too many entries", new Array(17).fill("none")],
   ];
 
@@ -247,13 +247,13 @@ describe("a call whose parts the hot path does not read is taken though the slow
     expect(peer.connection.ended).toBeUndefined();
   });
 
-  test.each(tables)("which the slow path does not: %s", (_, caps) => {
+  test.each(tables)("on the slow path, a capability table with %s", (_, caps) => {
     peer.send(call({ caps: caps!, methodId: SLOW }));
     expect(peer.connection.ended?.name).toBe("ProtocolError");
   });
 });
 
-test("a frame that ends before its call does is not read on into what follows it", async () => {
+test("nothing is read beyond the end of a frame", async () => {
   const whole = call();
   const words = whole.length / 8 - 1;
   for (let lacking = 1; lacking < words; lacking++) {

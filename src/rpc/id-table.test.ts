@@ -1,4 +1,4 @@
-// Ids that we pick, against a model.
+// The table against a model.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -31,7 +31,7 @@ test("an id is in use from add to remove, and free ids are used before new ones"
   );
 });
 
-test.each([-1, 0, 1, 2 ** 32 - 1])("an id that was never given out, %p, is unknown and can be removed", (id) => {
+test.each([-1, 0, 1, 2 ** 32 - 1])("an id that was never used, %p, is unknown and can be removed", (id) => {
   const table = new IdTable<object>();
   table.remove(id);
   expect(table.get(id)).toBeUndefined();
