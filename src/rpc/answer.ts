@@ -5,6 +5,8 @@ import type { ImportedCapability } from "./capability.ts";
 
 export class Answer {
   readonly id: number;
+  /** The size of the Call's frame. */
+  readonly sizeBytes: number;
   /** What calls on a promised answer wait for. */
   readonly results: Promise<Payload>;
   readonly #settle = Promise.withResolvers<Payload>();
@@ -22,8 +24,9 @@ export class Answer {
   /** Finish.releaseResultCaps. */
   releaseResults = false;
 
-  constructor(id: number) {
+  constructor(id: number, sizeBytes: number) {
     this.id = id;
+    this.sizeBytes = sizeBytes;
     this.results = this.#settle.promise;
     this.results.catch(() => {});
   }

@@ -23,10 +23,14 @@ import type { Vat } from "./vat.ts";
  * and with sendResultsTo.yourself it stays until the peer's Finish.
  */
 export const MAX_ANSWERS = 1024;
+/** Bytes of unfinished calls above which no other call is accepted: each keeps its frame, of up to 64 MiB, until it ends. */
+export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 export class Answers {
   readonly #vat: Vat;
   readonly #bootstrap: Server | undefined;
+  /** The sum of the answers' sizes. */
+  #bytes = 0;
 
   /** `bootstrap` is what the peer gets when it asks for our bootstrap capability. */
   constructor(vat: Vat, bootstrap: Server | undefined) {
@@ -41,9 +45,9 @@ export class Answers {
     this.#vat.answers.clear();
   }
 
-  /** @throws ProtocolError when the id is in use or too many calls are unfinished. */
+  /** @throws ProtocolError when the id is in use or the unfinished calls are over a limit. */
   handleBootstrap(body: Bootstrap): void {
-    const answer = this.#add(body.questionId);
+    const answer = this.#add(body.questionId, 0);
     if (this.#bootstrap === undefined) {
       return this.#returnError(answer, new RpcError("unimplemented", "no bootstrap capability is offered here"));
     }
@@ -53,9 +57,12 @@ export class Answers {
     this.#returnResults(answer, outgoing);
   }
 
-  /** @throws ProtocolError as handleBootstrap does, and when the target or the capability table is invalid. */
-  handleCall(body: Call): void {
-    const answer = this.#add(body.questionId);
+  /**
+   * Handles a Call whose frame has `sizeBytes`.
+   * @throws ProtocolError as handleBootstrap does, and when the target or the capability table is invalid.
+   */
+  handleCall(body: Call, sizeBytes: number): void {
+    const answer = this.#add(body.questionId, sizeBytes);
     answer.paramImports = receiveCapabilities(body.params, this.#vat);
     answer.toYourself = body.sendResultsTo.which() === Call_SendResultsTo_Which.YOURSELF;
     if (body.sendResultsTo.which() === Call_SendResultsTo_Which.THIRD_PARTY) {
@@ -85,14 +92,20 @@ export class Answers {
     if (answer.isReturned) this.#remove(answer);
   }
 
-  #add(answerId: number): Answer {
+  #add(answerId: number, sizeBytes: number): Answer {
     const { answers } = this.#vat;
     if (answers.has(answerId)) throw new ProtocolError(`call reuses question ${answerId} before it was finished`);
     if (answers.size === MAX_ANSWERS) {
       throw new ProtocolError(`${MAX_ANSWERS + 1} unfinished calls are over the limit of ${MAX_ANSWERS} calls`);
     }
-    const answer = new Answer(answerId);
+    if (this.#bytes > MAX_ANSWER_BYTES) {
+      throw new ProtocolError(
+        `${this.#bytes} bytes of unfinished calls are over the limit of ${MAX_ANSWER_BYTES} bytes`,
+      );
+    }
+    const answer = new Answer(answerId, sizeBytes);
     answers.set(answerId, answer);
+    this.#bytes += sizeBytes;
     return answer;
   }
 
@@ -146,7 +159,7 @@ export class Answers {
     if (answer.toYourself) return this.#returnElsewhere(answer);
     const { message, body } = messages.returnException(answer.id, error);
     body.releaseParamCaps = this.#releaseParams(answer);
-    this.#vat.answers.delete(answer.id);
+    this.#remove(answer);
     this.#vat.send(message);
   }
 
@@ -170,6 +183,7 @@ export class Answers {
 
   #remove(answer: Answer): void {
     this.#vat.answers.delete(answer.id);
+    this.#bytes -= answer.sizeBytes;
     if (answer.releaseResults) for (const exportId of answer.resultExports) this.#vat.exports.release(exportId, 1);
   }
 }

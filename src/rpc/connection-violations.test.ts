@@ -2,8 +2,8 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { utils } from "capnp-es";
-import type { Message as RpcMessage } from "capnp-es/capnp/rpc";
-import { BOX_INTERFACE, hosting, METHOD, silent } from "../../test/builders/box.ts";
+import type { Payload, Message as RpcMessage } from "capnp-es/capnp/rpc";
+import { BOX_INTERFACE, Box, hosting, METHOD, silent } from "../../test/builders/box.ts";
 import { expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
 import { frameOf, segmentTable } from "../../test/builders/frames.ts";
 import {
@@ -21,7 +21,7 @@ import {
   rootOf,
   unimplementedFrame,
 } from "../../test/builders/rpc-messages.ts";
-import { MAX_ANSWERS } from "./answers.ts";
+import { MAX_ANSWER_BYTES, MAX_ANSWERS } from "./answers.ts";
 import type { ImportedCapability } from "./capability.ts";
 
 afterEach(expectEmptyTables);
@@ -151,6 +151,34 @@ describe("a violation ends the connection: abort with the reason, every question
     expect(hostile.take()).toHaveLength(MAX_ANSWERS - 1);
     hostile.send(kept(MAX_ANSWERS));
     const reason = `${MAX_ANSWERS + 1} unfinished calls are over the limit of ${MAX_ANSWERS} calls`;
+    expect(await hostile.ended).toMatchObject({ name: "ProtocolError", message: reason });
+    expect(hostile.take()).toEqual([{ abort: { type: 0, reason } }]);
+  });
+
+  test("more bytes of unfinished calls than the limit; those of finished calls do not count", async () => {
+    let gate = Promise.withResolvers<void>();
+    const hostile = new RawPeer({ bootstrap: hosting(() => gate.promise) });
+    await hostile.ask(bootstrapFrame(0));
+    const textBytes = MAX_ANSWER_BYTES / 16;
+    const fill = (payload: Payload) => {
+      utils.initStructAt(0, Box, payload).text = "x".repeat(textBytes);
+    };
+    const sendCalls = () => {
+      for (let questionId = 1; questionId <= 16; questionId++) {
+        hostile.send(callFrame({ questionId, ...call, fill }));
+      }
+    };
+    sendCalls();
+    gate.resolve();
+    await turn();
+    expect(hostile.take()).toHaveLength(16);
+    gate = Promise.withResolvers();
+    sendCalls();
+    expect(hostile.connection.ended).toBeUndefined();
+    hostile.send(callFrame({ questionId: 17, ...call }));
+    const reason = expect.stringMatching(
+      new RegExp(`^\\d+ bytes of unfinished calls are over the limit of ${MAX_ANSWER_BYTES} bytes$`),
+    );
     expect(await hostile.ended).toMatchObject({ name: "ProtocolError", message: reason });
     expect(hostile.take()).toEqual([{ abort: { type: 0, reason } }]);
   });

@@ -224,7 +224,7 @@ export class Connection implements Vat {
         return this.#questions.handleReturn(message.return);
       case Message_Which.CALL:
         this.#slowCalls++;
-        return this.#answering.handleCall(message.call);
+        return this.#answering.handleCall(message.call, frame.end - frame.start);
       case Message_Which.FINISH:
         return this.#answering.handleFinish(message.finish);
       case Message_Which.RESOLVE:
