@@ -1,19 +1,20 @@
-// Plays a day in the life of a node in fast motion: it catches up, then transactions, replacements, blocks, reorgs and
-// flushes come at their intervals, and now and then the node restarts.
+// Runs a simulated node at high speed: initial block download first, then transactions, replacements, blocks,
+// reorganizations and flushes at fixed intervals, and a restart from time to time.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { Random } from "./random.ts";
+import { Random } from "./node/random.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
 
 const DEFAULT_BEAT_MS = 250;
-/** How long a restarting node is away. */
-const AWAY_MS = 300;
-const MOST_TRANSACTIONS = 6;
-/** Blocks that the node downloads before it is up to date. */
+/** From the stop to the next start. */
+const STOPPED_MS = 300;
+/** Per beat. */
+const MAX_TRANSACTIONS = 6;
+/** Blocks of the initial block download. */
 const DOWNLOADED_BLOCKS = 5;
 
-/** What happens every so many beats, and at which beat for the first time. */
-const SCORE = [
+/** Events by their interval and first occurrence, in beats. */
+const SCHEDULE = [
   { every: 10, first: 4, play: (node: SimulatedNode) => node.mineBlock() },
   { every: 14, first: 3, play: (node: SimulatedNode) => node.replaceTransaction() },
   { every: 24, first: 6, play: (node: SimulatedNode) => node.flush() },
@@ -21,13 +22,13 @@ const SCORE = [
   { every: 200, first: 60, play: restart },
 ];
 
-/** Plays until `signal` aborts, then resolves when the node is through with what it had begun. */
+/** Runs until `signal` aborts; resolves when the clients have answered every event. */
 export async function autopilot(
   node: SimulatedNode,
   signal: AbortSignal,
-  { seed = 1, beatMs = DEFAULT_BEAT_MS } = {},
+  { beatMs = DEFAULT_BEAT_MS } = {},
 ): Promise<void> {
-  const random = new Random(seed);
+  const random = new Random(1);
   const beat = () => pause(beatMs, undefined, { signal }).catch(() => {});
   await node.ready();
   node.setInitialBlockDownload(true);
@@ -37,8 +38,8 @@ export async function autopilot(
   }
   node.setInitialBlockDownload(false);
   for (let count = 0; !signal.aborted; count++) {
-    for (let left = random.integer(0, MOST_TRANSACTIONS); left > 0; left--) await node.addTransaction();
-    for (const { every, first, play } of SCORE) {
+    for (let left = random.integer(0, MAX_TRANSACTIONS); left > 0; left--) await node.addTransaction();
+    for (const { every, first, play } of SCHEDULE) {
       if (count >= first && (count - first) % every === 0) await play(node, random);
     }
     await beat();
@@ -49,7 +50,7 @@ export async function autopilot(
 async function restart(node: SimulatedNode): Promise<void> {
   await node.flush();
   await node.stop();
-  await Bun.sleep(AWAY_MS);
+  await Bun.sleep(STOPPED_MS);
   node.start();
   await node.ready();
 }

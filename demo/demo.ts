@@ -1,5 +1,4 @@
-// The demo: a simulated node, the real exporter at its socket, and a reader that knows of both only what the exporter
-// serves over HTTP.
+// The demo: a simulated node, the real exporter on its socket, and a view that reads only what the exporter serves over HTTP.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -22,9 +21,9 @@ const SCRAPE_INTERVAL_MS = 500;
 const WARMUP_MS = 800;
 const LEAVE_DEADLINE_MS = 4000;
 
-/** Runs until `signal` aborts, then ends in order. `options` are the exporter's. Rejects when it cannot listen. */
+/** Runs until `signal` aborts, then disconnects and stops. Rejects when it cannot listen. */
 export async function runDemo(options: Options, output: Output, signal: AbortSignal): Promise<Verdict> {
-  // Undone in reverse order whatever happens: the exporter leaves, the node stops, the folder goes.
+  // In reverse order: the exporter disconnects, the node stops, the folder is removed.
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "bitcoind-ipc-exporter-demo-"));
   undo.defer(() => rm(folder, { recursive: true }));
@@ -42,18 +41,18 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
   view.say(`metrics on ${url}`);
   exporter.start();
   await Promise.all([autopilot(node, signal), watch(url, view, signal)]);
-  view.say("the exporter leaves the node");
+  view.say("the exporter disconnects");
   await exporter.leave(LEAVE_DEADLINE_MS);
   return judge(node, await scrape(url), options);
 }
 
-/** Listens where it was asked to, or else at a free port: a demo should run wherever it is tried. */
+/** Listens on `address`, or on a free port if that port is in use. */
 function listen(address: Address, { serving }: Exporter, log: (line: string) => void): MetricsServer {
   try {
     return serve({ ...address, ...serving });
   } catch (error) {
     if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
-    log(`port ${address.port} is in use, taking a free one`);
+    log(`port ${address.port} is in use, using a free one`);
     return serve({ ...address, port: 0, ...serving });
   }
 }
@@ -62,7 +61,7 @@ function unixTime(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** Where a client on this machine finds what listens on `address`. */
+/** The URL for clients on this machine. */
 function urlOf({ hostname, port }: Address): string {
   const host = hostname === "::" ? "[::1]" : hostname.includes(":") ? `[${hostname}]` : hostname;
   return `http://${host}:${port}/metrics`;

@@ -45,7 +45,7 @@ function value(series: string): number | undefined {
   return page().get(series)?.value;
 }
 
-/** Resolves when `condition` holds; the test's own timeout ends a wait that is in vain. */
+/** Resolves when `condition` holds; the test's own timeout ends the wait. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await Bun.sleep(5);
 }
@@ -53,7 +53,7 @@ async function until(condition: () => boolean): Promise<void> {
 const isUp = () => value("bitcoin_ipc_up") === 1;
 const isTraced = () => node.subscriptions === 2;
 
-/** Everything that a node can tell, many times over. */
+/** Every kind of event, many times. */
 async function play(): Promise<void> {
   for (let round = 0; round < 5; round++) {
     for (let count = 0; count < 20; count++) void node.addTransaction();
@@ -64,21 +64,18 @@ async function play(): Promise<void> {
   }
 }
 
-test.each([{ debug: false }, { debug: true }])(
-  "counts all that it is told, and leaves in order (%o)",
-  async (options) => {
-    exporter = newExporter(options);
-    exporter.start();
-    await until(isTraced);
-    await play();
-    expect(await exporter.leave(1000)).toBe(true);
-    expect(judge(node, page())).toMatchObject({ isGood: true });
-    expect(node.told.count("transactionAddedToMempool")).toBeGreaterThan(100);
-    expect(node.told.valueSat("uncache")).toBeGreaterThan(0n);
-  },
-);
+test.each([{ debug: false }, { debug: true }])("counts every event, and disconnects cleanly (%o)", async (options) => {
+  exporter = newExporter(options);
+  exporter.start();
+  await until(isTraced);
+  await play();
+  expect(await exporter.leave(1000)).toBe(true);
+  expect(judge(node, page())).toMatchObject({ isGood: true });
+  expect(node.reported.count("transactionAddedToMempool")).toBeGreaterThan(100);
+  expect(node.reported.valueSat("uncache")).toBeGreaterThan(0n);
+});
 
-test("polls what is not told", async () => {
+test("polls what the node does not report", async () => {
   exporter.start();
   await until(isTraced);
   await play();
@@ -91,7 +88,7 @@ test("polls what is not told", async () => {
   await until(() => value("bitcoin_bytes_recv_total")! > 10_000);
 });
 
-test("gets an answer to all that it asks by JSON-RPC", async () => {
+test("gets an answer to every JSON-RPC call", async () => {
   exporter.start();
   await until(isTraced);
   await play();
@@ -104,7 +101,7 @@ test("gets an answer to all that it asks by JSON-RPC", async () => {
   expect(log.filter((line) => line.includes("fail"))).toEqual([]);
 });
 
-test("does not trace the UTXO cache before the initial block download is over", async () => {
+test("does not trace the UTXO cache during the initial block download", async () => {
   node.setInitialBlockDownload(true);
   exporter.start();
   await until(() => value("bitcoin_ibd") === 1);
@@ -116,7 +113,7 @@ test("does not trace the UTXO cache before the initial block download is over", 
   await until(isTraced);
 });
 
-test("comes back after a restart, and asks nothing of a node that is starting", async () => {
+test("reconnects after a restart, and does not call a node that is starting", async () => {
   exporter.start();
   await until(isTraced);
   await play();
@@ -124,7 +121,7 @@ test("comes back after a restart, and asks nothing of a node that is starting", 
   await until(() => !isUp());
   expect(value("bitcoin_chain_height")).toBeUndefined();
   expect(log.at(-1)).toStartWith("lost the node: the node closed the socket; next attempt in 0.");
-  // Longer than the exporter waits before it tries again.
+  // Longer than the exporter's first backoff.
   node.start({ warmupMs: 700 });
   await until(isTraced);
   await node.mineBlock();

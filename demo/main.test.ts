@@ -39,7 +39,7 @@ async function read(reader: Reader, text?: string): Promise<string> {
 }
 
 test(
-  "runs for a while, ends in order, and says that the exporter counted right",
+  "runs for its duration, disconnects, and reports that the exporter counted everything",
   async () => {
     const demo = start("--duration=4", "--metrics-addr=127.0.0.1:0");
     const output = await demo.stdout.text();
@@ -49,7 +49,7 @@ test(
     expect(output).toContain("exporter: connected to the node at ");
     expect(output).toMatch(/connected, height 1\d\d, mempool \d+ /);
     expect(output.trimEnd().split("\n").at(-1)).toMatch(
-      /^the node told (\d+) events \(sessions: 1, .*, coins: [1-9]\d+\), the exporter counted \1: all is equal$/,
+      /^the node reported (\d+) events \(sessions: 1, .*, coins: [1-9]\d+\), the exporter counted \1: equal$/,
     );
     expect(await readdir(folder)).toEqual([]);
   },
@@ -57,7 +57,7 @@ test(
 );
 
 test(
-  "does not hold against the exporter what its flags switch off",
+  "does not expect what the flags switch off",
   async () => {
     const lastLine = async (...flags: string[]) => {
       const demo = start("--duration=4", "--metrics-addr=127.0.0.1:0", ...flags);
@@ -65,24 +65,24 @@ test(
       return `${output.trimEnd().split("\n").at(-1)} (${exitCode})`;
     };
     const [chain, polled] = await Promise.all([lastLine("--collectors=chain"), lastLine("--no-subscribe")]);
-    expect(chain).toMatch(/^the node told \d+ events .*, \d+ of them for no collector, .*: all is equal \(0\)$/);
-    expect(polled).toMatch(/^the exporter did not subscribe, .*: all is equal \(0\)$/);
+    expect(chain).toMatch(/^the node reported \d+ events .*, \d+ of them not collected, .*: equal \(0\)$/);
+    expect(polled).toMatch(/^the exporter did not subscribe, .*: equal \(0\)$/);
   },
   TIMEOUT_MS,
 );
 
 test(
-  "serves real metrics, at a free port when the wanted one is taken, until a signal",
+  "serves metrics until a signal, on a free port when its own is in use",
   async () => {
     using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const demo = start(`--metrics-addr=127.0.0.1:${taken.port}`);
     const reader = demo.stdout.getReader();
     const output = await read(reader, "exporter: connected");
-    expect(output).toContain(`port ${taken.port} is in use, taking a free one`);
+    expect(output).toContain(`port ${taken.port} is in use, using a free one`);
     const page = await (await fetch(/http:\S+/.exec(output)![0])).text();
     expect(page).toContain("# TYPE bitcoin_blocks_connected_total counter\n");
     demo.kill("SIGINT");
-    expect(await read(reader)).toEndWith(": all is equal\n");
+    expect(await read(reader)).toEndWith(": equal\n");
     expect(await demo.exited).toBe(0);
     expect(await readdir(folder)).toEqual([]);
   },
@@ -90,7 +90,7 @@ test(
 );
 
 test(
-  "explains itself, and what is wrong with its command line",
+  "prints its usage, and what is wrong with the command line",
   async () => {
     const help = start("--help");
     expect(await help.stdout.text()).toContain("--duration=<SECONDS>");

@@ -1,9 +1,9 @@
-// The demo as a program: `npm run demo`. Reads the command line, ends on signals, and exits as the exporter was found.
+// `npm run demo`: reads the command line, stops on signals, and exits with 1 if the exporter miscounted.
 
 import { NAME } from "../src/build-info.ts";
 import { UsageError } from "../src/options.ts";
 import { runDemo } from "./demo.ts";
-import { type DemoOptions, readDemoOptions, USAGE } from "./demo-options.ts";
+import { type DemoOptions, readDemoOptions, USAGE } from "./options.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILURE = 1;
@@ -34,7 +34,7 @@ function readCommandLine(): DemoOptions {
   }
 }
 
-/** Aborts at the first signal, for an end in order; at the second, whoever sends it has decided. */
+/** Aborts on the first signal; the second exits immediately. */
 function endOnSignals(): AbortSignal {
   const ending = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
@@ -43,7 +43,7 @@ function endOnSignals(): AbortSignal {
       ending.abort();
     });
   }
-  // Nobody watches any more: `demo | head`.
+  // The reader has closed the pipe, as in `demo | head`.
   process.stdout.on("error", () => ending.abort());
   return ending.signal;
 }

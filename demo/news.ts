@@ -1,4 +1,4 @@
-// What happened between the last two scrapes, in words.
+// Describes the changes between the last two scrapes.
 
 import type { ScrapeHistory } from "./scrape-history.ts";
 
@@ -19,7 +19,7 @@ export function news(history: ScrapeHistory): string[] {
     lines.push(replaced === 1 ? "a transaction was replaced" : `${replaced} transactions were replaced`);
   if (history.increase("bitcoin_chain_state_flushes_total") > 0) lines.push("the chain state was flushed");
   if (history.previous("bitcoin_ibd") === 1 && history.value("bitcoin_ibd") === 0) {
-    lines.push("the initial block download is over");
+    lines.push("the initial block download is complete");
   }
   if (history.previous(COINS_ADDED) === 0 && history.increase(COINS_ADDED) > 0) lines.push("the UTXO cache is traced");
   return lines;

@@ -13,20 +13,20 @@ function historyOf(...pages: string[]): ScrapeHistory {
   return history;
 }
 
-test("a rate is over the last five seconds", () => {
+test("a rate covers the last five seconds", () => {
   expect(historyOf("a_total 0").rate("a_total")).toBe(0);
   expect(historyOf("a_total 5", "a_total 10", "a_total 11").rate("a_total")).toBe(6);
   const pages = Array.from({ length: 30 }, (_, index) => `a_total ${index < 15 ? 100 * index : 1400 + index}`);
   expect(historyOf(...pages).rate("a_total")).toBe(2);
 });
 
-test("a counter that begins anew has grown by what it is since", () => {
+test("a counter that restarts has grown by its new value", () => {
   expect(historyOf("a_total 100", "a_total 3").increase("a_total")).toBe(3);
   expect(historyOf("a_total 100", "", "a_total 3").increase("a_total")).toBe(0);
   expect(historyOf("a_total 100", "a_total 104", "a_total 2").rate("a_total")).toBe(6);
 });
 
-test("tells what happened between two scrapes", () => {
+test("describes what changed between two scrapes", () => {
   const blocks = (connected: number, disconnected: number, height: number) =>
     `bitcoin_blocks_connected_total ${connected}\nbitcoin_blocks_disconnected_total ${disconnected}\n` +
     `bitcoin_block_height ${height}`;
@@ -42,13 +42,13 @@ test("tells what happened between two scrapes", () => {
   expect(news(historyOf("bitcoin_chain_state_flushes_total 1", "bitcoin_chain_state_flushes_total 2"))).toEqual([
     "the chain state was flushed",
   ]);
-  expect(news(historyOf("bitcoin_ibd 1", "bitcoin_ibd 0"))).toEqual(["the initial block download is over"]);
+  expect(news(historyOf("bitcoin_ibd 1", "bitcoin_ibd 0"))).toEqual(["the initial block download is complete"]);
   expect(news(historyOf("bitcoin_utxo_cache_add_total 0", "bitcoin_utxo_cache_add_total 4"))).toEqual([
     "the UTXO cache is traced",
   ]);
 });
 
-test("the table has a row for each subject, and a dash for what is not known", () => {
+test("the table has a row for each subject, and a dash for a series without a sample", () => {
   const up = historyOf(
     "bitcoin_ipc_up 1\nbitcoin_ipc_connects_total 2\nbitcoin_chain_height 123456\nbitcoin_verification_progress 0.5",
   );

@@ -1,4 +1,4 @@
-// The scrapes of the last seconds, and what Prometheus's functions would make of them.
+// The scrapes of the last seconds, with Prometheus's increase and rate of them.
 
 import type { SeriesMap } from "../scripts/text-format.ts";
 
@@ -29,7 +29,7 @@ export class ScrapeHistory {
     return this.#scrapes.at(-2)?.samples.get(series)?.value;
   }
 
-  /** How much a counter has grown since the scrape before. */
+  /** Growth of a counter since the previous scrape. */
   increase(series: string): number {
     return grown(this.previous(series), this.value(series));
   }
@@ -46,7 +46,7 @@ export class ScrapeHistory {
   }
 }
 
-/** A counter that is lower than before has begun anew: the node restarted. Unknown values have not grown. */
+/** A counter that fell has restarted at 0. An unknown value has not grown. */
 function grown(before: number | undefined, after: number | undefined): number {
   if (before === undefined || after === undefined) return 0;
   return after >= before ? after - before : after;

@@ -1,25 +1,24 @@
-// A pr/trace node without Bitcoin: it speaks the node's protocol on a Unix socket and does what its owner says. For the
-// demo, and for tests and benches that want a node whose every event is known.
+// A pr/trace node without Bitcoin: it speaks the node's protocol on a Unix socket, and its owner causes each event. For the
+// demo and for tests that need to know every event.
 
-import { NodeServer } from "./node-server.ts";
-import { NodeState } from "./node-state.ts";
-import { type NodeEvent, SimulatedChain } from "./simulated-chain.ts";
-import { Tally } from "./tally.ts";
+import { type NodeEvent, SimulatedChain } from "./node/chain.ts";
+import { NodeServer } from "./node/server.ts";
+import { NodeState } from "./node/state.ts";
+import { Tally } from "./node/tally.ts";
 
 export interface SimulatedNodeOptions {
   /** Where to listen. */
   readonly socketPath: string;
-  /** The same seed and calls give the same blocks and transactions. */
-  readonly seed?: number;
-  /** Blocks that the chain begins with, more than 100. */
-  readonly blocks?: number;
-  /** How long each start takes. The socket is open by then, but there is no chain to ask about. */
+  /** How long each start takes. The socket is open meanwhile, but the chain is not loaded. */
   readonly warmupMs?: number;
-  /** Unix time in seconds, for blocks that come when they come: those of `blocks` lie ten minutes apart before it. */
+  /** Unix time in seconds of new blocks; without it they are ten minutes apart. */
   readonly now?: () => number;
 }
 
-/** Headers that are known and blocks that are missing when an initial block download begins. */
+const SEED = 1;
+/** The chain's length at first: more than 100, so that there are coins to spend. */
+const BLOCKS = 110;
+/** Blocks that an initial block download has to load. */
 const MISSING_BLOCKS = 8;
 
 /** Listens at once; throws the system's error when it cannot. */
@@ -29,7 +28,7 @@ export function startSimulatedNode(options: SimulatedNodeOptions): SimulatedNode
   return node;
 }
 
-/** What happens resolves when the clients have been told and have answered. It happens without clients, too. */
+/** An event resolves when the clients have answered it; without clients at once. */
 export class SimulatedNode implements AsyncDisposable {
   readonly socketPath: string;
   readonly #warmupMs: number;
@@ -37,15 +36,15 @@ export class SimulatedNode implements AsyncDisposable {
   readonly #state: NodeState;
   readonly #server: NodeServer;
   #warmup: Promise<void> = Promise.resolve();
-  /** What clients were told, over all starts. */
-  readonly told = new Tally();
+  /** What clients were notified of and answered, over all starts. */
+  readonly reported = new Tally();
 
-  constructor({ socketPath, seed = 1, blocks = 110, warmupMs = 0, now }: SimulatedNodeOptions) {
+  constructor({ socketPath, warmupMs = 0, now }: SimulatedNodeOptions) {
     this.socketPath = socketPath;
     this.#warmupMs = warmupMs;
-    this.#chain = new SimulatedChain({ seed, blocks, now });
+    this.#chain = new SimulatedChain({ seed: SEED, blocks: BLOCKS, now });
     this.#state = new NodeState(this.#chain);
-    this.#server = new NodeServer(this.#state, this.told);
+    this.#server = new NodeServer(this.#state, this.reported);
   }
 
   get height(): number {
@@ -60,17 +59,17 @@ export class SimulatedNode implements AsyncDisposable {
     return this.#chain.mempool.length;
   }
 
-  /** Objects that clients have registered now. */
+  /** Objects that clients have subscribed now. */
   get subscriptions(): number {
     return this.#server.subscriptions;
   }
 
-  /** Clients that went with something registered. A real node dies of the first. */
+  /** Clients that disconnected without unsubscribing. The first crashes a real node. */
   get uncleanLeaves(): number {
     return this.#server.uncleanLeaves;
   }
 
-  /** Calls for what needs the chain while that is being loaded. A real node dies of the first. */
+  /** Calls that need the chain while it is not loaded. The first crashes a real node. */
   get fatalCalls(): number {
     return this.#state.fatalCalls;
   }
@@ -84,7 +83,7 @@ export class SimulatedNode implements AsyncDisposable {
     return this.#happen(this.#chain.addTransaction());
   }
 
-  /** Replaces a transaction of the mempool by one that pays more. */
+  /** Replaces a transaction of the mempool by one with a higher fee. */
   replaceTransaction(): Promise<void> {
     return this.#happen(this.#chain.replaceTransaction());
   }
@@ -94,7 +93,7 @@ export class SimulatedNode implements AsyncDisposable {
     return this.#happen(this.#chain.mineBlock());
   }
 
-  /** Switches to another branch, `depth` blocks below the tip, 1 to 6, that is one block longer. */
+  /** Switches to a branch that forks off `depth` blocks below the tip, 1 to 6, and is one block longer. */
   reorg(depth: number): Promise<void> {
     const events = this.#chain.reorg(depth);
     this.#state.forks++;
@@ -111,7 +110,7 @@ export class SimulatedNode implements AsyncDisposable {
     this.#state.missingBlocks = isDownloading ? MISSING_BLOCKS : 0;
   }
 
-  /** Begins to listen; also again after `stop`, with the same chain and mempool. */
+  /** Listens; after `stop` again, with the same chain and mempool. */
   start({ warmupMs = this.#warmupMs } = {}): void {
     this.#server.listen(this.socketPath);
     this.#state.startStep = "Loading block index…";
@@ -121,14 +120,14 @@ export class SimulatedNode implements AsyncDisposable {
     });
   }
 
-  /** Finishes starting and tells what is still to tell, then drops the clients and closes the socket. */
+  /** Waits until the start is complete and every event is answered, then drops the clients and closes the socket. */
   async stop(): Promise<void> {
     await this.#warmup;
     await this.idle();
     this.#server.close();
   }
 
-  /** Resolves when there is nothing left to tell. */
+  /** Resolves when the clients have answered every event. */
   idle(): Promise<void> {
     return this.#happen([]);
   }
@@ -138,7 +137,7 @@ export class SimulatedNode implements AsyncDisposable {
   }
 
   #happen(events: readonly NodeEvent[]): Promise<void> {
-    for (const event of events) this.#state.happened(event);
-    return this.#server.tell(events);
+    for (const event of events) this.#state.apply(event);
+    return this.#server.notify(events);
   }
 }

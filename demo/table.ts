@@ -1,14 +1,14 @@
-// What the demo shows of a page: the values of a few families, with their rates, in a small table or in one line.
+// What the demo shows of a page: values and rates of some families, as a table or in one line.
 
 import type { ScrapeHistory } from "./scrape-history.ts";
 
 const LABEL_WIDTH = 9;
 const CELL_WIDTH = 18;
 const SAT_PER_BTC = 1e8;
-/** For what has no sample: the exporter does not know, or not now. */
+/** Shown for a series without a sample. */
 const UNKNOWN = "–";
 
-/** One row a line: a label and some values, in columns. */
+/** One row per line. */
 export function table(history: ScrapeHistory): string[] {
   const value = (series: string) => number(history.value(series));
   const rate = (series: string) => `${history.rate(series).toFixed(1)}/s`;
@@ -51,7 +51,7 @@ export function table(history: ScrapeHistory): string[] {
   ];
 }
 
-/** The most telling of it in one line. */
+/** The most important values in one line. */
 export function summary(history: ScrapeHistory): string {
   const value = (series: string) => number(history.value(series));
   return [

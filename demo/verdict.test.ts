@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { readSeries, type SeriesMap } from "../scripts/text-format.ts";
 import { DEFAULT_COLLECTORS } from "../src/collectors/catalogue.ts";
-import { SimulatedChain } from "./simulated-chain.ts";
+import { SimulatedChain } from "./node/chain.ts";
 import { SimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";
 
-/** What an exporter serves that counted one block of its coinbase alone, and the coin that it adds. */
+/** The page of an exporter that counted one block with a coinbase only, and the coin that it adds. */
 const PAGE = `
 bitcoin_ipc_connects_total 1
 bitcoin_block_height 110
@@ -26,40 +26,40 @@ bitcoin_utxo_cache_uncache_total 0
 bitcoin_utxo_cache_uncache_value_total 0
 `;
 
-/** What an exporter serves without a collector whose families are called so. */
+/** The page of an exporter without the families of this prefix. */
 function without(families: string): SeriesMap {
   const lines = PAGE.split("\n").filter((line) => !line.startsWith(families));
   return readSeries(lines.join("\n"));
 }
 
-function nodeThatTold(): SimulatedNode {
+function reportingNode(): SimulatedNode {
   const node = new SimulatedNode({ socketPath: "unused" });
-  node.told.sessions = 1;
-  for (const event of new SimulatedChain({ seed: 1, blocks: 110 }).mineBlock()) node.told.add(event);
+  node.reported.sessions = 1;
+  for (const event of new SimulatedChain({ seed: 1, blocks: 110 }).mineBlock()) node.reported.add(event);
   return node;
 }
 
-test("is good when every counter is what was told", () => {
-  const { isGood, lines } = judge(nodeThatTold(), readSeries(PAGE));
+test("is good when every counter equals what the node reported", () => {
+  const { isGood, lines } = judge(reportingNode(), readSeries(PAGE));
   expect(lines).toEqual([
-    "the node told 3 events (sessions: 1, blocks connected: 1, disconnected: 0, transactions: 0, coins: 1), " +
-      "the exporter counted 3: all is equal",
+    "the node reported 3 events (sessions: 1, blocks connected: 1, disconnected: 0, transactions: 0, coins: 1), " +
+      "the exporter counted 3: equal",
   ]);
   expect(isGood).toBe(true);
 });
 
-test("names what differs, be it a satoshi or a sample that is not there", () => {
+test("names each series that differs, by a satoshi or a missing sample", () => {
   const page = PAGE.replace("5000000000", "5000000001").replace("bitcoin_tip_updates_total 1", "");
-  const { isGood, lines } = judge(nodeThatTold(), readSeries(page));
+  const { isGood, lines } = judge(reportingNode(), readSeries(page));
   expect(isGood).toBe(false);
-  expect(lines[0]).toEndWith("the exporter counted 2: not all is well");
+  expect(lines[0]).toEndWith("the exporter counted 2: not as it should be");
   expect(lines.slice(1)).toEqual([
-    "bitcoin_tip_updates_total: the node told 1, the exporter counted undefined",
-    "bitcoin_utxo_cache_add_value_total: the node told 5000000000, the exporter counted 5000000001",
+    "bitcoin_tip_updates_total: the node reported 1, the exporter counted undefined",
+    "bitcoin_utxo_cache_add_value_total: the node reported 5000000000, the exporter counted 5000000001",
   ]);
 });
 
-test("an exporter that never came is not good, though it counted nothing wrong", () => {
+test("an exporter that never connected is not good, though its counters are right", () => {
   const page = PAGE.replace("bitcoin_block_height 110", "").replace(/ (1|5000000000)$/gm, " 0");
   expect(judge(new SimulatedNode({ socketPath: "unused" }), readSeries(page))).toMatchObject({
     isGood: false,
@@ -67,39 +67,39 @@ test("an exporter that never came is not good, though it counted nothing wrong",
   });
 });
 
-test("what a collector counts that is off is not asked for", () => {
+test("the families of a collector that is off are not compared", () => {
   const others = DEFAULT_COLLECTORS.filter((name) => name !== "utxocache");
-  expect(judge(nodeThatTold(), without("bitcoin_utxo_cache_"), { collectors: others })).toEqual({
+  expect(judge(reportingNode(), without("bitcoin_utxo_cache_"), { collectors: others })).toEqual({
     isGood: true,
     lines: [
-      "the node told 3 events (sessions: 1, blocks connected: 1, disconnected: 0, transactions: 0, coins: 1), " +
-        "1 of them for no collector, the exporter counted 2: all is equal",
+      "the node reported 3 events (sessions: 1, blocks connected: 1, disconnected: 0, transactions: 0, coins: 1), " +
+        "1 of them not collected, the exporter counted 2: equal",
     ],
   });
-  const { isGood, lines } = judge(nodeThatTold(), without("bitcoin_mempool_"), { collectors: others });
+  const { isGood, lines } = judge(reportingNode(), without("bitcoin_mempool_"), { collectors: others });
   expect(isGood).toBe(false);
-  expect(lines).toContain("bitcoin_mempool_tx_added_total: the node told 0, the exporter counted undefined");
+  expect(lines).toContain("bitcoin_mempool_tx_added_total: the node reported 0, the exporter counted undefined");
 });
 
-test("the chain is counted whatever is chosen", () => {
+test("the chain is compared whatever collectors are on", () => {
   const page = PAGE.replace(/^bitcoin_(mempool|utxo_cache)_.*$/gm, "");
-  expect(judge(nodeThatTold(), readSeries(page), { collectors: ["mempool"] }).isGood).toBe(false);
-  expect(judge(nodeThatTold(), readSeries(page), { collectors: [] }).isGood).toBe(true);
+  expect(judge(reportingNode(), readSeries(page), { collectors: ["mempool"] }).isGood).toBe(false);
+  expect(judge(reportingNode(), readSeries(page), { collectors: [] }).isGood).toBe(true);
   const wrong = page.replace("bitcoin_blocks_connected_total 1", "bitcoin_blocks_connected_total 2");
-  expect(judge(nodeThatTold(), readSeries(wrong), { collectors: [] }).lines.slice(1)).toEqual([
-    "bitcoin_blocks_connected_total: the node told 1, the exporter counted 2",
+  expect(judge(reportingNode(), readSeries(wrong), { collectors: [] }).lines.slice(1)).toEqual([
+    "bitcoin_blocks_connected_total: the node reported 1, the exporter counted 2",
   ]);
 });
 
-test("an exporter that does not subscribe is told nothing, but has to come", () => {
+test("an exporter that does not subscribe counts nothing, but has to connect", () => {
   const node = new SimulatedNode({ socketPath: "unused" });
   expect(judge(node, readSeries(PAGE), { subscribe: false })).toEqual({
     isGood: true,
-    lines: ["the exporter did not subscribe, so the node told it nothing: all is equal"],
+    lines: ["the exporter did not subscribe, so the node reported nothing: equal"],
   });
   const absent = readSeries(PAGE.replace("bitcoin_ipc_connects_total 1", "bitcoin_ipc_connects_total 0"));
   expect(judge(node, absent, { subscribe: false })).toMatchObject({
     isGood: false,
-    lines: [expect.stringContaining("not all is well"), "the exporter has not connected"],
+    lines: [expect.stringContaining("not as it should be"), "the exporter has not connected"],
   });
 });

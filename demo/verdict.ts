@@ -1,22 +1,22 @@
-// Whether the exporter counted what the simulated node told it, to the last satoshi, and left the node as it should.
+// Whether the exporter counted exactly what the simulated node reported, and disconnected cleanly.
 
 import type { SeriesMap } from "../scripts/text-format.ts";
 import { DEFAULT_COLLECTORS } from "../src/collectors/catalogue.ts";
 import type { ExporterOptions } from "../src/exporter.ts";
 import { REMOVAL_REASONS } from "../src/node/chain-notifications.ts";
+import type { Tally } from "./node/tally.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
-import type { Tally } from "./tally.ts";
 
-/** What of the exporter's options leaves events uncounted. */
+/** The exporter's options that leave events uncounted. */
 type Choice = Partial<Pick<ExporterOptions, "collectors" | "subscribe">>;
 
 export interface Verdict {
   readonly isGood: boolean;
-  /** What was told and counted; with faults, a line for each. */
+  /** What was reported and counted, then a line for each fault. */
   readonly lines: readonly string[];
 }
 
-/** Counters of events, and the callback that each counts. */
+/** The callback that each counter counts. */
 const COUNTERS = {
   bitcoin_blocks_connected_total: "blockConnected",
   bitcoin_blocks_disconnected_total: "blockDisconnected",
@@ -29,30 +29,30 @@ const COUNTERS = {
   bitcoin_utxo_cache_uncache_total: "uncache",
 } as const;
 
-/** To be called when the exporter has left the node; `counted` is a scrape after that. */
+/** `counted` is a scrape after the exporter has disconnected. */
 export function judge(node: SimulatedNode, counted: SeriesMap, choice: Choice = {}): Verdict {
-  const faults = [...differences(node.told, counted, choice), ...misconduct(node, counted, choice)];
+  const faults = [...differences(node.reported, counted, choice), ...misconduct(node, counted, choice)];
   const isGood = faults.length === 0;
-  const lines = [`${summary(node.told, counted, choice)}: ${isGood ? "all is equal" : "not all is well"}`, ...faults];
+  const lines = [`${summary(node.reported, counted, choice)}: ${isGood ? "equal" : "not as it should be"}`, ...faults];
   return { isGood, lines };
 }
 
-function summary(told: Tally, counted: SeriesMap, choice: Choice): string {
-  if (choice.subscribe === false) return "the exporter did not subscribe, so the node told it nothing";
+function summary(reported: Tally, counted: SeriesMap, choice: Choice): string {
+  if (choice.subscribe === false) return "the exporter did not subscribe, so the node reported nothing";
   const counters = Object.entries(COUNTERS).filter(([series]) => isCompared(series, choice));
   const sum = counters.reduce((sum, [series]) => sum + (counted.get(series)?.value ?? 0), 0);
-  const uncounted = counters.reduce((rest, [, event]) => rest - told.count(event), told.count());
-  const coins = told.count("add") + told.count("spend") + told.count("uncache");
+  const uncounted = counters.reduce((rest, [, event]) => rest - reported.count(event), reported.count());
+  const coins = reported.count("add") + reported.count("spend") + reported.count("uncache");
   return (
-    `the node told ${told.count()} events (sessions: ${told.sessions}, ` +
-    `blocks connected: ${told.count("blockConnected")}, disconnected: ${told.count("blockDisconnected")}, ` +
-    `transactions: ${told.count("transactionAddedToMempool")}, coins: ${coins}), ` +
-    (uncounted === 0 ? "" : `${uncounted} of them for no collector, `) +
+    `the node reported ${reported.count()} events (sessions: ${reported.sessions}, ` +
+    `blocks connected: ${reported.count("blockConnected")}, disconnected: ${reported.count("blockDisconnected")}, ` +
+    `transactions: ${reported.count("transactionAddedToMempool")}, coins: ${coins}), ` +
+    (uncounted === 0 ? "" : `${uncounted} of them not collected, `) +
     `the exporter counted ${sum}`
   );
 }
 
-/** Whether the exporter serves a series, and the node told what it should say. */
+/** Whether the exporter collects the series from what the node reported. */
 function isCompared(series: string, { collectors = DEFAULT_COLLECTORS, subscribe = true }: Choice): boolean {
   if (!subscribe) return false;
   if (series.startsWith("bitcoin_mempool_")) return collectors.includes("mempool");
@@ -60,35 +60,37 @@ function isCompared(series: string, { collectors = DEFAULT_COLLECTORS, subscribe
   return true;
 }
 
-/** Series that differ. Values are compared as text, which is exact. */
-function differences(told: Tally, counted: SeriesMap, choice: Choice): string[] {
+/** A line for each series that differs. Values are compared as text, which is exact. */
+function differences(reported: Tally, counted: SeriesMap, choice: Choice): string[] {
   const expected: [string, number | bigint | undefined][] = [
-    ["bitcoin_ipc_connects_total", told.sessions],
-    ["bitcoin_block_height", told.height],
-    ...Object.entries(COUNTERS).map(([series, event]): [string, number] => [series, told.count(event)]),
+    ["bitcoin_ipc_connects_total", reported.sessions],
+    ["bitcoin_block_height", reported.height],
+    ...Object.entries(COUNTERS).map(([series, event]): [string, number] => [series, reported.count(event)]),
     ...REMOVAL_REASONS.map((name, reason): [string, number] => [
       `bitcoin_mempool_tx_removed_by_reason_total{reason="${name}"}`,
-      told.removals(reason),
+      reported.removals(reason),
     ]),
     ...(["add", "spend", "uncache"] as const).map((flow): [string, bigint] => [
       `bitcoin_utxo_cache_${flow}_value_total`,
-      told.valueSat(flow),
+      reported.valueSat(flow),
     ]),
   ];
   return expected
     .filter(([series, value]) => isCompared(series, choice) && counted.get(series)?.text !== value?.toString())
-    .map(([series, value]) => `${series}: the node told ${value}, the exporter counted ${counted.get(series)?.text}`);
+    .map(
+      ([series, value]) => `${series}: the node reported ${value}, the exporter counted ${counted.get(series)?.text}`,
+    );
 }
 
-/** An exporter that was never there, and what would have ended a real node. */
+/** An exporter that never connected, or did what crashes a real node. */
 function misconduct(node: SimulatedNode, counted: SeriesMap, { subscribe = true }: Choice): string[] {
-  const { told, uncleanLeaves, subscriptions, fatalCalls } = node;
+  const { reported, uncleanLeaves, subscriptions, fatalCalls } = node;
   const faults: string[] = [];
-  // The node knows a session by its subscription.
-  const sessions = subscribe ? told.sessions : counted.get("bitcoin_ipc_connects_total")?.value;
+  // The node counts a session by its subscription.
+  const sessions = subscribe ? reported.sessions : counted.get("bitcoin_ipc_connects_total")?.value;
   if (!sessions) faults.push("the exporter has not connected");
-  if (uncleanLeaves > 0) faults.push(`the exporter left ${uncleanLeaves} times with something registered`);
-  if (subscriptions > 0) faults.push(`the exporter left ${subscriptions} objects registered`);
-  if (fatalCalls > 0) faults.push(`the exporter asked ${fatalCalls} times for a chain that was not loaded`);
+  if (uncleanLeaves > 0) faults.push(`the exporter disconnected ${uncleanLeaves} times without unsubscribing`);
+  if (subscriptions > 0) faults.push(`the exporter left ${subscriptions} subscriptions`);
+  if (fatalCalls > 0) faults.push(`the exporter called the node ${fatalCalls} times for a chain that was not loaded`);
   return faults;
 }

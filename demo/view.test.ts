@@ -16,7 +16,7 @@ function outputOf(kind: { isTTY?: boolean; columns?: number }): Output & { text:
 const history = new ScrapeHistory();
 history.add(readSeries("bitcoin_ipc_up 1\nbitcoin_chain_height 7\n"), 0);
 
-test("a terminal's table is drawn in place: each drawing begins where the last began, and no line is too long", () => {
+test("in a terminal each drawing starts where the last one did, and no line is too long", () => {
   const output = outputOf({ isTTY: true, columns: 30 });
   const view = viewOn(output, "the title");
   view.show(history);
@@ -37,7 +37,7 @@ test("a terminal's table is drawn in place: each drawing begins where the last b
   expect(output.text).toEndWith("\x1b[?25h");
 });
 
-test("elsewhere there are plain lines, of the values one a second", () => {
+test("elsewhere lines are plain, values once a second", () => {
   const output = outputOf({});
   const view = viewOn(output, "the title");
   view.say("news");

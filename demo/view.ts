@@ -1,9 +1,9 @@
-// The demo's output: in a terminal a table that is drawn again in place, elsewhere plain lines.
+// The demo's output: a table redrawn in place in a terminal, else plain lines.
 
 import type { ScrapeHistory } from "./scrape-history.ts";
 import { summary, table } from "./table.ts";
 
-/** The part of process.stdout that is used. */
+/** The part of process.stdout that a view uses. */
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -11,11 +11,11 @@ export interface Output {
 }
 
 export interface View {
-  /** Adds a line of news. */
+  /** Adds a line below the values. */
   say(line: string): void;
-  /** Shows the values of the last scrape. */
+  /** Shows the last scrape. */
   show(history: ScrapeHistory): void;
-  /** What is written to the output from now on comes below. */
+  /** Later output comes below. */
   close(): void;
 }
 
@@ -23,7 +23,7 @@ export function viewOn(output: Output, title: string): View {
   return output.isTTY ? new TerminalView(output, title) : new PlainView(output, title);
 }
 
-/** News that the terminal shows; older lines make room. */
+/** Newest lines that the terminal shows. */
 const NEWS_LINES = 8;
 const DEFAULT_COLUMNS = 80;
 const HIDE_CURSOR = "\x1b[?25l";
@@ -60,7 +60,7 @@ class TerminalView implements View {
   }
 
   #draw(): void {
-    // A line that wrapped would take two rows, and the next drawing would begin too low.
+    // A wrapped line would take two rows, so the next drawing would start too low.
     const columns = this.#output.columns || DEFAULT_COLUMNS;
     const lines = [this.#title, "", ...this.#table, "", ...this.#news].map((line) => line.slice(0, columns - 1));
     const back = this.#drawnLines === 0 ? "" : cursorUp(this.#drawnLines);
@@ -69,7 +69,6 @@ class TerminalView implements View {
   }
 }
 
-/** A line about this often is enough for a log. */
 const PLAIN_INTERVAL_MS = 1000;
 
 class PlainView implements View {
@@ -87,7 +86,7 @@ class PlainView implements View {
 
   show(history: ScrapeHistory): void {
     const now = performance.now();
-    // Timers may come a little early.
+    // Timers may fire a little early.
     if (now - this.#shownMs < PLAIN_INTERVAL_MS * 0.9) return;
     this.#shownMs = now;
     this.say(summary(history));

@@ -43,38 +43,38 @@ const gauge = (name: string, value: number | undefined) => `# TYPE ${name} gauge
 
 /** The original's page, if it counted from the node's start. */
 function originalPage(): string {
-  const { told } = node;
+  const { reported } = node;
   return [
-    counter("bitcoin_blocks_connected_total", told.count("blockConnected")),
-    counter("bitcoin_blocks_disconnected_total", told.count("blockDisconnected")),
-    counter("bitcoin_mempool_tx_added_total", told.count("transactionAddedToMempool")),
-    counter("bitcoin_mempool_tx_removed_total", told.count("transactionRemovedFromMempool")),
-    counter("bitcoin_tip_updates_total", told.count("updatedBlockTip")),
-    counter("bitcoin_chain_state_flushes_total", told.count("chainStateFlushed")),
-    gauge("bitcoin_block_height", told.height),
+    counter("bitcoin_blocks_connected_total", reported.count("blockConnected")),
+    counter("bitcoin_blocks_disconnected_total", reported.count("blockDisconnected")),
+    counter("bitcoin_mempool_tx_added_total", reported.count("transactionAddedToMempool")),
+    counter("bitcoin_mempool_tx_removed_total", reported.count("transactionRemovedFromMempool")),
+    counter("bitcoin_tip_updates_total", reported.count("updatedBlockTip")),
+    counter("bitcoin_chain_state_flushes_total", reported.count("chainStateFlushed")),
+    gauge("bitcoin_block_height", reported.height),
     gauge("bitcoin_header_height", node.height),
     gauge("bitcoin_ibd", 0),
     gauge("bitcoin_mempool_size", node.mempoolSize),
     gauge("bitcoin_mempool_max_bytes", 300_000_000),
     gauge("bitcoin_peers", node.peerCount),
-    ...FLOWS.map((flow) => counter(`bitcoin_utxo_cache_${flow}_total`, told.count(flow))),
-    ...FLOWS.map((flow) => counter(`bitcoin_utxo_cache_${flow}_value_total`, told.valueSat(flow))),
+    ...FLOWS.map((flow) => counter(`bitcoin_utxo_cache_${flow}_total`, reported.count(flow))),
+    ...FLOWS.map((flow) => counter(`bitcoin_utxo_cache_${flow}_value_total`, reported.valueSat(flow))),
   ].join("");
 }
 
 /** The page of usdt-dash's tracer, if it started at another time. */
 function tracerPage(): string {
-  const { told } = node;
-  const removed = REMOVAL_REASONS.map((name, reason) => [name, told.removals(reason)] as const)
+  const { reported } = node;
+  const removed = REMOVAL_REASONS.map((name, reason) => [name, reported.removals(reason)] as const)
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `bitcoind_mempool_removed_total{reason="${name}"} ${count}.0\n`);
   const flush = "bitcoind_utxocache_flush_duration_seconds";
   return [
-    counter("bitcoind_mempool_added_total", told.count("transactionAddedToMempool") + 5),
+    counter("bitcoind_mempool_added_total", reported.count("transactionAddedToMempool") + 5),
     `# TYPE bitcoind_mempool_removed_total counter\n${removed.join("")}`,
-    counter("bitcoind_utxocache_coins_added_total", told.count("add") + 7),
-    `# TYPE ${flush} summary\n${flush}_count ${told.count("chainStateFlushed")}.0\n`,
-    gauge("bitcoind_block_height", told.height),
+    counter("bitcoind_utxocache_coins_added_total", reported.count("add") + 7),
+    `# TYPE ${flush} summary\n${flush}_count ${reported.count("chainStateFlushed")}.0\n`,
+    gauge("bitcoind_block_height", reported.height),
     counter("bitcoind_p2p_messages_total", 0),
   ].join("");
 }

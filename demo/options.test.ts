@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { UsageError } from "../src/options.ts";
-import { readDemoOptions } from "./demo-options.ts";
+import { readDemoOptions } from "./options.ts";
 
-test("polls quickly and has no end unless it is told otherwise", () => {
+test("polls often and has no end by default", () => {
   expect(readDemoOptions([])).toMatchObject({ exporter: { pollIntervalMs: 500 }, durationMs: undefined });
 });
 

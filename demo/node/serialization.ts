@@ -1,5 +1,5 @@
-// Transactions, blocks and locators as Bitcoin's bytes, so that whoever looks into a notification of the simulated node
-// finds what a real one has there. Without witnesses. Source of the formats: https://developer.bitcoin.org/reference/
+// Serializes transactions, blocks and locators as Bitcoin does, so that notifications carry valid bytes. Without witnesses.
+// Formats: https://developer.bitcoin.org/reference/
 
 export interface Input {
   readonly txid: Uint8Array;
@@ -24,12 +24,12 @@ export interface Header {
 const TRANSACTION_VERSION = 2;
 const BLOCK_VERSION = 0x20000000;
 const LOCATOR_VERSION = 70_016;
-/** What an input says that may be replaced by a better paying one (BIP 125). */
+/** The sequence of an input that signals replaceability (BIP 125). */
 const REPLACEABLE = 0xfffffffd;
-/** Regtest's target, that every other hash meets. */
+/** Regtest's target. */
 const EASIEST_BITS = 0x207fffff;
 
-/** The hash of everything in Bitcoin, in wire order. */
+/** Double SHA-256, in wire order. */
 export function hash256(bytes: Uint8Array): Uint8Array {
   const once = new Bun.CryptoHasher("sha256").update(bytes).digest();
   return new Bun.CryptoHasher("sha256").update(once).digest();
@@ -55,7 +55,7 @@ export function serializeBlock(header: Uint8Array, transactions: readonly Uint8A
   return Buffer.concat([header, compactSize(transactions.length), ...transactions]);
 }
 
-/** Says which chain one is on: hashes of its blocks, the newest first. */
+/** `hashes` are of blocks of the active chain, the newest first. */
 export function serializeLocator(hashes: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat([uint32(LOCATOR_VERSION), compactSize(hashes.length), ...hashes]);
 }

@@ -1,9 +1,9 @@
-// The demo's command line: one flag of its own, and those of the exporter.
+// The demo's command line: its own flag and the exporter's.
 
 import { type Options, readOptions, UsageError } from "../src/options.ts";
 
 export interface DemoOptions {
-  /** The exporter's; the socket is the demo's to choose. */
+  /** The demo replaces the socket. */
   readonly exporter: Options;
   /** Undefined: until a signal. */
   readonly durationMs: number | undefined;
@@ -13,21 +13,18 @@ export const USAGE = `Runs the exporter on a simulated node and shows its metric
 
 USAGE demo [--duration=<SECONDS>] [the exporter's flags]
 
-    --duration=<SECONDS>           End by itself after this time; exits with 1 if the exporter miscounted
+    --duration=<SECONDS>           Stop after this time; exits with 1 if the exporter miscounted
     --metrics-addr=<HOST:PORT>     Where to serve the metrics (Default: 127.0.0.1:9332, or a free port)
-    --poll-interval=<SECONDS>      How often to ask the node for what it does not report (Default: 0.5)
-    --no-utxo-trace                Leave the node's UTXO cache alone
-    --debug                        Show every event and every poll
+    --poll-interval=<SECONDS>      How often to poll the node (Default: 0.5)
+    --no-utxo-trace                Do not trace the node's UTXO cache
+    --debug                        Log every event and every poll
     --help                         Print this help`;
 
-/** What the exporter is told before the user's flags: a polling as lively as the demo, and a socket that is replaced. */
+/** Before the user's flags: a socket, which the demo replaces, and polls as frequent as its events. */
 const DEFAULTS = ["node.sock", "--poll-interval=0.5"];
 const MAX_DURATION_S = 86_400;
 
-/**
- * Reads the arguments after the program's name.
- * @throws UsageError when they are not right.
- */
+/** @throws UsageError */
 export function readDemoOptions(rawArgs: readonly string[]): DemoOptions | "help" {
   const args = [...rawArgs];
   const duration = takeFlag(args, "--duration");
@@ -36,7 +33,7 @@ export function readDemoOptions(rawArgs: readonly string[]): DemoOptions | "help
   return { exporter, durationMs: duration === undefined ? undefined : readDuration(duration) * 1000 };
 }
 
-/** Removes `flag` and its value, given as one argument or two, and returns the value. */
+/** Removes `flag` and its value, one argument or two, and returns the value. */
 function takeFlag(args: string[], flag: string): string | undefined {
   const at = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
   if (at < 0) return undefined;

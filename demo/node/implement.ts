@@ -1,9 +1,9 @@
-// Completes the methods of a generated server: each checks the thread that it was called on, and those that the simulated
-// node does not have answer `unimplemented`.
+// Completes the methods of a generated server: each checks the thread that it is called on, and methods that the simulated
+// node lacks answer `unimplemented`.
 
 import type { Client, Struct } from "capnp-es";
-import { RpcError } from "../src/rpc/errors.ts";
-import type { Context } from "../src/schema/mp/proxy.ts";
+import { RpcError } from "../../src/rpc/errors.ts";
+import type { Context } from "../../src/schema/mp/proxy.ts";
 
 /** Some methods of a generated `$Server$Target`, asynchronous or not. */
 export type Methods<T> = {
@@ -19,8 +19,8 @@ interface ContextParams {
 }
 
 /**
- * A target with every method of an interface, which `all` lists. `threads` are those that the client may name.
- * `mayRun` throws what a method, given by its name, is to be answered with instead.
+ * A target with every method of `all`, an interface's. `threads` are those that the client may name. `mayRun` may throw the
+ * error that a method, given by name, answers instead.
  */
 export function implement<T>(
   all: readonly { readonly methodName?: string }[],

@@ -1,31 +1,30 @@
-// The objects that a client of the simulated node can hold: Init, which it is given, and what it gets from there.
+// The objects that the simulated node exports to a client: Init, which is the bootstrap, and those that Init makes.
 
 import type { Client } from "capnp-es";
-import { ImportedCapability } from "../src/rpc/capability.ts";
-import { RpcError } from "../src/rpc/errors.ts";
-import { Chain$Client, Chain$Server } from "../src/schema/chain.ts";
-import { Echo$Client, Echo$Server } from "../src/schema/echo.ts";
-import { Handler$Client, Handler$Server, type Handler$Server$Target } from "../src/schema/handler.ts";
-import { Init$Client, Init$Server } from "../src/schema/init.ts";
-import { Mining$Client, Mining$Server } from "../src/schema/mining.ts";
-import { Thread$Server, ThreadMap$Server } from "../src/schema/mp/proxy.ts";
-import { Node$Client, Node$Server } from "../src/schema/node.ts";
-import { Tracing$Client, Tracing$Server } from "../src/schema/tracing.ts";
+import { ImportedCapability } from "../../src/rpc/capability.ts";
+import { RpcError } from "../../src/rpc/errors.ts";
+import { Chain$Client, Chain$Server } from "../../src/schema/chain.ts";
+import { Handler$Client, Handler$Server, type Handler$Server$Target } from "../../src/schema/handler.ts";
+import { Init$Client, Init$Server } from "../../src/schema/init.ts";
+import { Mining$Client, Mining$Server } from "../../src/schema/mining.ts";
+import { Thread$Server, ThreadMap$Server } from "../../src/schema/mp/proxy.ts";
+import { Node$Client, Node$Server } from "../../src/schema/node.ts";
+import { Tracing$Client, Tracing$Server } from "../../src/schema/tracing.ts";
 import { type Callback, chainNotifications, utxoCacheTrace } from "./callbacks.ts";
 import { implement } from "./implement.ts";
 import { answerRpc, RpcFailure } from "./json-rpc.ts";
-import { MEMPOOL_MAX_BYTES, type NodeState } from "./node-state.ts";
 import type { Peer } from "./peers.ts";
+import { MEMPOOL_MAX_BYTES, type NodeState } from "./state.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Tally } from "./tally.ts";
 
-/** What the objects of one client share. */
+/** Shared by the objects of one client. */
 export interface Host {
   readonly state: NodeState;
   readonly tally: Tally;
-  /** The threads that were made for the client. */
+  /** Made for the client. */
   readonly threads: Set<Client>;
-  /** Tells the client of events from now on. */
+  /** Notifies the client's object of events from now on. */
   subscribe(object: ImportedCapability, callback: Callback): Subscription;
 }
 
@@ -33,7 +32,7 @@ export interface Host {
 const INBOUND = 1;
 const OUTBOUND = 2;
 
-/** The thread of a node that tells events. */
+/** The thread of a node that makes the callbacks. */
 const scheduler = thread("b-scheduler");
 
 export function initObject(host: Host): Init$Server {
@@ -41,9 +40,6 @@ export function initObject(host: Host): Init$Server {
     implement(Init$Client.methods, host.threads, {
       construct(_, results) {
         results.threadMap = threadMapObject(host).client();
-      },
-      makeEcho(_, results) {
-        results.result = echoObject(host).client();
       },
       makeMiningOld2() {
         throw new RpcError("failed", "Old mining interface (@2) not supported. Please update your client!");
@@ -82,17 +78,6 @@ function thread(name: string): Thread$Server {
   });
 }
 
-function echoObject({ threads }: Host): Echo$Server {
-  return new Echo$Server(
-    implement(Echo$Client.methods, threads, {
-      destroy() {},
-      echo({ echo }, results) {
-        results.result = echo;
-      },
-    }),
-  );
-}
-
 function chainObject(host: Host): Chain$Server {
   const { state, threads } = host;
   return new Chain$Server(
@@ -104,11 +89,6 @@ function chainObject(host: Host): Chain$Server {
         getHeight(_, results) {
           results.result = state.chain.tip.height;
           results.hasResult = true;
-        },
-        getBlockHash({ height }, results) {
-          const block = state.chain.block(height);
-          if (block === undefined) throw new RpcError("failed", `there is no block ${height}, or no more`);
-          results._initResult(block.hash.length).copyBuffer(block.hash);
         },
         isInitialBlockDownload(_, results) {
           results.result = state.isInitialBlockDownload;
@@ -158,9 +138,6 @@ function nodeObject({ state, threads }: Host): Node$Server {
           results.blockTime = BigInt(state.chain.tip.time);
           results.result = true;
         },
-        getNumBlocks(_, results) {
-          results.result = state.chain.tip.height;
-        },
         getVerificationProgress(_, results) {
           results.result = state.verificationProgress;
         },
@@ -184,15 +161,15 @@ function nodeObject({ state, threads }: Host): Node$Server {
   );
 }
 
-/** Methods of Chain and Node that a node answers at any time. */
+/** Methods of Chain and Node that a node answers before the chain is loaded. */
 const NEEDS_NO_CHAIN = ["destroy", "executeRpc", "shutdownRequested"];
 
-/** What Chain and Node may do: nothing that needs the chain while it is being loaded. A real node ends on such a call. */
+/** Throws for methods that need the chain while it is not loaded. Such a call crashes a real node. */
 function needsChain(state: NodeState): (method: string) => void {
   return (method) => {
     if (state.startStep === undefined || NEEDS_NO_CHAIN.includes(method)) return;
     state.fatalCalls++;
-    throw new RpcError("failed", `${method} while the node starts: a real node would have ended`);
+    throw new RpcError("failed", `${method} while the node starts: a real node would crash`);
   };
 }
 
@@ -227,7 +204,7 @@ function tracingObject(host: Host): Tracing$Server {
   );
 }
 
-/** Registers an object and gives what ends that. */
+/** Returns the handler that ends the subscription. */
 function subscribe(host: Host, object: ImportedCapability, callback: Callback): Handler$Client {
   const subscription = host.subscribe(object, callback);
   const target = implement<Handler$Server$Target>(Handler$Client.methods, host.threads, {
@@ -237,8 +214,8 @@ function subscribe(host: Host, object: ImportedCapability, callback: Callback): 
   return new Handler$Server(target).client();
 }
 
-/** An object of the client's among the parameters of its call. */
+/** The client's object in the parameters of its call. */
 function callable(client: Client): ImportedCapability {
   if (client instanceof ImportedCapability) return client;
-  throw new RpcError("failed", "the object to register is not the client's");
+  throw new RpcError("failed", "the object to subscribe is not the client's");
 }

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { displayHash } from "../src/node/hash.ts";
-import { transactionId } from "../src/node/transaction.ts";
+import { displayHash } from "../../src/node/hash.ts";
+import { transactionId } from "../../src/node/transaction.ts";
+import { type Coin, MEMPOOL_HEIGHT, type NodeEvent, SimulatedChain, type Transaction } from "./chain.ts";
 import { hash256 } from "./serialization.ts";
-import { type Coin, MEMPOOL_HEIGHT, type NodeEvent, SimulatedChain, type Transaction } from "./simulated-chain.ts";
 
 const BLOCKS = 110;
 const SUBSIDY_SAT = 50_0000_0000n;
@@ -12,7 +12,7 @@ const names = (events: readonly NodeEvent[]) => events.map(({ name }) => name);
 const notifications = (events: readonly NodeEvent[]) => names(events.filter((event) => !("coin" in event)));
 const outpoint = ({ txid, index }: Coin) => `${displayHash(txid)}:${index}`;
 
-/** The unspent coins by outpoint, kept by what is told of blocks alone. */
+/** The unspent coins by outpoint, from block events only. */
 class Ledger {
   readonly coins = new Map<string, bigint>();
 
@@ -33,7 +33,7 @@ class Ledger {
     }
   }
 
-  /** Throws when a transaction of the mempool, after those before it, spends what is not there. */
+  /** Throws when a transaction of the mempool, in order, spends a coin that does not exist. */
   check(mempool: readonly Transaction[]): void {
     const confirmed = new Map(this.coins);
     this.#apply(mempool);
@@ -49,7 +49,7 @@ class Ledger {
   }
 
   #spend(coin: Coin): void {
-    if (!this.coins.delete(outpoint(coin))) throw new Error(`${outpoint(coin)} is spent and not there`);
+    if (!this.coins.delete(outpoint(coin))) throw new Error(`${outpoint(coin)} is spent but does not exist`);
   }
 
   #add(coin: Coin): void {
@@ -100,7 +100,7 @@ test("an empty mempool gets a transaction to replace", () => {
   expect(replaced.mempool).toHaveLength(1);
 });
 
-test("a block follows its predecessor, and its transactions leave the mempool without a word", () => {
+test("a block follows its predecessor, and its transactions leave the mempool without an event", () => {
   const mined = chain();
   const before = mined.tip;
   for (let count = 0; count < 10; count++) mined.addTransaction();
@@ -137,12 +137,12 @@ test("a reorg disconnects blocks and connects one more; what is not confirmed ag
   expect(forked.mempool).toHaveLength(3);
 });
 
-test("refuses a reorg that is no reorg, or too deep, and a chain without mature coins", () => {
+test("refuses a reorg of no or too many blocks, and a chain without mature coins", () => {
   for (const depth of [0, 7, Number.NaN]) expect(() => chain().reorg(depth)).toThrow(RangeError);
   expect(() => new SimulatedChain({ seed: 1, blocks: 100 })).toThrow(RangeError);
 });
 
-test("whatever happens: no coin is spent twice, none is lost, and the mempool fits the chain", () => {
+test("after any operations no coin is spent twice or lost, and the mempool fits the chain", () => {
   const operation = fc.oneof(
     { weight: 8, arbitrary: fc.constant((played: SimulatedChain) => played.addTransaction()) },
     { weight: 2, arbitrary: fc.constant((played: SimulatedChain) => played.replaceTransaction()) },
@@ -154,7 +154,7 @@ test("whatever happens: no coin is spent twice, none is lost, and the mempool fi
   );
   fc.assert(
     fc.property(fc.array(operation, { minLength: 50, maxLength: 200, size: "max" }), fc.nat(), (operations, seed) => {
-      // One mature coin to begin with, so that transactions soon spend each other's.
+      // One mature coin at first, so that transactions soon spend each other's outputs.
       const played = new SimulatedChain({ seed, blocks: 101 });
       const ledger = new Ledger(played);
       for (const operate of operations) {
@@ -167,7 +167,7 @@ test("whatever happens: no coin is spent twice, none is lost, and the mempool fi
   );
 });
 
-test("stamps blocks with the time of its clock, and never goes back", () => {
+test("blocks have the time of the clock, which never goes back", () => {
   let now = 1_000_000_000;
   const chain = new SimulatedChain({ seed: 1, blocks: BLOCKS, now: () => now });
   expect(chain.tip.time).toBe(now - 600);

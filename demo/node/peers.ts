@@ -1,5 +1,4 @@
-// The peers of the simulated node: some that it connected to and keeps, and some that connect to it and come and go with
-// the blocks.
+// The peers of the simulated node: constant outbound ones, and inbound ones whose number changes with each block.
 
 export interface Peer {
   readonly isInbound: boolean;
@@ -7,7 +6,7 @@ export interface Peer {
   /** As `getpeerinfo` names it. */
   readonly type: "inbound" | "outbound-full-relay" | "block-relay-only";
   readonly transport: "v1" | "v2";
-  /** The least time that a ping took, in seconds. */
+  /** Minimum ping time in seconds. */
   readonly minPingS: number;
 }
 
@@ -33,15 +32,14 @@ const INBOUND = peers([
   ["i2p", "inbound", "v2", 1240],
 ]);
 
-/** Inbound peers that are always there. */
-const LEAST_INBOUND = 2;
+const MIN_INBOUND = 2;
 
 /** The peers while the tip is at `height`. */
 export function peersAt(height: number): readonly Peer[] {
-  // Up and down again, by one at a block.
-  const range = INBOUND.length - LEAST_INBOUND;
+  // Up and down again, by one per block.
+  const range = INBOUND.length - MIN_INBOUND;
   const phase = height % (2 * range);
-  return [...OUTBOUND, ...INBOUND.slice(0, LEAST_INBOUND + Math.min(phase, 2 * range - phase))];
+  return [...OUTBOUND, ...INBOUND.slice(0, MIN_INBOUND + Math.min(phase, 2 * range - phase))];
 }
 
 function peers(rows: readonly Row[]): readonly Peer[] {

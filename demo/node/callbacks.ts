@@ -1,22 +1,22 @@
-// How a node tells what happened: which method of a client's object it calls, and with what.
+// The callbacks of a node: which method of a client's object each event calls, and with what parameters.
 
 import { type Method, type Struct, utils } from "capnp-es";
-import type { ContextParams } from "../src/node/server-threads.ts";
-import type { ImportedCapability } from "../src/rpc/capability.ts";
-import { type BlockInfo, ChainNotifications$Client, type ChainstateRole } from "../src/schema/chain.ts";
-import { Thread$Client, type Thread$Server } from "../src/schema/mp/proxy.ts";
-import { UtxoCacheTrace$Client, type UtxoInfo } from "../src/schema/tracing.ts";
-import type { Block, Coin, NodeEvent } from "./simulated-chain.ts";
+import type { ContextParams } from "../../src/node/server-threads.ts";
+import type { ImportedCapability } from "../../src/rpc/capability.ts";
+import { type BlockInfo, ChainNotifications$Client, type ChainstateRole } from "../../src/schema/chain.ts";
+import { Thread$Client, type Thread$Server } from "../../src/schema/mp/proxy.ts";
+import { UtxoCacheTrace$Client, type UtxoInfo } from "../../src/schema/tracing.ts";
+import type { Block, Coin, NodeEvent } from "./chain.ts";
 
 const [destroyNotifications, txAdded, txRemoved, connected, disconnected, tipUpdated, flushed] =
   ChainNotifications$Client.methods;
 const [destroyTrace, add, spend, uncache] = UtxoCacheTrace$Client.methods;
 const COIN_METHODS = { add, spend, uncache };
 
-/** The calls on an object that a client registered. Each resolves when the client has answered. */
+/** The calls on an object that a client subscribed. Each resolves when the client has answered. */
 export interface Callback {
-  /** Undefined when such an event is told to other objects. */
-  tell(event: NodeEvent): Promise<Struct> | undefined;
+  /** Undefined when the object has no method for the event. */
+  notify(event: NodeEvent): Promise<Struct> | undefined;
   destroy(): Promise<Struct>;
 }
 
@@ -25,7 +25,7 @@ export function chainNotifications(object: ImportedCapability, thread: Thread$Se
   const call = callWithContext(object, thread);
   return {
     destroy: () => call(destroyNotifications),
-    tell(event) {
+    notify(event) {
       switch (event.name) {
         case "transactionAddedToMempool": {
           const { bytes } = event.transaction;
@@ -59,11 +59,11 @@ export function chainNotifications(object: ImportedCapability, thread: Thread$Se
   };
 }
 
-/** The calls on a UtxoCacheTrace. For speed they have no context, all but destroy. */
+/** The calls on a UtxoCacheTrace. Only destroy has a context. */
 export function utxoCacheTrace(object: ImportedCapability, thread: Thread$Server): Callback {
   return {
     destroy: () => callWithContext(object, thread)(destroyTrace),
-    tell(event) {
+    notify(event) {
       if (!("coin" in event)) return undefined;
       return object.ask(COIN_METHODS[event.name], (params) => writeCoin(params._initUtxoInfo(), event.coin)).results;
     },
@@ -71,8 +71,8 @@ export function utxoCacheTrace(object: ImportedCapability, thread: Thread$Server
 }
 
 /**
- * Calls methods that have a context. It names two threads of the node, so that a call brings two capabilities, as a real
- * node's does; the client gives both back with its answer.
+ * Calls methods that have a context. As in a real node, it names two threads, so a call brings two capabilities, which the
+ * client releases with its answer.
  */
 function callWithContext(object: ImportedCapability, thread: Thread$Server) {
   return <P extends ContextParams, R extends Struct>(method: Method<P, R>, fill: (params: P) => void = () => {}) =>
@@ -84,7 +84,7 @@ function callWithContext(object: ImportedCapability, thread: Thread$Server) {
     }).results;
 }
 
-/** As for the one chain state of a node that was not started from a snapshot. */
+/** The only chain state of a node without a snapshot is validated. */
 function writeRole(role: ChainstateRole): void {
   role.validated = true;
 }
@@ -92,7 +92,7 @@ function writeRole(role: ChainstateRole): void {
 function writeBlock(info: BlockInfo, block: Block): void {
   info._initHash(block.hash.length).copyBuffer(block.hash);
   info._initPrevHash(block.prevHash.length).copyBuffer(block.prevHash);
-  // BlockInfo.height, at byte 0, is stored XORed with its default, -1. capnp-es 0.0.16 takes 16 bits of that only.
+  // BlockInfo.height, at byte 0, is stored XORed with its default, -1. capnp-es 0.0.16 applies only 16 bits of it.
   utils.setInt32(0, block.height ^ -1, info);
   info._initData(block.bytes.length).copyBuffer(block.bytes);
   info.chainTimeMax = block.time;

@@ -1,30 +1,30 @@
-// What the simulated node is at this moment, besides its subscribers. The node changes it; the objects that clients hold
-// answer from it.
+// The state of the simulated node, except its clients. The node changes it, and the objects of the clients answer from it.
 
+import type { Block, NodeEvent, SimulatedChain } from "./chain.ts";
 import { type Peer, peersAt } from "./peers.ts";
-import type { Block, NodeEvent, SimulatedChain } from "./simulated-chain.ts";
 
-/** -maxmempool's default, and about what an entry takes besides its transaction. */
+/** The default of -maxmempool. */
 export const MEMPOOL_MAX_BYTES = 300_000_000;
+/** Approximate memory of an entry besides its transaction. */
 const MEMPOOL_ENTRY_BYTES = 900;
 
 export class NodeState {
   readonly chain: SimulatedChain;
-  /** What the node is doing while it starts, such as "Loading block index…"; undefined once it has started. */
+  /** The current step of the start, such as "Loading block index…"; undefined once the node has started. */
   startStep: string | undefined;
-  /** Blocks that are known by their headers and still to be downloaded. */
+  /** Blocks of known headers that are not downloaded yet. */
   missingBlocks = 0;
   isInitialBlockDownload = false;
   /** Transactions in the active chain. */
   confirmedTransactions = 0;
-  /** Of all blocks that ever came, those of forgotten branches too. */
+  /** Of all blocks ever connected. */
   diskBytes = 0;
-  /** Branches that were the active chain once. */
+  /** Branches that were active once. */
   forks = 0;
   /** Since the last start. */
   receivedBytes = 0;
   sentBytes = 0;
-  /** Calls while the node starts that would have ended a real one. */
+  /** Calls during the start that crash a real node. */
   fatalCalls = 0;
   #startedMs = performance.now();
 
@@ -59,8 +59,8 @@ export class NodeState {
     this.receivedBytes = this.sentBytes = 0;
   }
 
-  /** Counts what this changes, and what the network said for it to happen. */
-  happened(event: NodeEvent): void {
+  /** Counts what the event changes, and the network traffic that it stands for. */
+  apply(event: NodeEvent): void {
     if (event.name === "blockConnected") this.#connected(event.block);
     if (event.name === "blockDisconnected") this.confirmedTransactions -= event.block.transactions.length;
     const bytes =
@@ -71,7 +71,7 @@ export class NodeState {
           : undefined;
     if (bytes === undefined) return;
     this.receivedBytes += bytes.length;
-    // It comes from one peer and goes on to the others.
+    // Received from one peer and sent to the others.
     this.sentBytes += bytes.length * (this.peers.length - 1);
   }
 

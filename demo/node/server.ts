@@ -1,10 +1,10 @@
-// The socket of the simulated node: a connection for each client, and one thread, in effect, that tells them what happens.
+// The socket of the simulated node: a connection for each client, and one queue of events for all of them.
 
 import type { Socket, UnixSocketListener } from "bun";
-import { transportOf } from "../src/node/socket.ts";
-import { NodeClient } from "./node-client.ts";
-import type { NodeState } from "./node-state.ts";
-import type { NodeEvent } from "./simulated-chain.ts";
+import { transportOf } from "../../src/node/socket.ts";
+import type { NodeEvent } from "./chain.ts";
+import { NodeClient } from "./client.ts";
+import type { NodeState } from "./state.ts";
 import type { Tally } from "./tally.ts";
 
 export class NodeServer {
@@ -12,9 +12,9 @@ export class NodeServer {
   readonly #tally: Tally;
   readonly #clients = new Map<Socket<undefined>, NodeClient>();
   #listener: UnixSocketListener<undefined> | undefined;
-  /** The end of the queue of events: resolves when all were told. */
-  #told: Promise<void> = Promise.resolve();
-  /** Clients that went with something registered. */
+  /** The end of the queue: resolves when every event is answered. */
+  #answered: Promise<void> = Promise.resolve();
+  /** Clients that disconnected without unsubscribing. */
   uncleanLeaves = 0;
 
   constructor(state: NodeState, tally: Tally) {
@@ -31,7 +31,7 @@ export class NodeServer {
     this.#listener = Bun.listen<undefined>({
       unix: socketPath,
       socket: {
-        open: (socket) => this.#welcome(socket),
+        open: (socket) => this.#accept(socket),
         data: (socket, chunk) => this.#clients.get(socket)?.connection.receive(chunk),
         drain: (socket) => this.#clients.get(socket)?.connection.drained(),
         close: (socket) => this.#clients.get(socket)?.connection.disconnected("the client closed the socket"),
@@ -41,12 +41,12 @@ export class NodeServer {
   }
 
   /**
-   * Tells the clients what happened, after all that happened before. As in a node, one event is on its way at a time: the
-   * next waits until every client has answered. Resolves when all are told.
+   * Notifies the clients of `events` after all earlier ones. As in a node, the next event waits until every client has
+   * answered. Resolves when all are answered.
    */
-  tell(events: readonly NodeEvent[]): Promise<void> {
-    this.#told = this.#told.then(() => this.#tellNow(events));
-    return this.#told;
+  notify(events: readonly NodeEvent[]): Promise<void> {
+    this.#answered = this.#answered.then(() => this.#notifyNow(events));
+    return this.#answered;
   }
 
   /** Drops the clients and closes the socket. */
@@ -56,13 +56,13 @@ export class NodeServer {
     for (const client of this.#clients.values()) client.drop();
   }
 
-  async #tellNow(events: readonly NodeEvent[]): Promise<void> {
+  async #notifyNow(events: readonly NodeEvent[]): Promise<void> {
     for (const event of events) {
-      for (const client of this.#clients.values()) await client.tell(event);
+      for (const client of this.#clients.values()) await client.notify(event);
     }
   }
 
-  #welcome(socket: Socket<undefined>): void {
+  #accept(socket: Socket<undefined>): void {
     const client = new NodeClient(transportOf(socket), this.#state, this.#tally, (unclean) => {
       this.#clients.delete(socket);
       if (unclean) this.uncleanLeaves++;

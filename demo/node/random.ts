@@ -1,4 +1,4 @@
-// Chance that can be repeated: the same seed gives the same simulated chain. Not for secrets.
+// Repeatable random numbers: the same seed gives the same simulated chain. Not for secrets.
 
 export class Random {
   #state: number;
@@ -7,14 +7,9 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** An integer from `least` to `most`, both included. */
-  integer(least: number, most: number): number {
-    return least + Math.floor(this.#next() * (most - least + 1));
-  }
-
-  /** True once in `times` on average. */
-  onceIn(times: number): boolean {
-    return this.#next() * times < 1;
+  /** An integer from `min` to `max`, both included. */
+  integer(min: number, max: number): number {
+    return min + Math.floor(this.#next() * (max - min + 1));
   }
 
   bytes(count: number): Uint8Array {

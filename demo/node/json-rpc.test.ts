@@ -1,24 +1,24 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { RPC_METHODS, type RpcMethod } from "../src/node/calls.ts";
-import { answerRpc, RpcFailure } from "./json-rpc.ts";
-import { NodeState } from "./node-state.ts";
-import { SimulatedChain } from "./simulated-chain.ts";
+import type { RpcMethod } from "../../src/node/calls.ts";
+import { SimulatedChain } from "./chain.ts";
+import { ANSWERED_METHODS, answerRpc, RpcFailure } from "./json-rpc.ts";
+import { NodeState } from "./state.ts";
 
-const RECORDED = join(import.meta.dirname, "../test/fixtures/rpc");
+const RECORDED = join(import.meta.dirname, "../../test/fixtures/rpc");
 
-/** A node with a block, a fork and a mempool of its own. */
+/** A node with a block, a fork and a mempool. */
 function busyNode(): NodeState {
   const chain = new SimulatedChain({ seed: 1, blocks: 110 });
   const state = new NodeState(chain);
   const play = (count: number) => Array.from({ length: count }, () => chain.addTransaction()).flat();
   const events = [...play(20), ...chain.mineBlock(), ...chain.reorg(1), ...play(10)];
-  for (const event of events) state.happened(event);
+  for (const event of events) state.apply(event);
   state.forks = 1;
   return state;
 }
 
-/** Parameters as the exporter asks with. */
+/** Parameters as the exporter sends them. */
 function paramsFor(state: NodeState, method: RpcMethod): readonly unknown[] {
   const { height } = state.chain.tip;
   if (method === "estimatesmartfee") return [6];
@@ -27,14 +27,14 @@ function paramsFor(state: NodeState, method: RpcMethod): readonly unknown[] {
   return isOfBlock ? [answerRpc(state, "getblockhash", [height])] : [];
 }
 
-/** Fields and types; of a list those of the first entry, and of an empty one nothing that another could contradict. */
+/** Fields and types; of a list those of the first entry, of an empty list none. */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.length === 0 ? {} : { entry: shapeOf(value[0]) };
   if (typeof value !== "object" || value === null) return typeof value;
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, shapeOf(field)]));
 }
 
-test.each(RPC_METHODS.filter((method) => method !== "getblockhash"))(
+test.each(ANSWERED_METHODS.filter((method) => method !== "getblockhash"))(
   "answers %s with fields that a real node has",
   async (method) => {
     const state = busyNode();
@@ -52,8 +52,8 @@ test("counts transactions and bytes as blocks come and go", () => {
   const state = new NodeState(chain);
   expect(answerRpc(state, "getchaintxstats", [])).toMatchObject({ txcount: 110 });
   const { diskBytes } = state;
-  for (let count = 0; count < 4; count++) for (const event of chain.addTransaction()) state.happened(event);
-  for (const event of chain.mineBlock()) state.happened(event);
+  for (let count = 0; count < 4; count++) for (const event of chain.addTransaction()) state.apply(event);
+  for (const event of chain.mineBlock()) state.apply(event);
   const mined = chain.tip.transactions.length;
   expect(mined).toBeGreaterThan(1);
   expect(answerRpc(state, "getchaintxstats", [])).toMatchObject({ txcount: 110 + mined });
@@ -61,7 +61,7 @@ test("counts transactions and bytes as blocks come and go", () => {
   const hash = answerRpc(state, "getblockhash", [chain.tip.height]);
   const paid = chain.tip.transactions.reduce((sum, { feeSat }) => sum + feeSat, 0n);
   expect(answerRpc(state, "getblockstats", [hash])).toMatchObject({ txs: mined, totalfee: Number(paid) });
-  for (const event of chain.reorg(1)) state.happened(event);
+  for (const event of chain.reorg(1)) state.apply(event);
   const active = Array.from({ length: chain.tip.height + 1 }, (_, height) => chain.block(height)!.transactions.length);
   expect(state.confirmedTransactions).toBe(active.reduce((sum, count) => sum + count));
 });
@@ -74,7 +74,7 @@ test.each([
   expect(() => answerRpc(busyNode(), method, params)).toThrow(expect.objectContaining({ code }));
 });
 
-test("answers nothing while it starts", () => {
+test("answers with an error while it starts", () => {
   const state = busyNode();
   state.startStep = "Loading block index…";
   expect(() => answerRpc(state, "uptime", [])).toThrow(new RpcFailure(-28, "Loading block index…"));

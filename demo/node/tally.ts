@@ -1,11 +1,11 @@
-// What the simulated node told its subscribers and they answered. A correct exporter has counted exactly this.
+// The events that subscribers of the simulated node have answered: what a correct exporter has counted.
 
-import type { NodeEvent } from "./simulated-chain.ts";
+import type { NodeEvent } from "./chain.ts";
 
 export type EventName = NodeEvent["name"];
 
 export class Tally {
-  /** Subscriptions to ChainNotifications: an exporter makes one in each of its sessions. */
+  /** Subscriptions to ChainNotifications: an exporter makes one per session. */
   sessions = 0;
   /** Height of the block that was connected last. */
   height: number | undefined;
@@ -24,7 +24,7 @@ export class Tally {
     return this.#removals.get(reason) ?? 0;
   }
 
-  /** What the coins of all `name` events were worth. */
+  /** Total value of the coins of all `name` events. */
   valueSat(name: "add" | "spend" | "uncache"): bigint {
     return this.#valuesSat.get(name) ?? 0n;
   }

@@ -1,16 +1,16 @@
-// The model behind the simulated node: blocks, coins and a mempool, and what a node would tell of each change. Pure: it
-// knows no socket and no subscriber, and without a clock the same seed and calls give the same bytes.
+// The model of the simulated node: blocks, coins and a mempool, and the events that a node reports for each change. Without a
+// clock, the same seed and calls give the same bytes.
 
 import { Random } from "./random.ts";
 import { hash256, serializeBlock, serializeHeader, serializeLocator, serializeTransaction } from "./serialization.ts";
 
-/** An output that may be spent. */
+/** An unspent output. */
 export interface Coin {
   readonly txid: Uint8Array;
   readonly index: number;
   readonly valueSat: bigint;
   readonly isCoinbase: boolean;
-  /** Of the block that it is in, or MEMPOOL_HEIGHT. */
+  /** Of its block, or MEMPOOL_HEIGHT. */
   height: number;
 }
 
@@ -33,7 +33,7 @@ export interface Block {
   readonly transactions: readonly Transaction[];
 }
 
-/** One thing that a node tells its subscribers, by the name of the callback. */
+/** One callback of a node, by name. */
 export type NodeEvent = ChainEvent | CoinEvent;
 export type ChainEvent =
   | { readonly name: "transactionAddedToMempool"; readonly transaction: Transaction }
@@ -46,21 +46,21 @@ export interface CoinEvent {
   readonly coin: Coin;
 }
 
-/** The height of coins whose transaction is in no block yet, as Bitcoin Core has it. */
+/** Bitcoin Core's height of coins whose transaction is in no block yet. */
 export const MEMPOOL_HEIGHT = 0x7fffffff;
 /** MemPoolRemovalReason::REPLACED of Bitcoin Core. */
 export const REPLACED = 5;
-export const MAX_REORG_DEPTH = 6;
+const MAX_REORG_DEPTH = 6;
 
-/** Blocks until a coinbase may be spent: longer than any reorg, which so never takes away a coin that was spent. */
+/** Blocks until a coinbase may be spent: more than any reorganization disconnects, so that no spent coin disappears. */
 const COINBASE_MATURITY = 100;
-/** Blocks that can still be asked for. Older ones are forgotten, so that a demo may run for days. */
+/** Older blocks are dropped, so that memory does not grow. */
 const KEPT_BLOCKS = 144;
 const SUBSIDY_SAT = 50_0000_0000n;
 const MAX_FEE_SAT = 2000;
 /** With more coins than this, transactions merge instead of splitting. */
 const MANY_COINS = 500;
-/** The share of the mempool that fits into a block. The rest waits, as in a busy network. */
+/** The share of the mempool that a block confirms. */
 const BLOCK_SHARE = 0.8;
 const GENESIS_TIME = 1_296_688_602;
 const BLOCK_INTERVAL_S = 600;
@@ -69,21 +69,21 @@ const COINBASE_INDEX = 0xffffffff;
 
 export class SimulatedChain {
   readonly #random: Random;
-  /** The last blocks of the active chain, the tip at the end. */
+  /** The last blocks of the active chain, the tip last. */
   readonly #blocks: Block[] = [];
-  /** By transaction id; parents come before their children. */
+  /** By transaction id, parents before their children. */
   readonly #mempool = new Map<string, Transaction>();
-  /** By outpoint: coins that neither the chain nor the mempool has spent, and that are mature. */
+  /** Mature coins that neither the chain nor the mempool spends, by outpoint. */
   readonly #coins = new Map<string, Coin>();
-  /** Coinbases of the last blocks, the newest at the end. */
+  /** Coinbases of the last blocks, the newest last. */
   readonly #immature: Coin[] = [];
 
   readonly #firstTime: number;
   readonly #now: (() => number) | undefined;
 
   /**
-   * `blocks` are mined at once: more than 100, so that there are coins to spend. Without `now`, which is Unix time in
-   * seconds, each block lies ten minutes after the one before.
+   * Starts with `blocks` blocks, more than 100, so that there are coins to spend. `now` returns Unix time in seconds; without
+   * it each block is ten minutes after the previous one.
    */
   constructor({ seed, blocks, now }: { seed: number; blocks: number; now?: (() => number) | undefined }) {
     if (blocks <= COINBASE_MATURITY) throw new RangeError(`cannot begin with ${blocks} blocks: no coinbase is mature`);
@@ -101,27 +101,27 @@ export class SimulatedChain {
     return [...this.#mempool.values()];
   }
 
-  /** A block of the active chain, unless it is too old. */
+  /** A block of the active chain; undefined when it is dropped. */
   block(height: number): Block | undefined {
     return this.findBlock((block) => block.height === height);
   }
 
-  /** The newest block of the active chain of which `isWanted` is true, unless it is too old. */
+  /** The newest block of the active chain for which `isWanted` is true, unless it is dropped. */
   findBlock(isWanted: (block: Block) => boolean): Block | undefined {
     return this.#blocks.findLast(isWanted);
   }
 
-  /** A transaction of 1 to 3 inputs and as many outputs, with coins of the chain and of the mempool. */
+  /** Adds a transaction of 1 to 3 inputs and outputs to the mempool. */
   addTransaction(): NodeEvent[] {
     const count = this.#coins.size > MANY_COINS ? 3 : 1;
     const inputs = this.#coins.values().take(count).toArray();
     return this.#accept(this.#transaction(inputs, BigInt(this.#random.integer(200, MAX_FEE_SAT))));
   }
 
-  /** Replaces a transaction by one that spends the same and pays more. An empty mempool gets one first. */
+  /** Replaces a transaction by one with the same inputs and a higher fee. An empty mempool gets a transaction first. */
   replaceTransaction(): NodeEvent[] {
     const events = this.#mempool.size === 0 ? this.addTransaction() : [];
-    // One that others build on would take them along.
+    // A transaction with descendants would remove them too.
     const leaves = this.mempool.filter(({ outputs }) => outputs.every((coin) => this.#coins.has(outpoint(coin))));
     const old = leaves[this.#random.integer(0, leaves.length - 1)]!;
     this.#mempool.delete(hex(old.txid));
@@ -134,15 +134,15 @@ export class SimulatedChain {
     return events;
   }
 
-  /** Mines a block with most of the mempool. Its transactions leave the mempool without a word, as in a node. */
+  /** Mines a block with most of the mempool. As in a node, its transactions leave the mempool without an event. */
   mineBlock(): NodeEvent[] {
     const fitting = this.mempool.slice(0, Math.ceil(this.#mempool.size * BLOCK_SHARE));
     return [...this.#connect(fitting), { name: "updatedBlockTip" }];
   }
 
   /**
-   * Switches to a branch that forks off `depth` blocks below the tip, 1 to MAX_REORG_DEPTH, and is one block longer. Its
-   * first block has half of the transactions that were confirmed; the others return to the mempool.
+   * Switches to a branch that forks off `depth` blocks below the tip, 1 to MAX_REORG_DEPTH, and is one block longer. Its first
+   * block has half of the disconnected transactions; the others return to the mempool.
    */
   reorg(depth: number): NodeEvent[] {
     if (!(depth >= 1 && depth <= MAX_REORG_DEPTH)) {
@@ -158,7 +158,7 @@ export class SimulatedChain {
     const waiting = this.mempool;
     this.#mempool.clear();
     for (const transaction of freed.slice(confirmed.length)) events.push(...this.#enterMempool(transaction));
-    // They may spend coins of those that returned, so they come after them.
+    // They may spend outputs of those that returned, so they come after them.
     for (const transaction of waiting) this.#mempool.set(hex(transaction.txid), transaction);
     events.push(...this.#connect(confirmed));
     for (let connected = 0; connected < depth; connected++) events.push(...this.#connect([]));
@@ -171,7 +171,6 @@ export class SimulatedChain {
     return [{ name: "chainStateFlushed", locator: serializeLocator(hashes.reverse()) }];
   }
 
-  /** Takes a new transaction. */
   #accept(transaction: Transaction): NodeEvent[] {
     for (const coin of transaction.inputs) this.#coins.delete(outpoint(coin));
     for (const coin of transaction.outputs) this.#coins.set(outpoint(coin), coin);
@@ -203,7 +202,7 @@ export class SimulatedChain {
     return [...events, { name: "blockConnected", block }];
   }
 
-  /** Undoes the tip. Its transactions are in no block and not in the mempool then. */
+  /** Disconnects the tip. Its transactions are then neither in a block nor in the mempool. */
   #disconnectTip(): NodeEvent[] {
     const block = this.#blocks.pop()!;
     this.#immature.pop();
@@ -221,7 +220,7 @@ export class SimulatedChain {
     const prevHash = previous?.hash ?? NO_HASH;
     const time = this.#timeAfter(previous);
     const txids = transactions.map(({ txid }) => txid);
-    // No proof of work: chance alone makes the blocks of two branches differ.
+    // No proof of work: only the random nonce makes the blocks of two branches differ.
     const header = serializeHeader({ prevHash, txids, time, nonce: this.#random.integer(0, 0xffffffff) });
     const bytes = serializeBlock(
       header,
@@ -244,13 +243,13 @@ export class SimulatedChain {
     return { txid, bytes, feeSat: 0n, inputs: [], outputs };
   }
 
-  /** A new transaction of `inputs`. The fee is at most half of what they are worth. */
+  /** A new transaction. The fee is at most half of the value of `inputs`. */
   #transaction(inputs: readonly Coin[], wantedFeeSat: bigint): Transaction {
     const worthSat = inputs.reduce((sum, { valueSat }) => sum + valueSat, 0n);
     const feeSat = wantedFeeSat < worthSat / 2n ? wantedFeeSat : worthSat / 2n;
     const values = this.#split(worthSat - feeSat);
     const bytes = serializeTransaction(
-      // Scripts of chance, as long as a signature with its key and as a witness program.
+      // Random scripts, as long as a signature with its key and as a witness program.
       inputs.map(({ txid, index }) => ({ txid, index, script: this.#random.bytes(107) })),
       values.map((valueSat) => ({ valueSat, script: this.#random.bytes(22) })),
     );
@@ -278,12 +277,12 @@ export class SimulatedChain {
   }
 }
 
-/** What the UTXO cache does when a transaction takes effect. */
+/** The changes of the UTXO cache by a transaction. */
 function spent({ inputs, outputs }: Transaction): CoinEvent[] {
   return [...inputs.map((coin) => coinEvent("spend", coin)), ...outputs.map((coin) => coinEvent("add", coin))];
 }
 
-/** An event is told later than it happened: it keeps the coin as it was. */
+/** The event is sent later, so it keeps the coin as it is now. */
 function coinEvent(name: CoinEvent["name"], coin: Coin): CoinEvent {
   return { name, coin: { ...coin } };
 }

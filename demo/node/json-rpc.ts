@@ -1,9 +1,10 @@
-// The JSON-RPC methods of the simulated node: those that the exporter asks, answered from the same state as Chain and Node,
-// with the fields that it reads. Which those are is recorded in test/fixtures/rpc.
+// The JSON-RPC methods that the exporter calls, with the fields that it reads, answered from the same state as Chain and
+// Node. test/fixtures/rpc has whole answers of real nodes.
 
-import { displayHash } from "../src/node/hash.ts";
-import { MEMPOOL_MAX_BYTES, type NodeState } from "./node-state.ts";
-import type { Block, Transaction } from "./simulated-chain.ts";
+import type { RpcMethod } from "../../src/node/calls.ts";
+import { displayHash } from "../../src/node/hash.ts";
+import type { Block, Transaction } from "./chain.ts";
+import { MEMPOOL_MAX_BYTES, type NodeState } from "./state.ts";
 
 /** Error codes of Bitcoin Core: RPC_IN_WARMUP, RPC_METHOD_NOT_FOUND, RPC_INVALID_PARAMETER, RPC_INVALID_ADDRESS_OR_KEY. */
 const IN_WARMUP = -28;
@@ -11,7 +12,7 @@ const METHOD_NOT_FOUND = -32601;
 const INVALID_PARAMETER = -8;
 const NOT_FOUND = -5;
 
-/** Regtest's, where every other hash will do. */
+/** Regtest's. */
 const DIFFICULTY = 4.656542373906925e-10;
 const MEDIAN_TIME_BLOCKS = 11;
 const WEIGHT_PER_BYTE = 4;
@@ -21,7 +22,7 @@ const MIN_RELAY_FEE_RATE = 100;
 const VERSION = 310_000;
 const PROTOCOL_VERSION = 70_016;
 
-/** An error that a method answers. */
+/** An error answer of a method. */
 export class RpcFailure extends Error {
   readonly code: number;
 
@@ -33,7 +34,7 @@ export class RpcFailure extends Error {
 
 type Answer = (state: NodeState, params: readonly unknown[]) => unknown;
 
-const ANSWERS: Readonly<Record<string, Answer>> = {
+const ANSWERS: Readonly<Partial<Record<RpcMethod, Answer>>> = {
   estimatesmartfee: ({ chain }, [target]) => ({ feerate: feeRate(chain.mempool, Number(target)), blocks: target }),
   getblockchaininfo: (state) => ({
     chain: "regtest",
@@ -104,7 +105,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
       network,
       connection_type: type,
       transport_protocol_type: transport,
-      // More than the least by up to a half, another share at each block.
+      // Up to half above the minimum, different at each block.
       pingtime: minPingS * (1 + ((chain.tip.height + index) % 6) / 10),
       minping: minPingS,
     })),
@@ -112,14 +113,14 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   uptime: ({ uptimeS }) => uptimeS,
 };
 
-/**
- * What the node answers to a method.
- * @throws RpcFailure when that is an error
- */
+/** The methods that it answers: those of the default collectors, as exporter-on-simulated-node.test.ts shows. */
+export const ANSWERED_METHODS = Object.keys(ANSWERS) as RpcMethod[];
+
+/** @throws RpcFailure when the node's answer is an error */
 export function answerRpc(state: NodeState, method: string, params: readonly unknown[]): unknown {
-  // The node looks at its state before it looks the method up.
+  // As in a real node, before it looks the method up.
   if (state.startStep !== undefined) throw new RpcFailure(IN_WARMUP, state.startStep);
-  const answer = Object.hasOwn(ANSWERS, method) ? ANSWERS[method] : undefined;
+  const answer = Object.hasOwn(ANSWERS, method) ? ANSWERS[method as RpcMethod] : undefined;
   if (answer === undefined) throw new RpcFailure(METHOD_NOT_FOUND, "Method not found");
   return answer(state, params);
 }
@@ -138,19 +139,19 @@ function medianTime({ chain }: NodeState): number {
   return times.sort((a, b) => a - b)[times.length >> 1]!;
 }
 
-/** Transactions per second in the last blocks, as many as make a median. */
+/** Transactions per second in the blocks of the median time. */
 function transactionRate({ chain }: NodeState): number {
   const { height, time } = chain.tip;
   const first = chain.block(height - MEDIAN_TIME_BLOCKS)!;
   let transactions = 0;
   for (let next = first.height + 1; next <= height; next++) transactions += chain.block(next)!.transactions.length;
-  // Blocks of a simulation may all be of one second.
+  // Simulated blocks may all be of one second.
   return transactions / Math.max(time - first.time, 1);
 }
 
 /**
- * A fee rate in bitcoin per 1000 virtual bytes that the waiting transactions suggest: the sooner, the nearer to the best
- * of them. Not how a node estimates, but as alive.
+ * A fee rate in bitcoin per 1000 virtual bytes: a rank among the mempool's, the higher the fewer blocks `target` is. A real
+ * node estimates differently.
  */
 function feeRate(mempool: readonly Transaction[], target: number): number {
   const rates = mempool.map(({ feeSat, bytes }) => Math.floor((Number(feeSat) * 1000) / bytes.length));
