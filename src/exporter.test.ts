@@ -30,11 +30,13 @@ test("METRICS.md lists exactly the families that are served, with their types", 
   expect([...documented].sort()).toEqual([...served].sort());
 });
 
-test("before any node was seen, polled values have no sample and counters are 0", () => {
+test("before any node was seen, polled values and event counters have no sample", () => {
   const page = new TextDecoder().decode(new Exporter(options).render());
   expect(page).toContain("\nbitcoin_ipc_up 0\n");
-  expect(page).toContain("\nbitcoin_blocks_connected_total 0\n");
-  expect(page).not.toMatch(/^bitcoin_(block_height|chain_height|ibd|peers|bytes_recv_total)\b/m);
+  expect(page).toContain("\nbitcoin_ipc_connects_total 0\n");
+  expect(page).not.toMatch(
+    /^bitcoin_(blocks_connected_total|mempool_tx_added_total|block_height|chain_height|ibd|peers|bytes_recv_total)\b/m,
+  );
 });
 
 test("leaves at once when there is no node, and stops trying", async () => {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPage } from "../../scripts/text-format.ts";
-import { questionsOf } from "../../test/builders/questions.ts";
+import { ALL_EVENTS, questionsOf } from "../../test/builders/questions.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -88,12 +88,15 @@ test("the order and number of names does not matter", () => {
 });
 
 test("a tip that is only seen sets its height and counts no block", () => {
-  makeCollectors([], context).tipSeen(900_000);
+  const collectors = makeCollectors([], context);
+  collectors.startSession(ALL_EVENTS);
+  collectors.tipSeen(900_000);
   expect(samplesOf(registry)).toMatchObject({ bitcoin_block_height: "900000", bitcoin_blocks_connected_total: "0" });
 });
 
 test("events reach their collector, and are taken where no collector counts them", () => {
-  const { events } = makeCollectors(["chain"], context);
+  const { events, startSession } = makeCollectors(["chain"], context);
+  startSession(ALL_EVENTS);
   events.transactionAddedToMempool();
   events.transactionRemovedFromMempool(3);
   events.blockConnected(7);
@@ -117,10 +120,11 @@ test("no two collectors take the same event", () => {
 
 test("coins are counted, and those without an amount reported", () => {
   const refused: string[] = [];
-  const { utxoCacheEvents } = makeCollectors(["utxocache"], {
+  const { utxoCacheEvents, startSession } = makeCollectors(["utxocache"], {
     ...context,
     onRefused: (method) => void refused.push(method),
   });
+  startSession(ALL_EVENTS);
   utxoCacheEvents!.add(5, 0);
   utxoCacheEvents!.add(-1, -1);
   expect(refused).toEqual(["UtxoCacheTrace.add"]);

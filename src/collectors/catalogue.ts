@@ -6,7 +6,7 @@ import { type ChainEvents, NO_EVENTS } from "../node/chain-notifications.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
 import { blockStatsCollector } from "./block-stats.ts";
 import { type ChainCollector, chainCollector } from "./chain.ts";
-import type { Collector, PolledFamily } from "./collector.ts";
+import type { Collector, PolledFamily, Reported } from "./collector.ts";
 import { feesCollector } from "./fees.ts";
 import { indexesCollector } from "./indexes.ts";
 import { mempoolCollector } from "./mempool.ts";
@@ -109,11 +109,13 @@ export function isAlwaysUsed(name: CollectorName): boolean {
 }
 
 /** All the collectors of one exporter as one. */
-export interface Collectors extends Pick<ChainCollector, "initialBlockDownload" | "startSession" | "tipSeen"> {
+export interface Collectors extends Pick<ChainCollector, "blocksCounted" | "initialBlockDownload" | "tipSeen"> {
   readonly polled: readonly PolledFamily[];
   readonly events: ChainEvents;
   /** Undefined when no collector counts coins: then the trace is not needed. */
   readonly utxoCacheEvents: UtxoCacheEvents | undefined;
+  startSession(reported: Reported): void;
+  endSession(): void;
   setUtxoTraceActive(isActive: boolean | undefined): void;
 }
 
@@ -133,8 +135,14 @@ export function makeCollectors(names: Iterable<CollectorName>, context: Collecto
     setUtxoTraceActive(isActive) {
       for (const collector of all) collector.setUtxoTraceActive?.(isActive);
     },
+    startSession(reported) {
+      for (const collector of all) collector.startSession?.(reported);
+    },
+    endSession() {
+      for (const collector of all) collector.endSession?.();
+    },
+    blocksCounted: chain.blocksCounted,
     tipSeen: chain.tipSeen,
-    startSession: chain.startSession,
     get initialBlockDownload() {
       return chain.initialBlockDownload;
     },

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { answerRpc, clearAll } from "../../test/builders/questions.ts";
+import { ALL_EVENTS, answerRpc, clearAll, TIPS_ONLY } from "../../test/builders/questions.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import { chainCollector } from "./chain.ts";
@@ -47,7 +47,7 @@ test("initial block download is known from JSON-RPC, and unknown again in the ne
   expect(chain.initialBlockDownload).toBe("active");
   clearAll(chain);
   expect(samplesOf(registry)).not.toHaveProperty("bitcoin_ibd");
-  chain.startSession();
+  chain.startSession(ALL_EVENTS);
   expect(chain.initialBlockDownload).toBe("unknown");
 });
 
@@ -57,4 +57,41 @@ test("a poll of initial block download that fails changes nothing of what is kno
   clearAll(chain);
   answerRpc(chain, "getblockchaininfo", "{}");
   expect(chain.initialBlockDownload).toBe("over");
+});
+
+test("event counters have a sample once a session can report the event, and keep it", () => {
+  const registry = new Registry();
+  const chain = chainCollector(registry);
+  expect(samplesOf(registry)).toEqual({});
+  chain.startSession(TIPS_ONLY);
+  expect(samplesOf(registry)).toEqual({ bitcoin_tip_updates_total: "0" });
+  chain.startSession({ ...TIPS_ONLY, blocks: true });
+  chain.blocksCounted({ connected: 3, disconnected: 1 }, 12);
+  const counted = {
+    bitcoin_tip_updates_total: "0",
+    bitcoin_blocks_connected_total: "3",
+    bitcoin_blocks_disconnected_total: "1",
+  };
+  expect(samplesOf(registry)).toEqual({ ...counted, bitcoin_block_height: "12" });
+  chain.endSession();
+  chain.startSession(TIPS_ONLY);
+  expect(samplesOf(registry)).toEqual(counted);
+  chain.startSession(ALL_EVENTS);
+  expect(samplesOf(registry)).toEqual({ ...counted, bitcoin_chain_state_flushes_total: "0" });
+});
+
+test("the last connected block stays when blocks are disconnected", () => {
+  const registry = new Registry();
+  const chain = chainCollector(registry);
+  const height = () => samplesOf(registry)["bitcoin_block_height"];
+  chain.blocksCounted({ connected: 1, disconnected: 0 }, 12);
+  chain.blocksCounted({ connected: 0, disconnected: 5 }, 7);
+  expect(height()).toBe("12");
+  chain.blocksCounted({ connected: 1, disconnected: 0 }, 8);
+  expect(height()).toBe("8");
+  // Where blocks cannot be counted, a lower tip comes from blocks that were disconnected.
+  chain.tipSeen(6);
+  expect(height()).toBe("8");
+  chain.tipSeen(9);
+  expect(height()).toBe("9");
 });

@@ -2,6 +2,8 @@
 
 import type { Registry } from "../metrics/registry.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
+import type { TipChange } from "../node/tip-changes.ts";
+import type { Reported } from "./collector.ts";
 import { type Collector, fromMining, fromNode, fromRpc, polled, polledInto, setOrClear } from "./collector.ts";
 import * as result from "./result.ts";
 
@@ -12,25 +14,27 @@ export type InitialBlockDownload = "unknown" | "active" | "over";
 
 export interface ChainCollector extends Collector {
   readonly events: Events;
-  /** Shows the height of a tip. For a node that reports its tip, but not the blocks up to it. */
+  /** Counts the blocks between two tips, for a node without notifications. `height` is that of the new tip. */
+  blocksCounted(change: TipChange, height: number): void;
+  /** Shows the height of a tip to which blocks cannot be counted. */
   tipSeen(height: number): void;
   /** As the node answered last in this session. A poll that fails changes nothing. */
   readonly initialBlockDownload: InitialBlockDownload;
-  /** A session with a node begins. */
-  startSession(): void;
+  startSession(reported: Reported): void;
+  endSession(): void;
 }
 
 const blockchainInfo = fromRpc("getblockchaininfo");
 
 export function chainCollector(registry: Registry): ChainCollector {
-  const connected = registry.counter("bitcoin_blocks_connected_total", "Blocks connected to the active chain.");
-  const disconnected = registry.counter(
+  const connected = registry.eventCounter("bitcoin_blocks_connected_total", "Blocks connected to the active chain.");
+  const disconnected = registry.eventCounter(
     "bitcoin_blocks_disconnected_total",
     "Blocks disconnected from the active chain by reorganizations.",
   );
-  const tipUpdates = registry.counter("bitcoin_tip_updates_total", "Changes of the active chain's tip.");
-  const flushes = registry.counter("bitcoin_chain_state_flushes_total", "Flushes of the chain state to disk.");
-  const blockHeight = registry.gauge("bitcoin_block_height", "Height of the block that was connected last.");
+  const tipUpdates = registry.eventCounter("bitcoin_tip_updates_total", "Changes of the active chain's tip.");
+  const flushes = registry.eventCounter("bitcoin_chain_state_flushes_total", "Flushes of the chain state to disk.");
+  const blockHeight = registry.gauge("bitcoin_block_height", "Height of the last connected block.");
 
   const height = registry.gauge("bitcoin_chain_height", "Height of the active chain's tip.");
   const headerHeight = registry.gauge("bitcoin_header_height", "Height of the best known header.");
@@ -68,7 +72,15 @@ export function chainCollector(registry: Registry): ChainCollector {
       updatedBlockTip: () => void tipUpdates.inc(),
       chainStateFlushed: () => void flushes.inc(),
     },
-    tipSeen: (tipHeight) => blockHeight.set(tipHeight),
+    blocksCounted(change, tipHeight) {
+      connected.add(change.connected);
+      disconnected.add(change.disconnected);
+      if (change.connected > 0) blockHeight.set(tipHeight);
+    },
+    // A lower tip comes from blocks that were disconnected.
+    tipSeen(tipHeight) {
+      if (tipHeight > Number(blockHeight.read() ?? -1)) blockHeight.set(tipHeight);
+    },
     polled: [
       polled(
         height,
@@ -99,9 +111,13 @@ export function chainCollector(registry: Registry): ChainCollector {
       polled(pruned, blockchainInfo(result.flag, "pruned")),
       polled(pruneHeight, blockchainInfo(result.count, "pruneheight")),
     ],
-    startSession() {
+    startSession(reported) {
       initialBlockDownload = "unknown";
+      tipUpdates.start();
+      if (reported.blocks) for (const counter of [connected, disconnected]) counter.start();
+      if (reported.notifications) flushes.start();
     },
+    endSession: () => blockHeight.clear(),
     get initialBlockDownload() {
       return initialBlockDownload;
     },

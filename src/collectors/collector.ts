@@ -17,8 +17,21 @@ export interface Collector {
   readonly events?: Partial<ChainEvents>;
   /** Counts what the node reports of its UTXO cache. */
   readonly utxoCacheEvents?: UtxoCacheEvents;
+  /** A session with a node begins: event counters that it can report have a sample from now on. */
+  startSession?(reported: Reported): void;
+  /** The session is over: what the node reported last is not known any more. Polled families are cleared anyway. */
+  endSession?(): void;
   /** Whether the UTXO trace is active; undefined where it is not supported or not wanted. */
   setUtxoTraceActive?(isActive: boolean | undefined): void;
+}
+
+/** Which events the exporter learns of in a session. Changes of the tip it always does. */
+export interface Reported {
+  /** Mempool changes and flushes, by notifications. */
+  readonly notifications: boolean;
+  /** Blocks, by notifications or counted between tips. */
+  readonly blocks: boolean;
+  readonly utxoTrace: boolean;
 }
 
 /** Where a value goes. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { ask, clearAll } from "../../test/builders/questions.ts";
+import { ALL_EVENTS, ask, clearAll } from "../../test/builders/questions.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import type { MiningQueries } from "../node/mining.ts";
@@ -108,7 +108,9 @@ describe("Mining", () => {
 
 describe("events", () => {
   test("blocks count, and the height is that of the block connected last", () => {
-    const { events } = chainCollector(registry);
+    const chain = chainCollector(registry);
+    chain.startSession(ALL_EVENTS);
+    const { events } = chain;
     expect(samples()).not.toHaveProperty("bitcoin_block_height");
     events.blockConnected(121);
     events.blockConnected(122);
@@ -125,14 +127,18 @@ describe("events", () => {
   });
 
   test("a block without a height is counted, and -1 is never shown", () => {
-    const { events } = chainCollector(registry);
+    const chain = chainCollector(registry);
+    chain.startSession(ALL_EVENTS);
+    const { events } = chain;
     events.blockConnected(-1);
     expect(samples()).not.toHaveProperty("bitcoin_block_height");
     expect(samples()).toHaveProperty("bitcoin_blocks_connected_total", "1");
   });
 
   test("removals count by reason, and a reason from the future as unknown", () => {
-    const { events } = mempoolCollector(registry);
+    const mempool = mempoolCollector(registry);
+    mempool.startSession!(ALL_EVENTS);
+    const { events } = mempool;
     for (const reason of [0, 1, 2, 3, 4, 5, 5, 6, -1]) events.transactionRemovedFromMempool(reason);
     const byReason = (reason: string) => samples()[`bitcoin_mempool_tx_removed_by_reason_total{reason="${reason}"}`];
     expect(samples()).toHaveProperty("bitcoin_mempool_tx_removed_total", "9");
@@ -142,7 +148,9 @@ describe("events", () => {
   });
 
   test("coin values add up exactly past 2^53", () => {
-    const { utxoCacheEvents } = utxoCacheCollector(registry, () => {});
+    const utxoCache = utxoCacheCollector(registry, () => {});
+    utxoCache.startSession!(ALL_EVENTS);
+    const { utxoCacheEvents } = utxoCache;
     // 21 million coins in satoshis, five times: 10.5e15, beyond 2^53.
     const value = 2_100_000_000_000_001n;
     for (let coin = 0; coin < 5; coin++) {
@@ -157,7 +165,9 @@ describe("events", () => {
 
   test("a negative value leaves the sum alone and is reported", () => {
     const refused: string[] = [];
-    const { utxoCacheEvents } = utxoCacheCollector(registry, (method) => refused.push(method));
+    const utxoCache = utxoCacheCollector(registry, (method) => refused.push(method));
+    utxoCache.startSession!(ALL_EVENTS);
+    const { utxoCacheEvents } = utxoCache;
     utxoCacheEvents.spend(5, 0);
     utxoCacheEvents.spend(-1, -1);
     expect(refused).toEqual(["UtxoCacheTrace.spend"]);

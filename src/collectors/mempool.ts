@@ -14,12 +14,12 @@ export interface MempoolCollector extends Collector {
 const mempoolInfo = fromRpc("getmempoolinfo");
 
 export function mempoolCollector(registry: Registry): MempoolCollector {
-  const added = registry.counter("bitcoin_mempool_tx_added_total", "Transactions added to the mempool.");
-  const removed = registry.counter(
+  const added = registry.eventCounter("bitcoin_mempool_tx_added_total", "Transactions added to the mempool.");
+  const removed = registry.eventCounter(
     "bitcoin_mempool_tx_removed_total",
     "Transactions removed from the mempool, except those removed because a block contains them.",
   );
-  const removedByReason = registry.counterVec(
+  const removedByReason = registry.eventCounterVec(
     "bitcoin_mempool_tx_removed_by_reason_total",
     "Transactions removed from the mempool, by reason, except those removed because a block contains them.",
     ["reason"],
@@ -59,6 +59,9 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
         removed.inc();
         (reasons[reason] ?? unknownReason).inc();
       },
+    },
+    startSession({ notifications }) {
+      if (notifications) for (const counter of [added, removed, ...removedByReason]) counter.start();
     },
     polled: [
       polled(

@@ -1,6 +1,6 @@
-// The UTXO cache: coins that enter it, are spent from it and leave it, and what they are worth.
+// The UTXO cache: coins added, spent and uncached, and their value.
 
-import type { Counter } from "../metrics/cells.ts";
+import type { EventCounter } from "../metrics/cells.ts";
 import type { Registry } from "../metrics/registry.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
 import { type Collector, setOrClear } from "./collector.ts";
@@ -10,21 +10,23 @@ export interface UtxoCacheCollector extends Collector {
   setUtxoTraceActive(isActive: boolean | undefined): void;
 }
 
-/** `onRefused` is told of each coin whose value is no amount: it is counted, its value is not. */
+/** `onRefused` is called for each coin whose value is not an amount: the coin is counted, its value is not. */
 export function utxoCacheCollector(registry: Registry, onRefused: (method: string) => void): UtxoCacheCollector {
+  const counters: EventCounter[] = [];
   const flow = (name: keyof UtxoCacheEvents, help: string, valueHelp: string) => {
-    const coins = registry.counter(`bitcoin_utxo_cache_${name}_total`, help);
-    const value: Counter = registry.counter(`bitcoin_utxo_cache_${name}_value_total`, valueHelp);
+    const coins = registry.eventCounter(`bitcoin_utxo_cache_${name}_total`, help);
+    const value = registry.eventCounter(`bitcoin_utxo_cache_${name}_value_total`, valueHelp);
+    counters.push(coins, value);
     return (valueLow: number, valueHigh: number) => {
       coins.inc();
       if (!value.addInt64(valueLow, valueHigh)) onRefused(`UtxoCacheTrace.${name}`);
     };
   };
-  const active = registry.gauge(
-    "bitcoin_utxo_trace_active",
-    "1 while the exporter is told of the UTXO cache's coins, else 0.",
-  );
+  const active = registry.gauge("bitcoin_utxo_trace_active", "1 while the UTXO trace is active, else 0.");
   return {
+    startSession({ utxoTrace }) {
+      if (utxoTrace) for (const counter of counters) counter.start();
+    },
     setUtxoTraceActive: (isActive) => setOrClear(active, isActive),
     utxoCacheEvents: {
       add: flow("add", "Coins added to the UTXO cache.", "Value of the coins added to the UTXO cache, in satoshis."),
@@ -35,8 +37,8 @@ export function utxoCacheCollector(registry: Registry, onRefused: (method: strin
       ),
       uncache: flow(
         "uncache",
-        "Coins dropped from the UTXO cache unspent.",
-        "Value of the coins dropped from the UTXO cache unspent, in satoshis.",
+        "Coins removed from the UTXO cache unspent.",
+        "Value of the coins removed from the UTXO cache unspent, in satoshis.",
       ),
     },
   };

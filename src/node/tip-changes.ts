@@ -1,8 +1,8 @@
-// From one tip to the next: how many blocks left the active chain and how many entered it. Stock nodes report no blocks,
-// only that the tip is another.
+// From one tip to another: how many blocks were disconnected from the active chain and how many connected to it. For nodes that
+// report tips but no blocks.
 
 import { RpcError } from "../rpc/errors.ts";
-import { isObject } from "./json.ts";
+import { Decimal, isObject, type JsonObject } from "./json.ts";
 import { callRpc, type JsonRpc } from "./json-rpc.ts";
 import type { Tip } from "./mining.ts";
 
@@ -11,22 +11,31 @@ export interface TipChange {
   readonly disconnected: number;
 }
 
+/** A longer walk from block to block is not made: the node names heights and hashes, and need not be honest or well. */
+export const MAX_WALK = 10_000;
+
+/** Two tips whose fork is more than MAX_WALK blocks below one of them. */
+export class TooFarApartError extends Error {
+  override readonly name = "TooFarApartError";
+}
+
 /**
- * Compares two tips by the node's own headers, whose ancestors it knows even of branches that it left. Rejects as callRpc
- * does.
+ * Compares two tips by the node's own headers, whose ancestors it knows even on branches that it left. Blocks below a snapshot
+ * that the node loaded are not counted: it jumped over them. Rejects as callRpc does, and with TooFarApartError.
  */
 export async function compareTips(rpc: JsonRpc, from: Tip, to: Tip): Promise<TipChange> {
   const fork = await forkHeight(rpc, from, to);
-  return { connected: to.height - fork, disconnected: from.height - fork };
+  return { connected: await countConnected(rpc, fork, to), disconnected: from.height - fork };
 }
 
 /** The height of the last block that both tips build on. */
 async function forkHeight(rpc: JsonRpc, from: Tip, to: Tip): Promise<number> {
   // Nearly always: one block more.
-  if (to.height === from.height + 1 && (await previousHash(rpc, to.hash)) === from.hash) return from.height;
+  if (to.height === from.height + 1 && previousHash(await header(rpc, to.hash)) === from.hash) return from.height;
   let { hash, height } = from;
   while (height > to.height || (await ancestorHash(rpc, to, height)) !== hash) {
-    hash = await previousHash(rpc, hash);
+    if (from.height - height >= MAX_WALK) throw tooFarApart(from, to);
+    hash = previousHash(await header(rpc, hash));
     height--;
   }
   return height;
@@ -37,18 +46,50 @@ async function ancestorHash(rpc: JsonRpc, tip: Tip, height: number): Promise<str
   const atTip = { method: "getblockhash", params: [tip.height] } as const;
   const hashes = await rpc.callAll([atTip, { method: "getblockhash", params: [height] }, atTip]);
   const [before, ancestor, after] = hashes.map((outcome) => ("result" in outcome ? outcome.result : undefined));
-  // While `tip` is on the active chain, before and after, the active chain tells its ancestors.
+  // While `tip` is on the active chain, before and after, that chain names its ancestors.
   if (before === tip.hash && after === tip.hash && typeof ancestor === "string") return ancestor;
-  // It has left it meanwhile, and only its headers know.
+  // The active chain has changed meanwhile: only the headers lead to the ancestor.
+  if (tip.height - height > MAX_WALK) throw tooFarApart({ hash: "", height }, tip);
   let { hash } = tip;
-  for (let at = tip.height; at > height; at--) hash = await previousHash(rpc, hash);
+  for (let at = tip.height; at > height; at--) hash = previousHash(await header(rpc, hash));
   return hash;
 }
 
-async function previousHash(rpc: JsonRpc, hash: string): Promise<string> {
-  const header = await callRpc(rpc, "getblockheader", [hash]);
-  const previous = isObject(header) ? header["previousblockhash"] : undefined;
-  // Only the genesis block has none, and every chain shares it.
-  if (typeof previous !== "string") throw new RpcError("failed", `getblockheader ${hash} names no previous block`);
+/**
+ * How many blocks above `fork` the node connected on its way to `tip`. `loadtxoutset` makes the tip jump to the snapshot's base:
+ * of the blocks between, and of the base itself, the node has headers without transactions (`nTx` 0).
+ */
+async function countConnected(rpc: JsonRpc, fork: number, tip: Tip): Promise<number> {
+  const count = tip.height - fork;
+  if (count < 2 || hasTransactions(await header(rpc, await ancestorHash(rpc, tip, fork + 1)))) return count;
+  let { hash } = tip;
+  for (let connected = 0; connected < Math.min(count, MAX_WALK); connected++) {
+    const block = await header(rpc, hash);
+    if (!hasTransactions(block)) return connected;
+    hash = previousHash(block);
+  }
+  throw tooFarApart({ hash: "", height: fork }, tip);
+}
+
+async function header(rpc: JsonRpc, hash: string): Promise<JsonObject> {
+  const answer = await callRpc(rpc, "getblockheader", [hash]);
+  if (!isObject(answer)) throw new RpcError("failed", `getblockheader ${hash} answered no object`);
+  return answer;
+}
+
+function previousHash(block: JsonObject): string {
+  const previous = block["previousblockhash"];
+  // Only the genesis block has none, and all chains of a network share it.
+  if (typeof previous !== "string")
+    throw new RpcError("failed", `getblockheader ${String(block["hash"])} names no previous block`);
   return previous;
+}
+
+function hasTransactions(block: JsonObject): boolean {
+  const count = block["nTx"];
+  return !(count instanceof Decimal) || count.text !== "0";
+}
+
+function tooFarApart(from: Tip, to: Tip): TooFarApartError {
+  return new TooFarApartError(`the tips at heights ${from.height} and ${to.height} are too far apart to count blocks`);
 }

@@ -1,6 +1,7 @@
 // One connection to a node, from connect to disconnect: handshake, readiness, subscribing or watching the tip, polling.
 
 import type { Collectors } from "../collectors/catalogue.ts";
+import type { Reported } from "../collectors/collector.ts";
 import type { ExporterCollector } from "../collectors/exporter.ts";
 import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
@@ -72,7 +73,6 @@ export class Session {
   /** Resolves when the session is over: the node stopped, could not be reached, or `leave` was called. Never rejects. */
   async run(): Promise<SessionEnd> {
     const { collectors, metrics } = this.#options;
-    collectors.startSession();
     try {
       await this.#open();
     } catch (error) {
@@ -83,6 +83,7 @@ export class Session {
     clearInterval(this.#traceTimer);
     collectors.setUtxoTraceActive(undefined);
     metrics.disconnected();
+    collectors.endSession();
     this.#poller?.clear();
     this.#tipPolls?.clear();
     await this.#leaveAfterFailure();
@@ -138,12 +139,19 @@ export class Session {
     const questions = chooseQuestions(this.#options.collectors.polled, sourcesOf(client));
     this.#tipPolls = this.#makeTipPolls(client, questions);
     await this.#waitForReadiness(client);
+    this.#options.collectors.startSession(this.#reportedBy(client));
     if (this.#isToSubscribe(client)) await this.#subscribe(client);
     else await this.#startWatching(client);
     this.#wasUp = true;
     metrics.connected(client.layout);
     log(`connected to the node at ${socketPath}: layout ${client.layout}, ${describe(client)}`);
     await this.#pollUntilEnd(client, questions);
+  }
+
+  #reportedBy(client: NodeClient): Reported {
+    const notifications = this.#isToSubscribe(client);
+    const utxoTrace = notifications && client.hasUtxoTrace && this.#options.utxoTrace;
+    return { notifications, blocks: notifications || client.jsonRpc !== undefined, utxoTrace };
   }
 
   #isToSubscribe(client: NodeClient): boolean {
@@ -221,7 +229,7 @@ export class Session {
       client,
       // A node with notifications may crash when the exporter disconnects while a call waits; others do not.
       lookEveryMs: client.hasNotifications ? this.#options.pollIntervalMs : undefined,
-      events: this.#options.collectors,
+      events: { ...this.#options.collectors, tipChanged: this.#options.collectors.events.updatedBlockTip },
       isSyncing: () => this.#options.collectors.initialBlockDownload === "active",
       onTip: (tip) => this.#tipPolls?.tipChanged(tip),
       onStopping: () => void client.leave(Number.POSITIVE_INFINITY),

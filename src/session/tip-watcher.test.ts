@@ -109,11 +109,8 @@ function watch(lookEveryMs?: number): void {
     client: node.client,
     lookEveryMs,
     events: {
-      events: {
-        blockConnected: (height) => told.push(`connected ${height}`),
-        blockDisconnected: (height) => told.push(`disconnected ${height}`),
-        updatedBlockTip: () => told.push("updated"),
-      },
+      tipChanged: () => told.push("updated"),
+      blocksCounted: ({ connected, disconnected }, height) => told.push(`-${disconnected} +${connected} to ${height}`),
       tipSeen: (height) => told.push(`seen ${height}`),
     },
     isSyncing: () => isSyncing,
@@ -124,6 +121,11 @@ function watch(lookEveryMs?: number): void {
     },
     onError: (...error) => void errors.push(error),
   });
+}
+
+/** How many blocks were counted as connected. */
+function countedBlocks(): number {
+  return told.reduce((sum, line) => sum + Number(/ \+(\d+) to /.exec(line)?.[1] ?? 0), 0);
 }
 
 /** Begins to watch, and resolves when the watcher waits for the next tip. */
@@ -151,17 +153,17 @@ describe("with JSON-RPC", () => {
     await watched();
     node.extend(1);
     await waiting(2);
-    expect(told).toEqual(["connected 101", "updated", "tip 101 102"]);
+    expect(told).toEqual(["-0 +1 to 101", "updated", "tip 101 102"]);
   });
 
-  test("several blocks at once are all told, in order", async () => {
+  test("several blocks at once are all counted", async () => {
     await watched();
     node.extend(3);
     await waiting(2);
-    expect(told).toEqual(["connected 101", "connected 102", "connected 103", "updated", "tip 103 104"]);
+    expect(told).toEqual(["-0 +3 to 103", "updated", "tip 103 104"]);
   });
 
-  test("another branch: first the blocks that left, from the tip down, then those that came", async () => {
+  test("another branch: blocks disconnected and connected", async () => {
     await watched();
     const fork = node.tree.active;
     node.extend(2);
@@ -169,15 +171,7 @@ describe("with JSON-RPC", () => {
     told.length = 0;
     node.extend(3, fork);
     await waiting(3);
-    expect(told).toEqual([
-      "disconnected 102",
-      "disconnected 101",
-      "connected 101",
-      "connected 102",
-      "connected 103",
-      "updated",
-      "tip 103 106",
-    ]);
+    expect(told).toEqual(["-2 +3 to 103", "updated", "tip 103 106"]);
   });
 
   test("a tip that the node's operator took away", async () => {
@@ -185,7 +179,7 @@ describe("with JSON-RPC", () => {
     node.tree.active = ancestor(node.tree.active, 98);
     node.wake();
     await waiting(2);
-    expect(told).toEqual(["disconnected 100", "disconnected 99", "updated", "tip 98 99"]);
+    expect(told).toEqual(["-2 +0 to 98", "updated", "tip 98 99"]);
   });
 
   test("a wait that ends with the same tip tells nothing", async () => {
@@ -204,9 +198,8 @@ describe("with JSON-RPC", () => {
     }
     const last = node.tree.active.height;
     await eventually("the last tip", () => told.some((line) => line.startsWith(`tip ${last} `)));
-    const connected = told.filter((line) => line.startsWith("connected"));
-    expect(connected).toEqual(Array.from({ length: last - 100 }, (_, index) => `connected ${101 + index}`));
-    expect(told.some((line) => line.startsWith("disconnected"))).toBe(false);
+    expect(countedBlocks()).toBe(last - 100);
+    expect(told.some((line) => /^-[1-9]/.test(line))).toBe(false);
   });
 
   test("a change that cannot be counted is told once it can, all of it", async () => {
@@ -228,7 +221,7 @@ describe("with JSON-RPC", () => {
     node.tree.callAll = callAll;
     node.extend(1);
     await waiting(4);
-    expect(told).toEqual(["connected 101", "connected 102", "connected 103", "updated", "tip 103 104"]);
+    expect(told).toEqual(["-0 +3 to 103", "updated", "tip 103 104"]);
     expect(node.waits.at(-1)).toBe(60_000);
   });
 
@@ -279,7 +272,25 @@ test("a node that is catching up is looked at once a second", async () => {
   node.extend(1);
   await waiting(3);
   expect(pauses).toEqual([1000, 1000]);
-  expect(told.filter((line) => line.startsWith("connected"))).toHaveLength(41);
+  expect(countedBlocks()).toBe(41);
+});
+
+test("tips too far apart are not counted, and not asked about again", async () => {
+  await watched();
+  const callAll = node.tree.callAll.bind(node.tree);
+  // The node denies that its new tip is on the active chain, so that only a walk would lead to the fork.
+  node.tree.callAll = async (requests) =>
+    requests.map(() => ({ error: new JsonRpcError(-8, "Block height out of range") }));
+  const far = { ...node.extend(1), height: 2_147_483_647 };
+  node.tree.active = far;
+  node.wake();
+  await waiting(2);
+  expect(errors).toMatchObject([["getblockheader", { name: "TooFarApartError" }, false]]);
+  expect(told.slice(0, 2)).toEqual(["seen 2147483647", "updated"]);
+  node.tree.callAll = callAll;
+  node.wake();
+  await waiting(3);
+  expect(errors).toHaveLength(1);
 });
 
 describe("looking now and then", () => {
@@ -312,8 +323,8 @@ describe("looking now and then", () => {
     node.extend(3, fork);
     await looks(2);
     expect(told.filter((line) => !line.startsWith("tip "))).toEqual([
-      ...["connected 101", "connected 102", "updated"],
-      ...["disconnected 102", "disconnected 101", "connected 101", "connected 102", "connected 103", "updated"],
+      ...["-0 +2 to 102", "updated"],
+      ...["-2 +3 to 103", "updated"],
     ]);
     expect(node.waits).toEqual([]);
   });

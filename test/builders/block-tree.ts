@@ -6,6 +6,8 @@ import type { Tip } from "../../src/node/mining.ts";
 
 export interface Block extends Tip {
   readonly previous: Block | undefined;
+  /** Whether the node has the header only, as of blocks below a snapshot that it loaded. */
+  isHeaderOnly?: boolean;
 }
 
 /** A node's blocks, and its JSON-RPC methods about them. */
@@ -60,7 +62,8 @@ export class BlockTree implements JsonRpc {
     const block = this.#blocks.get(String(param));
     if (block === undefined) throw new JsonRpcError(-5, "Block not found");
     const { hash, height, previous } = block;
-    const header = { hash, height: new Decimal(String(height)) };
+    const nTx = new Decimal(block.isHeaderOnly === true ? "0" : "1");
+    const header = { hash, height: new Decimal(String(height)), nTx };
     return previous === undefined ? header : { ...header, previousblockhash: previous.hash };
   }
 

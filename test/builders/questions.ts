@@ -1,6 +1,6 @@
 // The questions of a collector, and answers to them, without a node.
 
-import type { Collector } from "../../src/collectors/collector.ts";
+import type { Collector, Reported } from "../../src/collectors/collector.ts";
 import { parseJson } from "../../src/node/json.ts";
 import type { JsonRpc } from "../../src/node/json-rpc.ts";
 import type { MiningQueries, Tip } from "../../src/node/mining.ts";
@@ -59,6 +59,10 @@ export async function askBlock(questions: Questions["block"], rpc: JsonRpc, bloc
   await Bun.sleep(0);
   return errors;
 }
+
+/** Of a session that reports every event, and of one that reports tips only. */
+export const ALL_EVENTS: Reported = { notifications: true, blocks: true, utxoTrace: true };
+export const TIPS_ONLY: Reported = { notifications: false, blocks: false, utxoTrace: false };
 
 /** As at the end of a session. */
 export function clearAll({ polled = [] }: Families): void {
