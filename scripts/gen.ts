@@ -72,8 +72,7 @@ if (capnp === null) {
 } else {
   const outputs = await generateAll(capnp, files);
   const stale = differences(outputs);
-  if (check && stale.length > 0)
-    fail(`src/schema differs from schema/: ${stale.join(" ")}; run: bun run gen`);
+  if (check && stale.length > 0) fail(`src/schema differs from schema/: ${stale.join(" ")}; run: bun run gen`);
   if (!check && stale.length > 0) {
     rmSync(OUTPUT_DIR, { recursive: true, force: true });
     for (const [file, text] of outputs) {
