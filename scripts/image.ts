@@ -1,10 +1,10 @@
-// Makes the root of the container image: the executable, and the loader and the libraries that it needs, nothing else.
-// `bun run image` leaves it in dist/image; packaging/Containerfile makes an image of it.
+// Makes the root of the container image in dist/image: the executable, its loader and its libraries. packaging/Containerfile
+// makes an image of it. `bun run image`.
 
 import { chmodSync, copyFileSync, mkdirSync, realpathSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-/** Fills `root` anew, and returns what is in it. */
+/** Replaces `root`, and returns the paths in it. */
 export function makeRoot(executable: string, root: string): string[] {
   rmSync(root, { recursive: true, force: true });
   const files = new Map([[`/${basename(executable)}`, executable]]);
@@ -18,7 +18,7 @@ export function makeRoot(executable: string, root: string): string[] {
   return [...files.keys()].sort();
 }
 
-/** The loader and the libraries by the paths that the loader finds them at, as ldd tells. The vdso has no path. */
+/** The paths of the loader and the libraries, from ldd. The vdso has no path. */
 function libraries(executable: string): string[] {
   const ldd = Bun.spawnSync(["ldd", executable], { stderr: "pipe" });
   if (!ldd.success) throw new Error(`ldd ${executable}: ${ldd.stderr.toString().trim()}`);

@@ -1,6 +1,6 @@
-// Makes what a release consists of, in dist/: for every target an archive with the executable and what its users need
-// beside it, the bill of materials, and the checksums of them all. The same commit gives the same bytes on the same kind of
-// host: the target that is the host itself gets bytecode (build.ts), the others none.
+// Makes a release in dist/: for each target an archive with the executable and its documents, a bill of materials, and the
+// checksums of all. A commit always makes the same bytes on the same kind of host: only the target that equals the host has
+// bytecode (build.ts).
 
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -22,14 +22,14 @@ for (const target of TARGETS) {
 writeFileSync(join(DIST, "SHA256SUMS"), sums.join(""));
 console.log(`${sums.join("")}in ${DIST}`);
 
-/** Makes the files of one target, and returns their paths. */
+/** Makes the files of one target; resolves to their paths. */
 async function release(target: Target): Promise<string[]> {
   const title = `${NAME}-${VERSION}-${target.replace("bun-", "")}`;
   const folder = join(DIST, title);
   const archive = `${folder}.tar.gz`;
   const bill = `${folder}.cdx.json`;
   rmSync(folder, { recursive: true, force: true });
-  // Bun compiles the file's name in, so it is the same in every release.
+  // Bun compiles the file name into the executable, so every release uses the same name.
   const executable = join(folder, NAME);
   run("bun", join(import.meta.dirname, "build.ts"), "--target", target, "--outfile", executable);
   for (const file of ENCLOSED) cpSync(join(ROOT, file), join(folder, basename(file)), { recursive: true });

@@ -1,5 +1,5 @@
-// Bun's runtime for the machines that the exporter is released for. It comes from the npm package that carries it, of the
-// version and with the checksum that bun.lock states. Called by build.ts, release.ts and sbom.ts.
+// Fetches Bun's runtime for each release target from its npm package, with the version and the checksum of bun.lock. Used by
+// build.ts, release.ts and sbom.ts.
 
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dirname, "..");
 const CACHE = join(ROOT, "node_modules", ".cache", "runtime");
 
-/** By Bun's name of the target: what its package is called, and what `bun install` has to be told to take it. */
+/** By Bun's name of the target: the package, and the flags with which `bun install` selects it. */
 export const RUNTIMES = {
   "bun-linux-x64": { packageName: "@oven/bun-linux-x64", cpu: "x64", libc: "glibc" },
   "bun-linux-x64-musl": { packageName: "@oven/bun-linux-x64-musl", cpu: "x64", libc: "musl" },
@@ -21,7 +21,7 @@ export const TARGETS = Object.keys(RUNTIMES) as Target[];
 
 export class RuntimeError extends Error {}
 
-/** @throws RuntimeError when it is none that the exporter is released for. */
+/** @throws RuntimeError when it is not a release target */
 export function readTarget(text: string): Target {
   const target = TARGETS.find((name) => name === text);
   if (target === undefined) throw new RuntimeError(`unknown target "${text}": give one of ${TARGETS.join(", ")}`);
@@ -29,8 +29,8 @@ export function readTarget(text: string): Target {
 }
 
 /**
- * The path of the runtime for `target`, fetched unless it is there from the last time.
- * @throws RuntimeError when it cannot be had.
+ * The path of the runtime for `target`, from the cache or npm.
+ * @throws RuntimeError when it cannot be fetched
  */
 export function fetchRuntime(target: Target): string {
   const { packageName, cpu, libc } = RUNTIMES[target];
@@ -50,8 +50,11 @@ export function fetchRuntime(target: Target): string {
     { cwd: folder, stdout: "ignore", stderr: "pipe" },
   );
   const runtime = join(folder, "node_modules", packageName, "bin", "bun");
-  // To Bun it is an optional package: one that is missing or has another checksum is left out without an error.
+  // The package is optional: bun install skips a missing one or one with another checksum without an error.
   if (install.success && existsSync(runtime)) return runtime;
-  const reason = /error: (.*)/.exec(install.stderr.toString())?.[1] ?? "missing, or not the one that bun.lock names";
-  throw new RuntimeError(`cannot fetch ${packageName}: ${reason}; --runtime FILE takes a Bun executable for ${target}`);
+  const reason =
+    /error: (.*)/.exec(install.stderr.toString())?.[1] ?? "missing, or its checksum is not that of bun.lock";
+  throw new RuntimeError(
+    `cannot fetch ${packageName}: ${reason}; use --runtime FILE with a Bun executable for ${target}`,
+  );
 }

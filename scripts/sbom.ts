@@ -1,5 +1,5 @@
-// The bill of materials of an executable, in CycloneDX 1.6: the packages that are compiled in and Bun's runtime, each with
-// the version and the checksum that bun.lock pins. Nothing in it depends on time or place. Called by release.ts.
+// The bill of materials of an executable, in CycloneDX 1.6: the compiled packages and Bun's runtime, each with the version and
+// the checksum of bun.lock. It does not depend on time or place. Used by release.ts.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ type LockedPackage = readonly [
   integrity: string,
 ];
 
-/** What is read of bun.lock. */
+/** The fields of bun.lock that are used. */
 const LOCK = Bun.JSONC.parse(readFileSync(join(ROOT, "bun.lock"), "utf8")) as {
   readonly workspaces: { readonly "": { readonly dependencies: Readonly<Record<string, string>> } };
   readonly packages: Readonly<Record<string, LockedPackage>>;
@@ -47,7 +47,7 @@ export interface Sbom {
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
-/** What is in the executable that was compiled for `target` and has the SHA-256 sum `sha256`. */
+/** `sha256` is the sum of the executable for `target`. */
 export function sbom(target: Target, sha256: string): Sbom {
   const direct = Object.keys(LOCK.workspaces[""].dependencies);
   const packages = closure(direct);
@@ -81,10 +81,10 @@ export function sbom(target: Target, sha256: string): Sbom {
   };
 }
 
-/** The packages and all that they depend on. */
+/** The packages and all their dependencies. */
 function closure(names: readonly string[]): string[] {
   const found = new Set(names);
-  // A set that grows goes on with what was added.
+  // The loop also reaches names that it adds.
   for (const name of found) for (const other of dependenciesOf(name)) found.add(other);
   return [...found].sort();
 }
@@ -100,7 +100,7 @@ function locked(name: string): LockedPackage {
 }
 
 function libraryComponent(name: string): Component {
-  // The license asks that its text goes with every copy.
+  // The license requires its text in every copy.
   const content = readFileSync(join(ROOT, "node_modules", name, "LICENSE"), "utf8");
   const license = { id: licenseOf(name), text: { content } };
   return { type: "library", ...pinned(name), licenses: [{ license }] };
@@ -111,7 +111,7 @@ function runtimeComponent(target: Target): Component {
     type: "platform",
     ...pinned(RUNTIMES[target].packageName),
     licenses: [{ license: { id: licenseOf("bun") } }],
-    // Bun is linked with libraries under other licenses, JavaScriptCore's LGPL among them.
+    // Bun links libraries under other licenses, such as JavaScriptCore's LGPL.
     externalReferences: [{ type: "license", url: "https://bun.com/docs/project/license" }],
   };
 }
@@ -124,7 +124,7 @@ function pinned(name: string): Pick<Component, "bom-ref" | "name" | "version" | 
   return { "bom-ref": url, name, version, purl: url, hashes: [{ alg: "SHA-512", content }] };
 }
 
-/** The package's URL in the one notation that scanners know it by. */
+/** The package URL, by which scanners identify it. */
 function purl(name: string): string {
   return `pkg:npm/${locked(name)[0].replace(/^@/, "%40")}`;
 }
@@ -133,6 +133,6 @@ function licenseOf(name: string): string {
   const { license } = JSON.parse(readFileSync(join(ROOT, "node_modules", name, "package.json"), "utf8")) as {
     license?: string;
   };
-  if (license === undefined) throw new Error(`${name} names no license`);
+  if (license === undefined) throw new Error(`${name} has no license`);
   return license;
 }

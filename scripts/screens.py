@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Draws a dashboard of grafana/dashboards from what a Prometheus knows into a PNG: the pictures of the README, without a
-Grafana. Needs Debian's python3-matplotlib. CONTRIBUTING.md says how docs/screens was made.
+"""Draws a dashboard of grafana/dashboards as a PNG from the data of a Prometheus, without Grafana: the pictures in docs/screens.
+Needs Debian's python3-matplotlib. CONTRIBUTING.md says how docs/screens was made.
 
     scripts/screens.py PROMETHEUS_URL DASHBOARD.json PICTURE.png [--rows TITLE,...] [--instance ADDRESS] [--minutes N]
 """

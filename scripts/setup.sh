@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what is missing: Bun and the packages of bun.lock; with the argument `tests` also the Debian packages that the
-# tests and benches use. Run before `npm run demo`, `npm test` and `bun run bench`; does nothing when all is there.
+# Installs Bun and the packages of bun.lock; with the argument `tests` also the Debian packages that the tests and benches
+# use. Runs before `npm run demo`, `npm test` and `bun run bench`; does nothing when everything is installed.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ fi
 
 [ "${1-}" = tests ] || exit 0
 
-# command that a test needs : Debian package that has it
+# command : its Debian package
 missing=
 for need in capnp:capnproto capnpc-c++:capnproto g++:g++ promtool:prometheus \
   systemd-analyze:systemd buildah:buildah nix-instantiate:nix-bin gcc:gcc wrk:wrk taskset:util-linux; do
@@ -27,7 +27,7 @@ done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "setup: installing$missing"
   apt-get update -qq
-  # The prometheus package would start a server of its own; only its programs are wanted.
+  # Debian's prometheus package also starts a server; only its programs are needed.
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 else
   echo "setup: the tests and benches need Debian packages; install them: sudo apt-get install -y$missing" >&2

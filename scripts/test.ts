@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Tests with a compiler or a node in them take longer than Bun's default of 5 s. */
+/** Tests that run a compiler or a node need more than Bun's default of 5 s. */
 const TEST_TIMEOUT_MS = 120_000;
 
 const folder = mkdtempSync(join(tmpdir(), "bitcoind-ipc-exporter-test-"));
@@ -25,7 +25,7 @@ rmSync(folder, { recursive: true });
 console.log(`${total - failed - skipped} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(tests.exitCode === 0 && failed === 0 && total > skipped ? 0 : 1);
 
-/** The counts in the report's root element. A run that broke before it could report counts as one failure. */
+/** The counts in the report's root element. A run without a report counts as one failure. */
 function readReport(): { total: number; failed: number; skipped: number } {
   try {
     const root = /<testsuites[^>]*>/.exec(readFileSync(report, "utf8"))![0];

@@ -1,5 +1,5 @@
-// flake.nix and the packages that it makes, evaluated by a real Nix with nixpkgs/ of this folder in nixpkgs' place. With
-// NIX_BUILD=1 the exporter is built as well: by the phases and the dependencies of the flake, with this machine's tools.
+// flake.nix and its packages, evaluated by a real Nix with this folder's nixpkgs/ as nixpkgs. With NIX_BUILD=1 the exporter is
+// also built, by the flake's phases and dependencies and this machine's tools.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, readdirSync, readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { hasNix, Nix } from "./nix.ts";
 const ROOT = join(import.meta.dir, "../..");
 const SYSTEMS = ["aarch64-linux", "x86_64-linux"];
 
-/** What the flake consists of, without what lies about in a checkout. */
+/** The files of the flake. */
 const SOURCES = [
   "bun.lock",
   "flake.nix",
@@ -41,7 +41,7 @@ describe.skipIf(!hasNix)("flake.nix", () => {
   });
   afterAll(() => nix[Symbol.dispose]());
 
-  /** The value of an expression that may use the flake's outputs as `self`, and `pkgs` with its overlay. */
+  /** The value of an expression with the flake's outputs as `self`, and `pkgs` with its overlay. */
   function evaluate<T>(expression: string, system = "x86_64-linux"): T {
     return nix.evaluate(`
       let
@@ -124,7 +124,7 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     expect(chosen("1.3.13")).toBe(`bun-${packageJson.devDependencies.bun}`);
   });
 
-  test("builds the executable from its sources alone, and leaves it as Bun made it", () => {
+  test("builds the executable from its sources only, and does not change it afterwards", () => {
     const built = evaluate<{
       src: string;
       name: string;
@@ -171,7 +171,7 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     });
   });
 
-  test("gives the NixOS module its package, unless the host has another", () => {
+  test("sets the package of the NixOS module, unless the host sets another", () => {
     const execStart = (configuration: string) =>
       evaluate<string>(`
         (pkgs.nixos [
@@ -182,17 +182,19 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     expect(execStart("package = pkgs.capnproto;")).toContain("-capnproto/bin/bitcoind-ipc-exporter");
   });
 
-  test("has a VM test with hosts that evaluate and a script that Python can read", () => {
+  test("has a VM test with hosts that evaluate", () => {
     const units = evaluate<string[]>("builtins.attrNames self.checks.x86_64-linux.vm.nodes.machine.systemd.units");
     expect(units).toContain("bitcoind.service");
     expect(units).toContain("bitcoind-ipc-exporter.service");
-    if (Bun.which("python3") === null) return;
+  });
+
+  test.skipIf(Bun.which("python3") === null)("has a VM test with a script that Python compiles", () => {
     const script = evaluate<string>("self.checks.x86_64-linux.vm.arguments.testScript");
     nix.run("python3", "-c", "import sys; compile(sys.argv[1], 'testScript', 'exec')", script);
   });
 
-  // Needs a network for the packages, and a machine on which Nix may build without a sandbox.
-  test.skipIf(process.env["NIX_BUILD"] !== "1")("builds an executable that knows its name", () => {
+  // Needs a network for the packages, and Nix builds without a sandbox.
+  test.skipIf(process.env["NIX_BUILD"] !== "1")("builds an executable that prints its version", () => {
     const result = join(nix.folder, "result");
     ofFlake("build", "--out-link", result, `path:${flake}#default`);
     expect(nix.run(join(result, "bin/bitcoind-ipc-exporter"), "--version")).toBe(
@@ -201,7 +203,7 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     const shared = readdirSync(join(result, "share/bitcoind-ipc-exporter"), { recursive: true });
     expect(shared).toContain("grafana/dashboards/bitcoin-node.json");
     expect(shared).toContain("prometheus/bitcoin-node.alerts.rules.yml");
-    // Nothing of what it was built with comes along.
+    // It does not depend on the build tools.
     expect(nix.run("nix-store", "--query", "--references", result)).toBe("");
   });
 });

@@ -1,5 +1,5 @@
-// module.nix evaluated by a real Nix: what it makes of a host's configuration, down to the text of the units. The module
-// system is the one of nixpkgs/ in this folder, and once more that of a real nixpkgs where NIX_PATH names one.
+// module.nix evaluated by a real Nix: the units and settings that a host's configuration results in. The module system is that
+// of nixpkgs/ in this folder, and also that of a real nixpkgs if NIX_PATH names one.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
@@ -40,12 +40,12 @@ describe.skipIf(!hasNix).each(Object.entries(LIBRARIES))("module.nix in %s", (_,
   const exporter = (settings: string, module?: string): Host =>
     evaluate(`{ pkgs, ... }: { services.bitcoind-ipc-exporter = { ${settings} }; }`, module);
 
-  /** A host where the exporter runs, with the least that it needs to be told and these settings. */
+  /** A host with the required settings and these. */
   const running = (settings = ""): Host => exporter(`enable = true; socketPath = "/node.sock"; ${settings}`);
 
   const unit = (host: Host): string => host.units["bitcoind-ipc-exporter.service"]!;
 
-  test("makes nothing unless it is told to", () => {
+  test("makes nothing by default", () => {
     expect(exporter("")).toEqual({ units: {}, wantedBy: {}, ports: [], grafana: {}, rules: [], failures: [] });
   });
 
@@ -176,7 +176,7 @@ User=root
     );
   });
 
-  test("writes what systemd would expand or split so that the exporter gets it as it is", () => {
+  test("escapes what systemd would expand or split", () => {
     const host = exporter(String.raw`
       enable = true;
       socketPath = "/var/lib/my node/100%h \$HOME \"q\" 'x' ;.sock";
@@ -185,7 +185,7 @@ User=root
     expect(unit(host)).toContain(String.raw`"60" "a b" ";" "\\n" "/var/lib/my node/100%%h $$HOME \"q\" 'x' ;.sock"`);
   });
 
-  test("opens the firewall for those exporters that ask for it", () => {
+  test("opens the firewall for exporters with openFirewall", () => {
     const host = running(`
       metricsAddr = "[::]:9400"; openFirewall = true;
       instances.a = { socketPath = "/a.sock"; metricsAddr = ":9401"; openFirewall = true; };
@@ -220,7 +220,7 @@ User=root
     expect(refusal).toContain(reason);
   });
 
-  test("gives a Grafana and a Prometheus of this host what lies in grafana/ and prometheus/", () => {
+  test("provisions a Grafana and a Prometheus of this host from grafana/ and prometheus/", () => {
     const root = join(nix.folder, "checkout");
     for (const file of [
       "grafana/dashboards/node.json",
@@ -240,7 +240,7 @@ User=root
     expect(host.units).toEqual({});
   });
 
-  test("gives the dashboards of this repository", () => {
+  test("provisions the dashboards of this repository", () => {
     const { grafana } = exporter("grafana.provisionDashboards = true;");
     const files = readdirSync(grafana.dashboards!.settings.providers[0]!.options.path);
     expect(files.sort()).toEqual(["bitcoin-node.json", "bitcoin-nodes.json"]);
@@ -254,7 +254,7 @@ User=root
     expect([...exporter("prometheus.rules = true;").rules].sort()).toEqual(files.sort());
   });
 
-  test.skipIf(Bun.which("systemd-analyze") === null)("makes units that systemd takes without a word", () => {
+  test.skipIf(Bun.which("systemd-analyze") === null)("makes units that systemd accepts", () => {
     const { units } = evaluate(join(HERE, "host.nix"));
     const folder = join(nix.folder, "units");
     mkdirSync(folder);

@@ -1,17 +1,17 @@
-// Runs Nix without a network, a daemon or a store of the machine's: everything it writes goes to a folder of the test's.
+// Runs Nix without a network, a daemon or the machine's store: it writes only to a temporary folder.
 
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** False where Debian's nix-bin, or another Nix, is not installed. */
+/** Whether Debian's nix-bin or another Nix is installed. */
 export const hasNix = Bun.which("nix-instantiate") !== null && Bun.which("nix") !== null;
 
-/** The folder of a real nixpkgs, where NIX_PATH names one. */
+/** The folder of the nixpkgs that NIX_PATH names. */
 export const nixpkgs = hasNix ? findNixpkgs() : undefined;
 
 export class Nix implements Disposable {
-  /** Below it is all that this Nix reads and writes. */
+  /** This Nix reads and writes only here. */
   readonly folder = mkdtempSync(join(tmpdir(), "bitcoind-ipc-exporter-nix-"));
   readonly #environment = {
     ...process.env,
@@ -31,21 +31,21 @@ export class Nix implements Disposable {
     XDG_CACHE_HOME: join(this.folder, "cache"),
   };
 
-  /** Standard output of a command. Throws what the command says when it fails. */
+  /** The standard output of a command. Throws its error output when it fails. */
   run(...command: string[]): string {
     const { success, stdout, stderr } = Bun.spawnSync(command, { env: this.#environment, stdin: "ignore" });
     if (!success) throw new Error(stderr.toString());
     return stdout.toString();
   }
 
-  /** The value of an expression, with nothing of it left unevaluated. */
+  /** The value of an expression, evaluated completely. */
   evaluate<T>(expression: string): T {
     const flags = ["--eval", "--strict", "--json", "--read-write-mode"];
     return JSON.parse(this.run("nix-instantiate", ...flags, "--expr", expression));
   }
 
   [Symbol.dispose](): void {
-    // What is in a store is read-only.
+    // Files in a store are read-only.
     Bun.spawnSync(["chmod", "-R", "u+w", this.folder]);
     Bun.spawnSync(["rm", "-rf", this.folder]);
   }

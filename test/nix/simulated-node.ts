@@ -1,5 +1,5 @@
-// The demo's simulated node as a program, for the host of the VM test: listens on the socket that it is given and lives
-// like a node in fast motion until a signal ends it. Exits with 1 when a client did what a real node dies of.
+// The demo's simulated node as a program, for the host of the VM test: runs the autopilot on a socket until a signal. Exits
+// with 1 if a client did what crashes a real node.
 
 import { rmSync } from "node:fs";
 import { autopilot } from "../../demo/autopilot.ts";
@@ -11,7 +11,7 @@ if (socketPath === undefined) throw new Error("usage: simulated-node.ts SOCKET")
 const ending = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ending.abort());
 
-// What a node that was killed leaves behind; a real one takes it away, too.
+// A killed node leaves its socket behind; a real node removes it too.
 rmSync(socketPath, { force: true });
 const node = startSimulatedNode({ socketPath });
 await autopilot(node, ending.signal);

@@ -30,7 +30,7 @@ testers.runNixOSTest {
       groups.bitcoind = { };
     };
 
-    # A real node's folder is open to nobody else, too.
+    # As with a real node, only its user can open the folder.
     systemd.services.bitcoind = {
       description = "Simulated node";
       serviceConfig = {
@@ -56,7 +56,7 @@ testers.runNixOSTest {
         metricsAddr = "127.0.0.1:9333";
       };
       instances.without-node = {
-        socketPath = "/var/lib/nobody/node.sock";
+        socketPath = "/var/lib/missing/node.sock";
         metricsAddr = "127.0.0.1:9334";
       };
     };
@@ -79,13 +79,13 @@ testers.runNixOSTest {
     with subtest("root gets at the socket without all of its capabilities"):
         machine.wait_until_succeeds(scrape(9333) + " | grep -x 'bitcoin_ipc_up 1'")
 
-    with subtest("an exporter that is stopped leaves in order"):
+    with subtest("an exporter that is stopped disconnects cleanly"):
         machine.succeed("systemctl stop bitcoind-ipc-exporter bitcoind-ipc-exporter-as-root")
         for unit in ["bitcoind-ipc-exporter", "bitcoind-ipc-exporter-as-root"]:
             machine.succeed(f"journalctl --unit {unit} | grep 'disconnected$'")
         machine.succeed("systemctl is-active bitcoind")
 
-    with subtest("a node brings its exporter along, and takes it away"):
+    with subtest("an exporter starts and stops with its node"):
         machine.succeed("systemctl restart bitcoind")
         machine.wait_until_succeeds(scrape(9332) + " | grep -x 'bitcoin_ipc_up 1'")
         machine.succeed("systemctl kill --signal KILL bitcoind")

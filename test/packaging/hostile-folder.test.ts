@@ -1,4 +1,4 @@
-// The executable in a folder that somebody else has prepared: nothing of what Bun looks for in a folder is part of it.
+// The executable ignores all files that Bun would load from its working directory.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 
-/** Most of them make Bun run trap.ts, or give the program other settings. */
+/** Most of them make Bun run trap.ts, or change settings. */
 const FILES = {
   ".env": "BUN_OPTIONS=--preload=./trap.ts\nBUN_BE_BUN=1\n",
   "bunfig.toml": 'preload = ["./trap.ts"]\n',
@@ -25,7 +25,7 @@ beforeAll(async () => {
 }, COMPILE_DEADLINE_MS);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A file system keeps the time of the first read after a write, unless it is mounted to keep none. */
+/** File systems record the first read after a write, unless mounted with noatime. */
 const LONG_AGO = 1_000_000;
 
 function lay(): void {
@@ -40,21 +40,21 @@ function filesRead(): string[] {
   return Object.keys(FILES).filter((file) => statSync(join(folder, file)).atimeMs !== LONG_AGO * 1000);
 }
 
-/** Reads a file of the folder, to see whether that is seen. */
-function readsAreSeen(): boolean {
+/** Whether the file system records reads. */
+function readsAreRecorded(): boolean {
   lay();
   readFileSync(join(folder, "trap.ts"));
   return filesRead().length === 1;
 }
 
 describe("in a hostile folder", () => {
-  test("the trap works: Bun itself springs it", () => {
+  test("the trap works for Bun itself", () => {
     lay();
     Bun.spawnSync([process.execPath, "./harmless.ts"], { cwd: folder });
     expect(existsSync(sprung)).toBe(true);
   });
 
-  test("the exporter starts, serves and ends as anywhere, and runs nothing of it", async () => {
+  test("the exporter starts, serves and exits, and does not run the trap", async () => {
     lay();
     const [executable] = await compiledExporter();
     await using exporter = await ExporterProcess.start("node.sock", {
@@ -66,7 +66,7 @@ describe("in a hostile folder", () => {
     expect(existsSync(sprung)).toBe(false);
   });
 
-  test.skipIf(!readsAreSeen())("the exporter does not even read it", async () => {
+  test.skipIf(!readsAreRecorded())("the exporter does not read the files", async () => {
     lay();
     const [executable] = await compiledExporter();
     const { stdout, exitCode } = Bun.spawnSync([executable!, "--version"], { cwd: folder });

@@ -1,5 +1,5 @@
-// The image as buildah makes and runs it: its root holds what is needed and no more, and the exporter in it sessions a node
-// and leaves in order. buildah runs it in a chroot, which needs neither a daemon nor a network.
+// The image as buildah makes and runs it: its root has only the files that the exporter needs, and the exporter in it connects
+// to a node and disconnects cleanly. buildah runs it in a chroot, without a daemon or a network.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -12,7 +12,7 @@ import { ExporterProcess } from "../exporter-process.ts";
 
 const PACKAGING = join(import.meta.dirname, "../../packaging");
 
-/** The loader and the libraries, on the two machines that Debian has them for. */
+/** The loader and the folder of the libraries on Debian. */
 const LIBRARIES = {
   x64: ["/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu"],
   arm64: ["/lib/ld-linux-aarch64.so.1", "/lib/aarch64-linux-gnu"],
@@ -40,11 +40,11 @@ function filesBelow(path: string): string[] {
 }
 
 describe("the image's root", () => {
-  test("holds what makeRoot says", () => {
+  test("has the files that makeRoot returns", () => {
     expect(filesBelow(root)).toEqual(files);
   });
 
-  test.skipIf(!isDebian)("holds the executable, the loader and four libraries", () => {
+  test.skipIf(!isDebian)("has the executable, the loader and four libraries", () => {
     const [loader, libraries] = LIBRARIES[process.arch as keyof typeof LIBRARIES];
     const needed = ["libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0"].map((name) => `${libraries}/${name}`);
     expect(files).toEqual(["/bitcoind-ipc-exporter", loader, ...needed].sort());
@@ -71,7 +71,7 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
     run("from", "--name", CONTAINER, CONTAINER);
   }, 60_000);
 
-  test("has the root as its only layer, and nobody as its user", () => {
+  test("has the root as its only layer, and an unprivileged user", () => {
     const { OCIv1: image } = JSON.parse(run("inspect", "--type", "image", CONTAINER)) as {
       OCIv1: { config: { User: string }; rootfs: { diff_ids: string[] } };
     };
@@ -79,7 +79,7 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
     expect(image.config.User).toBe("65532:65532");
   });
 
-  test("sessions a node, answers, and leaves in order at SIGTERM", async () => {
+  test("connects to a node, serves metrics, and disconnects cleanly on SIGTERM", async () => {
     const nodeFolder = join(folder, "node");
     mkdirSync(nodeFolder);
     await using node = startSimulatedNode({ socketPath: join(nodeFolder, "node.sock") });
@@ -87,8 +87,8 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
       Docker: { config: { Entrypoint: string[]; Cmd: string[] } };
     };
     const { Entrypoint, Cmd } = image.config;
-    // Where the image is used it runs as the node's user; here the node lets in the image's own. And there it is run with
-    // its entry point, which buildah leaves out.
+    // In production the image runs as the node's user; here the socket is open to the image's own user. `buildah run` ignores
+    // the entry point, so the command has it.
     chmodSync(node.socketPath, 0o777);
     await using exporter = await ExporterProcess.start(Cmd[0]!, {
       command: buildah(
@@ -100,14 +100,14 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
     await node.mineBlock();
     await exporter.waitFor("bitcoin_blocks_connected_total", 1);
 
-    // buildah does not pass signals on, as what runs images in earnest does.
+    // buildah does not forward signals, unlike container engines.
     process.kill(pidInImage(), "SIGTERM");
     expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
     expect(exporter.log).toContain("disconnected");
     expect(node).toMatchObject({ subscriptions: 0, uncleanLeaves: 0, fatalCalls: 0 });
   });
 
-  /** The exporter's process as this machine sees it, known by its environment. */
+  /** The exporter's pid on this machine, found by its environment. */
   function pidInImage(): number {
     const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
     const pid = pids.find((pid) => {
@@ -115,7 +115,7 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
         const isOurs = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(`RUN_MARK=${RUN_MARK}`);
         return isOurs && readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("/bitcoind-ipc-exporter\0");
       } catch {
-        return false; // it has ended since
+        return false; // it has exited meanwhile
       }
     });
     if (pid === undefined) throw new Error("no process of the image");
@@ -129,14 +129,14 @@ describe("compose.yaml", () => {
     configs: Record<string, { content: string }>;
   };
 
-  test("opens ports on loopback alone, and has the configurations that it names", () => {
+  test("opens ports on loopback only, and has the configurations that it names", () => {
     const ports = Object.values(services).flatMap((service) => service.ports ?? []);
     for (const port of ports) expect(port).toStartWith("127.0.0.1:");
     const sources = Object.values(services).flatMap((service) => service.configs ?? []);
     expect(sources.map(({ source }) => source).sort()).toEqual(Object.keys(configs).sort());
   });
 
-  test.skipIf(Bun.which("promtool") === null)("gives Prometheus a configuration that it takes", async () => {
+  test.skipIf(Bun.which("promtool") === null)("has a configuration that Prometheus accepts", async () => {
     const file = join(folder, "prometheus.yml");
     await Bun.write(file, configs["prometheus"]!.content);
     expect(Bun.spawnSync(["promtool", "check", "config", file]).exitCode).toBe(0);

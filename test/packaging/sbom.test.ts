@@ -1,4 +1,4 @@
-// The bill of materials names what is in the executable: no less than the bundler put in, no more than bun.lock pins.
+// The bill of materials names exactly the packages in the executable, as bun.lock pins them.
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { sbom } from "../../scripts/sbom.ts";
 
 const SHA256 = "0".repeat(64);
 
-/** The packages whose files the bundler puts into the executable. */
+/** The packages that the bundler includes. */
 async function bundledPackages(): Promise<string[]> {
   const { metafile } = await Bun.build({
     entrypoints: [join(import.meta.dirname, "../../src/main.ts")],
@@ -19,7 +19,7 @@ async function bundledPackages(): Promise<string[]> {
   return [...new Set(names)].filter((name) => name !== undefined).sort();
 }
 
-test("names every package that is compiled in, and no other", async () => {
+test("names every compiled package, and no other", async () => {
   const { components } = sbom("bun-linux-x64", SHA256);
   const libraries = components.filter(({ type }) => type === "library");
   expect(libraries.map(({ name }) => name)).toEqual(await bundledPackages());

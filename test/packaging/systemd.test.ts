@@ -1,4 +1,4 @@
-// The unit as systemd reads it, alone and as the template of instances, with the drop-in and the user that belong to it.
+// systemd accepts the unit, alone and as a template, with its drop-in and its user.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const SOURCE = join(import.meta.dirname, "../../packaging/systemd");
 const NAME = "bitcoind-ipc-exporter";
-/** systemd's measure of what a service may do to its host, 0 to 10, times 10. A service without any hardening has 96. */
+/** systemd's exposure level of a service, 0 to 10, times 10. A service without hardening has 96. */
 const MAX_EXPOSURE = 15;
 
 const missing = ["systemd-analyze", "systemd-sysusers"].filter((tool) => Bun.which(tool) === null);
@@ -16,7 +16,7 @@ const reason = missing.length === 0 ? "" : ` (skipped: no ${missing.join(", ")})
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "systemd-test-"));
-  // The executable has to be where the unit says, and need not be the right one.
+  // The unit's executable has to exist; any file will do.
   writeFileSync(join(folder, NAME), "#!/bin/sh\n", { mode: 0o755 });
   const unit = readFileSync(join(SOURCE, `${NAME}.service`), "utf8").replace("/usr/local/bin", folder);
   for (const name of [NAME, `${NAME}@`]) writeFileSync(join(folder, `${name}.service`), unit);
@@ -37,7 +37,7 @@ describe.skipIf(missing.length > 0)(`the systemd unit${reason}`, () => {
     expect(verify(unit)).toEqual({ exitCode: 0, output: "" });
   });
 
-  test("a fault would be seen", () => {
+  test("systemd-analyze reports a fault", () => {
     const unit = readFileSync(join(folder, `${NAME}.service`), "utf8");
     writeFileSync(join(folder, "faulty.service"), unit.replace("Restart=on-failure", "Restart=sometimes"));
     expect(verify("faulty.service").output).toContain("sometimes");
@@ -63,7 +63,7 @@ describe.skipIf(missing.length > 0)(`the systemd unit${reason}`, () => {
     expect(output).toContain("Creating group 'bitcoin'");
   });
 
-  test("the service can do little to its host", () => {
+  test("the service is hardened", () => {
     const { exitCode, output } = run(
       ...["systemd-analyze", "security", "--no-pager", "--offline=true", `--threshold=${MAX_EXPOSURE}`],
       join(folder, `${NAME}.service`),

@@ -1,5 +1,5 @@
-// `bun run build --target` for each machine that the exporter is released for: what comes out, and that it runs where this
-// machine can run it. The runtimes come from npm; a target is skipped when its runtime cannot be had.
+// `bun run build --target` for each release target makes the right kind of executable, which runs if this machine can run it.
+// The runtimes come from npm; a target is skipped when its runtime cannot be fetched.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
@@ -10,7 +10,7 @@ import { fetchRuntime, TARGETS, type Target } from "../../scripts/runtime.ts";
 
 const BUILD = join(import.meta.dirname, "../../scripts/build.ts");
 
-/** e_machine of the ELF header, and the loader that the executable asks for. */
+/** e_machine of the ELF header, and the loader that the executable names. */
 const EXPECTED: Readonly<Record<Target, { machine: number; loader: string }>> = {
   "bun-linux-x64": { machine: 62, loader: "/lib64/ld-linux-x86-64.so.2" },
   "bun-linux-x64-musl": { machine: 62, loader: "/lib/ld-musl-x86_64.so.1" },
@@ -36,11 +36,11 @@ function readElf(path: string): { machine: number; loader: string | undefined } 
   return { machine: head.readUInt16LE(18), loader: /\/lib[\w/.-]*\/ld-[\w.-]+/.exec(head.toString("latin1"))?.[0] };
 }
 
-/** What has to stand before the executable to run it here, or undefined when nothing does. */
+/** The command prefix that runs the executable here; undefined when this machine cannot run it. */
 function runner(target: Target): string[] | undefined {
   const { loader } = EXPECTED[target];
   const isOurs = target.includes("arm64") === (process.arch === "arm64");
-  // Bun for musl also wants a libstdc++ for musl, which is in the same place on the systems that have one.
+  // Bun for musl also needs a libstdc++ for musl, which is at this path on musl systems.
   if (isOurs)
     return existsSync(loader) && (!target.endsWith("-musl") || existsSync("/usr/lib/libstdc++.so.6")) ? [] : undefined;
   const qemu = Bun.which("qemu-aarch64-static") ?? Bun.which("qemu-aarch64");
@@ -58,9 +58,9 @@ describe.each(TARGETS)("--target %s", (target) => {
     expect(readElf(executable)).toEqual(EXPECTED[target]);
   });
 
-  test.skipIf(isUnavailable)("carries bytecode only for the runtime that made it", () => {
+  test.skipIf(isUnavailable)("has bytecode only for the runtime that made it", () => {
     const runtime = readFileSync(fetchRuntime(target));
-    // What is compiled in takes 2.4 MB, its bytecode 3.2 more.
+    // The program has 2.4 MB, its bytecode 3.2 MB more.
     const hasBytecode = statSync(executable).size - runtime.length > 4_000_000;
     expect(hasBytecode).toBe(runtime.equals(readFileSync(process.execPath)));
   });
@@ -74,15 +74,15 @@ describe.each(TARGETS)("--target %s", (target) => {
   );
 });
 
-describe("a build that cannot be", () => {
-  test("names the targets there are", () => {
+describe("a build that fails", () => {
+  test("names the targets", () => {
     expect(build("--target", "bun-linux-riscv64", "--outfile", join(folder, "none"))).toEqual({
       exitCode: 1,
       error: `build: unknown target "bun-linux-riscv64": give one of ${TARGETS.join(", ")}\n`,
     });
   });
 
-  test("says that there is no such runtime", () => {
+  test("names a missing runtime", () => {
     const runtime = join(folder, "no-runtime");
     expect(build("--target", "bun-linux-arm64", "--runtime", runtime, "--outfile", join(folder, "none"))).toEqual({
       exitCode: 1,
