@@ -125,6 +125,7 @@ describe("a peer that does not read", () => {
     const bootstrap = peer.connection.bootstrap();
     peer.send(returnBootstrapFrame(0, { senderHosted: 0 }));
     const object = await bootstrap;
+    peer.take();
     peer.takesBytes = 0;
     const question = object.ask(METHOD, (params: Box) => {
       params.text = "x".repeat(MAX_UNSENT_BYTES);
@@ -136,6 +137,8 @@ describe("a peer that does not read", () => {
     );
     await expect(question.results).rejects.toMatchObject({ kind: "disconnected" });
     expect(peer.isClosed).toBe(true);
+    // What it does not read is dropped.
+    expect(peer.takeFrames()).toEqual([]);
     expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
   });
 

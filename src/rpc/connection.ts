@@ -190,7 +190,9 @@ export class Connection implements Vat {
     this.#writer.sent(this.#options.transport.write(this.#writer.unsent));
     const waiting = this.#writer.unsent.length;
     if (waiting <= MAX_UNSENT_BYTES) return;
-    this.#fail(
+    // The peer reads neither these bytes nor an Abort; a socket that lingers would keep them.
+    this.#writer.sent(waiting);
+    this.#end(
       new ProtocolError(`${waiting} pending bytes are over the limit of ${MAX_UNSENT_BYTES} bytes: peer does not read`),
     );
   }
