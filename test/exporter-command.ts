@@ -1,6 +1,6 @@
 // The commands that start the exporter: as one executable, compiled when a test run first asks for it, or from its source.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -27,6 +27,31 @@ export function exporterFromSource(preload: string): readonly string[] {
 /** The environment in which the compiled executable runs the file `preload` first. */
 export function preloading(preload: string): Readonly<Record<string, string>> {
   return { BUN_OPTIONS: `--preload=${preload}` };
+}
+
+/** File under src/ without its extension → constant → its value. */
+export type Constants = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/**
+ * How to start the exporter from its source with other values of these constants, such as a deadline of half a second.
+ * @throws Error when the product has no such constant.
+ */
+export function exporterWith(constants: Constants) {
+  for (const [file, values] of Object.entries(constants)) {
+    const source = readFileSync(join(ROOT, "src", `${file}.ts`), "utf8");
+    for (const name of Object.keys(values)) {
+      if (!declarationOf(name).test(source)) throw new Error(`src/${file}.ts has no constant ${name}`);
+    }
+  }
+  return {
+    command: exporterFromSource(join(import.meta.dirname, "constants.ts")),
+    env: { EXPORTER_CONSTANTS: JSON.stringify(constants) },
+  };
+}
+
+/** Matches the declaration of a numeric constant; the first group is all before the value. */
+export function declarationOf(name: string): RegExp {
+  return new RegExp(`^((?:export )?const ${name}(?:: number)? = )[^;]+;`, "m");
 }
 
 async function compile(): Promise<readonly string[]> {

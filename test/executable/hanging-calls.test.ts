@@ -10,22 +10,22 @@ import {
   ARRIVAL,
   callErrors,
   expectOrderlyLeave,
-  fastCalls,
   POLLED_METHODS,
   POLLED_METRICS,
   polledMetrics,
   registered,
   session,
   TEST_TIMEOUT_MS,
+  withCallDeadline,
 } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** A call's deadline of 10 s becomes 2 s: time enough for one that does not hang, on a busy machine too. */
-const options = { env: fastCalls(5), args: ["--poll-interval", "0.1"] };
-/** Longer than that, shorter than that and leaving together. */
+/** Time enough for a call that does not hang, on a busy machine too. */
+const options = { ...withCallDeadline(2_000), args: ["--poll-interval", "0.1"] };
+/** Longer than the deadline, and shorter than the deadline and leaving together. */
 const LATE_MS = 3_500;
 const SIZE = "Node.getMempoolSize";
 
@@ -106,7 +106,7 @@ describe.concurrent("an arrival", () => {
       await using node = await ReferenceNode.start();
       await node.delay(method, LATE_MS);
       await using exporter = await ExporterProcess.start(node.socketPath, options);
-      await exporter.logs(/^cannot reach the node at \S+: \S+ was not answered within 10000 ms; next attempt/);
+      await exporter.logs(/^cannot reach the node at \S+: \S+ was not answered within 2000 ms; next attempt/);
       expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
       expect((await node.stats()).interruptedCalls).toBe(0);
       await node.clear(method);
@@ -119,7 +119,7 @@ describe.concurrent("an arrival", () => {
     await using node = await ReferenceNode.start();
     await node.hang("Init.makeNode");
     await using exporter = await ExporterProcess.start(node.socketPath, options);
-    await exporter.logs(/^no answer from the node: Init\.@5 was not answered within 10000 ms; waiting until/);
+    await exporter.logs(/^no answer from the node: Init\.@5 was not answered within 2000 ms; waiting until/);
     exporter.signal("SIGTERM");
     expect((await exporter.ended()).exitCode).toBe(0);
     expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
@@ -149,7 +149,7 @@ describe.concurrent("a registration that takes long", () => {
     await using node = await ReferenceNode.start();
     await node.delay(subscribe, LATE_MS);
     await using exporter = await ExporterProcess.start(node.socketPath, options);
-    await exporter.logs(/^cannot reach the node at \S+: Chain\.handleNotifications was not answered within 10000 ms/);
+    await exporter.logs(/^cannot reach the node at \S+: Chain\.handleNotifications was not answered within 2000 ms/);
     expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
     await node.clear(subscribe);
     await exporter.connected();

@@ -6,7 +6,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, called, fastPauses, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { callErrors, called, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -68,7 +68,7 @@ test.concurrent("a question that fails does not begin the trace", async () => {
 test.concurrent("a trace that is refused is asked for again", async () => {
   await using node = await ReferenceNode.start();
   await node.fail(TRACE, "failed", "not now");
-  await using exporter = await ExporterProcess.start(node.socketPath, { env: fastPauses(2) });
+  await using exporter = await ExporterProcess.start(node.socketPath);
   await exporter.waitUntil("it failed", (metrics) => callErrors(metrics, TRACE) >= 3);
   expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(1);
   await node.clear(TRACE);

@@ -6,7 +6,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { expectOrderlyLeave, fastPauses, registered, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { expectOrderlyLeave, registered, session, TEST_TIMEOUT_MS, withFirstPause } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -19,7 +19,7 @@ const CALLS = 50;
 
 test("file descriptors and memory stay what they were", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await session(node, { env: fastPauses(100), args: ["--poll-interval", "10"] });
+  await using exporter = await session(node, { ...withFirstPause(5), args: ["--poll-interval", "0.1"] });
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
   let early: Usage | undefined;
   for (let sessions = 1; sessions < VISITS; sessions++) {

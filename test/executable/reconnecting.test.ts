@@ -13,22 +13,21 @@ import {
   called,
   connectedLine,
   expectOrderlyLeave,
-  fastPauses,
   POLLED_METRICS,
   polledMetrics,
   registered,
   session,
   TEST_TIMEOUT_MS,
+  withFirstPause,
 } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** The first pause between attempts, half a second, becomes 25 ms; the poll interval 100 ms. */
-const options = { env: fastPauses(20), args: ["--debug", "--poll-interval", "2"] };
-/** Half a second, once more so, and up to a quarter more by chance. */
-const FIRST_PAUSES = [/ 0\.[56] s$/, / 1\.[0-3] s$/, / 2\.[0-5] s$/, / [45]\.\d s$/];
+const options = { ...withFirstPause(100), args: ["--debug", "--poll-interval", "0.1"] };
+/** Each twice as long as the one before, and up to a quarter longer by chance. */
+const FIRST_PAUSES = [/ 0\.1 s$/, / 0\.[23] s$/, / 0\.[45] s$/, / (0\.[89]|1\.0) s$/];
 
 describe.concurrent("the node", () => {
   test("is killed and started again", async () => {
@@ -45,7 +44,7 @@ describe.concurrent("the node", () => {
       connectedLine(node),
       expect.stringMatching(LOST),
       expect.stringMatching(
-        /^cannot reach the node at \S+: connection refused \(ECONNREFUSED\); next attempt in 1\.[0-3] s$/,
+        /^cannot reach the node at \S+: connection refused \(ECONNREFUSED\); next attempt in 0\.[23] s$/,
       ),
       connectedLine(node),
     ]);
@@ -116,7 +115,7 @@ describe.concurrent("the node", () => {
   test("drops the connection at every step of an arrival", async () => {
     await using node = await ReferenceNode.start();
     for (const method of ARRIVAL) await node.hang(method);
-    await using exporter = await ExporterProcess.start(node.socketPath, { env: fastPauses(100) });
+    await using exporter = await ExporterProcess.start(node.socketPath, withFirstPause(5));
     for (const method of ARRIVAL) {
       await called(node, method);
       await node.drop();
@@ -149,7 +148,7 @@ describe.concurrent("the node", () => {
 
 test("without --debug the log has one line for each state, and for each reason why the node is away", async () => {
   const node = await ReferenceNode.start();
-  await using exporter = await session(node, { env: fastPauses(200) });
+  await using exporter = await session(node, withFirstPause(5));
   await node.kill();
   await rm(node.socketPath);
   let attempts = 0;
@@ -187,7 +186,7 @@ async function stopped(): Promise<ReferenceNode> {
 const COIN = { outpointHash: 32, outpointN: 0, height: 1, value: "9007199254740993", isCoinbase: false };
 
 /** How a socket ends depends on what was on its way. */
-const LOST = /^lost the node: (the node closed the socket|.*connection reset by peer.*); next attempt in 0\.[56] s$/;
+const LOST = /^lost the node: (the node closed the socket|.*connection reset by peer.*); next attempt in 0\.[01] s$/;
 
 /** Why a node is away whose socket ends, goes, and comes again: some or all, by what an attempt meets. */
 const AWAY = [

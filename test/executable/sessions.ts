@@ -1,9 +1,8 @@
 // An exporter's session to a reference node, as most tests of this folder begin and end it.
 
 import { expect } from "bun:test";
-import { join } from "node:path";
 import { DEADLINE_MS, eventually } from "../eventually.ts";
-import { preloading } from "../exporter-command.ts";
+import { type Constants, exporterWith } from "../exporter-command.ts";
 import { ExporterProcess, type Metrics, type StartOptions } from "../exporter-process.ts";
 import type { ReferenceNode, Stats } from "../reference-node/reference-node.ts";
 
@@ -58,30 +57,14 @@ export function callErrors(metrics: Metrics, method: string): number {
   return metrics.get(`bitcoin_ipc_call_errors_total{method="${method}"}`) ?? 0;
 }
 
-/** What src/exporter.ts gives a call. */
-const CALL_DEADLINE_MS = 10_000;
-
-/** The environment in which the exporter's clock is this much faster. */
-export function fastClock(speed: number): Readonly<Record<string, string>> {
-  return { ...preloading(join(import.meta.dirname, "fast-clock.ts")), CLOCK_SPEED: String(speed) };
+/** An exporter whose pauses between attempts begin with this instead of half a second, and end with 60 times as long. */
+export function withFirstPause(ms: number) {
+  return exporterWith({ "session/backoff": { FIRST_MS: ms, LONGEST_MS: 60 * ms } });
 }
 
-/**
- * The same, but calls have their time: for tests in which none is given up, however busy the machine is. So has what takes
- * any of `keptMs`.
- */
-export function fastPauses(speed: number, ...keptMs: number[]): Readonly<Record<string, string>> {
-  return { ...fastClock(speed), CLOCK_KEPT_MS: [CALL_DEADLINE_MS, ...keptMs].join() };
-}
-
-/** The environment in which only calls are given up this much sooner. */
-export function fastCalls(speed: number): Readonly<Record<string, string>> {
-  return { ...fastClock(speed), CLOCK_ONLY_MS: String(CALL_DEADLINE_MS) };
-}
-
-/** The same, and the time that it measures passes as fast: for what the trace may take of it. */
-export function fastTime(speed: number): Readonly<Record<string, string>> {
-  return { ...fastPauses(speed), CLOCK_NOW: "1" };
+/** An exporter that waits this long for the answer to a call instead of 10 s. */
+export function withCallDeadline(ms: number, others: Constants = {}) {
+  return exporterWith({ "session/session": { CALL_DEADLINE_MS: ms }, ...others });
 }
 
 /** Waits until the node has the registrations of one session. */

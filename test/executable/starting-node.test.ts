@@ -1,18 +1,18 @@
 // A node whose socket is open while it starts: until it says that it has started, nothing is asked that needs its chain.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { called, connectedLine, expectOrderlyLeave, fastPauses, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { called, connectedLine, expectOrderlyLeave, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** A node that is starting is asked every second. */
-const env = fastPauses(20);
+/** A node that is starting is asked every 50 ms instead of every second. */
+const options = exporterWith({ "session/session": { WARMUP_INTERVAL_MS: 50 }, "session/backoff": { FIRST_MS: 25 } });
 
 const HANDSHAKE = {
   "Init.construct": 1,
@@ -25,7 +25,7 @@ const HANDSHAKE = {
 
 test.concurrent("is asked for nothing else until it has started", async () => {
   await using node = await starting("Loading block index…");
-  await using exporter = await ExporterProcess.start(node.socketPath, { env });
+  await using exporter = await ExporterProcess.start(node.socketPath, options);
   const { calls, threadViolations } = await called(node, "Node.executeRpc", 5);
   expect({ ...calls, "Node.executeRpc": 1 }).toEqual({ ...HANDSHAKE, "Node.executeRpc": 1 });
   expect(threadViolations).toBe(0);
@@ -45,7 +45,7 @@ test.concurrent("is asked for nothing else until it has started", async () => {
 
 test.concurrent("has a line for each question with --debug", async () => {
   await using node = await starting("Loading wallet…");
-  await using exporter = await ExporterProcess.start(node.socketPath, { env, args: ["--debug"] });
+  await using exporter = await ExporterProcess.start(node.socketPath, { ...options, args: ["--debug"] });
   await exporter.logs(/^the node is starting: Loading wallet…$/, 3);
   await started(node);
   await exporter.connected();
@@ -62,7 +62,7 @@ test.concurrent("can be left", async () => {
 
 test.concurrent("that goes while it starts is waited for anew", async () => {
   await using node = await starting("Loading block index…");
-  await using exporter = await ExporterProcess.start(node.socketPath, { env });
+  await using exporter = await ExporterProcess.start(node.socketPath, options);
   await exporter.logs(/^waiting for the node/);
   await node.drop();
   await exporter.logs(/^cannot reach the node/);
@@ -84,7 +84,7 @@ test.concurrent.each([
 test.concurrent("an error that is none is no answer", async () => {
   await using node = await ReferenceNode.start();
   await node.answer("Node.executeRpc", { rpcError: "what" });
-  await using exporter = await ExporterProcess.start(node.socketPath, { env });
+  await using exporter = await ExporterProcess.start(node.socketPath, options);
   await exporter.logs(/^cannot reach the node .*: uptime answered what is no JSON: what; next/);
   await started(node);
   await exporter.connected();

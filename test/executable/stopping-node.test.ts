@@ -12,11 +12,11 @@ import {
   called,
   expectNothingLeft,
   expectOrderlyLeave,
-  fastCalls,
-  fastPauses,
   registered,
   session,
   TEST_TIMEOUT_MS,
+  withCallDeadline,
+  withFirstPause,
 } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -27,11 +27,10 @@ const QUESTION = "Node.shutdownRequested";
 const FLUSH = "ChainNotifications.chainStateFlushed";
 const FLUSHED = { role: { validated: true }, locator: 70 };
 
-/** What src/node/session.ts gives the question. */
+/** The deadline of the question, by src/node/client.ts. */
 const QUESTION_DEADLINE_MS = 1000;
 
-/** Pauses between attempts of 25 ms and more. */
-const env = fastPauses(20, QUESTION_DEADLINE_MS);
+const often = withFirstPause(25);
 
 describe.concurrent.each([
   ["by offset", []],
@@ -48,7 +47,7 @@ describe.concurrent.each([
 
   test("the last flush is answered when nothing is registered any more", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await session(node, { args, env });
+    await using exporter = await session(node, { ...often, args });
     await node.answer(QUESTION, { result: true });
     expect((await node.fire(FLUSH, FLUSHED)).errors).toEqual([]);
     expect((await node.stats()).calls["Handler.disconnect"]).toBe(2);
@@ -70,7 +69,7 @@ describe.concurrent.each([
 test("a node that is stopping is not subscribed to", async () => {
   await using node = await ReferenceNode.start();
   await node.answer(QUESTION, { result: true });
-  await using exporter = await ExporterProcess.start(node.socketPath, { env });
+  await using exporter = await ExporterProcess.start(node.socketPath, often);
   await exporter.logs(/^cannot reach the node at \S+: the node is stopping; next attempt in/);
   await expectNothingLeft(node);
   expect(Object.keys((await node.stats()).calls)).not.toContain("Chain.handleNotifications");
@@ -106,7 +105,7 @@ test("a node that does not say whether it stops is left all the same", async () 
 test("a node at which all is stuck, and that says too late whether it stops, is left all the same", async () => {
   const stuck = ["Chain.getHeight", "Node.getHeaderTip", "Node.getMempoolSize", "Node.getNodeCount"];
   await using node = await ReferenceNode.start();
-  await using exporter = await session(node, { env: fastCalls(20) });
+  await using exporter = await session(node, withCallDeadline(500));
   for (const method of stuck) await node.hang(method);
   await exporter.waitUntil("all were given up", (metrics) => stuck.every((method) => callErrors(metrics, method) > 0));
   await node.delay(QUESTION, QUESTION_DEADLINE_MS + 500);

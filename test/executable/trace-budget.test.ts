@@ -1,11 +1,11 @@
 // The UTXO trace costs the node too much: it is ended, registered again later, ended again; everything else goes on.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, type Fired, ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, called, expectOrderlyLeave, fastTime, registered, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { callErrors, called, expectOrderlyLeave, registered, session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -21,8 +21,14 @@ const COIN: CallbackParams["UtxoCacheTrace.add"] = {
   utxoInfo: { outpointHash: 32, outpointN: 1, height: 120, value: 3, isCoinbase: false },
 };
 
-/** The 10 s that the share is taken over become half a second, the first pause of a minute 3 s. */
-const options = { env: fastTime(20), args: ["--poll-interval", "4", "--trace-budget", "5"] };
+/** The share is measured over half a second instead of 10 s, and the first pause is 3 s instead of a minute. */
+const TIMES = { WINDOW_MS: 500, FIRST_PAUSE_MS: 3_000, LONGEST_PAUSE_MS: 180_000 };
+const budget = (times: Partial<typeof TIMES> = {}) =>
+  exporterWith({
+    "session/trace-budget": { ...TIMES, ...times },
+    "session/session": { TRACE_INTERVAL_MS: 50 },
+  });
+const options = { ...budget(), args: ["--poll-interval", "0.2", "--trace-budget", "5"] };
 
 /** Coins as fast as they are answered, until the node is rid of the trace. */
 function coins(node: ReferenceNode): Promise<Fired> {
@@ -35,7 +41,7 @@ const ended = (pauseS: number) =>
       `registering it again in ${pauseS} s$`,
   );
 
-test("is ended, comes back after a minute, and is ended for two", async () => {
+test("is ended, comes back after a pause, and is ended for twice as long", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, options);
   await exporter.waitFor(ACTIVE, 1);
@@ -48,8 +54,8 @@ test("is ended, comes back after a minute, and is ended for two", async () => {
   // Each call that was answered was counted.
   expect(shed.get(COINS)).toBe(first.microseconds.length);
   expect(shed.get("bitcoin_utxo_cache_add_value_total")).toBe(3 * first.microseconds.length);
-  expect(shed.get(BUSY)).toBeGreaterThan(0.5);
-  expect(exporter.log.filter((line) => ended(60).test(line))).toHaveLength(1);
+  expect(shed.get(BUSY)).toBeGreaterThan(0.025);
+  expect(exporter.log.filter((line) => ended(3).test(line))).toHaveLength(1);
 
   // What is registered besides goes on.
   await node.fire("ChainNotifications.transactionAddedToMempool", { tx: 400 }, { count: 100 });
@@ -62,7 +68,7 @@ test("is ended, comes back after a minute, and is ended for two", async () => {
   expect(second.errors).toEqual([]);
   const again = await exporter.waitFor(ACTIVE, 0);
   expect(again.get(COINS)).toBe(first.microseconds.length + second.microseconds.length);
-  expect(exporter.log.filter((line) => ended(120).test(line))).toHaveLength(1);
+  expect(exporter.log.filter((line) => ended(6).test(line))).toHaveLength(1);
   expect(exporter.log).toHaveLength(4);
   await node.waitFor("unsubscribed");
   expect(await node.stats()).toMatchObject({
@@ -77,8 +83,7 @@ test("is ended, comes back after a minute, and is ended for two", async () => {
 
 test("is not registered earlier on a node that came back meanwhile", async () => {
   await using node = await ReferenceNode.start();
-  // The pause is 15 s.
-  await using exporter = await session(node, { ...options, env: fastTime(4) });
+  await using exporter = await session(node, { ...options, ...budget({ FIRST_PAUSE_MS: 15_000 }) });
   await coins(node);
   await exporter.waitFor(ACTIVE, 0);
   await node.drop();
@@ -91,12 +96,12 @@ test("is not registered earlier on a node that came back meanwhile", async () =>
 
 test("is never ended with --trace-budget 100", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await session(node, { env: options.env, args: ["--trace-budget", "100"] });
+  await using exporter = await session(node, { ...budget(), args: ["--trace-budget", "100"] });
   const count = 20_000;
   let fired = 0;
   let metrics = await exporter.metrics();
-  // More than the window, by its own clock.
-  while (metrics.get(BUSY)! < 12) {
+  // More than the window.
+  while (metrics.get(BUSY)! < 0.6) {
     const { errors } = await node.fire("UtxoCacheTrace.add", COIN, { count, depth: 16 });
     expect(errors).toEqual([]);
     fired += count;

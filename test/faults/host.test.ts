@@ -9,13 +9,13 @@ import { eventually } from "../eventually.ts";
 import {
   expectNothingLeft,
   expectOrderlyLeave,
-  fastClock,
   LEAVE_DEADLINE_MS,
   POLLED_METRICS,
   polledMetrics,
   registered,
   session,
   TEST_TIMEOUT_MS,
+  withCallDeadline,
 } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
 import { ExporterProcess, readMetrics } from "../exporter-process.ts";
@@ -174,16 +174,15 @@ describe("an exporter that is stopped", () => {
 });
 
 describe("a node that is stopped", () => {
-  /** A call's deadline of 10 s is half a second. */
-  const env = fastClock(20);
+  const impatient = withCallDeadline(500);
 
   test("is said to be stalled, is waited for, and goes on where it was", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await session(node, { env, args: ["--poll-interval", "4"] });
+    await using exporter = await session(node, { ...impatient, args: ["--poll-interval", "0.2"] });
     await callBack(node, 100);
     await exporter.polled();
     node.signal("SIGSTOP");
-    await exporter.logs(/^the node is stalled: \S+ was not answered within 10000 ms; asking on$/);
+    await exporter.logs(/^the node is stalled: \S+ was not answered within 500 ms; still polling$/);
     const stalled = await exporter.waitUntil("no polled value", (metrics) => polledMetrics(metrics).length === 0);
     expect(stalled.get("bitcoin_ipc_up")).toBe(1);
     node.signal("SIGCONT");
@@ -202,8 +201,8 @@ describe("a node that is stopped", () => {
   test("before it has answered at all is waited for, and met when it goes on", async () => {
     await using node = await ReferenceNode.start();
     node.signal("SIGSTOP");
-    await using exporter = await ExporterProcess.start(node.socketPath, { env });
-    await exporter.logs(/^no answer from the node: bootstrap was not answered within 10000 ms; waiting until/);
+    await using exporter = await ExporterProcess.start(node.socketPath, impatient);
+    await exporter.logs(/^no answer from the node: bootstrap was not answered within 500 ms; waiting until/);
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
     node.signal("SIGCONT");
     await registered(node);

@@ -22,7 +22,7 @@ import {
   returnExceptionFrame,
   returnFrame,
 } from "../builders/rpc-messages.ts";
-import { fastPauses, registered, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { registered, TEST_TIMEOUT_MS, withFirstPause } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -177,7 +177,7 @@ test("each is told, and the next one is met", async () => {
     },
   });
   try {
-    await using exporter = await ExporterProcess.start(socketPath, { env: fastPauses(1000), args: ["--debug"] });
+    await using exporter = await ExporterProcess.start(socketPath, { ...withFirstPause(1), args: ["--debug"] });
     const attempt = /reach the node(?: at \S+)?: (.*); next attempt in \d+\.\d s$/;
     const told = async (count: number) => (await exporter.logs(attempt, count)).map((line) => attempt.exec(line)![1]!);
     const first = await told(HOSTILITIES.length);

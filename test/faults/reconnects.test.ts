@@ -6,7 +6,7 @@
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { DEADLINE_MS } from "../eventually.ts";
-import { fastPauses, registered, session } from "../executable/sessions.ts";
+import { registered, session, withFirstPause } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -26,7 +26,7 @@ test(`${VISITS} reconnects leave nothing behind`, async () => {
   await using node = await ReferenceNode.start();
   // One poll a session, of what each needs.
   const args = ["--poll-interval", "3600", "--collectors", "chain,utxocache"];
-  await using exporter = await session(node, { env: fastPauses(1000), args });
+  await using exporter = await session(node, { ...withFirstPause(1), args });
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
   let fds = 0;
   let early = 0;

@@ -86,7 +86,7 @@ describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
     const list = (wanted: boolean) => Object.entries(all).flatMap(([name, has]) => (has === wanted ? [name] : []));
     const not = list(false).length === 0 ? "" : `; not ${list(false).join(", ")}`;
     expect(exporter.log.slice(1)).toEqual([
-      `connected to the node at ${node.socketPath}: layout ${layout}, gives ${list(true).join(", ")}${not}`,
+      `connected to the node at ${node.socketPath}: layout ${layout}, supports ${list(true).join(", ")}${not}`,
     ]);
   });
 

@@ -1,7 +1,7 @@
 // Methods that are missing, refused, broken or slow on a node: each costs its own families, and the rest goes on.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { fastClock, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { TEST_TIMEOUT_MS, withCallDeadline } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -25,7 +25,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
     const { rpcCalls } = await nodeUntil("four polls", node, ({ rpcCalls }) => (rpcCalls["listbanned"] ?? 0) >= 4);
     expect(rpcCalls["getnetworkinfo"]).toBe(1);
     expect(exporter.log.filter((line) => line.includes("getnetworkinfo"))).toEqual([
-      "the node has no getnetworkinfo: its metrics stay empty until another node is there",
+      "the node does not support getnetworkinfo: its metrics have no sample on this connection",
     ]);
     const metrics = await exporter.metrics();
     expect(callErrors(metrics)).toEqual({ getnetworkinfo: 1 });
@@ -88,8 +88,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
 
   test("a slow method is late alone, and shows again when it is fast", async () => {
     await using node = await ReferenceNode.start({ layout });
-    // Polls twice a second, and a call has half a second.
-    await using exporter = await session(node, { env: fastClock(20), args: ["--poll-interval", "10"] });
+    await using exporter = await session(node, { ...withCallDeadline(500), args: ["--poll-interval", "0.5"] });
     await exporter.waitFor("bitcoin_network_active", 1);
     await node.delay("rpc:getnetworkinfo", 800);
     const metrics = await exporter.waitUntil("it is late, and the others are not", (metrics) => {

@@ -1,8 +1,8 @@
 // Stock nodes that are starting: what needs the chain is not asked before the node has it.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectOrderlyLeave, fastPauses, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -12,15 +12,15 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** A node that is starting is asked every second. */
-const env = fastPauses(20);
+/** A node that is starting is asked every 50 ms instead of every second. */
+const options = exporterWith({ "session/session": { WARMUP_INTERVAL_MS: 50 } });
 
 test.each(["v32", "pr-29409", "ipc-2026-02", "pr/trace"] as const)(
   "%s is asked nothing but whether it has started",
   async (layout) => {
     await using node = await ReferenceNode.start({ layout });
     await node.warmup("Loading block index…");
-    await using exporter = await ExporterProcess.start(node.socketPath, { env });
+    await using exporter = await ExporterProcess.start(node.socketPath, options);
     const { calls, rpcCalls } = await nodeUntil("five questions", node, ({ rpcCalls }) => rpcCalls["uptime"]! >= 5);
     expect(Object.keys(rpcCalls)).toEqual(["uptime"]);
     const needingTheChain = /^(Mining|Tracing|Chain\.(?!shutdownRequested)|Node\.(?!shutdownRequested|executeRpc))/;
@@ -55,9 +55,11 @@ describe.each(["v30", "v31"] as const)("%s, which cannot be asked whether it has
 
   test("is asked when the time is over", async () => {
     await using node = await ReferenceNode.start({ layout });
-    // The five minutes take half a second.
-    await using exporter = await ExporterProcess.start(node.socketPath, { env: fastPauses(600) });
-    await exporter.logs(/^waiting 300 s for the node to start/);
+    await using exporter = await ExporterProcess.start(
+      node.socketPath,
+      exporterWith({ "session/start-grace": { START_GRACE_MS: 500 } }),
+    );
+    await exporter.logs(/^waiting [01] s for the node to start/);
     expect(shownLayouts(await polled(exporter))).toEqual([layout]);
   });
 });

@@ -1,7 +1,7 @@
 // Nodes that are not what they were said to be, or nothing that the exporter knows: an error line and another try, no end.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { fastPauses, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { TEST_TIMEOUT_MS, withFirstPause } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -11,12 +11,11 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** Attempts follow each other sooner. */
-const env = fastPauses(10);
+const often = withFirstPause(50);
 
 test("a node that fits nothing: one line that says what was seen, and attempts until another is there", async () => {
   await using node = await ReferenceNode.start({ layout: "tracing-at-4" });
-  await using exporter = await startExporter(node, { env });
+  await using exporter = await startExporter(node, often);
   const [line] = await exporter.logs(/^cannot reach the node/);
   expect(line).toMatch(
     /^cannot reach the node at \S+: the node has none of the known IPC layouts: Init@4 is there; .*Tracing.*; next attempt in \d/,
@@ -37,7 +36,7 @@ test("a node that fits nothing: one line that says what was seen, and attempts u
 
 test("a node that fits nothing: each attempt with --debug", async () => {
   await using node = await ReferenceNode.start({ layout: "echo-only" });
-  await using exporter = await startExporter(node, { env, args: ["--debug"] });
+  await using exporter = await startExporter(node, { ...often, args: ["--debug"] });
   await exporter.logs(
     /^still cannot reach the node: the node has none of the known IPC layouts: Init@4: .*; Init@3: .*; Init@2: .*Old mining interface/,
     2,
@@ -48,7 +47,7 @@ test("a node that fits nothing: each attempt with --debug", async () => {
 
 test("--layout that the node does not have", async () => {
   await using node = await ReferenceNode.start({ layout: "v31" });
-  await using exporter = await startExporter(node, { env, args: ["--layout", "v32"] });
+  await using exporter = await startExporter(node, { ...often, args: ["--layout", "v32"] });
   await exporter.logs(/^cannot reach the node at \S+: .*[Mm]ethod not implemented.*; next attempt in/);
   const { calls } = await nodeUntil("three attempts", node, ({ connections }) => connections >= 3);
   // What it does have was not asked for.
