@@ -16,7 +16,7 @@ import {
   Message as RpcMessage,
 } from "capnp-es/capnp/rpc";
 import type { Frame } from "../wire/frame.ts";
-import { FRAME_LIMITS, type FrameLimits, FrameReader } from "../wire/frame-reader.ts";
+import { FrameReader } from "../wire/frame-reader.ts";
 import { FrameWriter } from "../wire/frame-writer.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
 import type { Answer } from "./answer.ts";
@@ -31,7 +31,6 @@ import type { HotReader } from "./hot-reader.ts";
 import { ImportTable } from "./imports.ts";
 import * as messages from "./messages.ts";
 import { promisedClient } from "./promised-answer.ts";
-import type { CallOptions } from "./question.ts";
 import { Questions } from "./questions.ts";
 import type { Vat } from "./vat.ts";
 
@@ -54,7 +53,6 @@ export interface ConnectionOptions {
   readonly deadlineMs: number;
   /** Called once, after the connection has ended and every question was rejected, with the reason. */
   readonly onEnd: (reason: Error) => void;
-  readonly limits?: FrameLimits;
   /** Counts how long the peer's calls keep the connection busy. */
   readonly busyClock?: BusyClock;
 }
@@ -87,7 +85,6 @@ export class Connection implements Vat {
     this.#options = options;
     this.#reader = new FrameReader(
       (frame) => this.#handleFrame(frame),
-      options.limits ?? FRAME_LIMITS,
       (head) => this.#hotPath.canHandle(head),
     );
     this.#questions = new Questions(this, options.deadlineMs);
@@ -127,8 +124,8 @@ export class Connection implements Vat {
   }
 
   /** Requests the peer's bootstrap capability. The caller closes it. Rejects as Question.results does. */
-  bootstrap(options: CallOptions = {}): Promise<ImportedCapability> {
-    return this.#questions.bootstrap(options);
+  bootstrap(): Promise<ImportedCapability> {
+    return this.#questions.bootstrap();
   }
 
   // ---- the stream ----

@@ -30,8 +30,8 @@ export class Questions {
     return this.#questions.size;
   }
 
-  bootstrap(options: CallOptions): Promise<ImportedCapability> {
-    const question = this.#add("bootstrap", options.deadlineMs, (payload) =>
+  bootstrap(): Promise<ImportedCapability> {
+    const question = this.#add("bootstrap", undefined, (payload) =>
       importOf(utils.getInterfaceClientOrNull(utils.getPointer(0, payload))),
     );
     this.#vat.send(messages.bootstrap(question.id).message);

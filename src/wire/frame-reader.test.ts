@@ -10,14 +10,12 @@ import { ProtocolError } from "./protocol-error.ts";
 /** The fields and bytes of a frame, copied: a frame is valid only while it is handled. */
 interface SeenFrame {
   readonly bytes: Buffer;
-  readonly segmentCount: number;
   readonly root: Buffer;
 }
 
-function seen({ bytes, start, end, segmentCount, rootStart, rootEnd }: Frame): SeenFrame {
+function seen({ bytes, start, end, rootStart, rootEnd }: Frame): SeenFrame {
   return {
     bytes: Buffer.from(bytes.subarray(start, end)),
-    segmentCount,
     root: Buffer.from(bytes.subarray(rootStart, rootEnd)),
   };
 }
@@ -47,7 +45,6 @@ function expectNothingPending(reader: FrameReader, handled: unknown[]): void {
 function wholeFrames(frames: readonly (readonly Uint8Array[])[]): SeenFrame[] {
   return frames.map((segments) => ({
     bytes: Buffer.from(frameOf(...segments)),
-    segmentCount: segments.length,
     root: Buffer.from(segments[0]!),
   }));
 }
@@ -204,7 +201,6 @@ describe("a large frame whose head is enough", () => {
     const handled: [sizeBytes: number, isWhole: boolean][] = [];
     const reader = new FrameReader(
       ({ start, end, isWhole }) => handled.push([end - start, isWhole]),
-      FRAME_LIMITS,
       ({ bytes, start, end, isWhole, rootStart, rootEnd }) => {
         expect({ isWhole, rootEnd }).toEqual({ isWhole: false, rootEnd: end });
         expect(bytes.subarray(rootStart, rootEnd)).toEqual(large.subarray(16, HEAD_BYTES));
@@ -250,7 +246,6 @@ describe("a large frame whose head is enough", () => {
     const handled: number[] = [];
     const reader = new FrameReader(
       ({ end }) => handled.push(end),
-      FRAME_LIMITS,
       () => true,
     );
     reader.read(large.subarray(0, -1));
@@ -278,7 +273,6 @@ describe("a large frame whose head is enough", () => {
     );
     const reader = new FrameReader(
       () => {},
-      FRAME_LIMITS,
       () => true,
     );
     const allocated = sizesAllocatedBy(() => {
@@ -293,7 +287,7 @@ describe("limits", () => {
 
   function readWithLimits(...chunks: Uint8Array[]): SeenFrame[] {
     const frames: SeenFrame[] = [];
-    const reader = new FrameReader((frame) => frames.push(seen(frame)), limits);
+    const reader = new FrameReader((frame) => frames.push(seen(frame)), undefined, limits);
     for (const chunk of chunks) reader.read(chunk);
     return frames;
   }

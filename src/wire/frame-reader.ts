@@ -28,9 +28,9 @@ const HEAD_SEGMENT_BYTES = 1024;
 const UNKNOWN = -1;
 
 export class FrameReader {
-  readonly #limits: FrameLimits;
   readonly #handle: (frame: Frame) => void;
   readonly #isHeadEnough: (head: Frame) => boolean;
+  readonly #limits: FrameLimits;
   readonly #frame = new Frame();
   /** The start of a frame that is incomplete: the first `#filled` bytes of `#buffer`. */
   #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
@@ -44,12 +44,12 @@ export class FrameReader {
    */
   constructor(
     handle: (frame: Frame) => void,
-    limits: FrameLimits = FRAME_LIMITS,
     isHeadEnough: (head: Frame) => boolean = () => false,
+    limits: FrameLimits = FRAME_LIMITS,
   ) {
     this.#handle = handle;
-    this.#limits = limits;
     this.#isHeadEnough = isHeadEnough;
+    this.#limits = limits;
   }
 
   /** Whether the rest of a frame is being dropped. */

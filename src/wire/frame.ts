@@ -22,7 +22,6 @@ export class Frame {
   end = 0;
   /** False for a head: the rest of the frame was dropped. */
   isWhole = true;
-  segmentCount = 0;
   /** Byte offsets of the first segment, or its part in the head. It holds the message's root pointer. */
   rootStart = 0;
   rootEnd = 0;
@@ -36,8 +35,7 @@ export class Frame {
     this.start = start;
     this.end = end;
     this.isWhole = isWhole;
-    this.segmentCount = readUint32(bytes, start) + 1;
-    this.rootStart = start + segmentTableBytes(this.segmentCount);
+    this.rootStart = start + segmentTableBytes(readUint32(bytes, start) + 1);
     this.rootEnd = Math.min(end, this.rootStart + readUint32(bytes, start + 4) * WORD_BYTES);
   }
 }
