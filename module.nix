@@ -131,8 +131,8 @@ let
     inherit (exporter) after bindsTo;
     # bindsTo stops the exporter with the node. wantedBy starts it again with the node.
     wantedBy = [ "multi-user.target" ] ++ exporter.bindsTo;
-    startLimitIntervalSec = 300;
-    startLimitBurst = 20;
+    # Start again without end: the address to listen on may appear long after boot.
+    startLimitIntervalSec = 0;
 
     serviceConfig = {
       ExecStart = utils.escapeSystemdExecArgs (
@@ -152,6 +152,8 @@ let
       KillSignal = "SIGTERM";
       TimeoutStopSec = 15;
       OOMScoreAdjust = -500;
+      # Never reached without a fault. It keeps a fault of the exporter from taking the node's memory.
+      MemoryMax = "1G";
 
       # The exporter opens one Unix socket and one TCP port, reads /proc, and writes no file. /tmp and /home stay visible,
       # because the socket can be there.

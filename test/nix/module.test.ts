@@ -56,8 +56,7 @@ describe.skipIf(!hasNix).each(Object.entries(LIBRARIES))("module.nix in %s", (_,
 After=
 BindsTo=
 Description=Prometheus exporter for Bitcoin Core
-StartLimitBurst=20
-StartLimitIntervalSec=300
+StartLimitIntervalSec=0
 
 [Service]
 AmbientCapabilities=
@@ -67,6 +66,7 @@ Group=root
 KillSignal=SIGTERM
 LockPersonality=true
 MemoryDenyWriteExecute=false
+MemoryMax=1G
 NoNewPrivileges=true
 OOMScoreAdjust=-500
 PrivateDevices=true

@@ -32,6 +32,11 @@ function verify(unit: string): ReturnType<typeof run> {
   return run("systemd-analyze", "verify", "--man=no", join(folder, unit));
 }
 
+function setting(name: string): string {
+  const unit = readFileSync(join(folder, `${NAME}.service`), "utf8");
+  return new RegExp(`^${name}=(.*)$`, "m").exec(unit)?.[1] ?? "";
+}
+
 describe.skipIf(missing.length > 0)(`the systemd unit${reason}`, () => {
   test.each([`${NAME}.service`, `${NAME}@.service`])("%s has no faults", (unit) => {
     expect(verify(unit)).toEqual({ exitCode: 0, output: "" });
@@ -41,6 +46,21 @@ describe.skipIf(missing.length > 0)(`the systemd unit${reason}`, () => {
     const unit = readFileSync(join(folder, `${NAME}.service`), "utf8");
     writeFileSync(join(folder, "faulty.service"), unit.replace("Restart=on-failure", "Restart=sometimes"));
     expect(verify("faulty.service").output).toContain("sometimes");
+  });
+
+  test("it is started again for as long as its address is missing", () => {
+    expect(setting("Restart")).toBe("on-failure");
+    expect(Number(setting("RestartSec"))).toBeGreaterThan(0);
+    // Without a limit of starts. The default one is 5 in 10 s, and systemd gives up at it.
+    expect(setting("StartLimitIntervalSec")).toBe("0");
+  });
+
+  test("a healthy exporter stays far below the memory limit", () => {
+    const results = readFileSync(join(import.meta.dirname, "../../bench/RESULTS.md"), "utf8");
+    const rows = [...results.matchAll(/\| RSS MB, most .*?\| +([\d.]+) \|/g)];
+    expect(rows.length).toBeGreaterThan(0);
+    const [, gigabytes] = /^(\d+)G$/.exec(setting("MemoryMax"))!;
+    for (const [, megabytes] of rows) expect(Number(megabytes) * 10).toBeLessThan(Number(gigabytes) * 1024);
   });
 
   test("the drop-in for a user of its own has no faults", () => {

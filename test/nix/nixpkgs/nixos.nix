@@ -37,7 +37,6 @@ let
       After = toString (service.after or [ ]);
       BindsTo = toString (service.bindsTo or [ ]);
       StartLimitIntervalSec = service.startLimitIntervalSec or 10;
-      StartLimitBurst = service.startLimitBurst or 5;
     }
     + "\n"
     + section "Service" service.serviceConfig;
