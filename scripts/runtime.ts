@@ -19,11 +19,17 @@ export type Target = keyof typeof RUNTIMES;
 
 export const TARGETS = Object.keys(RUNTIMES) as Target[];
 
+/** Bun's names of the targets for older CPUs. Their packages on npm have the same file since Bun 1.4: it needs SSE4.2, not AVX2. */
+const BASELINES: Readonly<Record<string, Target>> = {
+  "bun-linux-x64-baseline": "bun-linux-x64",
+  "bun-linux-x64-baseline-musl": "bun-linux-x64-musl",
+};
+
 export class RuntimeError extends Error {}
 
 /** @throws RuntimeError when it is not a release target */
 export function readTarget(text: string): Target {
-  const target = TARGETS.find((name) => name === text);
+  const target = BASELINES[text] ?? TARGETS.find((name) => name === text);
   if (target === undefined) throw new RuntimeError(`unknown target "${text}": give one of ${TARGETS.join(", ")}`);
   return target;
 }

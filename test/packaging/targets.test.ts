@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, stat
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
-import { fetchRuntime, TARGETS, type Target } from "../../scripts/runtime.ts";
+import { fetchRuntime, readTarget, TARGETS, type Target } from "../../scripts/runtime.ts";
 
 const BUILD = join(import.meta.dirname, "../../scripts/build.ts");
 
@@ -17,6 +17,9 @@ const EXPECTED: Readonly<Record<Target, { machine: number; loader: string }>> = 
   "bun-linux-arm64": { machine: 183, loader: "/lib/ld-linux-aarch64.so.1" },
   "bun-linux-arm64-musl": { machine: 183, loader: "/lib/ld-musl-aarch64.so.1" },
 };
+
+/** Starting takes a second in an emulator on an idle machine. */
+const EMULATOR_DEADLINE_MS = 60_000;
 
 /** Where Debian's libc6-arm64-cross has the loader and libraries of an arm64 machine. */
 const ARM64_ROOT = "/usr/aarch64-linux-gnu";
@@ -72,6 +75,30 @@ describe.each(TARGETS)("--target %s", (target) => {
       expect(stdout.toString()).toContain(`${packageJson.version} (revision`);
     },
   );
+});
+
+describe("a CPU with SSE4.2 and without AVX2", () => {
+  const isX64 = process.arch === "x64";
+  const qemu = Bun.which("qemu-x86_64-static") ?? Bun.which("qemu-x86_64");
+  const reason = isX64 ? "no qemu-x86_64" : "another machine";
+
+  test.skipIf(!isX64 || qemu === null)(
+    `runs what is built on x64${isX64 && qemu ? "" : ` (skipped: ${reason})`}`,
+    () => {
+      const executable = join(folder, "baseline", "bitcoind-ipc-exporter");
+      expect(build("--outfile", executable)).toEqual({ exitCode: 0, error: "" });
+      const { stdout } = Bun.spawnSync([qemu!, "-cpu", "Nehalem", executable, "--version"]);
+      expect(stdout.toString()).toContain(`${packageJson.version} (revision`);
+    },
+    EMULATOR_DEADLINE_MS,
+  );
+
+  test.each([
+    ["bun-linux-x64-baseline", "bun-linux-x64"],
+    ["bun-linux-x64-baseline-musl", "bun-linux-x64-musl"],
+  ] as const)("%s is %s", (name, target) => {
+    expect(readTarget(name)).toBe(target);
+  });
 });
 
 describe("a build that fails", () => {
