@@ -14,7 +14,7 @@ import {
   chainNotificationsServer,
   type DebugLine,
 } from "./chain-notifications.ts";
-import { handshake, type NodeCapabilities } from "./handshake.ts";
+import { completeHandshake, handshake, type NodeCapabilities } from "./handshake.ts";
 import { batchRpc, type JsonRpc, singleRpc } from "./json-rpc.ts";
 import type { LayoutName } from "./layouts.ts";
 import { type MiningQueries, miningQueries, NO_TIP } from "./mining.ts";
@@ -49,11 +49,9 @@ const STOPPING_DEADLINE_MS = 1000;
 
 export class NodeClient {
   readonly #connection: Connection;
-  readonly #capabilities: NodeCapabilities;
+  #capabilities: NodeCapabilities;
   readonly #events: ClientEvents;
-  /** Chain and Node, where the node offers both. */
-  readonly queries: NodeQueries | undefined;
-  /** JSON-RPC over IPC, where the node offers it. */
+  /** JSON-RPC over IPC, where the node supports it. */
   readonly jsonRpc: JsonRpc | undefined;
   /** The registrations on this connection, made or being made; the trace's until it fails. */
   #notifications: Registration | undefined;
@@ -76,23 +74,28 @@ export class NodeClient {
     this.#connection = connection;
     this.#capabilities = capabilities;
     this.#events = events;
-    const { threads, chain, node, rpc } = capabilities;
-    if (chain !== undefined && node !== undefined) this.queries = nodeQueries(threads, chain, node);
+    const { threads, node, rpc } = capabilities;
     if (rpc !== undefined) this.jsonRpc = batchRpc(threads, rpc);
     else if (node !== undefined) this.jsonRpc = singleRpc(threads, node);
   }
 
   /**
-   * Shakes hands on a fresh connection, in the layout that is found unless one is given. Rejects with what the node
-   * answered; the caller then closes the connection. Before anything else is asked, the node has to have started: see
-   * `warmupStatus`.
+   * Does the handshake on a new connection, in `layout` or in the one that is found. Rejects with what the node answered;
+   * the caller then closes the connection. The node may be asked more once it has started: see `warmupStatus`.
    */
   static async open(connection: Connection, events: ClientEvents, layout?: LayoutName): Promise<NodeClient> {
     return new NodeClient(connection, await handshake(connection, layout), events);
   }
 
+  /** What the node supports is final once `warmupStatus` has resolved to undefined. */
   get layout(): LayoutName {
     return this.#capabilities.layout;
+  }
+
+  /** Chain and Node, where the node supports both. */
+  get queries(): NodeQueries | undefined {
+    const { threads, chain, node } = this.#capabilities;
+    return chain === undefined || node === undefined ? undefined : nodeQueries(threads, chain, node);
   }
 
   get hasNotifications(): boolean {
@@ -104,14 +107,19 @@ export class NodeClient {
   }
 
   /**
-   * What a node that is still starting is doing; undefined once it has started and may be asked anything, or where there
-   * is no way to ask.
+   * What a node that is starting does; undefined once it has started and may be asked anything, or where it has no JSON-RPC
+   * to be asked by.
    */
   async warmupStatus(): Promise<string | undefined> {
-    return this.jsonRpc === undefined ? undefined : warmupStatus(this.jsonRpc);
+    if (this.jsonRpc === undefined) return undefined;
+    const status = await warmupStatus(this.jsonRpc);
+    if (status === undefined && this.#capabilities.mayHaveChain) {
+      this.#capabilities = await completeHandshake(this.#capabilities, this.jsonRpc);
+    }
+    return status;
   }
 
-  /** The Mining interface. Newer nodes hand it out only when their chain is loaded: to be asked for after the start. */
+  /** Mining. Nodes from v31 on answer once their chain is loaded; a v30 node must not be asked before (`nodeHasStarted`). */
   async mining(): Promise<MiningQueries> {
     if (this.#mining === undefined) {
       this.#makingMining ??= this.#capabilities.makeMining().finally(() => {

@@ -1,24 +1,35 @@
-// From a fresh connection to the capabilities that the exporter works with, whatever the node's layout of Init. What is
-// asked of them later is not known here.
+// From a new connection to the interfaces that the exporter uses, whatever the node's layout of Init. What is asked of them
+// later is not known here.
 
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { RpcError } from "../rpc/errors.ts";
 import type { ThreadMap$Client } from "../schema/mp/proxy.ts";
-import { CALLS } from "./calls.ts";
-import { confirmLayout, detectLayout, LAYOUTS, type LayoutName, makeInterface, type Ordinals } from "./layouts.ts";
+import { CALLS, type MakeOrdinal } from "./calls.ts";
+import type { JsonRpc } from "./json-rpc.ts";
+import {
+  confirmLayout,
+  detectLayout,
+  LAYOUTS,
+  type LayoutName,
+  makeChainAfterRpc,
+  makeInterface,
+  type Ordinals,
+} from "./layouts.ts";
 import { ServerThreads } from "./server-threads.ts";
 
-/** What a node hands out, as far as it does. All of it is the session's to close. */
+/** The interfaces that a node has. The client closes them. */
 export interface NodeCapabilities {
   readonly layout: LayoutName;
+  /** Whether the node may have Chain and Node, too: `completeHandshake` finds out. */
+  readonly mayHaveChain: boolean;
   readonly init: ImportedCapability;
   readonly threads: ServerThreads;
   readonly chain: ImportedCapability | undefined;
   readonly node: ImportedCapability | undefined;
   readonly tracing: ImportedCapability | undefined;
   readonly rpc: ImportedCapability | undefined;
-  /** Makes the Mining interface. Apart from the others, as a node may not hand it out before its chain is loaded. */
+  /** Makes Mining, which nodes from v31 on do only once their chain is loaded. */
   makeMining(): Promise<ImportedCapability>;
 }
 
@@ -26,9 +37,8 @@ export interface NodeCapabilities {
 const THREAD_NAME = "bitcoind-ipc-exporter";
 
 /**
- * Asks the node for its interfaces, one call after the other; of the layout that it is found to have unless `layout` says
- * which. Rejects with the error of the first call that fails; what was received by then ends with the connection, which
- * the caller closes.
+ * Asks the node for its interfaces, one call after the other, in `layout` or in the one that is found. Rejects with the error
+ * of the first call that fails; what was received by then ends with the connection, which the caller closes.
  */
 export async function handshake(connection: Connection, layout?: LayoutName): Promise<NodeCapabilities> {
   const init = await connection.bootstrap();
@@ -40,24 +50,40 @@ export async function handshake(connection: Connection, layout?: LayoutName): Pr
 
   const detected = await (layout === undefined ? detectLayout(init, threads) : confirmLayout(init, threads, layout));
   const ordinals: Ordinals = LAYOUTS[detected.layout];
-  const make = async (name: keyof Ordinals): Promise<ImportedCapability | undefined> => {
+  const make = async (name: "chain" | "node" | "tracing" | "rpc"): Promise<ImportedCapability | undefined> => {
     const ordinal = ordinals[name];
     if (ordinal === undefined) return undefined;
     return detected.made.get(ordinal) ?? makeInterface(init, threads, ordinal);
   };
   return {
     layout: detected.layout,
+    mayHaveChain: detected.mayHaveChain,
     init,
     threads,
     chain: await make("chain"),
     node: await make("node"),
     tracing: await make("tracing").catch(undefinedWhenMissing),
     rpc: await make("rpc"),
-    makeMining: async () => (await make("mining"))!,
+    makeMining: detected.makeMining,
   };
 }
 
-/** Of a node that has all else the trace may be missing; the rest is of use without it. */
+/**
+ * Finds out whether a node with Rpc has Chain and Node, too: to be called once it has started. Resolves to the interfaces
+ * with what was found. Rejects when the connection ends, and as ServerThreads.call does when a node with Chain has no Node.
+ */
+export async function completeHandshake(capabilities: NodeCapabilities, jsonRpc: JsonRpc): Promise<NodeCapabilities> {
+  const { init, threads } = capabilities;
+  const chain = await makeChainAfterRpc(init, threads, jsonRpc);
+  const known = { ...capabilities, mayHaveChain: false };
+  if (chain === undefined) return known;
+  const make = (ordinal: MakeOrdinal) => makeInterface(init, threads, ordinal);
+  const layout = "pr-29409";
+  const { node, mining } = LAYOUTS[layout];
+  return { ...known, layout, chain, node: await make(node), makeMining: () => make(mining) };
+}
+
+/** The trace may be missing in a node that has the rest. */
 function undefinedWhenMissing(error: unknown): undefined {
   if (error instanceof RpcError && error.kind === "unimplemented") return undefined;
   throw error;

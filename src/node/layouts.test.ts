@@ -1,10 +1,13 @@
 import { beforeAll, describe, expect, test } from "bun:test";
+import { eventLog } from "../../test/builders/event-log.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
 import { type ReferenceClient, session } from "../../test/reference-node/client.ts";
 import { type Layout, ReferenceNode, referenceLayouts, type Stats } from "../../test/reference-node/reference-node.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { CALLS } from "./calls.ts";
+import { NodeClient } from "./client.ts";
 import { LAYOUTS, type LayoutName, layoutNamed, UnknownLayoutError } from "./layouts.ts";
+import { connectUnix } from "./socket.ts";
 
 beforeAll(buildReferenceNode, buildTimeoutMs);
 
@@ -15,7 +18,7 @@ const MADE: Record<LayoutName, readonly string[]> = {
   "pr/trace": ["makeChain", "makeNode", "makeTracing"],
   "ipc-2026-02": ["makeNode", "makeChain"],
   v30: ["makeMining"],
-  v31: ["makeMining"],
+  v31: ["makeMiningOld2"],
   v32: ["makeRpc"],
   "pr-29409": ["makeRpc", "makeChain", "makeNode"],
 };
@@ -61,7 +64,7 @@ describe.each(names)("a node of layout %s", (name) => {
     expect(client.layout).toBe(name);
     const { calls, walletLoaderCalls } = await node.stats();
     expect(walletLoaderCalls).toBe(0);
-    const made = MADE[name].filter((method) => method !== "makeMining").map((method) => `Init.${method}`);
+    const made = MADE[name].filter((method) => !method.startsWith("makeMining")).map((method) => `Init.${method}`);
     const asked = ["Init.construct", "ThreadMap.makeThread", ...made, ...CONFIRMED[name]];
     expect(Object.keys(calls).sort()).toEqual(asked.sort());
     await expectUsable(client);
@@ -87,7 +90,7 @@ const UNKNOWN: [fault: string, layout: Layout, seen: RegExp[]][] = [
   [
     "has neither what others have at @4 nor any Mining",
     "echo-only",
-    [/^Init@4: .*not implemented/i, /Init@3: .*not implemented/i, /Init@2: .*Old mining interface/],
+    [/^Init@4: .*not implemented/i, /Init@2: .*Old mining interface/, /Init@3: .*not implemented/i],
   ],
   [
     "has something else where others have Chain, Node or Rpc",
@@ -104,7 +107,8 @@ const UNKNOWN: [fault: string, layout: Layout, seen: RegExp[]][] = [
 describe("a node that fits no layout", () => {
   test.each(UNKNOWN)("because it %s: the error says what was seen", async (_, layout, seen) => {
     await using node = await ReferenceNode.start({ layout });
-    const error = await failure(session(node));
+    const mining = async () => (await session(node)).makeMining();
+    const error = await failure(mining());
     expect(error).toBeInstanceOf(UnknownLayoutError);
     expect(error.message).toStartWith("the node has none of the known IPC layouts: Init@4");
     const parts = error.message.slice(error.message.indexOf("Init@4")).split(/; (?=Init@|\w+\.capnp:\w+: )/);
@@ -112,16 +116,7 @@ describe("a node that fits no layout", () => {
     for (const [index, part] of parts.entries()) expect(part).toMatch(seen[index]!);
     expect(await node.stats()).toMatchObject({ walletLoaderCalls: 0, threadViolations: 0 });
     // It lives on.
-    expect(await failure(session(node))).toBeInstanceOf(UnknownLayoutError);
-  });
-
-  test("because it has an Rpc and then something that is no Chain", async () => {
-    await using node = await ReferenceNode.start({ layout: "pr-29409" });
-    await node.fail("Chain.shutdownRequested", "unimplemented", "Requested interface not implemented.");
-    const error = await failure(session(node));
-    expect(error).toBeInstanceOf(UnknownLayoutError);
-    expect(error.message).toContain("Init@5 is there; ");
-    expect(await node.stats()).toMatchObject({ walletLoaderCalls: 0 });
+    expect(await failure(mining())).toBeInstanceOf(UnknownLayoutError);
   });
 
   test("because it refuses what it has", async () => {
@@ -135,6 +130,104 @@ describe("a node that fits no layout", () => {
   });
 });
 
+describe("a node with Rpc is a v32 node, whatever Init@5 is", () => {
+  const FIFTH = ["Init.makeChain", "Init.makeTracing", "Init.registerExternalSigner"];
+
+  /** How often Init@5 was called. */
+  async function fifthCalls(node: ReferenceNode): Promise<number> {
+    const { calls, walletLoaderCalls } = await node.stats();
+    expect(walletLoaderCalls).toBe(0);
+    return FIFTH.reduce((sum, method) => sum + (calls[method] ?? 0), 0);
+  }
+
+  test.each(["tracing-at-5", "signer-at-5"] as const)("%s", async (layout) => {
+    await using node = await ReferenceNode.start({ layout });
+    using client = await session(node);
+    expect([client.layout, client.chain, client.node]).toEqual(["v32", undefined, undefined]);
+    expect(await fifthCalls(node)).toBe(1);
+    await expectUsable(client);
+    const { live } = await node.stats();
+    expect(live["Tracing"] ?? 0).toBe(0);
+  });
+
+  const CHAIN_NOT_IMPLEMENTED = [
+    "Chain.shutdownRequested",
+    "unimplemented",
+    "Requested interface not implemented.",
+  ] as const;
+  test.each([
+    ["Init.makeChain", "failed", "std::exception: no signer"],
+    ["Init.makeChain", "overloaded", "not now"],
+    CHAIN_NOT_IMPLEMENTED,
+  ] as const)("%s fails: %s", async (method, kind, reason) => {
+    await using node = await ReferenceNode.start({ layout: "pr-29409" });
+    await node.fail(method, kind, reason);
+    using client = await session(node);
+    expect(client.layout).toBe("v32");
+  });
+
+  test.each(["Init.makeChain", "Chain.shutdownRequested"])(
+    "%s hangs, and the client closes without waiting",
+    async (method) => {
+      await using node = await ReferenceNode.start({ layout: "pr-29409" });
+      await node.hang(method);
+      using client = await session(node);
+      expect(client.layout).toBe("v32");
+      await client.threads.quiet();
+      await node.clear();
+    },
+  );
+
+  test.each([320_000, 320_100, 329_899, 330_000])("release %d is not asked", async (version) => {
+    await using node = await ReferenceNode.start({ layout: "pr-29409" });
+    await node.release(version);
+    using client = await session(node);
+    expect(client.layout).toBe("v32");
+    expect(await fifthCalls(node)).toBe(0);
+  });
+
+  test.each([319_900, 329_900, 310_100, 0])("version %d is none of such a release", async (version) => {
+    await using node = await ReferenceNode.start({ layout: "pr-29409" });
+    await node.release(version);
+    using client = await session(node);
+    expect(client.layout).toBe("pr-29409");
+  });
+
+  test("the version is unknown, as the whitelist refuses it", async () => {
+    await using node = await ReferenceNode.start({ layout: "tracing-at-5" });
+    await node.answer("Rpc.executeRpc", { result: "null" });
+    using client = await session(node);
+    expect(client.layout).toBe("v32");
+    expect(await fifthCalls(node)).toBe(1);
+  });
+
+  test("it goes away meanwhile", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr-29409" });
+    await node.hang("Init.makeChain");
+    const failed = failure(session(node));
+    while ((await fifthCalls(node)) === 0) await Bun.sleep(1);
+    await node.drop();
+    expect(await failed).toMatchObject({ name: "RpcError", kind: "disconnected" });
+  });
+
+  test("it is asked once the node has started", async () => {
+    await using node = await ReferenceNode.start({ layout: "pr-29409" });
+    await node.warmup("Loading block index…");
+    const connection = await connectUnix(node.socketPath, { deadlineMs: 20_000, onEnd: () => {} });
+    const { chain, utxoCache } = eventLog();
+    const client = await NodeClient.open(connection, { chain, utxoCache });
+    expect(await client.warmupStatus()).toBe("Loading block index…");
+    expect([client.layout, client.hasNotifications, await fifthCalls(node)]).toEqual(["v32", false, 0]);
+    await node.warmup("");
+    expect(await client.warmupStatus()).toBeUndefined();
+    expect([client.layout, client.hasNotifications, await fifthCalls(node)]).toEqual(["pr-29409", true, 1]);
+    expect(await client.queries?.getHeight()).toBe(120);
+    expect(await client.leave(5000)).toBe(true);
+    await node.waitFor("disconnected");
+    expect((await node.stats()).live).toMatchObject({ Chain: 0, Node: 0, Rpc: 0 });
+  });
+});
+
 describe("what says nothing of the layout is no answer", () => {
   test("a method that is there and fails shows that its interface is there", async () => {
     await using node = await ReferenceNode.start({ layout: "pr/trace" });
@@ -143,15 +236,26 @@ describe("what says nothing of the layout is no answer", () => {
     expect(client.layout).toBe("pr/trace");
   });
 
+  test.each([
+    ["pr/trace", "Chain.shutdownRequested"],
+    ["ipc-2026-02", "Node.shutdownRequested"],
+    ["pr-29409", "Chain.shutdownRequested"],
+  ] as const)("an interface of a node of %s that lacks %s is that interface", async (layout, method) => {
+    await using node = await ReferenceNode.start({ layout });
+    await node.remove(method);
+    using client = await session(node);
+    expect(client.layout).toBe(layout);
+  });
+
   test.each(["overloaded", "disconnected"] as const)("a call that is answered as %s", async (kind) => {
-    await using node = await ReferenceNode.start({ layout: "v31" });
+    await using node = await ReferenceNode.start({ layout: "v30" });
     await node.fail("Init.makeMining", kind, "not now");
     const error = await failure(session(node));
     expect(error).toBeInstanceOf(RpcError);
     expect(error).toMatchObject({ kind, message: expect.stringContaining("not now") });
     await node.clear();
     using client = await session(node);
-    expect(client.layout).toBe("v31");
+    expect(client.layout).toBe("v30");
   });
 
   test("a call that is late", async () => {
@@ -170,11 +274,27 @@ describe("what says nothing of the layout is no answer", () => {
   });
 });
 
-test("a Mining that comes only when the chain is loaded is waited for, however long other calls may take", async () => {
-  await using node = await ReferenceNode.start({ layout: "v31" });
-  await node.delay("Init.makeMining", 300);
-  using client = await session(node, { deadlineMs: 100 });
-  expect(client.layout).toBe("v31");
+describe.each(["v31", "v32"] as const)("Mining of a node of layout %s that is starting", (layout) => {
+  test("is waited for, however long other calls may take, and the layout is known before", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    await node.delay("Init.makeMining", 300);
+    using client = await session(node, { deadlineMs: 200 });
+    expect(client.layout).toBe(layout);
+    const mining = await client.makeMining();
+    expect((await client.threads.call(mining, CALLS.mining.getTip)).result.height).toBe(120);
+  });
+
+  test("does not delay a client that leaves", async () => {
+    await using node = await ReferenceNode.start({ layout });
+    await node.hang("Init.makeMining");
+    using client = await session(node);
+    const making = failure(client.makeMining());
+    while ((await node.stats()).calls["Init.makeMining"] !== 1) await Bun.sleep(1);
+    await client.threads.quiet();
+    client.connection.close();
+    expect(await making).toMatchObject({ name: "RpcError", kind: "disconnected" });
+    await node.clear();
+  });
 });
 
 test("a layout that the node does not have is refused by it", async () => {
@@ -199,7 +319,7 @@ test("a layout that asks for more is refused when the node turns out to be of an
   const error = await failure(session(node, { layout: "pr/trace" }));
   expect(error).toBeInstanceOf(UnknownLayoutError);
   expect(error.message).toMatch(
-    /^the node is not of the layout pr\/trace that it is said to have: Init@4 is there; .*Requested interface not implemented/,
+    /^the node does not have the layout pr\/trace: Init@4 is there; .*Requested interface not implemented/,
   );
 });
 

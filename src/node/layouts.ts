@@ -1,17 +1,18 @@
-// Nodes differ in which interface each ordinal of Init hands out. This finds out which node it is, by asking for one and
-// calling a harmless method on what comes back; never by version, which no node tells before.
+// Nodes differ in which interface each ordinal of Init makes. This finds the layout of a node: it asks for one interface and
+// calls a harmless method on it.
 //
 // What makes that safe: calls are dispatched by interface id, so a wrong guess is answered with an exception of kind
-// unimplemented and nothing happens (run on real nodes). And the order of the questions keeps away from ordinals that may
-// be makeWalletLoader.
+// unimplemented and nothing happens (run on real nodes). And no ordinal is asked for that may be makeWalletLoader.
 
 import type { Method, Struct } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { CALLS, type MakeOrdinal, makeMethod, readCapability } from "./calls.ts";
-import type { ContextParams, ServerThreads } from "./server-threads.ts";
+import { Decimal, isObject } from "./json.ts";
+import type { JsonRpc } from "./json-rpc.ts";
+import type { ContextParams, ServerThreads, ThreadCallOptions } from "./server-threads.ts";
 
-/** The interfaces that the exporter uses, by the ordinal of Init that hands each out. */
+/** The interfaces that the exporter uses, by the ordinal of Init that makes each. */
 export interface Ordinals {
   readonly mining: MakeOrdinal;
   readonly chain?: MakeOrdinal;
@@ -40,35 +41,53 @@ export function layoutNamed(text: string): LayoutName | undefined {
   return Object.hasOwn(ALIASES, text) ? ALIASES[text] : undefined;
 }
 
-/** The node is of no known layout. The message says what was seen. */
+/** The node has no known layout, or not the one that it should have. The message says what it answered. */
 export class UnknownLayoutError extends Error {
   override readonly name = "UnknownLayoutError";
 }
 
-/** What was found out, and what was handed out on the way, by ordinal of Init. The capabilities are the caller's. */
+/** What was found, and the interfaces that were made on the way, by ordinal of Init. They are the caller's. */
 export interface Detected {
   readonly layout: LayoutName;
   readonly made: ReadonlyMap<MakeOrdinal, ImportedCapability>;
+  /** Whether the node may have Chain and Node, too: `makeChainAfterRpc` finds out. */
+  readonly mayHaveChain: boolean;
+  /** Makes Mining, which nodes from v31 on do only once their chain is loaded. Rejects as detectLayout does. */
+  makeMining(): Promise<ImportedCapability>;
 }
 
 /**
- * Finds the layout of the node behind `init`. Rejects with UnknownLayoutError when it fits none, and as ServerThreads.call
- * does when a call fails for another reason than that the node does not have it.
+ * Finds the layout of the node behind `init`, by calls that a starting node answers at once. Rejects with UnknownLayoutError
+ * when it fits none, and as ServerThreads.call does when a call fails for another reason than that the node does not have it.
  *
  *     Init@4 is  a Chain  → pr/trace       (@6 would be makeWalletLoader, and is not asked)
  *                a Node   → ipc-2026-02    (@5 would be)
- *                an Rpc, and Init@5 is  missing  → v32
- *                                       a Chain  → pr-29409   (@7 would be)
- *                missing, and Init@3 is  there    → v31
- *                                        missing, and Init@2 is there → v30
+ *                an Rpc   → v32, or pr-29409 where Init@5 is a Chain  (@7 would be)
+ *                missing, and Init@2 is  there    → v30
+ *                                        refused  → v31, which has Mining at @3
  */
 export async function detectLayout(init: ImportedCapability, threads: ServerThreads): Promise<Detected> {
   const probe = new Probe(init, threads);
-  return { layout: await detect(probe), made: probe.made };
+  const layout = await detect(probe);
+  return probe.detected(layout, layout === "v32");
+}
+
+async function detect(probe: Probe): Promise<LayoutName> {
+  const fourth = await probe.make(4);
+  if (fourth === undefined) {
+    const second = await probe.make(2);
+    if (second !== "refused") return second === undefined ? probe.failUnknown() : "v30";
+    return "v31";
+  }
+  if (fourth === "refused") return probe.failUnknown();
+  if (await probe.isInterface(fourth, CALLS.chain.shutdownRequested)) return "pr/trace";
+  if (await probe.isInterface(fourth, CALLS.node.shutdownRequested)) return "ipc-2026-02";
+  if (await probe.isInterface(fourth, CALLS.rpc.executeRpc)) return "v32";
+  return probe.failUnknown();
 }
 
 /**
- * Takes `layout` as given, but where it asks for an ordinal that may be makeWalletLoader in another layout, sees first that
+ * Takes `layout` as given, but where it asks for an ordinal that may be makeWalletLoader in another layout, checks first that
  * Init@4 is what it should be, which is another interface in each of those. Rejects as detectLayout does.
  */
 export async function confirmLayout(
@@ -80,108 +99,139 @@ export async function confirmLayout(
   const ordinals: Ordinals = LAYOUTS[layout];
   if (Object.values(ordinals).some((ordinal) => ordinal > 4)) {
     const fourth = await probe.make(4);
-    const isAsSaid =
-      fourth !== undefined &&
+    const isExpected =
+      typeof fourth === "object" &&
       (ordinals.chain === 4
         ? await probe.isInterface(fourth, CALLS.chain.shutdownRequested)
         : await probe.isInterface(fourth, CALLS.rpc.executeRpc));
-    if (!isAsSaid) throw probe.unlike(layout);
+    if (!isExpected) probe.fail(`the node does not have the layout ${layout}`);
   }
-  return { layout, made: probe.made };
+  return probe.detected(layout, false);
 }
 
-async function detect(probe: Probe): Promise<LayoutName> {
-  const fourth = await probe.make(4);
-  if (fourth === undefined) {
-    if ((await probe.make(3)) !== undefined) return "v31";
-    if ((await probe.make(2)) !== undefined) return "v30";
-  } else if (await probe.isInterface(fourth, CALLS.chain.shutdownRequested)) {
-    return "pr/trace";
-  } else if (await probe.isInterface(fourth, CALLS.node.shutdownRequested)) {
-    return "ipc-2026-02";
-  } else if (await probe.isInterface(fourth, CALLS.rpc.executeRpc)) {
-    const fifth = await probe.make(5);
-    if (fifth === undefined) return "v32";
-    if (await probe.isInterface(fifth, CALLS.chain.shutdownRequested)) return "pr-29409";
+/** Of calls that an unknown node may never answer, and that harm no node with Rpc when the connection ends meanwhile. */
+const UNSURE = { deadlineMs: 2000, mayBeLeft: true };
+
+/**
+ * The Chain of a node that has Rpc, or undefined: a v32 node has none. It is asked for last, once the node has started and
+ * reports its version, and not at all of a release: other proposals have other methods at Init@5. A node that answers
+ * something else, an error or nothing has no Chain. Rejects when the connection ends.
+ */
+export async function makeChainAfterRpc(
+  init: ImportedCapability,
+  threads: ServerThreads,
+  rpc: JsonRpc,
+): Promise<ImportedCapability | undefined> {
+  if (await isRelease(rpc)) return undefined;
+  const probe = new Probe(init, threads, UNSURE);
+  let fifth: ImportedCapability | "refused" | undefined;
+  try {
+    fifth = await probe.make(5);
+    if (fifth === undefined || fifth === "refused") return undefined;
+    if (await probe.isInterface(fifth, CALLS.chain.shutdownRequested)) return fifth;
+  } catch (error) {
+    if (error instanceof RpcError && error.kind === "disconnected") throw error;
   }
-  throw probe.unknownLayout();
+  if (fifth !== "refused") fifth?.close();
+  return undefined;
 }
 
-/** Ordinals of Mining. A node that hands it out only when its chain is loaded may take this long: as long as its start. */
-const MINING_ORDINALS: readonly MakeOrdinal[] = [2, 3];
-const MINING_DEADLINE_MS = 24 * 60 * 60 * 1000;
+/** getnetworkinfo's version: 320000 is 32.0.0. Trees between two releases, which patches are made on, have 319900 or so. */
+const FIRST_RELEASE_WITH_RPC = 320_000;
+const LEAST_OF_TREES = 9900;
+
+/** Whether the node reports that it is a release, which has what its schema says and no Chain. */
+async function isRelease(rpc: JsonRpc): Promise<boolean> {
+  const [outcome] = await rpc.callAll([{ method: "getnetworkinfo" }]);
+  const result = "result" in outcome! ? outcome.result : undefined;
+  const version = isObject(result) && result["version"] instanceof Decimal ? result["version"].toNumber() : 0;
+  return version >= FIRST_RELEASE_WITH_RPC && version % 10_000 < LEAST_OF_TREES;
+}
+
+/** Mining is waited for as long as a node may take to start. It ends with the connection, which harms none that waits. */
+const MINING = { deadlineMs: 24 * 60 * 60 * 1000, mayBeLeft: true };
+/** Layouts of nodes that make Mining once their chain is loaded, and whose clients may disconnect during a call. */
+const WAITS_IN_MINING: readonly LayoutName[] = ["v31", "v32"];
 
 class Probe {
   readonly #init: ImportedCapability;
   readonly #threads: ServerThreads;
-  readonly made = new Map<MakeOrdinal, ImportedCapability>();
+  readonly #options: ThreadCallOptions;
+  readonly #made = new Map<MakeOrdinal, ImportedCapability>();
   /** What the node answered, for the error line. */
-  readonly #seen: string[] = [];
+  readonly #answers: string[] = [];
 
-  constructor(init: ImportedCapability, threads: ServerThreads) {
+  constructor(init: ImportedCapability, threads: ServerThreads, options: ThreadCallOptions = {}) {
     this.#init = init;
     this.#threads = threads;
+    this.#options = options;
   }
 
-  unknownLayout(): UnknownLayoutError {
-    return new UnknownLayoutError(`the node has none of the known IPC layouts: ${this.#seen.join("; ")}`);
+  detected(layout: LayoutName, mayHaveChain: boolean): Detected {
+    const makeMining = async () => {
+      const options = WAITS_IN_MINING.includes(layout) ? MINING : undefined;
+      const mining = await this.make(LAYOUTS[layout].mining, options);
+      return mining === undefined || mining === "refused" ? this.failUnknown() : mining;
+    };
+    return { layout, made: this.#made, mayHaveChain, makeMining };
   }
 
-  unlike(layout: LayoutName): UnknownLayoutError {
-    return new UnknownLayoutError(
-      `the node is not of the layout ${layout} that it is said to have: ${this.#seen.join("; ")}`,
-    );
+  fail(what: string): never {
+    throw new UnknownLayoutError(`${what}: ${this.#answers.join("; ")}`);
   }
 
-  /**
-   * What Init hands out at `ordinal`, or undefined when it has no such ordinal. One that it has and refuses, as a node does
-   * with ordinals that it gave up, tells nothing that could be built on.
-   */
-  async make(ordinal: MakeOrdinal): Promise<ImportedCapability | undefined> {
+  failUnknown(): never {
+    this.fail("the node has none of the known IPC layouts");
+  }
+
+  /** What Init makes at `ordinal`; undefined when it has no such ordinal. It refuses one that it has given up. */
+  async make(ordinal: MakeOrdinal, options = this.#options): Promise<ImportedCapability | "refused" | undefined> {
+    const known = this.#made.get(ordinal);
+    if (known !== undefined) return known;
     try {
-      const deadlineMs = MINING_ORDINALS.includes(ordinal) ? MINING_DEADLINE_MS : undefined;
-      const capability = await makeInterface(this.#init, this.#threads, ordinal, deadlineMs);
-      this.made.set(ordinal, capability);
-      this.#seen.push(`Init@${ordinal} is there`);
+      const capability = await makeInterface(this.#init, this.#threads, ordinal, options);
+      this.#made.set(ordinal, capability);
+      this.#answers.push(`Init@${ordinal} is there`);
       return capability;
     } catch (error) {
-      const kind = this.#note(`Init@${ordinal}`, error);
-      if (kind === "failed") throw this.unknownLayout();
-      return undefined;
+      return this.#readError(`Init@${ordinal}`, error).kind === "failed" ? "refused" : undefined;
     }
   }
 
   /**
-   * Whether `capability` has the interface of `method`: a method that only reads, and needs no chain to be loaded. It has,
-   * too, when the method was found and then failed.
+   * Whether `capability` has the interface of `method`: a method that only reads, and needs no loaded chain. It has when it
+   * answers, when the method fails, and when the interface lacks this one method.
    */
   async isInterface<P extends ContextParams, R extends Struct>(
     capability: ImportedCapability,
     method: Method<P, R>,
   ): Promise<boolean> {
     try {
-      await this.#threads.call(capability, method);
+      await this.#threads.call(capability, method, undefined, this.#options);
       return true;
     } catch (error) {
-      return this.#note(`${method.interfaceName}`, error) === "failed";
+      const { kind, message } = this.#readError(`${method.interfaceName}`, error);
+      return kind === "failed" || LACKS_METHOD.test(message);
     }
   }
 
-  /** Keeps what the node said. Throws what says nothing of its layout: that the call was late, or the node went. */
-  #note(what: string, error: unknown): "failed" | "unimplemented" {
+  /** Keeps what the node answered. Throws an error that says nothing of the layout: the call was late, or the node gone. */
+  #readError(what: string, error: unknown): RpcError {
     if (!(error instanceof RpcError) || error.kind === "disconnected" || error.kind === "overloaded") throw error;
-    this.#seen.push(`${what}: ${error.message}`);
-    return error.kind;
+    this.#answers.push(`${what}: ${error.message}`);
+    return error;
   }
 }
 
+/** What Cap'n Proto's C++ runtime says of an interface that is there. Of another it says "Requested interface …". */
+const LACKS_METHOD = /^(remote exception: )?Method not implemented/;
+
 /** Asks Init for the interface at `ordinal`. Rejects as ServerThreads.call does. */
-export async function makeInterface(
+export function makeInterface(
   init: ImportedCapability,
   threads: ServerThreads,
   ordinal: MakeOrdinal,
-  deadlineMs?: number,
+  options: ThreadCallOptions = {},
 ): Promise<ImportedCapability> {
-  const deadline = deadlineMs === undefined ? {} : { deadlineMs };
-  return threads.call(init, makeMethod(ordinal), undefined, { ...deadline, read: readCapability });
+  return threads.call(init, makeMethod(ordinal), undefined, { ...options, read: readCapability });
 }

@@ -136,9 +136,9 @@ export class Session {
     this.#opening = NodeClient.open(this.#connection, this.#events(), layout);
     const client = await this.#opening;
     this.#client = client;
+    await this.#waitForReadiness(client);
     const questions = chooseQuestions(this.#options.collectors.polled, sourcesOf(client));
     this.#tipPolls = this.#makeTipPolls(client, questions);
-    await this.#waitForReadiness(client);
     this.#options.collectors.startSession(this.#reportedBy(client));
     if (this.#isToSubscribe(client)) await this.#subscribe(client);
     else await this.#startWatching(client);
@@ -176,6 +176,7 @@ export class Session {
   /** Waits while the node is starting. Rejects when the connection ends. */
   async #waitForReadiness(client: NodeClient): Promise<void> {
     const { socketPath, log } = this.#options;
+    if (client.layout === "v31") return this.#waitForMining(client);
     if (client.jsonRpc === undefined) {
       this.#refuseLeaving();
       const graceMs = startGraceMs(socketPath);
@@ -193,6 +194,21 @@ export class Session {
       else log(`waiting for the node to start: ${status}`);
       isLogged = true;
       await this.#pause.wait(WARMUP_INTERVAL_MS);
+    }
+  }
+
+  /** A v31 node answers once its chain is loaded. */
+  async #waitForMining(client: NodeClient): Promise<void> {
+    this.#refuseLeaving();
+    const { log } = this.#options;
+    const timer = setTimeout(
+      () => log("waiting for the node to start: its chain is not loaded yet"),
+      WARMUP_INTERVAL_MS,
+    );
+    try {
+      await client.mining();
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -1,6 +1,7 @@
 // A client of a reference node: what a session has after its handshake, for tests of what is asked from there.
 
-import { handshake, type NodeCapabilities } from "../../src/node/handshake.ts";
+import { completeHandshake, handshake, type NodeCapabilities } from "../../src/node/handshake.ts";
+import { batchRpc } from "../../src/node/json-rpc.ts";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { connectUnix } from "../../src/node/socket.ts";
 import type { Connection } from "../../src/rpc/connection.ts";
@@ -25,7 +26,10 @@ export async function session(node: ReferenceNode, options: ClientOptions = {}):
   const { layout, deadlineMs = DEADLINE_MS } = options;
   const connection = await connectUnix(node.socketPath, { deadlineMs, onEnd: () => {} });
   try {
-    const capabilities = await handshake(connection, layout);
+    const found = await handshake(connection, layout);
+    const capabilities = found.mayHaveChain
+      ? await completeHandshake(found, batchRpc(found.threads, found.rpc!))
+      : found;
     return { ...capabilities, connection, [Symbol.dispose]: () => connection.close() };
   } catch (error) {
     connection.close();

@@ -156,7 +156,9 @@ describe("a node that is not quite of its layout", () => {
     expect(await failure(makeInterface(client.init, client.threads, 5))).toMatchObject({ message: "not now" });
     await node.clear();
     await node.hang(`Init.${method}`);
-    expect(await failure(makeInterface(client.init, client.threads, 5, 50))).toMatchObject({ name: "DeadlineError" });
+    expect(await failure(makeInterface(client.init, client.threads, 5, { deadlineMs: 50 }))).toMatchObject({
+      name: "DeadlineError",
+    });
   });
 
   test("a removed method is refused as the runtime refuses it, until it is cleared", async () => {
