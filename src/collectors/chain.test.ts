@@ -12,11 +12,12 @@ function chainAfter(answer: string): Record<string, string> {
 
 test("every field goes to its own family", () => {
   expect(
-    chainAfter(`{"blocks": 1, "headers": 2, "initialblockdownload": true, "verificationprogress": 0.5,
+    chainAfter(`{"chain": "main", "blocks": 1, "headers": 2, "initialblockdownload": true, "verificationprogress": 0.5,
       "difficulty": 127170500429035.17, "time": 3, "mediantime": 4, "size_on_disk": 5, "pruned": false, "pruneheight": 6}`),
   ).toEqual({
     bitcoin_chain_height: "1",
     bitcoin_header_height: "2",
+    bitcoin_test_chain: "0",
     bitcoin_ibd: "1",
     bitcoin_verification_progress: "0.5",
     bitcoin_difficulty: "127170500429035.17",
@@ -26,6 +27,10 @@ test("every field goes to its own family", () => {
     bitcoin_pruned: "0",
     bitcoin_prune_height: "6",
   });
+});
+
+test.each(["test", "testnet4", "signet", "regtest"])("%s is a test chain", (chain) => {
+  expect(chainAfter(`{"chain": "${chain}"}`)).toEqual({ bitcoin_test_chain: "1" });
 });
 
 test("a node without a best header has no header height", () => {

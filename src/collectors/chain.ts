@@ -2,6 +2,7 @@
 
 import type { Registry } from "../metrics/registry.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
+import type { JsonValue } from "../node/json.ts";
 import type { TipChange } from "../node/tip-changes.ts";
 import type { Reported } from "./collector.ts";
 import { type Collector, fromMining, fromNode, fromRpc, polled, polledInto, setOrClear } from "./collector.ts";
@@ -26,6 +27,12 @@ export interface ChainCollector extends Collector {
 
 const blockchainInfo = fromRpc("getblockchaininfo");
 
+/** Bitcoin Core calls mainnet "main" (src/util/chaintype.cpp). */
+function isTestChain(info: JsonValue, name: string): boolean | undefined {
+  const chain = result.text(info, name);
+  return chain === undefined ? undefined : chain !== "main";
+}
+
 export function chainCollector(registry: Registry): ChainCollector {
   const connected = registry.eventCounter("bitcoin_blocks_connected_total", "Blocks connected to the active chain.");
   const disconnected = registry.eventCounter(
@@ -38,6 +45,7 @@ export function chainCollector(registry: Registry): ChainCollector {
 
   const height = registry.gauge("bitcoin_chain_height", "Height of the active chain's tip.");
   const headerHeight = registry.gauge("bitcoin_header_height", "Height of the best known header.");
+  const testChain = registry.gauge("bitcoin_test_chain", "1 on a test chain, 0 on mainnet.");
   const ibd = registry.gauge("bitcoin_ibd", "1 while the node is in initial block download, else 0.");
   const progress = registry.gauge(
     "bitcoin_verification_progress",
@@ -92,6 +100,11 @@ export function chainCollector(registry: Registry): ChainCollector {
         headerHeight,
         fromNode("Node.getHeaderTip", (node) => node.getHeaderTip()),
         blockchainInfo(result.height, "headers"),
+      ),
+      polled(
+        testChain,
+        fromMining("Mining.isTestChain", (mining) => mining.isTestChain()),
+        blockchainInfo(isTestChain, "chain"),
       ),
       polledInto(
         { set: setInitialBlockDownload, clear: () => ibd.clear() },

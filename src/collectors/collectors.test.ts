@@ -92,10 +92,10 @@ describe("Mining", () => {
     waitTipChanged: (tip) => Promise.resolve(tip),
   };
 
-  test("reports the height and initial block download", async () => {
+  test("reports the height, whether the chain is a test chain, and initial block download", async () => {
     const chain = chainCollector(registry);
     await ask(chain, { mining });
-    expect(samples()).toMatchObject({ bitcoin_chain_height: "900000", bitcoin_ibd: "1" });
+    expect(samples()).toMatchObject({ bitcoin_chain_height: "900000", bitcoin_test_chain: "0", bitcoin_ibd: "1" });
     expect(chain.initialBlockDownload).toBe("active");
   });
 

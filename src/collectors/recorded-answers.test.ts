@@ -24,6 +24,7 @@ function shown(node: RecordedNode, ...kinds: SourceKind[]): Record<string, strin
 const MASTER = {
   bitcoin_chain_height: "214",
   bitcoin_header_height: "214",
+  bitcoin_test_chain: "1",
   bitcoin_ibd: "0",
   bitcoin_verification_progress: "1",
   bitcoin_difficulty: "4.656542373906925e-10",
@@ -144,6 +145,7 @@ test("a new node has no rate, no indexes, no estimates, and one warning though i
   expect(shown("master, new")).toEqual({
     bitcoin_chain_height: "0",
     bitcoin_header_height: "0",
+    bitcoin_test_chain: "1",
     bitcoin_ibd: "1",
     bitcoin_verification_progress: "0.000002005329749365225",
     bitcoin_difficulty: "4.656542373906925e-10",

@@ -23,6 +23,7 @@ const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 const SEEDS = {
   bitcoin_chain_height: "7",
   bitcoin_header_height: "7",
+  bitcoin_test_chain: "1",
   bitcoin_ibd: "0",
   bitcoin_verification_progress: "1",
   bitcoin_mempool_size: "51234",
@@ -34,7 +35,7 @@ const SEEDS = {
 };
 
 /** What Mining alone tells of these. */
-const OF_MINING = ["bitcoin_chain_height", "bitcoin_ibd"] as const;
+const OF_MINING = ["bitcoin_chain_height", "bitcoin_ibd", "bitcoin_test_chain"] as const;
 
 /** Some of what only JSON-RPC tells. */
 const OF_JSON_RPC = {

@@ -106,6 +106,7 @@ async function lastHeaders(node: BitcoinNode, hash: string): Promise<Header[]> {
 export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples>> = {
   bitcoin_chain_height: ({ chain }) => one(chain.blocks),
   bitcoin_header_height: ({ chain }) => one(chain.headers),
+  bitcoin_test_chain: ({ chain }) => one(flag(chain.chain !== "main")),
   bitcoin_ibd: ({ chain }) => one(flag(chain.initialblockdownload)),
   bitcoin_verification_progress: ({ chain }) => one(double(chain.verificationprogress)),
   bitcoin_difficulty: ({ chain }) => one(double(chain.difficulty)),

@@ -16,7 +16,7 @@ import { fund, mine } from "./transactions.ts";
 setDefaultTimeout(120_000);
 
 /** Families that have a sample only while the node answers: of every node, and of those that answer JSON-RPC methods. */
-const MINING = ["bitcoin_chain_height", "bitcoin_ibd"];
+const MINING = ["bitcoin_chain_height", "bitcoin_test_chain", "bitcoin_ibd"];
 const JSON_RPC = [
   "bitcoin_header_height",
   "bitcoin_verification_progress",

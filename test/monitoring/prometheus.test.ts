@@ -23,6 +23,7 @@ const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
   "bitcoin-node.json: Failed calls: A": "the simulated node fails no call",
   "bitcoin-nodes.json: Failed calls: A": "the simulated node fails no call",
   "BitcoinCallsFail (warning): bitcoin_ipc_call_errors_total": "the simulated node fails no call",
+  "BitcoinTipStuck (info): bitcoin_node_info": "the simulated node is of regtest",
 };
 
 let folder: string;

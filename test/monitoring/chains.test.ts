@@ -1,0 +1,159 @@
+// Holds every alert against nodes of every chain: promtool evaluates all rules on one node per chain and fault, and the
+// severities that fire are those of the table.
+
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ruleFiles, rules } from "./sources.ts";
+
+const PROMTOOL_DEADLINE_MS = 60_000;
+const HOURS = 4;
+const END = HOURS * 60;
+
+interface Chain {
+  /** The label `chain` of bitcoin_node_info; undefined on a node that does not report it. */
+  readonly name?: string;
+  /** bitcoin_test_chain; undefined before the exporter has read it. */
+  readonly isTest?: boolean;
+}
+
+const CHAINS = {
+  main: { name: "main", isTest: false },
+  test: { name: "test", isTest: true },
+  testnet4: { name: "testnet4", isTest: true },
+  signet: { name: "signet", isTest: true },
+  regtest: { name: "regtest", isTest: true },
+  "v31 main": { isTest: false },
+  "v31 test chain": { isTest: true },
+  unknown: {},
+} as const satisfies Record<string, Chain>;
+type ChainName = keyof typeof CHAINS;
+
+/** Severities on mainnet, on known test chains, on regtest, and on a test chain that v31 does not name. */
+const SEVERITIES: Readonly<Record<string, Readonly<Record<"main" | "test" | "regtest" | "v31 test chain", string>>>> = {
+  BitcoinExporterDown: { main: "critical", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinNodeUnreachable: { main: "critical", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinNodeFlapping: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinTipStuck: { main: "critical warning", test: "info", regtest: "", "v31 test chain": "" },
+  BitcoinBehindHeaders: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinDeepReorg: { main: "critical", test: "info", regtest: "", "v31 test chain": "info" },
+  BitcoinFewPeers: { main: "warning", test: "warning", regtest: "", "v31 test chain": "warning" },
+  BitcoinNoOutboundPeers: { main: "critical", test: "warning", regtest: "", "v31 test chain": "warning" },
+  BitcoinMempoolFull: { main: "info", test: "info", regtest: "info", "v31 test chain": "info" },
+  BitcoinNodeWarns: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinClockOff: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinUtxoTraceShed: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinDiskGrowth: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinPollsLate: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinCallsFail: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+};
+
+const COLUMNS: Readonly<Record<ChainName, "main" | "test" | "regtest" | "v31 test chain">> = {
+  main: "main",
+  test: "test",
+  testnet4: "test",
+  signet: "test",
+  regtest: "regtest",
+  "v31 main": "main",
+  "v31 test chain": "v31 test chain",
+  unknown: "main",
+};
+
+/** Series of a node with every fault that a connected node can have at the same time, one value a minute. */
+const FAULTS: Readonly<Record<string, string>> = {
+  up: `1x${END}`,
+  bitcoin_ipc_up: `1x${END}`,
+  bitcoin_ipc_connects_total: `0+1x${END}`,
+  bitcoin_chain_height: `840000x${END}`,
+  bitcoin_header_height: `840010x${END}`,
+  bitcoin_ibd: `0x${END}`,
+  bitcoin_blocks_disconnected_total: `0x${END - 4} 3x3`,
+  bitcoin_peers: `1x${END}`,
+  'bitcoin_connections direction="outbound"': `0x${END}`,
+  bitcoin_mempool_bytes: `300e6x${END}`,
+  bitcoin_mempool_max_bytes: `300e6x${END}`,
+  bitcoin_warnings: `1x${END}`,
+  bitcoin_tip_median_timestamp_seconds: `600+60x${END}`,
+  bitcoin_utxo_trace_active: `0x${END}`,
+  bitcoin_size_on_disk_bytes: `0+1e8x${END}`,
+  bitcoin_ipc_last_poll_timestamp_seconds: `0x${END}`,
+  'bitcoin_ipc_call_errors_total method="getpeerinfo"': `0+1x${END}`,
+};
+
+/** Series of a node that was connected for an hour and then is not. */
+const UNREACHABLE: Readonly<Record<string, string>> = { up: `1x${END}`, bitcoin_ipc_up: `1x60 0x${END - 61}` };
+
+/** Series of an exporter that was scraped for an hour and then cannot be. */
+const DOWN: Readonly<Record<string, string>> = {
+  up: `1x60 0x${END - 61}`,
+  bitcoin_ipc_exporter_build_info: `1x60`,
+};
+
+const folder = mkdtempSync(join(tmpdir(), "chains-test-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function series(instance: string, values: Readonly<Record<string, string>>, { name, isTest }: Chain, lasts: boolean) {
+  const minutes = lasts ? END : 60;
+  const all = {
+    ...values,
+    ...(name !== undefined && { [`bitcoin_node_info chain="${name}"`]: `1x${minutes}` }),
+    ...(isTest !== undefined && { bitcoin_test_chain: `${Number(isTest)}x${minutes}` }),
+  };
+  return Object.entries(all).map(([selector, samples]) => {
+    const [family, label] = selector.split(" ");
+    const labels = [`job="bitcoin"`, `instance="${instance}"`, ...(label === undefined ? [] : [label])];
+    return { series: `${family}{${labels.join(", ")}}`, values: samples };
+  });
+}
+
+/** What fires, as the labels that `expr` groups by. */
+function expected(): string[] {
+  return Object.entries(SEVERITIES).flatMap(([alert, severities]) =>
+    Object.entries(COLUMNS).flatMap(([chain, column]) => {
+      const instance =
+        alert === "BitcoinExporterDown"
+          ? `${chain}, down`
+          : alert === "BitcoinNodeUnreachable"
+            ? `${chain}, gone`
+            : chain;
+      return severities[column]
+        .split(" ")
+        .filter((severity) => severity !== "")
+        .map((severity) => `{alertname="${alert}", instance="${instance}", severity="${severity}"}`);
+    }),
+  );
+}
+
+test("the table has every alert", () => {
+  expect(Object.keys(SEVERITIES).sort()).toEqual([...new Set(rules.flatMap(({ alert }) => alert ?? []))].sort());
+});
+
+test("nothing is critical on a test chain", () => {
+  const onTestChains = Object.values(SEVERITIES).flatMap(({ main: _, ...others }) => Object.values(others));
+  expect(onTestChains.filter((severity) => severity.includes("critical"))).toEqual([]);
+});
+
+test(
+  "every alert fires on every chain with the severity of the table",
+  () => {
+    const input_series = Object.entries<Chain>(CHAINS).flatMap(([chain, of]) => [
+      ...series(chain, FAULTS, of, true),
+      ...series(`${chain}, gone`, UNREACHABLE, of, false),
+      ...series(`${chain}, down`, DOWN, of, false),
+    ]);
+    const firing = {
+      expr: 'group by (alertname, instance, severity) (ALERTS{alertstate="firing"})',
+      eval_time: `${END}m`,
+      exp_samples: expected().map((labels) => ({ labels, value: 1 })),
+    };
+    const file = join(folder, "chains.test.yml");
+    // JSON is YAML too.
+    const tests = [{ interval: "1m", input_series, promql_expr_test: [firing] }];
+    writeFileSync(file, JSON.stringify({ rule_files: ruleFiles, evaluation_interval: "1m", tests }));
+    const promtool = Bun.spawnSync(["promtool", "test", "rules", file]);
+    expect(promtool.stderr.toString()).toBe("");
+    expect(promtool.exitCode).toBe(0);
+  },
+  PROMTOOL_DEADLINE_MS,
+);
