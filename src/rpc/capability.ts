@@ -53,7 +53,7 @@ export class ImportedCapability implements Client {
     return this.#isRetained;
   }
 
-  /** Keeps the handle beyond the call that it arrived with; whoever retains it closes it. */
+  /** Keeps the handle beyond the call that it arrived with; the caller closes it. */
   retain(): this {
     this.#isRetained = true;
     return this;

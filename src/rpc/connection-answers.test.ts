@@ -213,14 +213,14 @@ describe("parameters", () => {
 
 describe("a call on a promised answer", () => {
   const promised = (question: number, ...path: number[]) => ({ promisedAnswer: { question, path } });
-  const gives: Implementation = (_, results) => Object.assign(results, { first: hosting(named("the target")) });
+  const returnsTarget: Implementation = (_, results) => Object.assign(results, { first: hosting(named("the target")) });
   const named =
     (text: string): Implementation =>
     (_, results) =>
       Object.assign(results, { text });
 
   test("that has returned", async () => {
-    const peer = await peerOf(gives);
+    const peer = await peerOf(returnsTarget);
     await peer.ask(call({ questionId: 1 }));
     peer.send(call({ questionId: 2, target: promised(1, FIRST) }));
     await turn();
@@ -239,7 +239,7 @@ describe("a call on a promised answer", () => {
     const gate = Promise.withResolvers<void>();
     const peer = await peerOf(async (params, results) => {
       await gate.promise;
-      gives(params, results);
+      returnsTarget(params, results);
     });
     expect(await peer.ask(call({ questionId: 1 }), call({ questionId: 2, target: promised(1, FIRST) }))).toEqual([]);
     gate.resolve();
@@ -250,7 +250,7 @@ describe("a call on a promised answer", () => {
   });
 
   test("that is pending, and finished before it returned", async () => {
-    const peer = await peerOf(gives);
+    const peer = await peerOf(returnsTarget);
     peer.send(call({ questionId: 1 }), call({ questionId: 2, target: promised(1, FIRST) }), finishFrame(1, true));
     await turn();
     const [, second] = peer.takeFrames();
@@ -259,7 +259,7 @@ describe("a call on a promised answer", () => {
   });
 
   test("of a promised answer", async () => {
-    const peer = await peerOf((_, results) => Object.assign(results, { first: hosting(gives) }));
+    const peer = await peerOf((_, results) => Object.assign(results, { first: hosting(returnsTarget) }));
     peer.send(
       call({ questionId: 1 }),
       call({ questionId: 2, target: promised(1, FIRST) }),
@@ -271,9 +271,9 @@ describe("a call on a promised answer", () => {
   });
 
   test("that ended with an exception gets the same one", async () => {
-    const peer = await peerOf(() => Promise.reject(new Error("not given")));
+    const peer = await peerOf(() => Promise.reject(new Error("no target")));
     const messages = await peer.ask(call({ questionId: 1 }), call({ questionId: 2, target: promised(1, FIRST) }));
-    expect(messages).toEqual([failed(1, "not given"), failed(2, "not given")]);
+    expect(messages).toEqual([failed(1, "no target"), failed(2, "no target")]);
   });
 
   test.each<[string, { promisedAnswer: { question: number; path: number[] } }, string]>([
@@ -294,7 +294,7 @@ describe("a call on a promised answer", () => {
   });
 
   test("by a path with steps that do nothing", async () => {
-    const peer = await peerOf(gives);
+    const peer = await peerOf(returnsTarget);
     await peer.ask(call({ questionId: 1 }));
     const frame = messageFrame((root) => {
       const body = root._initCall();

@@ -78,7 +78,7 @@ describe("follow", () => {
     expect(segment.view.follow(segment.at(word))).toBe(false);
   });
 
-  test("never leaves the segment, whatever the words", () => {
+  test("stays in the segment for random words", () => {
     const anyWord = fc.oneof(
       fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
       fc
