@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { familyHead, labelText, Page, samplePrefix, valueText } from "./exposition.ts";
+import { familyHead, labelText, MAX_LABEL_VALUE_BYTES, Page, samplePrefix, valueText } from "./exposition.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -63,10 +63,31 @@ test("label text keeps its values", () => {
   expect(labelText(["a", "b"], ['x"y', "1\\2\n3"])).toBe('{a="x\\"y",b="1\\\\2\\n3"}');
   fc.assert(
     fc.property(anyText, anyText, (a, b) => {
+      fc.pre(Math.max(Buffer.byteLength(a), Buffer.byteLength(b)) <= MAX_LABEL_VALUE_BYTES);
       const text = labelText(["a", "b"], [a, b]);
       expect(text).not.toContain("\n");
       const match = /^\{a="((?:[^"\\]|\\.)*)",b="((?:[^"\\]|\\.)*)"\}$/su.exec(text);
       expect(match?.slice(1).map(unescaped)).toEqual([a.toWellFormed(), b.toWellFormed()]);
+    }),
+  );
+});
+
+test("a long label value is cut between characters and ends in a mark", () => {
+  const cut = (value: string) => unescaped(/^\{l="(.*)"\}$/su.exec(labelText(["l"], [value]))![1]!);
+  expect(cut("x".repeat(256))).toBe("x".repeat(256));
+  expect(cut("x".repeat(257))).toBe(`${"x".repeat(253)}…`);
+  expect(cut("\n".repeat(5_000_000))).toBe(`${"\n".repeat(253)}…`);
+  expect(cut("₿".repeat(86))).toBe(`${"₿".repeat(84)}…`);
+  expect(cut(`x${"🪙".repeat(64)}`)).toBe(`x${"🪙".repeat(63)}…`);
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", minLength: 60, maxLength: 400 }), (value) => {
+      const text = cut(value);
+      const bytes = Buffer.byteLength(text);
+      expect(bytes).toBeLessThanOrEqual(MAX_LABEL_VALUE_BYTES);
+      if (text === value.toWellFormed()) return;
+      expect(text).toEndWith("…");
+      expect(value.toWellFormed()).toStartWith(text.slice(0, -1));
+      expect(bytes).toBeGreaterThan(MAX_LABEL_VALUE_BYTES - 4);
     }),
   );
 });

@@ -1,6 +1,7 @@
 // Whole pages: a golden one, their order and life, and promtool's opinion of them.
 
 import { expect, test } from "bun:test";
+import { MAX_LABEL_VALUE_BYTES } from "./exposition.ts";
 import { Registry } from "./registry.ts";
 
 const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -131,7 +132,7 @@ test("a registration that failed leaves nothing behind", () => {
 });
 
 test("a registry that is full says so", () => {
-  const registry = new Registry(10);
+  const registry = new Registry({ capacity: 10 });
   expect(() => registry.counterVec("a_total", "Help.", ["l"])).toThrow("cannot reserve 65 cells: 0 of 10 are in use");
 });
 
@@ -168,6 +169,42 @@ test("a page outlives the renders after it, and is the same object while nothing
   expect(decode(second)).toEndWith("\na_total 1\n");
 });
 
+test("a family that does not fit into the page is left out whole until it fits, and reported once", () => {
+  const leftOut: string[] = [];
+  const registry = new Registry({ maxPageBytes: 400, onLeftOut: (name) => leftOut.push(name) });
+  registry.counter("first_total", "Help.");
+  const large = registry.gaugeVec("large", "Help.", ["l"]);
+  registry.counter("last_total", "Help.").inc();
+  const first = "# HELP first_total Help.\n# TYPE first_total counter\nfirst_total 0\n";
+  const last = "# HELP last_total Help.\n# TYPE last_total counter\nlast_total 1\n";
+  const head = "# HELP large Help.\n# TYPE large gauge\n";
+  expect(decode(registry.render())).toBe(first + head + last);
+
+  for (let i = 0; i < 40; i++) large.with(`${i}`).set(i);
+  expect(decode(registry.render())).toBe(first + last);
+  expect(decode(registry.render())).toBe(first + last);
+  expect(leftOut).toEqual(["large"]);
+
+  large.clear();
+  expect(decode(registry.render())).toBe(first + head + last);
+});
+
+test.each([0, 1])("a page of the maximum size and %p bytes more", (more) => {
+  const registry = new Registry({ maxPageBytes: "# HELP a Help.\n# TYPE a gauge\na 1\n".length });
+  registry.gauge("a", "Help.").set(10 ** more);
+  expect(registry.render().length > 0).toBe(more === 0);
+});
+
+test("a full registry with label values of the maximum size fits into a page", () => {
+  const leftOut: string[] = [];
+  const registry = new Registry({ onLeftOut: (name) => leftOut.push(name) });
+  const value = "\n".repeat(MAX_LABEL_VALUE_BYTES - 4);
+  const family = registry.gaugeVec("a", "Help.", ["l"], 4095);
+  for (let i = 0; i < 4095; i++) family.with(`${i}`.padStart(4, "0") + value).set(i);
+  expect(registry.render().length).toBeGreaterThan(2 * 2 ** 20);
+  expect(leftOut).toEqual([]);
+});
+
 const promtool = Bun.which("promtool");
 
 function promtoolCheck(page: Uint8Array) {
@@ -180,7 +217,7 @@ test.skipIf(!promtool)("promtool has nothing to say about the golden page", () =
 });
 
 test.skipIf(!promtool)("promtool reads every code unit in a label value and in help", () => {
-  const registry = new Registry(2 ** 18);
+  const registry = new Registry({ capacity: 2 ** 18 });
   const ofUnit = registry.gaugeVec("of_unit", "Help.", ["unit"], 2 ** 16);
   let all = "";
   for (let unit = 0; unit < 2 ** 16; unit++) {

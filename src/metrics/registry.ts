@@ -6,21 +6,41 @@ import { Page } from "./exposition.ts";
 import { type CellClass, Family, type FamilyOptions } from "./family.ts";
 import { Histogram } from "./histogram.ts";
 
+/** Limit of a page. The page of a node with 125 peers is some 50 KiB. */
+export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+
 const DEFAULT_CAPACITY = 4096;
 const DEFAULT_MAX_SERIES = 64;
+
+export interface RegistryOptions {
+  /** The maximum number of series of all families, 8 bytes each. */
+  readonly capacity?: number;
+  readonly maxPageBytes?: number;
+  /** Called once for each family that does not fit into the page: it is left out whole until it fits. */
+  readonly onLeftOut?: (name: string) => void;
+}
 
 /** Registration throws if a name is taken or breaks Prometheus's rules, or if the registry is full. */
 export class Registry {
   readonly #store: CellStore;
-  readonly #families: { writeTo(page: Page): void }[] = [];
+  readonly #families = new Map<string, { writeTo(page: Page): void }>();
   /** The names of samples and of families. */
   readonly #names = new Set<string>();
+  readonly #maxPageBytes: number;
+  readonly #onLeftOut: (name: string) => void;
+  /** The families that `onLeftOut` was called for. */
+  readonly #leftOut = new Set<string>();
   readonly #hooks: (() => void)[] = [];
   readonly #page = new Page();
 
-  /** @param capacity the maximum number of series of all families, 8 bytes each */
-  constructor(capacity = DEFAULT_CAPACITY) {
+  constructor({
+    capacity = DEFAULT_CAPACITY,
+    maxPageBytes = MAX_PAGE_BYTES,
+    onLeftOut = () => {},
+  }: RegistryOptions = {}) {
     this.#store = new CellStore(capacity);
+    this.#maxPageBytes = maxPageBytes;
+    this.#onLeftOut = onLeftOut;
   }
 
   /** A counter of what the exporter itself does or always learns; 0 from the start, so that rate() sees the first increment. */
@@ -89,8 +109,8 @@ export class Registry {
 
   /** A histogram of events that not every node reports: no sample until its `start`. */
   eventHistogram(name: string, help: string, bounds: readonly number[]): Histogram {
-    const names = ["", "_bucket", "_sum", "_count"].map((suffix) => name + suffix);
-    return this.#add(names, () => new Histogram({ name, help, bounds }, this.#store));
+    const names = [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
+    return this.#add(name, names, () => new Histogram({ name, help, bounds }, this.#store));
   }
 
   /**
@@ -107,23 +127,35 @@ export class Registry {
    */
   render(): Uint8Array {
     for (const hook of this.#hooks) hook();
-    for (const family of this.#families) family.writeTo(this.#page);
+    for (const [name, family] of this.#families) {
+      const { length } = this.#page;
+      family.writeTo(this.#page);
+      if (this.#page.length > this.#maxPageBytes) this.#leaveOut(name, length);
+    }
     return this.#page.finish();
+  }
+
+  /** Ends the page again where the family began. */
+  #leaveOut(name: string, length: number): void {
+    this.#page.truncate(length);
+    if (this.#leftOut.has(name)) return;
+    this.#leftOut.add(name);
+    this.#onLeftOut(name);
   }
 
   #register<C extends Cell, L extends readonly string[]>(
     options: FamilyOptions<L>,
     cellClass: CellClass<C>,
   ): Family<C, L> {
-    return this.#add([options.name], () => new Family(options, cellClass, this.#store));
+    return this.#add(options.name, [options.name], () => new Family(options, cellClass, this.#store));
   }
 
-  #add<F extends { writeTo(page: Page): void }>(names: readonly string[], make: () => F): F {
-    const taken = names.find((name) => this.#names.has(name));
-    if (taken !== undefined) throw new Error(`cannot register metric "${names[0]}": the name ${taken} is taken`);
+  #add<F extends { writeTo(page: Page): void }>(name: string, names: readonly string[], make: () => F): F {
+    const taken = names.find((one) => this.#names.has(one));
+    if (taken !== undefined) throw new Error(`cannot register metric "${name}": the name ${taken} is taken`);
     const family = make();
-    for (const name of names) this.#names.add(name);
-    this.#families.push(family);
+    for (const one of names) this.#names.add(one);
+    this.#families.set(name, family);
     return family;
   }
 }
