@@ -5,7 +5,7 @@ import { type Build, exporterCollector } from "./collectors/exporter.ts";
 import { processCollector } from "./collectors/process.ts";
 import type { ServerOptions } from "./http/server.ts";
 import { garbage } from "./memory/garbage.ts";
-import { Registry } from "./metrics/registry.ts";
+import { MAX_PAGE_BYTES, Registry } from "./metrics/registry.ts";
 import type { Options } from "./options.ts";
 import { BusyClock } from "./rpc/busy-clock.ts";
 import { backoffMs } from "./session/backoff.ts";
@@ -24,7 +24,7 @@ export const MAX_LOGGED_REASONS = 16;
 
 export class Exporter {
   readonly #options: ExporterOptions;
-  readonly #registry = new Registry();
+  readonly #registry;
   readonly #metrics;
   readonly #collectors;
   readonly #busyClock = new BusyClock();
@@ -36,6 +36,9 @@ export class Exporter {
 
   constructor(options: ExporterOptions) {
     this.#options = options;
+    this.#registry = new Registry({
+      onLeftOut: (name) => options.log(`left ${name} out of the page: it would exceed ${MAX_PAGE_BYTES} bytes`),
+    });
     this.#metrics = exporterCollector(this.#registry, options.build, () => this.#busyClock.busyMs);
     this.#traceBudget = new TraceBudget(options.traceBudgetPercent);
     this.#collectors = makeCollectors(options.collectors, {
