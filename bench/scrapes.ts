@@ -1,6 +1,7 @@
-// Scrapes: how many the exporter answers, how long one takes while callbacks come at full rate, and what that does to the
-// callbacks.
+// Scrapes: how many the exporter answers, how long one takes while callbacks come at full rate, and how much later callbacks are
+// answered then, and with clients that are slow, greedy or malformed.
 
+import { CLIENT_KINDS, type ClientKind } from "../test/faults/http-clients.ts";
 import { ReferenceNode } from "../test/reference-node/reference-node.ts";
 import type { Bench, Effort, Outcome } from "./bench.ts";
 import { CheckError, check, portion } from "./bench.ts";
@@ -10,7 +11,7 @@ import { CLIENT_CORE, NODE_CORE, OWN_CORE, pinnedTo } from "./pinning.ts";
 import { inTurn, median, percentile } from "./statistics.ts";
 import { type ExporterSubscriber, startExporter } from "./subscribers.ts";
 import { atLeast, atMost, type Row } from "./table.ts";
-import { fire, transactions } from "./volleys.ts";
+import { COINS, fire, transactions } from "./volleys.ts";
 import { hasWrk, requestsPerSecond } from "./wrk.ts";
 
 /** In the full run. */
@@ -19,6 +20,9 @@ const CALLS = 60_000;
 
 const WARM_UP = transactions(16);
 
+/** After this time, a client that does not read has everything that the kernel takes for it. */
+const SETTLE_MS = 400;
+
 const SCRAPES_PER_SECOND = 1_000;
 const KEEP_ALIVE_PER_SECOND = "20000";
 
@@ -26,6 +30,7 @@ export const scrapes: Bench = {
   name: "scrapes",
   async run(effort: Effort, programs: NativePrograms): Promise<Outcome> {
     const paced = await pacedScrapes(effort, programs);
+    for (const kind of CLIENT_KINDS) paced.push(await badClients(effort, kind));
     if (hasWrk()) return { rows: [...(await floods(effort)), ...paced], notes: [] };
     return { rows: paced, notes: ["scrapes by wrk: skipped, there is no wrk; sudo apt install wrk"] };
   },
@@ -106,6 +111,29 @@ async function pacedScrapes(effort: Effort, programs: NativePrograms): Promise<R
       targets: [atMost("2.0", scrapedUs / quietUs, "that without scrapes")],
     },
   ];
+}
+
+/** Callbacks one after the other, without a client and with clients of one kind. */
+async function badClients(effort: Effort, { name, start }: ClientKind): Promise<Row> {
+  const calls = portion(effort, CALLS);
+  await using node = await ReferenceNode.start({ prefix: pinnedTo(NODE_CORE) });
+  await using exporter = await startExporter(node, OWN_CORE);
+  await fire(node, exporter, COINS, calls);
+  const { quiet, loaded } = await inTurn(effort.rounds, ["quiet", "loaded"], async (round) => {
+    using clients = round === "loaded" ? await start(Number(new URL(exporter.process.url).port)) : undefined;
+    if (clients !== undefined) await Bun.sleep(SETTLE_MS);
+    const { microseconds } = await fire(node, exporter, COINS, calls);
+    if (clients !== undefined) check(`${name}: are there`, clients.open > 0, true);
+    return percentile(microseconds, 0.99);
+  });
+  const [quietUs, loadedUs] = [median(quiet), median(loaded)];
+  return {
+    bench: `clients: ${name}`,
+    measure: "callback p99 µs",
+    exporter: loadedUs,
+    digits: 0,
+    targets: [atMost("2.0", loadedUs / quietUs, `the ${quietUs.toFixed(0)} µs without them`)],
+  };
 }
 
 /** Begins to scrape; `stop` ends it and resolves to its report. */

@@ -159,6 +159,21 @@ describe("a turn", () => {
   });
 });
 
+test("connections with large requests are closed, the longest without a turn first, if they hold too much", () => {
+  const backlog = new Backlog(90_000);
+  const body = `POST / HTTP/1.1\r\n${HOST}Content-Length: 1000000\r\n\r\n${"x".repeat(40_000)}`;
+  const scenes = [0, 1, 2, 3].map(() => scene(numbered(), { busy: true, backlog }));
+  const [small, first, second, third] = scenes as [Scene, Scene, Scene, Scene];
+  small.receive(GET);
+  first.receive(body);
+  second.receive(body);
+  first.turns.shift()?.takeTurn();
+  third.receive(body);
+  expect(scenes.map(({ calls }) => calls)).toEqual([["pause"], ["pause"], ["pause", "terminate"], ["pause"]]);
+  small.turns.shift()?.takeTurn();
+  expect(numbersIn(small.received())).toEqual([0]);
+});
+
 describe("a reader that stops", () => {
   test("gets no further page until it reads", () => {
     let open = false;
@@ -204,7 +219,7 @@ describe("a reader that stops", () => {
     expect(readers.map(({ calls }) => calls)).toEqual([["pause"], ["pause", "terminate"], ["pause"]]);
     second.connection.closed();
 
-    // A reader that has read everything holds nothing.
+    // Once everything is read, nothing is held.
     accepts[0] = ALL;
     first.connection.drain();
     expect(numbersIn(first.received())).toEqual([0]);

@@ -7,7 +7,7 @@ import { garbage } from "../memory/garbage.ts";
 import type { Backlog } from "./backlog.ts";
 import { Input } from "./input.ts";
 import { type Request, RequestError } from "./request-head.ts";
-import { RequestParser } from "./request-parser.ts";
+import { MAX_HEAD_BYTES, RequestParser } from "./request-parser.ts";
 import type { ErrorStatus, ResponseBuffer } from "./response-buffer.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 
@@ -19,6 +19,7 @@ export interface ConnectionContext {
   /** The bytes of a response's body; they must not change afterwards. */
   readonly payload: () => Uint8Array;
   readonly responses: ResponseBuffer;
+  /** Learns after each change what a connection holds. */
   readonly backlog: Backlog;
   readonly turns: TurnQueue<HttpConnection>;
   /** Timeout of the wait for a request, of its arrival, and of each step of writing a response. */
@@ -51,7 +52,7 @@ export class HttpConnection {
   readonly #parser = new RequestParser();
   #state: State = "reading";
   readonly #input = new Input();
-  /** What the kernel has not taken yet: a copy in the backlog. Not empty only in state writing. */
+  /** What the kernel has not taken yet, the end of a copy. Empty except in state writing. */
   #unwritten = NOTHING;
   /** Set by the last response: nothing after it is answered. */
   #answeredLast = false;
@@ -71,9 +72,11 @@ export class HttpConnection {
     // The timeout of a request runs from its first byte: a client that drips it gets no more time with each byte.
     if (this.#parser.isBetweenRequests) this.#allow(this.#context.idleTimeoutMs);
     this.#input.add(bytes);
-    if (this.#state !== "reading") return;
-    if (this.#context.turns.takeNow()) this.takeTurn();
-    else this.#queue();
+    if (this.#state === "reading") {
+      if (this.#context.turns.takeNow()) this.takeTurn();
+      else this.#queue();
+    }
+    this.#reportHeld();
   }
 
   /** Answers some of the received requests in one write. False if the connection is closed. */
@@ -85,6 +88,7 @@ export class HttpConnection {
     if (!this.#parser.hasInput) this.#input.release();
     if (responses.written.length > 0) this.#write(responses.written);
     else this.#goOn();
+    this.#reportHeld();
     garbage.add(payloadBytes + TURN_GARBAGE_BYTES + this.#parser.takeGarbageBytes());
     return true;
   }
@@ -100,7 +104,9 @@ export class HttpConnection {
 
   /** The kernel may take more. Bun also calls it when nothing waits to be written. */
   drain(): void {
-    if (this.#state === "writing") this.#write(this.#unwritten);
+    if (this.#state !== "writing") return;
+    this.#write(this.#unwritten);
+    this.#reportHeld();
   }
 
   /** The client sent its FIN. */
@@ -114,6 +120,7 @@ export class HttpConnection {
     this.#state = "closed";
     this.#dropUnwritten();
     this.#input.clear();
+    this.#reportHeld();
   }
 
   /** Closes the connection at once, with a reset. */
@@ -188,28 +195,23 @@ export class HttpConnection {
       this.#dropUnwritten();
       this.#goOn();
     } else {
-      this.#keep(bytes.subarray(count), count > 0);
-    }
-  }
-
-  #keep(rest: Uint8Array, isProgress: boolean): void {
-    const { backlog } = this.#context;
-    if (this.#state === "writing") {
-      this.#unwritten = rest;
-      if (isProgress) backlog.moveLast(this);
-    } else {
-      // A copy: the next turn overwrites the shared response buffer.
-      this.#unwritten = new Uint8Array(rest);
+      const rest = bytes.subarray(count);
+      // Copied once: the next turn overwrites the shared response buffer.
+      this.#unwritten = this.#state === "writing" ? rest : new Uint8Array(rest);
       this.#wait("writing");
-      backlog.add(this, rest.length);
     }
   }
 
   #dropUnwritten(): void {
     if (this.#unwritten.length === 0) return;
-    this.#context.backlog.delete(this);
     garbage.add(releaseChunk(new Uint8Array(this.#unwritten.buffer)));
     this.#unwritten = NOTHING;
+  }
+
+  /** Input counts only if it is more than a head: other clients must not be closed for what a flood holds. */
+  #reportHeld(): void {
+    const inputBytes = this.#input.sizeBytes > MAX_HEAD_BYTES ? this.#input.sizeBytes : 0;
+    this.#context.backlog.hold(this, this.#unwritten.buffer.byteLength + inputBytes);
   }
 
   /** What to do when nothing waits to be written. */

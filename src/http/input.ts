@@ -7,6 +7,12 @@ export class Input {
   readonly #chunks: Buffer[] = [];
   /** How many bytes of the first chunk `next` has returned. */
   #position = 0;
+  #sizeBytes = 0;
+
+  /** The size of the chunks in memory. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
 
   /** Whether `next` has returned everything. */
   get isEmpty(): boolean {
@@ -16,6 +22,7 @@ export class Input {
   /** Adds a chunk, which the input then owns and frees. */
   add(chunk: Buffer): void {
     this.#chunks.push(chunk);
+    this.#sizeBytes += chunk.length;
   }
 
   /** The next bytes, at most `limit`; none if it is empty. They are valid until `release`. */
@@ -41,7 +48,9 @@ export class Input {
   }
 
   #releaseFirst(): void {
-    garbage.add(releaseChunk(this.#chunks.shift()!));
+    const chunk = this.#chunks.shift()!;
+    this.#sizeBytes -= chunk.length;
     this.#position = 0;
+    garbage.add(releaseChunk(chunk));
   }
 }

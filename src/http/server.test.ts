@@ -308,6 +308,31 @@ describe("limits", () => {
     for (const number of [0, 1, 2]) expect(`${(await response()).body.subarray(0, 2)}`).toBe(`${number} `);
   });
 
+  test("readers that stop are reset once they hold too much together, the others read everything", async () => {
+    const server = start({ payload: () => Buffer.alloc(8 << 20) });
+    const clients: RawClient[] = [];
+    for (let count = 0; count < 24; count++) {
+      const reader = await client(server);
+      const { socket } = reader;
+      clients.push(reader);
+      socket.pause();
+      reader.send(GET);
+      while (socket.bytesRead === 0) await turnOfEventLoop();
+    }
+    for (const { socket } of clients) socket.resume();
+    const sizes = await Promise.all(
+      clients.map(({ response }) =>
+        response().then(
+          ({ body }) => body.length,
+          () => 0,
+        ),
+      ),
+    );
+    expect(sizes.at(0)).toBe(0);
+    expect(sizes.filter((size) => size > 0)).toEqual(sizes.slice(sizes.lastIndexOf(0) + 1));
+    expect(sizes.slice(-3)).toEqual(Array(3).fill(8 << 20));
+  });
+
   test("a client that pipelines, reads a little and resets is closed at once", async () => {
     const server = start({ payload: () => Buffer.alloc(20_000), limits: { maxConnections: 1 } });
     for (let count = 0; count < 10; count++) {
