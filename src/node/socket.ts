@@ -7,6 +7,7 @@ import { releaseChunk } from "../memory/chunk.ts";
 import { garbage } from "../memory/garbage.ts";
 import { Connection, type ConnectionOptions } from "../rpc/connection.ts";
 import { readLargeMessage } from "./large-message.ts";
+import { type NodeStart, nodeStart, peerPid } from "./node-process.ts";
 
 /** A path longer than this does not fit sockaddr_un.sun_path, whose 108 bytes include the terminating zero (unix(7)). */
 export const MAX_SOCKET_PATH_BYTES = 107;
@@ -34,7 +35,19 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
     throw withReason(descriptorShortage() ?? error);
   });
   connection = new Connection({ ...options, transport: transportOf(socket) });
+  sockets.set(connection, socket);
   return connection;
+}
+
+const sockets = new WeakMap<Connection, Socket>();
+
+/** Whether the node at the other end of a connection of `connectUnix` has loaded its chain, as this host shows it. */
+export async function nodeHasStarted(connection: Connection): Promise<NodeStart> {
+  const socket = sockets.get(connection);
+  const pid = socket === undefined ? undefined : await peerPid(descriptorOf(socket));
+  if (pid === undefined)
+    return { state: "unknown", reason: "the system does not report the process behind the socket" };
+  return nodeStart(pid);
 }
 
 /** Bun's types do not have it. -1 once the socket is closed. */
