@@ -45,7 +45,7 @@ describe("payload", () => {
     expect(body).toHaveLength(0);
   });
 
-  test("says what becomes of the connection where the client cannot know", () => {
+  test("has a Connection field unless the connection stays open by default", () => {
     const connection = (persistence: Request["persistence"]) =>
       answer({ ...GET, persistence }).head.filter((line) => line.startsWith("Connection"));
     expect(connection("implied")).toEqual([]);
@@ -57,7 +57,7 @@ describe("payload", () => {
     expect(answer(GET, new Uint8Array()).head).toContain("Content-Length: 0");
   });
 
-  test("a changed one is compressed anew, the same one once", () => {
+  test("a changed one is compressed again, the same one once", () => {
     const buffer = new ResponseBuffer();
     const bodies = [PAYLOAD, PAYLOAD, new TextEncoder().encode("other 1\n")].map((payload) => {
       buffer.clear();
@@ -68,7 +68,7 @@ describe("payload", () => {
   });
 });
 
-test("an error says that the connection closes, and its message in utf-8", () => {
+test("an error has Connection: close and its message in utf-8", () => {
   const buffer = new ResponseBuffer();
   buffer.addError(500, "no ₿ today");
   expect(onlyResponse(buffer)).toEqual({
@@ -83,7 +83,7 @@ test("an error says that the connection closes, and its message in utf-8", () =>
   });
 });
 
-test("responses stand end to end, in order, also when the buffer grows", () => {
+test("responses follow one another in order, also when the buffer grows", () => {
   const buffer = new ResponseBuffer();
   const large = new Uint8Array(1 << 20).fill(0x41);
   buffer.addContinue();

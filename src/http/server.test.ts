@@ -23,7 +23,7 @@ async function client(server: MetricsServer, hostname?: string): Promise<RawClie
   return raw;
 }
 
-/** A payload of `sizeBytes` bytes that starts with its number, and how often it was asked for. */
+/** A payload of `sizeBytes` bytes that starts with its number, and the number of calls. */
 function counted(sizeBytes: number): { payload: () => Uint8Array; count: () => number } {
   let count = 0;
   return { payload: () => Buffer.alloc(sizeBytes, `${count++} `), count: () => count };
@@ -58,7 +58,7 @@ describe("answers", () => {
     },
   );
 
-  test("with the payload of the moment, again and again on one connection", async () => {
+  test("with the current payload, several times on one connection", async () => {
     const { send, response } = await client(start({ payload: counted(10).payload }));
     for (const number of [0, 1, 2]) {
       send(GET);
@@ -73,7 +73,7 @@ describe("answers", () => {
     expect((await response()).body).toEqual(PAYLOAD);
   });
 
-  test("in gzip to who accepts it", async () => {
+  test("in gzip if the client accepts it", async () => {
     const { send, response } = await client(start());
     send(
       "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip;q=0\r\n\r\n",
@@ -147,7 +147,7 @@ describe("requests", () => {
     for (let index = 0; index < 3; index++) expect((await response()).status).toBe(200);
   });
 
-  test("that expect 100-continue get it, and their answer after the body", async () => {
+  test("that expect 100-continue get it, and their response after the body", async () => {
     const { send, response } = await client(start());
     send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
     expect((await response()).status).toBe(100);
@@ -198,6 +198,8 @@ describe("refuses", () => {
     ["length and coding", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400],
     ["an unknown coding", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: br\r\n\r\n", 501],
     ["a long head", `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(16 * 1024)}\r\n\r\n`, 431],
+    ["no host", "GET / HTTP/1.1\r\n\r\n", 400],
+    ["two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400],
     ["HTTP/2.0", "GET / HTTP/2.0\r\n\r\n", 505],
   ])("%s", async (_, bytes, status) => {
     const { send, response, ended } = await client(start());
@@ -210,7 +212,7 @@ describe("refuses", () => {
     expect(await ended()).toHaveLength(0);
   });
 
-  test("and the client gets to read it though it is still sending", async () => {
+  test("and a client that is still sending can read it", async () => {
     const { send, response, ended } = await client(start());
     send("nonsense\r\n");
     for (let index = 0; index < 50; index++) {
@@ -240,7 +242,7 @@ describe("refuses", () => {
 });
 
 describe("limits", () => {
-  test("503 to the connection too many, until one leaves", async () => {
+  test("503 to the connection above the limit, until another one closes", async () => {
     const server = start({ limits: { maxConnections: 2 } });
     const [first, second] = [await client(server), await client(server)];
     const third = await client(server);
@@ -257,13 +259,13 @@ describe("limits", () => {
     expect((await fourth.response()).status).toBe(200);
   });
 
-  test("a reset when too many are being told 503", async () => {
+  test("a reset when too many connections read their 503", async () => {
     const server = start({ limits: { maxConnections: 1, maxRefused: 1 } });
     await client(server);
-    const told = await client(server);
+    const refused = await client(server);
     const reset = client(server).then(({ ended }) => ended());
     await expect(reset).rejects.toThrow("ECONNRESET");
-    expect((await told.response()).status).toBe(503);
+    expect((await refused.response()).status).toBe(503);
   });
 
   test("an idle connection is closed", async () => {
@@ -293,7 +295,7 @@ describe("limits", () => {
     await freed(server);
   });
 
-  test("a reader that stops while it goes on asking costs one response, and has all when it reads on", async () => {
+  test("a reader that stops and sends more requests gets one response, and all once it reads on", async () => {
     const { payload, count } = counted(8 << 20);
     const { socket, send, response } = await client(start({ payload }));
     socket.pause();
@@ -344,7 +346,7 @@ describe("limits", () => {
     }
   });
 
-  test("a reader that stops is dropped after the idle time", async () => {
+  test("a reader that stops is closed after the idle timeout", async () => {
     let sizeBytes = 8 << 20;
     const limits = { idleTimeoutMs: 50, maxConnections: 1 };
     const server = start({ payload: () => Buffer.alloc(sizeBytes), limits });

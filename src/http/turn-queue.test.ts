@@ -18,7 +18,7 @@ test("eight turns a round, at once", async () => {
   expect(queue.takeNow()).toBe(true);
 });
 
-test("who waits has one turn a round, in order, and goes before who comes later", async () => {
+test("one waiting taker has a turn each round, in order, before later ones", async () => {
   const queue = createTurnQueue();
   const { takers: waiting, order } = takers(4);
   for (const taker of waiting) queue.add(taker);
@@ -33,7 +33,7 @@ test("who waits has one turn a round, in order, and goes before who comes later"
   expect(queue.takeNow()).toBe(true);
 });
 
-test("who has gone takes no turn from those behind", async () => {
+test("a taker with nothing to do uses no turn", async () => {
   const queue = createTurnQueue();
   const gone = { takeTurn: () => false };
   const { takers: waiting, order } = takers(2);
@@ -46,7 +46,7 @@ test("who has gone takes no turn from those behind", async () => {
   expect(queue.takeNow()).toBe(true);
 });
 
-test("who asks for another turn in its turn waits behind the others", async () => {
+test("a taker that asks for another turn in its turn waits behind the others", async () => {
   const queue = createTurnQueue();
   const order: string[] = [];
   const greedy = {
@@ -63,11 +63,11 @@ test("who asks for another turn in its turn waits behind the others", async () =
 });
 
 describe("while something more urgent wants the thread", () => {
-  /** Longer than those who wait have to. */
+  /** Between two turns of waiting takers. */
   const INTERVAL_MS = 10;
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-  test("turns at once are rationed, and as many again come with time", async () => {
+  test("turns at once are rationed, and the ration fills again with time", async () => {
     let now = 1000;
     const clock = spyOn(performance, "now").mockImplementation(() => now);
     try {
@@ -90,7 +90,7 @@ describe("while something more urgent wants the thread", () => {
     }
   });
 
-  test("who waits has a turn every few milliseconds", async () => {
+  test("waiting takers have a turn every few milliseconds", async () => {
     const queue = createTurnQueue(() => true);
     const times: number[] = [];
     const start = performance.now();

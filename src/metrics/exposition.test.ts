@@ -1,4 +1,4 @@
-// The text of names, labels and values, and the life of a page's bytes.
+// The text of names, labels and values, and how long a page's bytes live.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -8,7 +8,7 @@ const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 const unescaped = (text: string) => text.replace(/\\(.)/g, (_, c) => (c === "n" ? "\n" : c));
 
-// Any code unit, the ones that need care oftener than chance would have them.
+// Any code unit; those that are escaped or replaced more often.
 const anyText = fc
   .array(fc.oneof(fc.constantFrom("\\", "\n", '"', "n", "{", ",", "\ud800", "µ"), fc.string({ unit: "binary" })))
   .map((parts) => parts.join(""));
@@ -37,7 +37,7 @@ test("values print as Prometheus parses them", () => {
   ]);
 });
 
-test("a double reads back as it was, in the grammar of a Go float", () => {
+test("the text of a double is a Go float and parses to the same double", () => {
   fc.assert(
     fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
       const text = valueText(value);

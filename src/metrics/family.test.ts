@@ -1,4 +1,4 @@
-// What may be registered, and how a family's series come to be and are bounded.
+// What may be registered, and how series are made and bounded.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -37,17 +37,17 @@ test.each([
   expect(() => newFamily(options)).toThrow(new Error(`cannot register metric "${name}": ${why}`));
 });
 
-test("takes the names that Prometheus takes", () => {
+test("accepts the names that Prometheus accepts", () => {
   newFamily({ name: "_A9_total", labels: ["_A9", "b"] });
 });
 
-test("refuses more series than the store has room for, when it is made and not later", () => {
+test("refuses more series than the store has room for when it is made, not later", () => {
   expect(() => newFamily({ maxSeries: 100 }, 100)).toThrow(RangeError);
   expect(() => newFamily({ maxSeries: -1 })).toThrow(RangeError);
   newFamily({ maxSeries: 99 }, 100);
 });
 
-test("a series is made once, and stands where it was made first", () => {
+test("a series is made once and keeps its place", () => {
   const family = newFamily({});
   family.with("b").inc();
   family.with("a");
@@ -69,14 +69,14 @@ test("series beyond the bound share the one called other", () => {
   ]);
 });
 
-test("a series that is called other by its owner is the same one", () => {
+test("a series that the collector names other is the same one", () => {
   const family = newFamily({ maxSeries: 1 });
   family.with("other").inc();
   family.with("a").inc();
   expect(linesOf(family)).toEqual(['a_total{l="other"} 2']);
 });
 
-test("whatever the label values, each sample's count is that of its label text, and none is lost", () => {
+test("with any label values, each label text is one sample and nothing is lost", () => {
   const anyValue = fc.oneof(fc.string({ unit: "binary", maxLength: 2 }), fc.constantFrom("\ud800", "\udbff", "a", "b"));
   fc.assert(
     fc.property(fc.array(anyValue), fc.nat({ max: 20 }), (values, maxSeries) => {
@@ -96,7 +96,7 @@ test("iterates over its cells", () => {
   expect([...family]).toEqual(cells);
 });
 
-test("clear forgets all series, and makes room for as many others", () => {
+test("clear removes all series and makes room for as many others", () => {
   const family = newFamily({ maxSeries: 2 });
   for (let round = 0; round < 5; round++) {
     family.clear();

@@ -1,4 +1,4 @@
-// Whole pages: a golden one, their order and life, and promtool's opinion of them.
+// Whole pages: a golden one, their order, their limit, and what promtool reports about them.
 
 import { expect, test } from "bun:test";
 import { MAX_LABEL_VALUE_BYTES } from "./exposition.ts";
@@ -6,7 +6,7 @@ import { Registry } from "./registry.ts";
 
 const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 
-/** One of everything, in the states that a page can show. */
+/** A family of each kind, in each state that a page can show. */
 function goldenRegistry(): Registry {
   const registry = new Registry();
   registry.info("demo_build_info", "Build of the exporter; always 1.", { version: "0.1.0", bun: "1.4.4" });
@@ -30,7 +30,7 @@ function goldenRegistry(): Registry {
   peers.with("onion", "out").set(Number.NaN);
   peers.with("i2p", "in").set(1);
   peers.with("i2p", "in").clear();
-  registry.gauge("demo_never_set", "A gauge that nobody set.");
+  registry.gauge("demo_never_set", "A gauge that was never set.");
   registry.gauge("demo_infinite", "A gauge without bound.").set(Number.POSITIVE_INFINITY);
   registry.eventCounter("demo_unknown_total", "Events that no session reported yet.").inc();
   const events = registry.eventCounterVec("demo_events_total", "Events, by kind.", ["kind"], 3);
@@ -78,7 +78,7 @@ demo_difficulty 1.1345e+22
 # TYPE demo_peers gauge
 demo_peers{network="ipv4",direction="in"} 8
 demo_peers{network="onion",direction="out"} NaN
-# HELP demo_never_set A gauge that nobody set.
+# HELP demo_never_set A gauge that was never set.
 # TYPE demo_never_set gauge
 # HELP demo_infinite A gauge without bound.
 # TYPE demo_infinite gauge
@@ -131,7 +131,7 @@ test("a registration that failed leaves nothing behind", () => {
   expect(decode(registry.render())).toBe("# HELP a_total Help.\n# TYPE a_total counter\na_total 0\n");
 });
 
-test("a registry that is full says so", () => {
+test("a full registry throws", () => {
   const registry = new Registry({ capacity: 10 });
   expect(() => registry.counterVec("a_total", "Help.", ["l"])).toThrow("cannot reserve 65 cells: 0 of 10 are in use");
 });
@@ -212,7 +212,7 @@ function promtoolCheck(page: Uint8Array) {
   return { exitCode: run.exitCode, output: run.stdout.toString() + run.stderr.toString() };
 }
 
-test.skipIf(!promtool)("promtool has nothing to say about the golden page", () => {
+test.skipIf(!promtool)("promtool reports nothing about the golden page", () => {
   expect(promtoolCheck(goldenRegistry().render())).toEqual({ exitCode: 0, output: "" });
 });
 

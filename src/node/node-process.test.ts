@@ -56,7 +56,10 @@ describe("unknown", () => {
 
   test("a connection that is no socket", async () => {
     const { client } = connectPair();
-    expect(await nodeHasStarted(client)).toMatchObject({ state: "unknown", reason: expect.stringContaining("does not report") });
+    expect(await nodeHasStarted(client)).toMatchObject({
+      state: "unknown",
+      reason: expect.stringContaining("does not report"),
+    });
     client.close();
   });
 });

@@ -1,4 +1,4 @@
-// Scrapes while the node calls back at full rate: each is whole, and no counter goes back.
+// Scrapes while the node calls back at full rate: each is complete, and no counter falls.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
@@ -23,7 +23,7 @@ interface Volleys {
   readonly done: Promise<unknown>;
 }
 
-/** Both subscriptions are called as fast as they answer. */
+/** Calls both subscriptions as fast as they answer. */
 function callBack(node: ReferenceNode): Volleys {
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
   const options = { count: CALLS, depth: 8 };
@@ -39,7 +39,7 @@ function callBack(node: ReferenceNode): Volleys {
   return volleys;
 }
 
-test("every scrape during callbacks is whole, and counters only rise", async () => {
+test("every scrape during callbacks is complete, and counters only rise", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node);
   const volleys = callBack(node);
@@ -66,10 +66,10 @@ test("every scrape during callbacks is whole, and counters only rise", async () 
   expect(polledMetrics(metrics)).toEqual(POLLED_METRICS);
 });
 
-test("the ways to ask, during callbacks", async () => {
+test("GET, HEAD, gzip, HTTP/1.0 and a kept connection, during callbacks", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node);
-  // From then on the page has all its series, and only numbers change.
+  // From here on the page has all its series, and only numbers change.
   await exporter.waitFor("bitcoin_last_block_interval_seconds", 1);
   const { port, host } = new URL(exporter.url);
   const ask = async (request: string, bodiless?: "bodiless"): Promise<RawResponse> => {
@@ -100,7 +100,7 @@ test("the ways to ask, during callbacks", async () => {
   expect(await old.ended()).toHaveLength(0);
   old.close();
 
-  // As Prometheus does: one connection, kept.
+  // As Prometheus does: one connection for all scrapes.
   const kept = await connectRaw(Number(port));
   for (let scrape = 0; scrape < 20; scrape++) {
     kept.send(`GET /metrics HTTP/1.1\r\nHost: ${host}\r\nAccept-Encoding: gzip\r\n\r\n`);
@@ -113,7 +113,7 @@ test("the ways to ask, during callbacks", async () => {
 
 const hasPromtool = Bun.which("promtool") !== null;
 test.skipIf(!hasPromtool)(
-  `promtool finds nothing wrong with the page${hasPromtool ? "" : " (skipped: no promtool)"}`,
+  `promtool reports nothing about the page${hasPromtool ? "" : " (skipped: no promtool)"}`,
   async () => {
     await using node = await ReferenceNode.start();
     await node.fail("Node.getNodeCount", "failed", 'a "reason"\nof two lines');
