@@ -1,7 +1,6 @@
 // Calls that the node answers with an exception: the metric has no sample, the error is counted, everything else goes on.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { DEADLINE_MS } from "../eventually.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -115,8 +114,7 @@ describe.concurrent("an arrival", () => {
       await exporter.logs(/^cannot reach the node at \S+: .*for the test; next attempt in 0\.0 s$/);
       await exporter.logs(/^still cannot reach the node: .*for the test; next attempt in \d\.\d s$/, 2);
       // Each attempt is a connection of its own, and left as found.
-      for (let attempt = 0; attempt < 3; attempt++)
-        expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+      for (let attempt = 0; attempt < 3; attempt++) expect((await node.waitFor("disconnected")).how).toBe("clean");
       const metrics = await exporter.metrics();
       expect(metrics.get("bitcoin_ipc_up")).toBe(0);
       expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
@@ -140,7 +138,7 @@ describe.concurrent("an arrival", () => {
     await node.answer(method, {});
     await using exporter = await ExporterProcess.start(node.socketPath);
     await exporter.logs(/^cannot reach the node at \S+: [^{}]+; next attempt in 0\.[56] s$/);
-    expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+    expect((await node.waitFor("disconnected")).how).toBe("clean");
     exporter.signal("SIGTERM");
     expect((await exporter.ended()).exitCode).toBe(0);
     expect((await node.stats()).liveConnections).toBe(0);

@@ -1,7 +1,6 @@
 // Calls that the node does not answer: given up after their deadline, while the others go on over another of its threads.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { DEADLINE_MS } from "../eventually.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -94,7 +93,7 @@ describe.concurrent("a poll", () => {
     expect(exitCode).toBe(0);
     expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
     // Nothing is registered any more, which is what the node would die of.
-    expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+    expect((await node.waitFor("disconnected")).how).toBe("clean");
   });
 });
 
@@ -107,7 +106,7 @@ describe.concurrent("an arrival", () => {
       await node.delay(method, LATE_MS);
       await using exporter = await ExporterProcess.start(node.socketPath, options);
       await exporter.logs(/^cannot reach the node at \S+: \S+ was not answered within 2000 ms; next attempt/);
-      expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+      expect((await node.waitFor("disconnected")).how).toBe("clean");
       expect((await node.stats()).interruptedCalls).toBe(0);
       await node.clear(method);
       await registered(node);
@@ -150,7 +149,7 @@ describe.concurrent("a registration that takes long", () => {
     await node.delay(subscribe, LATE_MS);
     await using exporter = await ExporterProcess.start(node.socketPath, options);
     await exporter.logs(/^cannot reach the node at \S+: Chain\.handleNotifications was not answered within 2000 ms/);
-    expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("clean");
+    expect((await node.waitFor("disconnected")).how).toBe("clean");
     await node.clear(subscribe);
     await exporter.connected();
     expect((await node.stats()).uncleanLeaves).toBe(0);

@@ -1,7 +1,6 @@
 // A node that comes and goes a hundred times leaves nothing behind in the exporter.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { DEADLINE_MS } from "../eventually.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -37,7 +36,7 @@ test("file descriptors and memory stay what they were", async () => {
   expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(CALLS * (VISITS - 1));
   expect(exporter.log.filter((line) => line.startsWith("lost the node"))).toHaveLength(VISITS - 1);
   expect(await node.stats()).toMatchObject({ connections: VISITS, liveConnections: 1, subscriptions: 2 });
-  for (let dropped = 1; dropped < VISITS; dropped++) await node.waitFor("disconnected", DEADLINE_MS);
+  for (let dropped = 1; dropped < VISITS; dropped++) await node.waitFor("disconnected");
   exporter.signal("SIGTERM");
   await expectOrderlyLeave(node, exporter);
 });

@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { DEADLINE_MS, eventually } from "../eventually.ts";
+import { eventually } from "../eventually.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -72,7 +72,7 @@ describe.concurrent("the node", () => {
     await count(node);
     for (let sessions = 2; sessions <= 5; sessions++) {
       await node.drop();
-      expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("dropped");
+      expect((await node.waitFor("disconnected")).how).toBe("dropped");
       await registered(node);
       await exporter.waitFor("bitcoin_ipc_connects_total", sessions);
     }
@@ -119,7 +119,7 @@ describe.concurrent("the node", () => {
     for (const method of ARRIVAL) {
       await called(node, method);
       await node.drop();
-      expect((await node.waitFor("disconnected", DEADLINE_MS)).how).toBe("dropped");
+      expect((await node.waitFor("disconnected")).how).toBe("dropped");
       await node.clear(method);
     }
     await registered(node);

@@ -2,7 +2,6 @@
 // the exporter ends its registrations before it answers, and stays away from a node that is stopping.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { DEADLINE_MS } from "../eventually.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -84,7 +83,7 @@ test("told to leave a node that is stopping, the exporter waits for its last flu
   await node.answer(QUESTION, { result: true });
   exporter.signal("SIGTERM");
   // Of the trace; the notifications' registration makes the node wait.
-  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("UtxoCacheTrace");
+  expect((await node.waitFor("unsubscribed")).interface).toBe("UtxoCacheTrace");
   expect((await node.stats()).subscriptions).toBe(1);
   expect((await node.fire(FLUSH, FLUSHED)).errors).toEqual([]);
   await expectOrderlyLeave(node, exporter);
@@ -96,8 +95,8 @@ test("a node that does not say whether it stops is left all the same", async () 
   await node.hang(QUESTION);
   exporter.signal("SIGTERM");
   await called(node, QUESTION, 3);
-  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("UtxoCacheTrace");
-  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("ChainNotifications");
+  expect((await node.waitFor("unsubscribed")).interface).toBe("UtxoCacheTrace");
+  expect((await node.waitFor("unsubscribed")).interface).toBe("ChainNotifications");
   await node.clear();
   await expectOrderlyLeave(node, exporter);
 });
@@ -110,8 +109,8 @@ test("a node at which all is stuck, and that says too late whether it stops, is 
   await exporter.waitUntil("all were given up", (metrics) => stuck.every((method) => callErrors(metrics, method) > 0));
   await node.delay(QUESTION, QUESTION_DEADLINE_MS + 500);
   exporter.signal("SIGTERM");
-  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("UtxoCacheTrace");
-  expect((await node.waitFor("unsubscribed", DEADLINE_MS)).interface).toBe("ChainNotifications");
+  expect((await node.waitFor("unsubscribed")).interface).toBe("UtxoCacheTrace");
+  expect((await node.waitFor("unsubscribed")).interface).toBe("ChainNotifications");
   await node.clear();
   await expectOrderlyLeave(node, exporter);
 });

@@ -61,7 +61,7 @@ test("is ended, comes back after a pause, and is ended for twice as long", async
   await node.fire("ChainNotifications.transactionAddedToMempool", { tx: 400 }, { count: 100 });
   expect((await exporter.metrics()).get(ADDED)).toBe(100);
 
-  expect((await node.waitFor("subscribed", 15_000)).interface).toBe("UtxoCacheTrace");
+  expect((await node.waitFor("subscribed")).interface).toBe("UtxoCacheTrace");
   const back = await exporter.waitFor(ACTIVE, 1);
   expect(back.get(COINS)).toBe(first.microseconds.length);
   const second = await coins(node);

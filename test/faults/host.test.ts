@@ -9,7 +9,6 @@ import { eventually } from "../eventually.ts";
 import {
   expectNothingLeft,
   expectOrderlyLeave,
-  LEAVE_DEADLINE_MS,
   POLLED_METRICS,
   polledMetrics,
   registered,
@@ -59,10 +58,8 @@ test("a full disk takes no line of the log, and that is all", async () => {
       return page.get("bitcoin_ipc_exporter_log_lines_dropped_total")! > 0 && page;
     });
     expect(metrics.get(COINS)).toBe(2_000);
-    const start = performance.now();
     exporter.kill("SIGTERM");
     expect(await exporter.exited).toBe(0);
-    expect(performance.now() - start).toBeLessThan(LEAVE_DEADLINE_MS);
     await expectNothingLeft(node);
   } finally {
     exporter.kill("SIGKILL");
@@ -217,10 +214,9 @@ describe("a node that is stopped", () => {
     await using exporter = await session(node);
     node.signal("SIGSTOP");
     exporter.signal("SIGTERM");
-    const { exitCode, durationMs } = await exporter.ended();
+    const { exitCode } = await exporter.ended();
     node.signal("SIGCONT");
     expect(exitCode).toBe(0);
-    expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
     expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
   });
 });

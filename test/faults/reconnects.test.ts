@@ -5,7 +5,6 @@
 // RECONNECTS=20000 makes it longer.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { DEADLINE_MS } from "../eventually.ts";
 import { registered, session, withFirstPause } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -38,7 +37,7 @@ test(`${VISITS} reconnects leave nothing behind`, async () => {
     if (sessions <= WARM_UP) early = Math.max(early, now);
     most = Math.max(most, now);
     await node.drop();
-    await node.waitFor("disconnected", DEADLINE_MS);
+    await node.waitFor("disconnected");
     await registered(node);
   }
   const late = residentBytes(exporter.pid);

@@ -17,9 +17,6 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 const ONE_POLL = { args: ["--poll-interval", "3600"] };
 const START_HEIGHT = 20;
 
-/** Far less than a poll, however busy the machine is; an idle one takes a few milliseconds. */
-const AT_ONCE_MS = 5000;
-
 interface Blocks {
   /** Undefined on a node that cannot report it. */
   readonly connected: number | undefined;
@@ -42,7 +39,6 @@ async function updated(exporter: ExporterProcess, updates: number): Promise<Bloc
   const metrics = await exporter.waitUntil(
     `${updates} tip updates`,
     (metrics) => metrics.get("bitcoin_tip_updates_total")! >= updates,
-    AT_ONCE_MS,
   );
   return blocks(metrics);
 }

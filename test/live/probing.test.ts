@@ -54,7 +54,6 @@ describeEachBuild(
         exporter.signal(signal);
         const ending = await exporter.ended();
         expect(ending).toMatchObject(signal === "SIGKILL" ? { signal } : { exitCode: 0, signal: null });
-        expect(ending.durationMs).toBeLessThan(1000);
         await node.expectAlive();
         // The wait of the exporter that is gone ends in the node.
         await mine(node);
@@ -74,7 +73,7 @@ describeEachBuild(
         await Bun.sleep(10 * stops);
         const { exitCode, signal, durationMs } = await node.stop();
         expect({ exitCode, signal }).toEqual({ exitCode: 0, signal: null });
-        expect(durationMs).toBeLessThan(2000);
+        expect(durationMs).toBeLessThan(5000);
         await exporter.waitFor("bitcoin_ipc_up", 0);
         node.launch();
         await node.ready();

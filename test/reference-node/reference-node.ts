@@ -4,6 +4,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { DEADLINE_MS } from "../eventually.ts";
 import { buildReferenceNode } from "./build.ts";
 
 /** Those of real nodes, and those of no release: too little, or something else at @4 or @5. */
@@ -135,7 +136,6 @@ interface Waiter {
 }
 
 const folderPrefix = "reference-node-";
-const defaultDeadlineMs = 5_000;
 const fireDeadlineMs = 60_000;
 
 export class ReferenceNode implements AsyncDisposable {
@@ -251,7 +251,7 @@ export class ReferenceNode implements AsyncDisposable {
   }
 
   /** The next event of that name, in the order they came: each event is returned once, also one that came before. */
-  waitFor<Name extends ReferenceEvent["event"]>(name: Name, deadlineMs = defaultDeadlineMs): Promise<EventOf<Name>> {
+  waitFor<Name extends ReferenceEvent["event"]>(name: Name, deadlineMs = DEADLINE_MS): Promise<EventOf<Name>> {
     const index = this.#events.findIndex((event) => event.event === name);
     if (index >= 0) return Promise.resolve(this.#events.splice(index, 1)[0] as EventOf<Name>);
     const { promise, resolve, reject } = Promise.withResolvers<ReferenceEvent>();
@@ -266,7 +266,7 @@ export class ReferenceNode implements AsyncDisposable {
   async stop(): Promise<void> {
     if (this.#running) {
       await this.#send({ cmd: "exit" });
-      await withDeadline(this.#ended, defaultDeadlineMs, "reference node: exit").catch(() => this.kill());
+      await withDeadline(this.#ended, DEADLINE_MS, "reference node: exit").catch(() => this.kill());
     }
     await rm(this.socketPath, { force: true });
     const folder = dirname(this.socketPath);
@@ -299,7 +299,7 @@ export class ReferenceNode implements AsyncDisposable {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  async #send(command: Record<string, unknown>, deadlineMs = defaultDeadlineMs): Promise<Reply> {
+  async #send(command: Record<string, unknown>, deadlineMs = DEADLINE_MS): Promise<Reply> {
     const what = `reference node: ${String(command["cmd"])}`;
     if (!this.#running) throw new Error(`${what}: it has ended`);
     const id = this.#nextId++;
