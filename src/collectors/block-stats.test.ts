@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { askBlock, type Questions, questionsOf } from "../../test/builders/questions.ts";
 import { type RecordedNode, recorded } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
@@ -18,7 +18,11 @@ beforeEach(() => {
   registry = new Registry();
   questions = questionsOf(blockStatsCollector(registry), "block").block;
 });
-const samples = () => samplesOf(registry);
+
+/** What is shown of the last block. */
+function samples(): Record<string, string> {
+  return Object.fromEntries(Object.entries(samplesOf(registry)).filter(([series]) => series.includes("_last_block_")));
+}
 
 /** Answers as the recorded node did, and keeps what it was asked. */
 function recordedRpc(node: RecordedNode): JsonRpc & { readonly asked: RpcRequest[] } {
@@ -51,6 +55,23 @@ const SHOWN = {
   bitcoin_last_block_interval_seconds: "17",
 };
 
+const STATS = [
+  "height",
+  "txs",
+  "total_size",
+  "total_weight",
+  "ins",
+  "outs",
+  "totalfee",
+  "avgfee",
+  "medianfee",
+  "feerate_percentiles",
+  "subsidy",
+  "total_out",
+  "swtxs",
+  "utxo_increase_actual",
+];
+
 test.each(["master", "pr/trace"] as const)("a block of %s, with three small questions", async (node) => {
   const rpc = recordedRpc(node);
   expect(await askBlock(questions, rpc, TIP)).toEqual([]);
@@ -58,11 +79,85 @@ test.each(["master", "pr/trace"] as const)("a block of %s, with three small ques
   expect(rpc.asked).toEqual([
     {
       method: "getblockstats",
-      params: [TIP.hash, ["height", "txs", "total_size", "total_weight", "ins", "outs", "totalfee"]],
+      params: [TIP.hash, STATS],
     },
     { method: "getblockheader", params: [TIP.hash] },
     { method: "getblockheader", params: ["4d3b2997147861bcfc234a3f3c2412d641d1401e3f68826a1958b92e1eabceea"] },
   ]);
+});
+
+test("a block of v32, with all that is asked of it", async () => {
+  const tip = { hash: "1a629d1de18e8005d308f62fafeb3a57ec6f32b4122db93d59aa7a39a99ad946", height: 135 };
+  expect(await askBlock(questions, recordedRpc("v32"), tip)).toEqual([]);
+  expect(samples()).toEqual({
+    bitcoin_last_block_height: "135",
+    bitcoin_last_block_transactions: "5",
+    bitcoin_last_block_size_bytes: "396",
+    bitcoin_last_block_weight: "1524",
+    bitcoin_last_block_inputs: "4",
+    bitcoin_last_block_outputs: "6",
+    bitcoin_last_block_total_fee_satoshis: "334348",
+    bitcoin_last_block_average_fee_satoshis: "83587",
+    bitcoin_last_block_median_fee_satoshis: "83587",
+    'bitcoin_last_block_fee_rate_satoshis_per_vbyte{percentile="10"}': "866",
+    'bitcoin_last_block_fee_rate_satoshis_per_vbyte{percentile="25"}': "866",
+    'bitcoin_last_block_fee_rate_satoshis_per_vbyte{percentile="50"}': "873",
+    'bitcoin_last_block_fee_rate_satoshis_per_vbyte{percentile="75"}': "881",
+    'bitcoin_last_block_fee_rate_satoshis_per_vbyte{percentile="90"}': "888",
+    bitcoin_last_block_subsidy_satoshis: "5000000000",
+    bitcoin_last_block_total_out_satoshis: "166328984",
+    bitcoin_last_block_segwit_transactions: "4",
+    bitcoin_last_block_utxo_change: "1",
+    bitcoin_last_block_interval_seconds: "0",
+  });
+});
+
+test("a block may leave fewer outputs than it spent", async () => {
+  const answer = parseJson('{"utxo_increase_actual": -4321}');
+  await askBlock(questions, { callAll: async () => [{ result: answer }] }, TIP);
+  expect(samples()).toEqual({ bitcoin_last_block_utxo_change: "-4321" });
+});
+
+describe("arrival", () => {
+  /** Buckets, sum and count as the page has them, once these seconds lay between header and arrival. */
+  async function arrivals(...seconds: (number | undefined)[]): Promise<Record<string, string>> {
+    const rpc = recordedRpc("master");
+    for (const after of seconds) {
+      const arrivedMs = after === undefined ? undefined : (TIP_TIME + after) * 1000;
+      expect(await askBlock(questions, rpc, { ...TIP, arrivedMs })).toEqual([]);
+    }
+    const all = Object.entries(samplesOf(registry));
+    const own = all.filter(([series]) => series.startsWith("bitcoin_block_arrival_seconds"));
+    return Object.fromEntries(
+      own.map(([series, value]) => [series.slice("bitcoin_block_arrival_seconds_".length), value]),
+    );
+  }
+  const TIP_TIME = 1_795_358_589;
+
+  test("has no sample before the first answer, and is 0 after a block that nobody saw arrive", async () => {
+    expect(samplesOf(registry)).toEqual({});
+    expect(await arrivals(undefined)).toMatchObject({ 'bucket{le="+Inf"}': "0", sum: "0", count: "0" });
+  });
+
+  test("is the time from the header to the arrival; a header from the future is in the first bucket", async () => {
+    expect(await arrivals(-30, 0.25, 15, 15.125, 7200)).toMatchObject({
+      'bucket{le="0"}': "1",
+      'bucket{le="2"}': "2",
+      'bucket{le="10"}': "2",
+      'bucket{le="15"}': "3",
+      'bucket{le="20"}': "4",
+      'bucket{le="600"}': "4",
+      'bucket{le="+Inf"}': "5",
+      sum: "7200.375",
+      count: "5",
+    });
+  });
+
+  test("stays as it is without an answer", async () => {
+    const before = await arrivals(3);
+    await askBlock(questions, { callAll: () => Promise.reject(new Error("too slow")) }, { ...TIP, arrivedMs: 1 });
+    expect(await arrivals()).toEqual(before);
+  });
 });
 
 test("the first block of a chain comes after none", async () => {

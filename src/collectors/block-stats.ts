@@ -1,20 +1,43 @@
-// The last block: its contents, and the interval to the block before. Asked once for each new tip.
+// The last block: when it arrived, the interval to the block before, its contents. Asked once for each new tip.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { callRpc, type JsonRpc, JsonRpcError } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
-import { type Collector, fromBlock, polled } from "./collector.ts";
+import { type Collector, fromBlock, type NewTip, polled, polledInto, type Target } from "./collector.ts";
+import { samplesOf } from "./labelled.ts";
 import * as result from "./result.ts";
 
 /** Named, because without names the node computes all of its thirty. */
-const STATS = ["height", "txs", "total_size", "total_weight", "ins", "outs", "totalfee"] as const;
+const STATS = [
+  "height",
+  "txs",
+  "total_size",
+  "total_weight",
+  "ins",
+  "outs",
+  "totalfee",
+  "avgfee",
+  "medianfee",
+  "feerate_percentiles",
+  "subsidy",
+  "total_out",
+  "swtxs",
+  "utxo_increase_actual",
+] as const;
+
+/** Of the weight of a block's transactions, those that the node answers a fee rate for. */
+const PERCENTILES = ["10", "25", "50", "75", "90"];
+
+/** Upper bounds. A miner renews the time of a header every few seconds to minutes, and its clock may be ahead. */
+const ARRIVAL_BOUNDS_S = [0, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600];
 
 /** RPC_MISC_ERROR of Bitcoin Core, and its message when the block was pruned or never downloaded. */
 const MISC_ERROR = -1;
 const NOT_AVAILABLE = /\b(Block|Undo data) not available/;
 
 const blockStats = fromBlock("getblockstats", askStats);
+const headers = fromBlock("getblockheader", askHeaders);
 
 export function blockStatsCollector(registry: Registry): Collector {
   const gauge = (name: string, help: string) => registry.gauge(`bitcoin_last_block_${name}`, help);
@@ -29,6 +52,37 @@ export function blockStatsCollector(registry: Registry): Collector {
     "interval_seconds",
     "Time between the last block and the one before, by their headers; may be negative.",
   );
+  const averageFee = gauge("average_fee_satoshis", "Average fee of the last block's transactions, in satoshis.");
+  const medianFee = gauge("median_fee_satoshis", "Median fee of the last block's transactions, in satoshis.");
+  const feeRate = registry.gaugeVec(
+    "bitcoin_last_block_fee_rate_satoshis_per_vbyte",
+    "Fee rate that this percentage of the last block's weight does not exceed, in satoshis per virtual byte.",
+    ["percentile"],
+    PERCENTILES.length,
+  );
+  const subsidy = gauge("subsidy_satoshis", "Subsidy of the last block, without fees, in satoshis.");
+  const totalOut = gauge(
+    "total_out_satoshis",
+    "Value of all outputs of the last block's transactions without the coinbase, in satoshis.",
+  );
+  const segwitTransactions = gauge("segwit_transactions", "Transactions with witnesses in the last block.");
+  const utxoChange = gauge(
+    "utxo_change",
+    "Change of the number of unspent outputs by the last block, without unspendable ones; may be negative.",
+  );
+  const arrival = registry.eventHistogram(
+    "bitcoin_block_arrival_seconds",
+    "Time from a new tip's header to the moment when the exporter learnt of it; may be negative.",
+    ARRIVAL_BOUNDS_S,
+  );
+
+  const arrivals: Target<Headers> = {
+    set({ time, arrivedMs }) {
+      arrival.start();
+      if (time !== undefined && arrivedMs !== undefined) arrival.observe(arrivedMs / 1000 - time);
+    },
+    clear() {},
+  };
 
   return {
     polled: [
@@ -39,10 +93,18 @@ export function blockStatsCollector(registry: Registry): Collector {
       polled(inputs, blockStats(result.count, "ins")),
       polled(outputs, blockStats(result.count, "outs")),
       polled(totalFee, blockStats(result.count, "totalfee")),
-      polled(
-        interval,
-        fromBlock("getblockheader", askInterval)((seconds) => seconds),
+      polled(averageFee, blockStats(result.count, "avgfee")),
+      polled(medianFee, blockStats(result.count, "medianfee")),
+      polledInto(samplesOf(feeRate), blockStats(readPercentiles)),
+      polled(subsidy, blockStats(result.count, "subsidy")),
+      polled(totalOut, blockStats(result.count, "total_out")),
+      polled(segwitTransactions, blockStats(result.count, "swtxs")),
+      polled(utxoChange, blockStats(result.integer, "utxo_increase_actual")),
+      polledInto(
+        arrivals,
+        headers((answer) => answer),
       ),
+      polled(interval, headers(intervalOf)),
     ],
   };
 }
@@ -58,12 +120,28 @@ async function askStats(rpc: JsonRpc, { hash }: Tip): Promise<JsonValue | undefi
   }
 }
 
-/** Seconds between the block and its predecessor; undefined for the genesis block. */
-async function askInterval(rpc: JsonRpc, { hash }: Tip): Promise<number | undefined> {
+function readPercentiles(stats: JsonValue) {
+  const rates = result.counts(stats, "feerate_percentiles");
+  return rates && PERCENTILES.map((percentile, index) => [[percentile], rates[index]] as const);
+}
+
+/** Times of the block and its predecessor by their headers, in seconds of Unix time, and NewTip.arrivedMs. */
+interface Headers {
+  readonly time: number | undefined;
+  readonly previousTime: number | undefined;
+  readonly arrivedMs: number | undefined;
+}
+
+async function askHeaders(rpc: JsonRpc, { hash, arrivedMs }: NewTip): Promise<Headers> {
   const header = await callRpc(rpc, "getblockheader", [hash]);
-  const previousHash = result.text(header, "previousblockhash");
-  if (previousHash === undefined) return undefined;
   const time = result.number(header, "time");
-  const previousTime = result.number(await callRpc(rpc, "getblockheader", [previousHash]), "time");
+  // The genesis block has none.
+  const previousHash = result.text(header, "previousblockhash");
+  if (previousHash === undefined) return { time, previousTime: undefined, arrivedMs };
+  const previous = await callRpc(rpc, "getblockheader", [previousHash]);
+  return { time, previousTime: result.number(previous, "time"), arrivedMs };
+}
+
+function intervalOf({ time, previousTime }: Headers): number | undefined {
   return time === undefined || previousTime === undefined ? undefined : time - previousTime;
 }

@@ -61,10 +61,10 @@ test("all of them ask each question once, and only for what the exporter may cal
   for (const { source } of [...jsonRpc, ...block]) expect(RPC_METHODS).toContain(source.method);
 });
 
-test("where Chain and Node are asked, getnettotals has nothing to add", () => {
-  const { jsonRpc } = questionsOf(makeCollectors(COLLECTOR_NAMES, context), "node", "jsonRpc");
+test("where Chain and Node are asked, the network needs no getnettotals", () => {
+  const { jsonRpc } = questionsOf(makeCollectors(["network", "peers"], context), "node", "jsonRpc");
   const methods = jsonRpc.map(({ source }) => source.method);
-  expect(methods).toContain("getblockchaininfo");
+  expect(methods).toContain("getnetworkinfo");
   expect(methods).not.toContain("getnettotals");
 });
 

@@ -4,17 +4,24 @@
 import type { Registry } from "../metrics/registry.ts";
 import { type ChainEvents, NO_EVENTS } from "../node/chain-notifications.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
+import { asmapCollector } from "./asmap.ts";
 import { blockStatsCollector } from "./block-stats.ts";
 import { type ChainCollector, chainCollector } from "./chain.ts";
+import { clientsCollector } from "./clients.ts";
 import type { Collector, PolledFamily, Reported } from "./collector.ts";
 import { feesCollector } from "./fees.ts";
 import { indexesCollector } from "./indexes.ts";
 import { mempoolCollector } from "./mempool.ts";
 import { networkCollector } from "./network.ts";
 import { nodeCollector } from "./node.ts";
+import { peerHealthCollector } from "./peer-health.ts";
 import { peersCollector } from "./peers.ts";
+import { relayCollector } from "./relay.ts";
+import { snapshotCollector } from "./snapshot.ts";
 import { tipsCollector } from "./tips.ts";
+import { trafficCollector } from "./traffic.ts";
 import { txStatsCollector } from "./tx-stats.ts";
+import { uploadTargetCollector } from "./upload-target.ts";
 import { utxoCacheCollector } from "./utxo-cache.ts";
 
 /** What collectors are made from. */
@@ -41,6 +48,11 @@ export const CATALOGUE = {
     cost: "getblockchaininfo, and four calls to Chain and Node: each takes a lock and reads a few fields",
     make: ({ registry }) => chainCollector(registry),
   },
+  snapshot: {
+    use: "default",
+    cost: "none besides that of chain",
+    make: ({ registry }) => snapshotCollector(registry),
+  },
   mempool: {
     use: "default",
     cost: "getmempoolinfo, and three calls to Node: each takes a lock and reads a few fields",
@@ -51,6 +63,16 @@ export const CATALOGUE = {
     cost: "getnetworkinfo, getnettotals and three calls to Node: a few fields each; listbanned: a line per ban",
     make: ({ registry }) => networkCollector(registry),
   },
+  relay: {
+    use: "default",
+    cost: "none besides that of network",
+    make: ({ registry }) => relayCollector(registry),
+  },
+  uploadtarget: {
+    use: "default",
+    cost: "getnettotals: a few fields",
+    make: ({ registry }) => uploadTargetCollector(registry),
+  },
   node: {
     use: "default",
     cost: "uptime; the other values come from answers to chain and network",
@@ -60,6 +82,26 @@ export const CATALOGUE = {
     use: "default",
     cost: "getpeerinfo: about 2 kB of text per peer",
     make: ({ registry }) => peersCollector(registry),
+  },
+  peerhealth: {
+    use: "default",
+    cost: "none besides that of peers",
+    make: ({ registry }) => peerHealthCollector(registry),
+  },
+  clients: {
+    use: "default",
+    cost: "none besides that of peers",
+    make: ({ registry }) => clientsCollector(registry),
+  },
+  asmap: {
+    use: "default",
+    cost: "none besides that of peers",
+    make: ({ registry }) => asmapCollector(registry),
+  },
+  traffic: {
+    use: "default",
+    cost: "none besides that of peers",
+    make: ({ registry }) => trafficCollector(registry),
   },
   tips: {
     use: "default",

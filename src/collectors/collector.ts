@@ -88,7 +88,12 @@ export interface BlockSource<Value, Answer = unknown> {
 }
 
 /** Resolves to undefined when the node does not have such data of the block: no sample. */
-export type AskBlock<Answer> = (rpc: JsonRpc, block: Tip) => Promise<Answer | undefined>;
+export type AskBlock<Answer> = (rpc: JsonRpc, block: NewTip) => Promise<Answer | undefined>;
+
+export interface NewTip extends Tip {
+  /** When it became the tip, in milliseconds of Unix time; undefined if nobody saw it arrive, or in initial block download. */
+  readonly arrivedMs?: number | undefined;
+}
 
 /** `undefined`: the node has no such value. */
 export type PolledValue = number | bigint | boolean | undefined;

@@ -52,6 +52,27 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
     "Transactions submitted to this node that no peer has requested yet.",
   );
 
+  const incrementalFeeRate = registry.gauge(
+    "bitcoin_incremental_relay_fee_rate_satoshis_per_vbyte",
+    "Fee rate that a replacement has to add, in satoshis per virtual byte.",
+  );
+  const loaded = registry.gauge(
+    "bitcoin_mempool_loaded",
+    "1 once the node has loaded the mempool that it saved when it stopped, else 0.",
+  );
+  const optimal = registry.gauge(
+    "bitcoin_mempool_optimal",
+    "1 if the node knows that its order of the mempool is optimal, else 0.",
+  );
+  const clusterTransactions = registry.gauge(
+    "bitcoin_mempool_max_cluster_transactions",
+    "Transactions that may depend on each other in the mempool.",
+  );
+  const clusterVsize = registry.gauge(
+    "bitcoin_mempool_max_cluster_vsize_bytes",
+    "Virtual size of transactions that may depend on each other in the mempool, in virtual bytes.",
+  );
+
   return {
     events: {
       transactionAddedToMempool: () => void added.inc(),
@@ -84,6 +105,11 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
       polled(totalFee, mempoolInfo(result.satoshis, "total_fee")),
       polled(minFeeRate, mempoolInfo(result.feeRate, "mempoolminfee")),
       polled(relayFeeRate, mempoolInfo(result.feeRate, "minrelaytxfee")),
+      polled(incrementalFeeRate, mempoolInfo(result.feeRate, "incrementalrelayfee")),
+      polled(loaded, mempoolInfo(result.flag, "loaded")),
+      polled(optimal, mempoolInfo(result.flag, "optimal")),
+      polled(clusterTransactions, mempoolInfo(result.count, "limitclustercount")),
+      polled(clusterVsize, mempoolInfo(result.count, "limitclustersize")),
       polled(unbroadcast, mempoolInfo(result.count, "unbroadcastcount")),
     ],
   };

@@ -3,6 +3,7 @@
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polled, polledInto, type Target } from "./collector.ts";
+import { median } from "./median.ts";
 import * as result from "./result.ts";
 
 // The values that Bitcoin Core has. Any other value, or none, counts as OTHER, so the number of series is bounded.
@@ -87,12 +88,4 @@ function known(values: readonly string[], text: string | undefined): string {
 /** The times of the peers that have one. A peer that was not pinged yet has none. */
 function times(peers: JsonValue, name: string): number[] {
   return result.asList(peers).flatMap((peer) => result.number(peer, name) ?? []);
-}
-
-/** Of an even number of values, the mean of the two in the middle; undefined without values. */
-function median(values: number[]): number | undefined {
-  const sorted = values.sort((a, b) => a - b);
-  const low = sorted[(sorted.length - 1) >> 1];
-  const high = sorted[sorted.length >> 1];
-  return low === undefined || high === undefined ? undefined : (low + high) / 2;
 }

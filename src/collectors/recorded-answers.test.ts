@@ -9,17 +9,136 @@ import { COLLECTOR_NAMES, makeCollectors } from "./catalogue.ts";
 
 const TARGETS = [1, 2, 6, 144, 1008];
 
-/** What is shown after one poll of such a node, but for the counters of events. */
+/** What is shown after one poll of such a node, but for counters, of events and of traffic. */
 function shown(node: RecordedNode, ...kinds: SourceKind[]): Record<string, string> {
   const registry = new Registry();
   const collectors = makeCollectors(COLLECTOR_NAMES, { registry, feeTargets: TARGETS, onRefused: () => {} });
-  const before = samplesOf(registry);
+  const isCounter = ([series]: [string, string]) => /_total($|\{)/.test(series) && !/_bytes_(recv|sent)_/.test(series);
+  const gauges = () => Object.fromEntries(Object.entries(samplesOf(registry)).filter((sample) => !isCounter(sample)));
+  const before = gauges();
   feed(collectors, node, ...kinds);
-  const after = Object.entries(samplesOf(registry)).filter(([series]) => !(series in before));
+  const after = gauges();
   clearAll(collectors);
-  expect(samplesOf(registry)).toEqual(before);
-  return Object.fromEntries(after);
+  expect(gauges()).toEqual(before);
+  return after;
 }
+
+/** Samples of a family by its label. */
+function each(family: string, label: string, values: Readonly<Record<string, string>>): Record<string, string> {
+  const samples = Object.entries(values).map(([of, value]) => [`${family}{${label}="${of}"}`, value]);
+  return Object.fromEntries(samples);
+}
+
+const V32 = {
+  bitcoin_chain_height: "135",
+  bitcoin_header_height: "135",
+  bitcoin_ibd: "0",
+  bitcoin_verification_progress: "1",
+  bitcoin_difficulty: "4.656542373906925e-10",
+  bitcoin_tip_timestamp_seconds: "1795866621",
+  bitcoin_tip_median_timestamp_seconds: "1795866620",
+  bitcoin_size_on_disk_bytes: "64431",
+  bitcoin_pruned: "0",
+  bitcoin_mempool_size: "4",
+  bitcoin_mempool_bytes: "4768",
+  bitcoin_mempool_max_bytes: "300000000",
+  bitcoin_mempool_vsize_bytes: "944",
+  bitcoin_mempool_total_fee_satoshis: "38888",
+  bitcoin_mempool_min_fee_rate_satoshis_per_vbyte: "1.234",
+  bitcoin_min_relay_fee_rate_satoshis_per_vbyte: "1.234",
+  bitcoin_mempool_unbroadcast_transactions: "0",
+  bitcoin_incremental_relay_fee_rate_satoshis_per_vbyte: "0.1",
+  bitcoin_mempool_loaded: "1",
+  bitcoin_mempool_optimal: "1",
+  bitcoin_mempool_max_cluster_transactions: "64",
+  bitcoin_mempool_max_cluster_vsize_bytes: "101000",
+  bitcoin_peers: "2",
+  bitcoin_bytes_recv_total: "17439",
+  bitcoin_bytes_sent_total: "150466",
+  bitcoin_network_active: "1",
+  bitcoin_banned_subnets: "0",
+  ...each("bitcoin_network_reachable", "network", { ipv4: "1", ipv6: "1", onion: "0", i2p: "0", cjdns: "0" }),
+  ...each("bitcoin_local_addresses", "network", { ipv4: "1", ipv6: "0", onion: "1", i2p: "0", cjdns: "0", other: "0" }),
+  'bitcoin_local_services_info{services="NETWORK,WITNESS,NETWORK_LIMITED,P2P_V2"}': "1",
+  bitcoin_time_offset_seconds: "0",
+  ...each("bitcoin_relay_backlog_transactions", "direction", { inbound: "0", outbound: "0" }),
+  ...each("bitcoin_relay_transaction_tokens", "direction", { inbound: "398.1901561519999", outbound: "420" }),
+  ...each("bitcoin_relay_byte_tokens", "direction", { inbound: "12138131.21242001", outbound: "12364582.03105001" }),
+  bitcoin_relay_target_transactions_per_second: "14",
+  bitcoin_upload_target_bytes: "524288000",
+  bitcoin_upload_target_reached: "0",
+  bitcoin_upload_target_left_bytes: "524137534",
+  bitcoin_upload_target_cycle_left_seconds: "86392",
+  'bitcoin_node_info{chain="regtest",version="319900",subversion="/Satoshi:31.99.0/",protocol="70017"}': "1",
+  bitcoin_uptime_seconds: "8",
+  bitcoin_warnings: "1",
+  'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v1"}': "0",
+  'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v2"}': "0",
+  'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v1"}': "0",
+  'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v2"}': "0",
+  'bitcoin_connections{direction="inbound",network="not_publicly_routable",connection_type="inbound",transport="v2"}':
+    "1",
+  'bitcoin_connections{direction="outbound",network="not_publicly_routable",connection_type="block-relay-only",transport="v2"}':
+    "1",
+  bitcoin_peer_ping_median_seconds: "0.0024521235",
+  bitcoin_peer_ping_min_seconds: "0.000591021",
+  bitcoin_peers_with_overdue_ping: "0",
+  bitcoin_peers_with_blocks_in_flight: "0",
+  bitcoin_blocks_in_flight: "0",
+  ...each("bitcoin_peers_high_bandwidth", "selected_by", { node: "0", peer: "2" }),
+  bitcoin_peers_with_clock_off: "0",
+  bitcoin_peers_relaying_transactions: "1",
+  bitcoin_peer_addresses_processed: "0",
+  bitcoin_peer_addresses_rate_limited: "0",
+  bitcoin_peer_announcement_queue_transactions: "0",
+  bitcoin_peer_announcement_queue_max_transactions: "0",
+  bitcoin_peer_fee_filter_min_satoshis_per_vbyte: "0.1",
+  bitcoin_peer_fee_filter_median_satoshis_per_vbyte: "0.1",
+  ...each("bitcoin_peers_by_client", "client", {
+    "Satoshi:23": "0",
+    "Satoshi:24": "0",
+    "Satoshi:25": "0",
+    "Satoshi:26": "0",
+    "Satoshi:27": "0",
+    "Satoshi:28": "0",
+    "Satoshi:29": "0",
+    "Satoshi:30": "0",
+    "Satoshi:31": "2",
+    "Satoshi:32": "0",
+    other: "0",
+  }),
+  ...each("bitcoin_peers_by_protocol", "protocol", { 70014: "0", 70015: "0", 70016: "0", 70017: "2", other: "0" }),
+  ...each("bitcoin_peers_by_service", "service", {
+    NETWORK: "2",
+    NETWORK_LIMITED: "2",
+    WITNESS: "2",
+    COMPACT_FILTERS: "1",
+    P2P_V2: "2",
+  }),
+  ...each("bitcoin_chain_tips", "status", {
+    active: "1",
+    "valid-fork": "0",
+    "valid-headers": "0",
+    "headers-only": "0",
+    invalid: "0",
+    other: "0",
+  }),
+  ...each("bitcoin_index_height", "index", { coinstatsindex: "135" }),
+  ...each("bitcoin_index_synced", "index", { coinstatsindex: "1" }),
+  ...each("bitcoin_fee_estimate_satoshis_per_vbyte", "target", {
+    1: "1.234",
+    2: "1.234",
+    6: "1.234",
+    144: "1.234",
+    1008: "1.234",
+  }),
+  bitcoin_chain_transactions: "257",
+  bitcoin_chain_transactions_per_second: "11.08695652173913",
+};
+
+test("v32", () => {
+  expect(shown("v32")).toEqual(V32);
+});
 
 const MASTER = {
   bitcoin_chain_height: "214",
@@ -81,6 +200,52 @@ const MASTER = {
   'bitcoin_fee_estimate_satoshis_per_vbyte{target="1008"}': "2",
   bitcoin_chain_transactions: "457",
   bitcoin_chain_transactions_per_second: "2.03125",
+  bitcoin_incremental_relay_fee_rate_satoshis_per_vbyte: "0.1",
+  bitcoin_mempool_loaded: "1",
+  bitcoin_mempool_optimal: "1",
+  bitcoin_mempool_max_cluster_transactions: "64",
+  bitcoin_mempool_max_cluster_vsize_bytes: "101000",
+  ...each("bitcoin_network_reachable", "network", { ipv4: "1", ipv6: "1", onion: "0", i2p: "0", cjdns: "0" }),
+  ...each("bitcoin_local_addresses", "network", { ipv4: "0", ipv6: "0", onion: "0", i2p: "0", cjdns: "0", other: "0" }),
+  'bitcoin_local_services_info{services="NETWORK,WITNESS,NETWORK_LIMITED,P2P_V2"}': "1",
+  bitcoin_time_offset_seconds: "0",
+  ...each("bitcoin_relay_backlog_transactions", "direction", { inbound: "0", outbound: "0" }),
+  ...each("bitcoin_relay_transaction_tokens", "direction", { inbound: "420", outbound: "420" }),
+  ...each("bitcoin_relay_byte_tokens", "direction", { inbound: "18142796.59401999", outbound: "27406489.98504997" }),
+  bitcoin_relay_target_transactions_per_second: "14",
+  bitcoin_peers_with_overdue_ping: "0",
+  bitcoin_peers_with_blocks_in_flight: "0",
+  bitcoin_blocks_in_flight: "0",
+  ...each("bitcoin_peers_high_bandwidth", "selected_by", { node: "0", peer: "3" }),
+  bitcoin_peers_with_clock_off: "0",
+  bitcoin_peers_relaying_transactions: "1",
+  bitcoin_peer_addresses_processed: "0",
+  bitcoin_peer_addresses_rate_limited: "0",
+  bitcoin_peer_announcement_queue_transactions: "0",
+  bitcoin_peer_announcement_queue_max_transactions: "0",
+  bitcoin_peer_fee_filter_min_satoshis_per_vbyte: "0.1",
+  bitcoin_peer_fee_filter_median_satoshis_per_vbyte: "0.1",
+  ...each("bitcoin_peers_by_client", "client", {
+    "Satoshi:23": "0",
+    "Satoshi:24": "0",
+    "Satoshi:25": "0",
+    "Satoshi:26": "0",
+    "Satoshi:27": "0",
+    "Satoshi:28": "0",
+    "Satoshi:29": "0",
+    "Satoshi:30": "2",
+    "Satoshi:31": "1",
+    "Satoshi:32": "0",
+    other: "0",
+  }),
+  ...each("bitcoin_peers_by_protocol", "protocol", { 70014: "0", 70015: "0", 70016: "2", 70017: "1", other: "0" }),
+  ...each("bitcoin_peers_by_service", "service", {
+    NETWORK: "2",
+    NETWORK_LIMITED: "3",
+    WITNESS: "3",
+    COMPACT_FILTERS: "0",
+    P2P_V2: "3",
+  }),
 };
 
 test("master", () => {
@@ -93,7 +258,7 @@ function without(...starts: string[]): Record<string, string> {
 }
 
 const PR_TRACE = {
-  ...without("bitcoin_node_info", "bitcoin_connections{", "bitcoin_index_"),
+  ...without("bitcoin_node_info", "bitcoin_connections{", "bitcoin_index_", "bitcoin_relay_"),
   bitcoin_peers: "2",
   bitcoin_bytes_recv_total: "186352",
   bitcoin_bytes_sent_total: "13633",
@@ -117,6 +282,48 @@ const PR_TRACE = {
   'bitcoin_index_synced{index="txindex"}': "1",
   'bitcoin_index_synced{index="coinstatsindex"}': "1",
   'bitcoin_index_synced{index="basic block filter index"}': "1",
+  bitcoin_incremental_relay_fee_rate_satoshis_per_vbyte: "0.1",
+  bitcoin_mempool_loaded: "1",
+  bitcoin_mempool_optimal: "1",
+  bitcoin_mempool_max_cluster_transactions: "64",
+  bitcoin_mempool_max_cluster_vsize_bytes: "101000",
+  ...each("bitcoin_network_reachable", "network", { ipv4: "1", ipv6: "1", onion: "0", i2p: "0", cjdns: "0" }),
+  ...each("bitcoin_local_addresses", "network", { ipv4: "0", ipv6: "0", onion: "0", i2p: "0", cjdns: "0", other: "0" }),
+  'bitcoin_local_services_info{services="NETWORK,WITNESS,NETWORK_LIMITED,P2P_V2"}': "1",
+  bitcoin_time_offset_seconds: "0",
+  bitcoin_peers_with_overdue_ping: "0",
+  bitcoin_peers_with_blocks_in_flight: "0",
+  bitcoin_blocks_in_flight: "0",
+  ...each("bitcoin_peers_high_bandwidth", "selected_by", { node: "2", peer: "0" }),
+  bitcoin_peers_with_clock_off: "0",
+  bitcoin_peers_relaying_transactions: "1",
+  bitcoin_peer_addresses_processed: "0",
+  bitcoin_peer_addresses_rate_limited: "0",
+  bitcoin_peer_announcement_queue_transactions: "0",
+  bitcoin_peer_announcement_queue_max_transactions: "0",
+  bitcoin_peer_fee_filter_min_satoshis_per_vbyte: "0.1",
+  bitcoin_peer_fee_filter_median_satoshis_per_vbyte: "0.1",
+  ...each("bitcoin_peers_by_client", "client", {
+    "Satoshi:23": "0",
+    "Satoshi:24": "0",
+    "Satoshi:25": "0",
+    "Satoshi:26": "0",
+    "Satoshi:27": "0",
+    "Satoshi:28": "0",
+    "Satoshi:29": "0",
+    "Satoshi:30": "0",
+    "Satoshi:31": "2",
+    "Satoshi:32": "0",
+    other: "0",
+  }),
+  ...each("bitcoin_peers_by_protocol", "protocol", { 70014: "0", 70015: "0", 70016: "0", 70017: "2", other: "0" }),
+  ...each("bitcoin_peers_by_service", "service", {
+    NETWORK: "2",
+    NETWORK_LIMITED: "2",
+    WITNESS: "2",
+    COMPACT_FILTERS: "0",
+    P2P_V2: "2",
+  }),
 };
 
 test("pr/trace", () => {
@@ -157,6 +364,21 @@ test("a new node has no rate, no indexes, no estimates, and one warning though i
     bitcoin_network_active: "1",
     'bitcoin_node_info{chain="regtest",version="319900",subversion="/Satoshi:31.99.0/",protocol="70017"}': "1",
     bitcoin_warnings: "1",
+    ...each("bitcoin_network_reachable", "network", { ipv4: "1", ipv6: "1", onion: "0", i2p: "0", cjdns: "0" }),
+    ...each("bitcoin_local_addresses", "network", {
+      ipv4: "0",
+      ipv6: "0",
+      onion: "0",
+      i2p: "0",
+      cjdns: "0",
+      other: "0",
+    }),
+    'bitcoin_local_services_info{services="NETWORK,WITNESS,NETWORK_LIMITED,P2P_V2"}': "1",
+    bitcoin_time_offset_seconds: "0",
+    ...each("bitcoin_relay_backlog_transactions", "direction", { inbound: "0", outbound: "0" }),
+    ...each("bitcoin_relay_transaction_tokens", "direction", { inbound: "420", outbound: "420" }),
+    ...each("bitcoin_relay_byte_tokens", "direction", { inbound: "12000000", outbound: "12000000" }),
+    bitcoin_relay_target_transactions_per_second: "14",
     'bitcoin_chain_tips{status="active"}': "1",
     'bitcoin_chain_tips{status="valid-fork"}': "0",
     'bitcoin_chain_tips{status="valid-headers"}': "0",
@@ -188,6 +410,58 @@ test("a node without network has no peers and keeps its transaction to itself", 
     bitcoin_mempool_unbroadcast_transactions: "1",
     bitcoin_peers: "0",
     bitcoin_network_active: "0",
+    bitcoin_incremental_relay_fee_rate_satoshis_per_vbyte: "0.1",
+    bitcoin_mempool_loaded: "1",
+    bitcoin_mempool_optimal: "1",
+    bitcoin_mempool_max_cluster_transactions: "64",
+    bitcoin_mempool_max_cluster_vsize_bytes: "101000",
+    ...each("bitcoin_network_reachable", "network", { ipv4: "1", ipv6: "1", onion: "0", i2p: "0", cjdns: "0" }),
+    ...each("bitcoin_local_addresses", "network", {
+      ipv4: "0",
+      ipv6: "0",
+      onion: "0",
+      i2p: "0",
+      cjdns: "0",
+      other: "0",
+    }),
+    'bitcoin_local_services_info{services="WITNESS,NETWORK_LIMITED,P2P_V2"}': "1",
+    bitcoin_time_offset_seconds: "0",
+    ...each("bitcoin_relay_backlog_transactions", "direction", { inbound: "0", outbound: "0" }),
+    ...each("bitcoin_relay_transaction_tokens", "direction", { inbound: "419", outbound: "419" }),
+    ...each("bitcoin_relay_byte_tokens", "direction", { inbound: "19296722.92131994", outbound: "30242006.80330005" }),
+    bitcoin_relay_target_transactions_per_second: "14",
+    bitcoin_peers_with_overdue_ping: "0",
+    bitcoin_peers_with_blocks_in_flight: "0",
+    bitcoin_blocks_in_flight: "0",
+    ...each("bitcoin_peers_high_bandwidth", "selected_by", { node: "0", peer: "0" }),
+    bitcoin_peers_with_clock_off: "0",
+    bitcoin_peers_relaying_transactions: "0",
+    bitcoin_peer_addresses_processed: "0",
+    bitcoin_peer_addresses_rate_limited: "0",
+    bitcoin_peer_announcement_queue_transactions: "0",
+    bitcoin_peer_announcement_queue_max_transactions: "0",
+    ...each("bitcoin_peers_by_client", "client", {
+      "Satoshi:23": "0",
+      "Satoshi:24": "0",
+      "Satoshi:25": "0",
+      "Satoshi:26": "0",
+      "Satoshi:27": "0",
+      "Satoshi:28": "0",
+      "Satoshi:29": "0",
+      "Satoshi:30": "0",
+      "Satoshi:31": "0",
+      "Satoshi:32": "0",
+      other: "0",
+    }),
+    ...each("bitcoin_peers_by_protocol", "protocol", { 70014: "0", 70015: "0", 70016: "0", 70017: "0", other: "0" }),
+    ...each("bitcoin_peers_by_service", "service", {
+      NETWORK: "0",
+      NETWORK_LIMITED: "0",
+      WITNESS: "0",
+      COMPACT_FILTERS: "0",
+      P2P_V2: "0",
+    }),
+
     'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v1"}': "0",
     'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v2"}': "0",
     'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v1"}':

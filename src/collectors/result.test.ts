@@ -14,6 +14,10 @@ test("reads what is there", () => {
   expect(result.height(fields, "zero")).toBe(0n);
   expect(result.number(fields, "fraction")).toBe(1.5);
   expect(result.number(fields, "negative")).toBe(-2);
+  expect(result.integer(fields, "negative")).toBe(-2n);
+  expect(result.list(fields, "list")).toEqual(["a", "b"]);
+  expect(result.counts(parseJson('{"heights": [7, 0]}'), "heights")).toEqual([7n, 0n]);
+  expect(result.object(fields, "object")).toEqual({});
   expect(result.number(fields, "exponent")).toBe(1000);
   expect(result.flag(fields, "flag")).toBe(true);
   expect(result.text(fields, "text")).toBe("main");
@@ -34,8 +38,8 @@ test("warnings are counted, in a list or as the one text of older nodes", () => 
   expect(result.warningCount(fields, "empty")).toBe(0);
 });
 
-const { count, height, number, flag, text, satoshis, feeRate, warningCount } = result;
-const READERS = { count, height, number, flag, text, satoshis, feeRate, warningCount };
+const { count, height, integer, number, flag, text, satoshis, feeRate, warningCount, list, counts } = result;
+const READERS = { count, height, integer, number, flag, text, satoshis, feeRate, warningCount, list, counts };
 
 describe.each(Object.entries(READERS))("%s", (_, read) => {
   test("a field that is not there, or null, is no value", () => {
@@ -54,7 +58,17 @@ describe.each(Object.entries(READERS))("%s", (_, read) => {
   });
 });
 
+test("fields of an object in the result are read alike", () => {
+  const nested = parseJson('{"outer": {"count": 3}, "text": "main"}');
+  expect(result.within("outer", count)(nested, "count")).toBe(3n);
+  expect(result.within("outer", count)(nested, "missing")).toBeUndefined();
+  expect(result.within("missing", count)(nested, "count")).toBeUndefined();
+  expect(() => result.within("text", count)(nested, "count")).toThrow('"text" is not an object: "main"');
+});
+
 test.each([
+  ["counts", "list", '"list" is not a count: "a"'],
+  ["integer", "fraction", '"fraction" is not a whole number: 1.5'],
   ["count", "negative", '"negative" is not a count: -2'],
   ["count", "fraction", '"fraction" is not a count: 1.5'],
   ["count", "text", '"text" is not a count: "main"'],

@@ -32,6 +32,13 @@ export function height(result: JsonValue, name: string): bigint | undefined {
   );
 }
 
+/** A whole number of either sign. */
+export function integer(result: JsonValue, name: string): bigint | undefined {
+  return field(result, name, (what, value) =>
+    value instanceof Decimal && /^-?\d+$/.test(value.text) ? BigInt(value.text) : wrong(what, "a whole number", value),
+  );
+}
+
 /** Any number. */
 export function number(result: JsonValue, name: string): number | undefined {
   return field(result, name, (what, value) =>
@@ -47,6 +54,27 @@ export function flag(result: JsonValue, name: string): boolean | undefined {
 
 export function text(result: JsonValue, name: string): string | undefined {
   return field(result, name, (what, value) => (typeof value === "string" ? value : wrong(what, "a text", value)));
+}
+
+export function list(result: JsonValue, name: string): readonly JsonValue[] | undefined {
+  return field(result, name, (what, value) => (Array.isArray(value) ? value : wrong(what, "a list", value)));
+}
+
+/** A list of whole numbers, not negative. */
+export function counts(result: JsonValue, name: string): readonly bigint[] | undefined {
+  return list(result, name)?.map((value) => toCount(`"${name}"`, value));
+}
+
+export function object(result: JsonValue, name: string): JsonObject | undefined {
+  return field(result, name, (what, value) => (isObject(value) ? value : wrong(what, "an object", value)));
+}
+
+/** Reads a field of the object that is the result's field `outer`; without that object there is no value. */
+export function within<T>(outer: string, read: (result: JsonValue, name: string) => T | undefined) {
+  return (result: JsonValue, name: string): T | undefined => {
+    const inner = object(result, outer);
+    return inner && read(inner, name);
+  };
 }
 
 /** An amount in bitcoin, in satoshis, exact. */

@@ -225,7 +225,7 @@ export class Session {
       blockConnected: (height) => {
         collectors.events.blockConnected(height);
         // A BlockInfo without a height has -1.
-        if (height >= 0) this.#tipPolls?.tipChanged(height);
+        if (height >= 0) this.#tipPolls?.tipChanged(height, Date.now());
       },
     };
     return { chain, utxoCache: collectors.utxoCacheEvents ?? IGNORED_COINS, debug: debug ? log : undefined };
@@ -247,7 +247,7 @@ export class Session {
       lookEveryMs: client.hasNotifications ? this.#options.pollIntervalMs : undefined,
       events: { ...this.#options.collectors, tipChanged: this.#options.collectors.events.updatedBlockTip },
       isSyncing: () => this.#options.collectors.initialBlockDownload === "active",
-      onTip: (tip) => this.#tipPolls?.tipChanged(tip),
+      onTip: (tip, isNew) => this.#tipPolls?.tipChanged(tip, isNew ? Date.now() : undefined),
       onStopping: () => void client.leave(Number.POSITIVE_INFINITY),
       onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
     });

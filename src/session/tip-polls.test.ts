@@ -13,6 +13,8 @@ let isSyncing: boolean;
 let errors: unknown[];
 let tipPolls: TipPolls;
 let shown: string[];
+/** When each block that was asked about arrived. */
+let arrivals: (number | undefined)[];
 
 beforeEach(() => {
   asked = [];
@@ -21,7 +23,9 @@ beforeEach(() => {
   isSyncing = false;
   errors = [];
   shown = [];
-  const blockStats = fromBlock("getblockstats", async (_, { hash }) => {
+  arrivals = [];
+  const blockStats = fromBlock("getblockstats", async (_, { hash, arrivedMs }) => {
+    arrivals.push(arrivedMs);
     await ask(`getblockstats ${hash}`);
     return hash;
   });
@@ -150,4 +154,19 @@ test("an answer that arrives after the session is not shown", async () => {
   tipPolls.tipChanged(tip(8));
   await answerAll();
   expect(shown).toEqual(["hash of 8"]);
+});
+
+test("a tip is asked about with the moment of its arrival, unless it was there before or came in initial block download", async () => {
+  tipPolls.tipChanged(tip(7));
+  await answerAll();
+  tipPolls.tipChanged(tip(8), 1_000_000);
+  await answerAll();
+  tipPolls.tipChanged(9, 2_000_000);
+  await answerAll();
+  isSyncing = true;
+  tipPolls.tipChanged(tip(10), 3_000_000);
+  isSyncing = false;
+  tipPolls.resume();
+  await answerAll();
+  expect(arrivals).toEqual([undefined, 1_000_000, 2_000_000, undefined]);
 });

@@ -1,7 +1,7 @@
 // Asks about each block that becomes the tip, one block at a time and the newest first: blocks that were replaced while another
 // was asked about are skipped.
 
-import type { BlockSource } from "../collectors/collector.ts";
+import type { BlockSource, NewTip } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
 import { callRpc, isMissingMethod, type JsonRpc } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
@@ -19,7 +19,7 @@ export interface TipPollsOptions {
 export class TipPolls {
   readonly #options: TipPollsOptions;
   /** The newest tip that was not asked about; its height alone where notifications did not name it. */
-  #next: Tip | number | undefined;
+  #next: { readonly tip: Tip | number; readonly arrivedMs: number | undefined } | undefined;
   #isRunning = false;
   /** Methods that this node does not support. */
   readonly #missing = new Set<string>();
@@ -28,10 +28,11 @@ export class TipPolls {
     this.#options = options;
   }
 
-  /** A block became the tip. Returns at once. */
-  tipChanged(tip: Tip | number): void {
-    if (this.#options.questions.length === 0) return;
-    this.#next = tip;
+  /** A block is the tip, since `arrivedMs` if it just became it. Returns at once. */
+  tipChanged(tip: Tip | number, arrivedMs?: number): void {
+    const { questions, isSyncing } = this.#options;
+    if (questions.length === 0) return;
+    this.#next = { tip, arrivedMs: isSyncing() ? undefined : arrivedMs };
     this.resume();
   }
 
@@ -53,18 +54,18 @@ export class TipPolls {
     while (this.#next !== undefined && !client.isOver && !isSyncing()) {
       const next = this.#next;
       this.#next = undefined;
-      await this.#ask(rpc, next);
+      await this.#ask(rpc, next.tip, next.arrivedMs);
     }
     this.#isRunning = false;
   }
 
-  async #ask(rpc: JsonRpc, next: Tip | number): Promise<void> {
+  async #ask(rpc: JsonRpc, next: Tip | number, arrivedMs: number | undefined): Promise<void> {
     const tip = typeof next === "object" ? next : await this.#try("getblockhash", () => tipAt(rpc, next));
     if (tip === undefined) return;
-    for (const question of this.#options.questions) await this.#askQuestion(rpc, question, tip);
+    for (const question of this.#options.questions) await this.#askQuestion(rpc, question, { ...tip, arrivedMs });
   }
 
-  async #askQuestion(rpc: JsonRpc, question: Question<BlockSource<unknown>>, tip: Tip): Promise<void> {
+  async #askQuestion(rpc: JsonRpc, question: Question<BlockSource<unknown>>, tip: NewTip): Promise<void> {
     const answer = await this.#try(question.source.method, () => question.source.askAbout(rpc, tip));
     // The families were cleared when the session ended.
     if (this.#options.client.isOver) return;

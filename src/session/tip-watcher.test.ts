@@ -76,6 +76,8 @@ function tipOf({ hash, height }: Block): Tip {
 let node: FakeNode;
 /** What was told, in order. */
 let told: string[];
+/** Heights of the tips that just became one. */
+let newHeights: number[];
 let errors: [method: string, error: unknown, isMissing: boolean][];
 let isSyncing: boolean;
 let watching: Promise<void>;
@@ -87,6 +89,7 @@ beforeEach(() => {
   node = new FakeNode();
   node.tree.extend(100);
   told = [];
+  newHeights = [];
   errors = [];
   pauses = [];
   isSyncing = false;
@@ -114,7 +117,10 @@ function watch(lookEveryMs?: number): void {
       tipSeen: (height) => told.push(`seen ${height}`),
     },
     isSyncing: () => isSyncing,
-    onTip: ({ hash, height }) => told.push(`tip ${height} ${Number.parseInt(hash, 16)}`),
+    onTip({ hash, height }, isNew) {
+      told.push(`tip ${height} ${Number.parseInt(hash, 16)}`);
+      if (isNew) newHeights.push(height);
+    },
     onStopping: () => {
       told.push("stopping");
       node.leave();
@@ -151,8 +157,10 @@ describe("with JSON-RPC", () => {
 
   test("a block more", async () => {
     await watched();
+    expect(newHeights).toEqual([]);
     node.extend(1);
     await waiting(2);
+    expect(newHeights).toEqual([101]);
     expect(told).toEqual(["-0 +1 to 101", "updated", "tip 101 102"]);
   });
 
@@ -327,6 +335,8 @@ describe("looking now and then", () => {
       ...["-2 +3 to 103", "updated"],
     ]);
     expect(node.waits).toEqual([]);
+    // When they became the tip is not known.
+    expect(newHeights).toEqual([]);
   });
 
   test("is no more frequent while the node syncs", async () => {

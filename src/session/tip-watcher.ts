@@ -34,8 +34,8 @@ export interface TipWatcherOptions {
   readonly lookEveryMs?: number | undefined;
   /** Whether the node is known to be in initial block download. */
   readonly isSyncing: () => boolean;
-  /** Called for the first tip and each new one, after the events. */
-  readonly onTip: (tip: Tip) => void;
+  /** Called for the first tip and each new one, after the events; `isNew` if it was waited for and just became the tip. */
+  readonly onTip: (tip: Tip, isNew: boolean) => void;
   /** Called, perhaps more than once, when the node stops. */
   readonly onStopping: () => void;
   /** `isMissing`: the node does not support the method, and it is not asked again. */
@@ -96,13 +96,14 @@ class TipWatcher {
 
   /** Resolves to whether the tip is another. */
   async #report(tip: Tip): Promise<boolean> {
-    const { events, onTip } = this.#options;
+    const { events, lookEveryMs, onTip } = this.#options;
     this.#counted ??= tip;
     if (tip.hash !== this.#counted.hash) await this.#count(this.#counted, tip);
     if (tip.hash === this.#seen?.hash) return false;
-    if (this.#seen !== undefined) events.tipChanged();
+    const isFirst = this.#seen === undefined;
+    if (!isFirst) events.tipChanged();
     this.#seen = tip;
-    onTip(tip);
+    onTip(tip, !isFirst && lookEveryMs === undefined);
     return true;
   }
 

@@ -1,9 +1,9 @@
 // The questions of a collector, and answers to them, without a node.
 
-import type { Collector, Reported } from "../../src/collectors/collector.ts";
+import type { Collector, NewTip, Reported } from "../../src/collectors/collector.ts";
 import { parseJson } from "../../src/node/json.ts";
 import type { JsonRpc } from "../../src/node/json-rpc.ts";
-import type { MiningQueries, Tip } from "../../src/node/mining.ts";
+import type { MiningQueries } from "../../src/node/mining.ts";
 import type { NodeQueries } from "../../src/node/node-queries.ts";
 import { chooseQuestions, type Questions, type SourceKind } from "../../src/session/questions.ts";
 import { TipPolls } from "../../src/session/tip-polls.ts";
@@ -46,7 +46,7 @@ export async function ask(collector: Families, source: { node?: NodeQueries; min
 }
 
 /** Asks the questions about a block, as when it becomes the tip; resolves to the errors. */
-export async function askBlock(questions: Questions["block"], rpc: JsonRpc, block: Tip): Promise<string[]> {
+export async function askBlock(questions: Questions["block"], rpc: JsonRpc, block: NewTip): Promise<string[]> {
   const errors: string[] = [];
   const polls = new TipPolls({
     client: { jsonRpc: rpc, isOver: false },
@@ -54,7 +54,7 @@ export async function askBlock(questions: Questions["block"], rpc: JsonRpc, bloc
     isSyncing: () => false,
     onError: (_, error) => errors.push((error as Error).message),
   });
-  polls.tipChanged(block);
+  polls.tipChanged(block, block.arrivedMs);
   // Answers that wait for nothing are all shown before the next turn.
   await Bun.sleep(0);
   return errors;

@@ -10,7 +10,7 @@ import { questionsOf } from "./questions.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "fixtures", "rpc");
 
-/** By method, as the files are: mostly by node, and estimatesmartfee by target within it. */
+/** By method, as the files are: mostly by node, and estimatesmartfee by its parameters within it. */
 const answers = new Map(
   readdirSync(FOLDER)
     .filter((file) => file.endsWith(".json"))
@@ -18,14 +18,19 @@ const answers = new Map(
 );
 
 /** The nodes that were asked; not each was asked everything. */
-export const NODES = ["master", "pr/trace", "master, new", "master, pruned", "master, network off"] as const;
+export const NODES = ["v32", "master", "pr/trace", "master, new", "master, pruned", "master, network off"] as const;
 export type RecordedNode = (typeof NODES)[number];
 
 /** What `node` answered, or undefined when it was not asked. */
 export function recorded({ method, params = [] }: RpcRequest, node: RecordedNode): JsonValue | undefined {
   const file = answers.get(method);
   const answer = method === "getblockheader" ? file?.[String(params[0])] : file?.[node];
-  return method === "estimatesmartfee" && isObject(answer) ? answer[String(params[0])] : answer;
+  return method === "estimatesmartfee" && isObject(answer) ? answer[feeKey(params)] : answer;
+}
+
+/** The target, and the estimator where one is asked for. */
+function feeKey([target, , options]: NonNullable<RpcRequest["params"]>): string {
+  return Object.values({ target, ...(options as object) }).join(" ");
 }
 
 /** Shows what `node` answered, as one poll does. Questions that the node was not asked are left out. */

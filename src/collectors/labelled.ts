@@ -1,0 +1,38 @@
+// Targets whose samples are told apart by labels, and counts by label.
+
+import type { Gauge } from "../metrics/cells.ts";
+import type { Family, LabelValues } from "../metrics/family.ts";
+import { type PolledValue, setOrClear, type Target } from "./collector.ts";
+
+/** Label values, and the value of the sample that has them. */
+export type LabelledValue<L extends readonly string[]> = readonly [labels: LabelValues<L>, value: PolledValue];
+
+/** What is counted of a value that a list does not have. */
+const OTHER = "other";
+
+/** Shows exactly these samples, or none for `undefined`. */
+export function samplesOf<L extends readonly string[]>(
+  family: Family<Gauge, L>,
+): Target<Iterable<LabelledValue<L>> | undefined> {
+  return {
+    set(values = []) {
+      // Removes what the node no longer reports.
+      family.clear();
+      for (const [labels, value] of values) setOrClear(family.with(...labels), value);
+    },
+    clear: () => family.clear(),
+  };
+}
+
+/** How often each of `known` is among `found`, 0 included, and how often something else is, as `other`. */
+export function countBy(
+  known: readonly string[],
+  found: Iterable<string | undefined>,
+): LabelledValue<readonly [string]>[] {
+  const counts = new Map([...known, OTHER].map((value) => [value, 0]));
+  for (const value of found) {
+    const label = value !== undefined && counts.has(value) ? value : OTHER;
+    counts.set(label, counts.get(label)! + 1);
+  }
+  return [...counts].map(([label, count]) => [[label], count]);
+}

@@ -1,0 +1,9 @@
+// The median, of which several families are made.
+
+/** Of an even number of values, the mean of the two in the middle; undefined without values. */
+export function median(values: readonly number[]): number | undefined {
+  const sorted = values.toSorted((a, b) => a - b);
+  const low = sorted[(sorted.length - 1) >> 1];
+  const high = sorted[sorted.length >> 1];
+  return low === undefined || high === undefined ? undefined : (low + high) / 2;
+}

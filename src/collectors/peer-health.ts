@@ -1,0 +1,130 @@
+// The state of the connections: peers that do not answer, that serve blocks, whose clocks differ, and what they relay.
+
+import type { Registry } from "../metrics/registry.ts";
+import type { JsonValue } from "../node/json.ts";
+import { type Collector, fromRpc, polled, polledInto } from "./collector.ts";
+import { samplesOf } from "./labelled.ts";
+import { median } from "./median.ts";
+import * as result from "./result.ts";
+
+/** A ping that waits longer for its answer is overdue. */
+const OVERDUE_PING_S = 5;
+/** A peer's clock that differs by more is counted. */
+const CLOCK_TOLERANCE_S = 10;
+
+const peerInfo = fromRpc("getpeerinfo");
+
+export function peerHealthCollector(registry: Registry): Collector {
+  const gauge = (name: string, help: string) => registry.gauge(`bitcoin_${name}`, help);
+  const overduePings = gauge("peers_with_overdue_ping", "Peers that have not answered a ping for more than 5 seconds.");
+  const servingBlocks = gauge("peers_with_blocks_in_flight", "Peers that the node has requested blocks from.");
+  const blocksInFlight = gauge("blocks_in_flight", "Heights of blocks that the node has requested from peers.");
+  const highBandwidth = registry.gaugeVec(
+    "bitcoin_peers_high_bandwidth",
+    "Peers that send new blocks unasked (BIP 152), by who selected the other: this node the peer, or the peer this node.",
+    ["selected_by"],
+    2,
+  );
+  const clocksOff = gauge("peers_with_clock_off", "Peers whose clock differs from the node's by more than 10 seconds.");
+  const relaying = gauge("peers_relaying_transactions", "Peers that the node relays transactions to.");
+  const processed = gauge(
+    "peer_addresses_processed",
+    "Addresses of nodes that the connected peers sent and the node processed.",
+  );
+  const rateLimited = gauge(
+    "peer_addresses_rate_limited",
+    "Addresses of nodes that the connected peers sent and the node dropped because there were too many.",
+  );
+  const queued = gauge("peer_announcement_queue_transactions", "Transactions to announce, over all peers.");
+  const maxQueued = gauge(
+    "peer_announcement_queue_max_transactions",
+    "Transactions to announce to the peer with the longest queue.",
+  );
+  const lowestFilter = gauge(
+    "peer_fee_filter_min_satoshis_per_vbyte",
+    "Lowest fee rate that a peer accepts transactions from, in satoshis per virtual byte.",
+  );
+  const medianFilter = gauge(
+    "peer_fee_filter_median_satoshis_per_vbyte",
+    "Median of the fee rates that peers accept transactions from, in satoshis per virtual byte.",
+  );
+  return {
+    polled: [
+      polled(
+        overduePings,
+        countIf((peer) => (result.number(peer, "pingwait") ?? 0) > OVERDUE_PING_S),
+      ),
+      polled(
+        servingBlocks,
+        countIf((peer) => inFlight(peer).length > 0),
+      ),
+      polled(
+        blocksInFlight,
+        peerInfo((peers) => new Set(result.asList(peers).flatMap(inFlight)).size),
+      ),
+      polledInto(samplesOf(highBandwidth), peerInfo(countHighBandwidth)),
+      polled(
+        clocksOff,
+        countIf((peer) => Math.abs(result.number(peer, "timeoffset") ?? 0) > CLOCK_TOLERANCE_S),
+      ),
+      polled(
+        relaying,
+        countIf((peer) => result.flag(peer, "relaytxes") === true),
+      ),
+      polled(processed, peerInfo(ofAll(total), "addr_processed")),
+      polled(rateLimited, peerInfo(ofAll(total), "addr_rate_limited")),
+      polled(queued, peerInfo(ofAll(total), "inv_to_send")),
+      polled(
+        maxQueued,
+        peerInfo(
+          ofAll((values) => Math.max(0, ...values)),
+          "inv_to_send",
+        ),
+      ),
+      polled(
+        lowestFilter,
+        peerInfo((peers) => feeFilters(peers)[0]),
+      ),
+      polled(
+        medianFilter,
+        peerInfo((peers) => median(feeFilters(peers))),
+      ),
+    ],
+  };
+}
+
+/** Reads how many peers are such. */
+function countIf(isSuch: (peer: JsonValue) => boolean) {
+  return peerInfo((peers) => result.asList(peers).filter(isSuch).length);
+}
+
+function inFlight(peer: JsonValue): readonly bigint[] {
+  return result.counts(peer, "inflight") ?? [];
+}
+
+function countHighBandwidth(peers: JsonValue) {
+  const count = (field: string) => result.asList(peers).filter((peer) => result.flag(peer, field) === true).length;
+  return [
+    [["node"], count("bip152_hb_to")],
+    [["peer"], count("bip152_hb_from")],
+  ] as const;
+}
+
+/** Reads a number of each peer; no value where there are peers and none has it. */
+function ofAll(read: (values: readonly number[]) => number) {
+  return (info: JsonValue, field: string): number | undefined => {
+    const peers = result.asList(info);
+    const values = peers.flatMap((peer) => result.number(peer, field) ?? []);
+    return peers.length > 0 && values.length === 0 ? undefined : read(values);
+  };
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+/** In ascending order; those of peers that have sent one. A peer that sends none accepts any rate, or no transactions. */
+function feeFilters(peers: JsonValue): number[] {
+  const rates = result.asList(peers).flatMap((peer) => result.feeRate(peer, "minfeefilter") ?? []);
+  return rates.filter((rate) => rate > 0).sort((a, b) => a - b);
+}
