@@ -47,12 +47,41 @@ const OF_JSON_RPC = {
 };
 
 const PEER = {
+  id: 0,
+  mapped_as: 64496,
+  servicesnames: ["NETWORK", "WITNESS"],
+  subver: "/Satoshi:31.99.0/",
+  version: 70017,
+  relaytxes: true,
+  addr_processed: 12,
+  addr_rate_limited: 0,
+  inv_to_send: 3,
+  minfeefilter: raw("0.00000100"),
+  bytessent_per_msg: { inv: 122 },
+  bytesrecv_per_msg: { "*other*": 24 },
   network: "ipv4",
   inbound: true,
   connection_type: "inbound",
   transport_protocol_type: "v2",
   pingtime: 0.025,
   minping: 0.02,
+};
+
+const BLOCK_STATS = {
+  avgfee: 0,
+  feerate_percentiles: [0, 0, 0, 0, 0],
+  height: 7,
+  ins: 0,
+  medianfee: 0,
+  outs: 1,
+  subsidy: 5_000_000_000,
+  swtxs: 0,
+  total_out: 0,
+  total_size: 0,
+  total_weight: 0,
+  totalfee: 0,
+  txs: 1,
+  utxo_increase_actual: 1,
 };
 
 describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
@@ -146,21 +175,33 @@ async function start(layout: LayoutName): Promise<ReferenceNode> {
     maxmempool: raw(SEEDS.bitcoin_mempool_max_bytes),
     mempoolminfee: raw("0.00000100"),
     minrelaytxfee: raw("0.00000100"),
+    incrementalrelayfee: raw("0.00000100"),
     unbroadcastcount: 0,
+    limitclustercount: 64,
+    limitclustersize: 101_000,
+    optimal: true,
   });
   await node.rpc("getnettotals", {
     totalbytesrecv: raw(SEEDS.bitcoin_bytes_recv_total),
     totalbytessent: raw(SEEDS.bitcoin_bytes_sent_total),
+    uploadtarget: { target: 1000, target_reached: false, bytes_left_in_cycle: 400, time_left_in_cycle: 3600 },
   });
   await node.rpc("getnetworkinfo", {
     version: 319900,
     subversion: "/Satoshi:31.99.0/",
     protocolversion: 70017,
     networkactive: true,
+    localservicesnames: ["NETWORK", "WITNESS"],
+    timeoffset: -1,
+    tx_send_rate: 14,
+    inv_buckets: { inbound: { backlog: 2, count_tok: 418, size_tok: raw("12000000.5") } },
+    networks: [{ name: "onion", reachable: true }],
+    localaddresses: [{ address: "192.0.2.1" }],
     connections: Number(SEEDS.bitcoin_peers),
     relayfee: raw("0.00000100"),
     warnings: ["This is a test"],
   });
+  await node.rpc("getblockstats", BLOCK_STATS);
   await node.rpc("getpeerinfo", [PEER]);
   await node.rpc("getindexinfo", { txindex: { synced: true, best_block_height: 7 } });
   await node.rpc("estimatesmartfee", { feerate: raw("0.00002000"), blocks: 2 });

@@ -66,6 +66,7 @@ export class NodeChain {
       mediantime: time,
       verificationprogress: 1,
       initialblockdownload: false,
+      backgroundvalidation: { snapshotheight: 5, blocks: 3, verificationprogress: 0.5 },
       size_on_disk: 1000,
       pruned: true,
       pruneheight: 1,
