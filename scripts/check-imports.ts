@@ -42,7 +42,7 @@ const TEXT_FORMAT = "scripts/text-format.ts";
 const OPTIONS = "src/options.ts";
 
 /** What collectors are made of. They may import that, but not each other: only the catalogue knows them all. */
-const COLLECTOR_PARTS = ["src/collectors/collector.ts", "src/collectors/result.ts"];
+const COLLECTOR_PARTS = ["collector", "labelled", "median", "result"].map((part) => `src/collectors/${part}.ts`);
 const CATALOGUE = "src/collectors/catalogue.ts";
 
 const MAY_IMPORT_CAPNP = ["src/rpc", "src/node", "src/schema", "demo"];
