@@ -33,6 +33,7 @@ const V32 = {
   bitcoin_chain_height: "135",
   bitcoin_header_height: "135",
   bitcoin_ibd: "0",
+  bitcoin_test_chain: "1",
   bitcoin_verification_progress: "1",
   bitcoin_difficulty: "4.656542373906925e-10",
   bitcoin_tip_timestamp_seconds: "1795866621",
