@@ -9,12 +9,13 @@ import { describeMachine } from "./machine.ts";
 import { memoryUse } from "./memory.ts";
 import { buildNativePrograms } from "./native/build.ts";
 import { type Options, readOptions, USAGE, UsageError } from "./options.ts";
+import { polls } from "./polls.ts";
 import { realNode } from "./real-node.ts";
 import { RESULTS_FILE, renderReport, renderResults } from "./report.ts";
 import { scrapes } from "./scrapes.ts";
 import { start } from "./start.ts";
 
-const BENCHES: readonly Bench[] = [callbacks, scrapes, memoryUse, start, realNode];
+const BENCHES: readonly Bench[] = [callbacks, polls, scrapes, memoryUse, start, realNode];
 
 /** What the last minute of building leaves behind is less. */
 const BUSY_LOAD_PER_CORE = 0.75;

@@ -54,8 +54,8 @@ export async function startExporter(node: ReferenceNode, core: number): Promise<
   return new ExporterSubscriber(exporter);
 }
 
-/** Waits until the node has both registrations. */
-async function subscribed(node: ReferenceNode): Promise<void> {
+/** Resolves when the node has both subscriptions. */
+export async function subscribed(node: ReferenceNode): Promise<void> {
   await node.waitFor("subscribed", SUBSCRIBE_DEADLINE_MS);
   await node.waitFor("subscribed", SUBSCRIBE_DEADLINE_MS);
 }
