@@ -10,7 +10,8 @@ const MAX_WAITING_BYTES = 256 * 1024;
 /** Of one write, and so of one line: what a pipe takes in one piece (PIPE_BUF), so that programs that share it do not mix lines. */
 export const MAX_LINE_BYTES = 4096;
 
-const CUT_MARK = "… (cut)";
+/** Ends a line that was longer. */
+const CUT_MARK = "… (cut)\n";
 
 /** How long to wait before the next attempt when another program has made the shared stderr non-blocking, and it is full. */
 const RETRY_MS = 20;
@@ -24,7 +25,10 @@ export class Log {
   readonly #writeBytes: WriteBytes;
   readonly #onDrop: () => void;
   /** Lines that are not written yet, the oldest first. */
-  #lines: Uint8Array[] = [];
+  #lines: string[] = [];
+  /** What is being written. */
+  readonly #batch = Buffer.alloc(MAX_LINE_BYTES);
+  #batchBytes = 0;
   #waitingBytes = 0;
   /** Dropped since the last notice. */
   #dropped = 0;
@@ -39,12 +43,13 @@ export class Log {
 
   /** Writes one line with the time in front: printable text, cut at MAX_LINE_BYTES. Never blocks, never throws. */
   readonly line = (text: string): void => {
-    const line = lineBytes(text);
+    const line = logLine(text);
+    const bytes = Buffer.byteLength(line);
     // Once a line is dropped, so are the next ones until the notice is written: that makes one gap, and the notice is in it.
     const isDropping = this.#isWriting && this.#dropped > 0;
-    if (isDropping || this.#waitingBytes + line.length > MAX_WAITING_BYTES) return this.#drop(1);
+    if (isDropping || this.#waitingBytes + bytes > MAX_WAITING_BYTES) return this.#drop(1);
     this.#lines.push(line);
-    this.#waitingBytes += line.length;
+    this.#waitingBytes += bytes;
     if (this.#isWriting) return;
     this.#isWriting = true;
     // After the answers of this turn.
@@ -59,41 +64,42 @@ export class Log {
 
   async #write(): Promise<void> {
     while (this.#lines.length > 0) {
-      const batch = this.#takeBatch();
-      if (!(await this.#hasWritten(batch))) {
-        this.#drop(batch.length);
+      const count = this.#fillBatch();
+      if (!(await this.#hasWrittenBatch())) {
+        this.#drop(count);
         continue;
       }
       const dropped = this.#dropped;
       if (dropped === 0 || this.#lines.length > 0) continue;
       this.#dropped = 0;
-      const notice = lineBytes(`${dropped} log lines were dropped here: stderr was not read`);
+      this.#batchBytes = this.#batch.write(logLine(`${dropped} log lines were dropped here: stderr was not read`));
       // The next notice includes what this one would have said.
-      if (!(await this.#hasWritten([notice]))) this.#dropped += dropped;
+      if (!(await this.#hasWrittenBatch())) this.#dropped += dropped;
     }
     this.#isWriting = false;
   }
 
-  async #hasWritten(lines: readonly Uint8Array[]): Promise<boolean> {
+  /** Takes as many lines as one write may have, and returns how many. */
+  #fillBatch(): number {
+    this.#batchBytes = 0;
+    let count = 0;
+    for (const line of this.#lines) {
+      if (this.#batchBytes + Buffer.byteLength(line) > MAX_LINE_BYTES) break;
+      this.#batchBytes += this.#batch.write(line, this.#batchBytes);
+      count++;
+    }
+    this.#waitingBytes -= this.#batchBytes;
+    this.#lines.splice(0, count);
+    return count;
+  }
+
+  async #hasWrittenBatch(): Promise<boolean> {
     try {
-      await this.#writeBytes(Buffer.concat(lines));
+      await this.#writeBytes(this.#batch.subarray(0, this.#batchBytes));
       return true;
     } catch {
       return false;
     }
-  }
-
-  /** As many lines as one write may have. */
-  #takeBatch(): Uint8Array[] {
-    let count = 0;
-    let size = 0;
-    for (const { length } of this.#lines) {
-      if (size + length > MAX_LINE_BYTES) break;
-      size += length;
-      count++;
-    }
-    this.#waitingBytes -= size;
-    return this.#lines.splice(0, count);
   }
 
   #drop(count: number): void {
@@ -103,16 +109,13 @@ export class Log {
 }
 
 /** One line with the time in front, whatever a node or a client has put into the text. */
-function lineBytes(text: string): Uint8Array {
+function logLine(text: string): string {
   // No character takes less than a byte, so what is sliced off would not fit.
-  const printable = `${new Date().toISOString()} ${escapeUnprintable(text.slice(0, MAX_LINE_BYTES))}`;
-  const line = Buffer.from(`${printable}\n`);
-  if (line.length <= MAX_LINE_BYTES) return line;
-  const cut = Buffer.allocUnsafe(MAX_LINE_BYTES);
-  const end = `${CUT_MARK}\n`;
-  // Writes whole characters only.
-  const { written } = new TextEncoder().encodeInto(printable, cut.subarray(0, MAX_LINE_BYTES - Buffer.byteLength(end)));
-  return cut.subarray(0, written + cut.write(end, written));
+  const line = `${new Date().toISOString()} ${escapeUnprintable(text.slice(0, MAX_LINE_BYTES))}`;
+  if (Buffer.byteLength(line) < MAX_LINE_BYTES) return `${line}\n`;
+  // Counts whole characters only.
+  const room = new Uint8Array(MAX_LINE_BYTES - Buffer.byteLength(CUT_MARK));
+  return line.slice(0, new TextEncoder().encodeInto(line, room).read) + CUT_MARK;
 }
 
 /** Escapes line and paragraph separators and all of Unicode's "other" category: C0, C1, bidi controls, lone surrogates, … */
@@ -126,8 +129,8 @@ function escapeUnprintable(text: string): string {
 const writeAsync = promisify(write);
 
 /**
- * Writes on one of Bun's threads, which may block: stderr shares its open file with other programs, so O_NONBLOCK must not be set
- * on it. There are two such threads even with one CPU, and nothing else of the exporter needs them.
+ * Writes on a thread of Bun's pool, which may block: other programs share the open file behind stderr, so O_NONBLOCK must not be
+ * set on it. A reader that is stuck keeps one of these threads; there are two even with one CPU.
  */
 async function writeToStderr(bytes: Uint8Array): Promise<void> {
   for (let offset = 0; offset < bytes.length; ) {
