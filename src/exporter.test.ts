@@ -49,6 +49,18 @@ test("leaves at once when there is no node, and stops trying", async () => {
   expect(lines[0]).toStartWith("cannot reach the node at /nonexistent/node.sock: ");
 });
 
+test("connects again when it is started after it has left", async () => {
+  const lines: string[] = [];
+  const exporter = new Exporter({ ...options, log: (line) => lines.push(line) });
+  exporter.start();
+  await Bun.sleep(20);
+  await exporter.leave(1000);
+  exporter.start();
+  await eventually("it has tried again", () => lines.length === 2);
+  expect(await exporter.leave(1000)).toBe(true);
+  expect(lines.every((line) => line.startsWith("cannot reach the node at "))).toBe(true);
+});
+
 test("each reason of a failed attempt is logged once, and of very many the oldest is forgotten", async () => {
   const folder = await mkdtemp(join(tmpdir(), "exporter-test-"));
   const socketPath = join(folder, "node.sock");
