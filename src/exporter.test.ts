@@ -25,7 +25,7 @@ test("METRICS.md lists exactly the families that are served, with their types", 
   const served = families(new TextDecoder().decode(new Exporter(options).render()));
   const text = await Bun.file(join(import.meta.dirname, "..", "METRICS.md")).text();
   const documented = new Map(
-    [...text.matchAll(/^\| `(\w+)` \| (counter|gauge) \|/gm)].map(([, name, type]) => [name!, type!]),
+    [...text.matchAll(/^\| `(\w+)` \| (counter|gauge|histogram) \|/gm)].map(([, name, type]) => [name!, type!]),
   );
   expect([...documented].sort()).toEqual([...served].sort());
 });
