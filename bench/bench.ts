@@ -1,4 +1,4 @@
-// What every bench is: a name and a run that gives rows for the table. How much it does is said by the effort.
+// The interface of a bench: a name, and a run with some effort that returns rows of the table.
 
 import type { NativePrograms } from "./native/build.ts";
 import type { Row } from "./table.ts";
@@ -6,17 +6,17 @@ import type { Row } from "./table.ts";
 export interface Effort {
   /** Share of the calls, blocks and seconds of the full run, above 0. */
   readonly share: number;
-  /** Of which the median is taken. */
+  /** The figures are medians of so many rounds. */
   readonly rounds: number;
 }
 
 export const FULL: Effort = { share: 1, rounds: 5 };
-/** Just enough to see that every bench runs and every check holds. */
+/** Only shows that every bench runs and every check passes. */
 export const BRIEF: Effort = { share: 0.01, rounds: 1 };
 
 export interface Outcome {
   readonly rows: readonly Row[];
-  /** What was left out, and why: for whoever reads the table. */
+  /** What was left out, and why. */
   readonly notes: readonly string[];
 }
 
@@ -25,12 +25,12 @@ export interface Bench {
   run(effort: Effort, programs: NativePrograms): Promise<Outcome>;
 }
 
-/** What was to be timed did not do what it should: its time says nothing. */
+/** The program under test did not do what it should, so its time means nothing. */
 export class CheckError extends Error {
   override readonly name = "CheckError";
 }
 
-/** @throws CheckError unless both are the same. */
+/** @throws CheckError unless both are equal */
 export function check(what: string, seen: unknown, expected: unknown): void {
   if (!Bun.deepEquals(seen, expected)) {
     throw new CheckError(`${what}: ${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}`);

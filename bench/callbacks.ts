@@ -1,5 +1,5 @@
-// What a callback costs: its wall time for the node, which waits for the answer, and the subscriber's CPU time and memory.
-// The exporter beside a bare C loop, which is the floor, and a plain subscriber on the Cap'n Proto C++ runtime.
+// The cost of a callback: wall time for the node, which waits for the answer, and CPU time and memory of the subscriber. The
+// exporter is compared with a bare C loop, the floor, and a plain subscriber on the Cap'n Proto C++ runtime.
 
 import { availableParallelism } from "node:os";
 import { ReferenceNode } from "../test/reference-node/reference-node.ts";
@@ -21,11 +21,11 @@ interface Case {
   readonly calls: number;
   readonly wallTargets: (variant: Variant, ratio: Ratios) => Target[];
   readonly cpuTargets: (variant: Variant, ratio: Ratios) => Target[];
-  /** What keeps it from its targets, if that is known. */
+  /** The known reason for a missed target. */
   readonly obstacle?: (variant: Variant) => string | undefined;
 }
 
-/** The exporter's figure by that of another. */
+/** The exporter's figure divided by that of the other. */
 interface Ratios {
   readonly floor: number;
   readonly cpp: number;
@@ -41,23 +41,23 @@ const oneAtATime = {
 };
 
 const CALLS_OBSTACLE = `\
-Cap'n Proto 0.9 writes a Call and the Finish of the last one apart, with notifications a Resolve, too, and on one core each \
-may wake the reader at once: two turns of Bun's event loop for a call, of which our code is a tenth. How often it does varies \
-from run to run: beside a C loop of 26 to 46 µs, transactions were seen at 0.88 to 1.29 of its wall time and 1.14 to 1.65 of \
-its CPU. Versions that know noFinishNeeded leave Finish out. Tried: a niceness of 5 saves a turn and a third of the CPU, but a \
-call takes 1.8 times as long where another program wants the core, and with SCHED_BATCH 37 times; waiting for the next call \
-in poll(2), by bun:ffi, costs the kernel more than it saves.`;
+Cap'n Proto 0.9 writes a Call and the Finish of the previous one separately, for notifications also a Resolve. On one core each \
+write may wake the reader: two turns of Bun's event loop per call, of which our code is a tenth. How often this happens varies: \
+with a C loop of 26 to 46 µs, transactions took 0.88 to 1.29 of its wall time and 1.14 to 1.65 of its CPU time. Versions with \
+noFinishNeeded omit Finish. Tried: a niceness of 5 saves a turn and a third of the CPU time, but a call takes 1.8 times as long \
+when another program needs the core, and 37 times with SCHED_BATCH; waiting for the next call in poll(2), by bun:ffi, costs more \
+than it saves.`;
 const WAKING_OBSTACLE = `\
-A call costs the exporter one wake-up and three system calls (perf stat), and less CPU than C++: what the node waits for on two \
-cores is the wake-up, which the machine decides. It took 0.65 of C++'s time on an Intel Xeon, and 1.15 to 1.33 on an AMD EPYC, \
-builds of before alike. Waiting awake for the next call would save it, and cost a core.`;
+A call costs the exporter one wake-up and three system calls (perf stat), and less CPU time than C++. On two cores the node \
+waits mainly for the wake-up, which depends on the machine: 0.65 of C++'s time on an Intel Xeon, 1.15 to 1.33 on an AMD EPYC, \
+with earlier builds too. Busy waiting for the next call would avoid it, and use a whole core.`;
 const obstacleOf = (variant: Variant) => (variant === "one core" ? CALLS_OBSTACLE : WAKING_OBSTACLE);
 
 const BLOCKS_OBSTACLE = `\
-Bun reads a chunk of up to 219 KB into its own buffer and copies it into a new one. While a block comes we read what is there \
-into one buffer ourselves, but on one core the node only writes while we wait, so six chunks, about half of a block, come by \
-way of Bun all the same; it has no way to tell of bytes without reading them. With all of a block by way of Bun one core took \
-1.3 of C++. Tried besides: smaller reads and sleeping until the node has written more, both slower.`;
+Bun reads a chunk of up to 219 KB into its own buffer and copies it into a new one. While a block arrives, the exporter reads \
+available bytes into one buffer itself. On one core the node only writes while the exporter waits, so six chunks, about half of \
+a block, still pass through Bun, which cannot signal bytes without reading them. With the whole block through Bun one core took \
+1.3 of C++. Tried: smaller reads, and sleeping until the node has written more; both are slower.`;
 
 const CASES: readonly Case[] = [
   { volley: transactions(1), calls: 60_000, ...oneAtATime, obstacle: obstacleOf },
@@ -84,7 +84,7 @@ interface Measured {
   readonly bytesAfter: number;
 }
 
-/** As many calls as this share of those that are timed come first, unmeasured: code is compiled as it is used. */
+/** Unmeasured calls before the timed ones, as a share of them: code is compiled while it is used. */
 const WARM_UP_SHARE = 1 / 3;
 
 export const callbacks: Bench = {
@@ -102,7 +102,7 @@ export const callbacks: Bench = {
   },
 };
 
-/** One contestant on a fresh node. */
+/** One contestant on a new node. */
 async function measure(
   contestant: Contestant,
   programs: NativePrograms,
@@ -115,7 +115,7 @@ async function measure(
   const { pid } = subscriber;
   const bytesBefore = memory(pid).residentBytes;
   await fire(node, subscriber, volley, Math.ceil(calls * WARM_UP_SHARE));
-  // What the counts cost that are asked before and after is in it: some tens of microseconds in all.
+  // Includes the two requests for counts: some tens of microseconds in total.
   const cpuBefore = cpuNs(pid);
   const { wallMicroseconds } = await fire(node, subscriber, volley, calls);
   const cpuUs = (cpuNs(pid) - cpuBefore) / 1000 / calls;

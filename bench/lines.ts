@@ -1,6 +1,6 @@
-// What a program of ours says, line by line.
+// The output of a program, line by line.
 
-/** The lines of a stream as they come, without their ends. What follows the last line's end is dropped. */
+/** The lines of a stream without their line ends. An incomplete last line is dropped. */
 export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
   const decoder = new TextDecoder();
   let rest = "";

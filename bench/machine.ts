@@ -1,4 +1,4 @@
-// What the figures were made on: without it they say little. No names of hosts, users or paths.
+// Describes the machine of the figures, without names of hosts, users or paths.
 
 import { readFileSync } from "node:fs";
 import { availableParallelism, release, totalmem } from "node:os";
@@ -19,7 +19,7 @@ export async function describeMachine(): Promise<string[]> {
   ];
 }
 
-/** The model's name in the text of /proc/cpuinfo; not every architecture has one. */
+/** The model name in the text of /proc/cpuinfo; "unknown" on architectures without one. */
 export function cpuModel(cpuInfo: string): string {
   return /^model name\s*: (.+)$/m.exec(cpuInfo)?.[1]?.trim() ?? "unknown";
 }

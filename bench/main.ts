@@ -1,4 +1,4 @@
-// `bun run bench`: builds what is to be compared, runs the benches one after the other and prints one table.
+// `bun run bench`: builds the programs, runs the benches one after the other and prints one table.
 
 import { availableParallelism, loadavg } from "node:os";
 import { compiledExporter } from "../test/exporter-command.ts";
@@ -17,7 +17,7 @@ import { start } from "./start.ts";
 
 const BENCHES: readonly Bench[] = [callbacks, polls, scrapes, memoryUse, start, realNode];
 
-/** What the last minute of building leaves behind is less. */
+/** Above the load that building the programs leaves behind. */
 const BUSY_LOAD_PER_CORE = 0.75;
 
 process.exit(await main());
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
     try {
       outcomes.push(await bench.run(options.effort, programs));
     } catch (error) {
-      // Of the others there is something to say nonetheless.
+      // The other benches still have results.
       failed++;
       console.error(`bench: ${bench.name} failed: ${error instanceof CheckError ? error.message : Bun.inspect(error)}`);
       outcomes.push({ rows: [], notes: [`${bench.name}: FAILED`] });
@@ -52,13 +52,11 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-/** A machine that does something else makes figures that say little. */
+/** On a busy machine the figures mean little. */
 function noteLoad(): string[] {
   const [load] = loadavg();
   if (load! < availableParallelism() * BUSY_LOAD_PER_CORE) return [];
-  return [
-    `the machine was busy when this began, with a load of ${load!.toFixed(1)}: the figures are not to be trusted`,
-  ];
+  return [`the machine was busy at the start, with a load of ${load!.toFixed(1)}: the figures mean little`];
 }
 
 function optionsOrUsage(): Options | undefined {

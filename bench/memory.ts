@@ -1,5 +1,5 @@
-// The exporter's memory over millions of callbacks and thousands of blocks: the most that it ever takes, and whether it
-// still grows when all has been seen before.
+// The exporter's memory over millions of callbacks and thousands of blocks: its maximum, and whether it still grows after the
+// first fifth.
 
 import { ReferenceNode } from "../test/reference-node/reference-node.ts";
 import type { Bench, Effort, Outcome } from "./bench.ts";
@@ -17,18 +17,18 @@ const MB = 1e6;
 const CALLS = 5_000_000;
 const BLOCK_COUNT = 2_000;
 
-/** Memory is read this often, at even distances; each time the exporter was scraped just before. */
+/** Readings of memory at even distances, each after a scrape. */
 const SAMPLES = 50;
-/** The share of the calls after which it is not to grow. */
+/** The share of the calls after which memory should not grow. */
 const SETTLED_SHARE = 1 / 5;
-/** The garbage collector makes memory go up and down: growth is less than this between medians over as many samples. */
+/** Growth is the difference of medians over this many samples, as garbage collection changes memory. */
 const WINDOW = SAMPLES / 5;
 const GROWTH_LIMIT = "1 MB";
 const RSS_LIMIT = "64 MB";
 
 const GROWTH_OBSTACLE = `\
-What survives young collections goes with each 32nd, and code is compiled anew as it is found to be hot, so memory goes up and \
-down by some MB. It does not grow for good: 10,000 blocks were at 58 MB after the first tenth and in the end.`;
+Objects that survive young collections are freed with each 32nd, and hot code is compiled again, so memory varies by some MB. It \
+does not grow permanently: over 10,000 blocks it was 58 MB after the first tenth and at the end.`;
 
 export const memoryUse: Bench = {
   name: "memory",
@@ -66,7 +66,7 @@ async function watch(programs: NativePrograms, volley: Volley, calls: number): P
   ];
 }
 
-/** What the last samples are above the first ones that came when all had settled. */
+/** The last samples minus the first ones after the settled share, as medians. */
 export function growthOf(samples: readonly number[]): number {
   const settled = samples.slice(Math.round(samples.length * SETTLED_SHARE));
   return median(settled.slice(-WINDOW)) - median(settled.slice(0, WINDOW));

@@ -14,28 +14,31 @@ export interface Options {
 export const USAGE = `usage: bun run bench [--only NAME]… [--brief | --share SHARE --rounds ROUNDS] [--write]
 
   --only NAME    run this bench; may be given again
-  --brief        one round of a hundredth of the calls: shows that the benches work, not how fast anything is
-  --share SHARE  make this share of the full run's calls, above 0 and up to 1
-  --rounds N     medians of so many rounds, 5 by default
+  --brief        one round of a hundredth of the calls: only shows that the benches work
+  --share SHARE  this share of the full run's calls, above 0 and up to 1
+  --rounds N     medians of N rounds, 5 by default
   --write        write the results to bench/RESULTS.md
 
-Exits with 1 when something that was to be timed did not do what it should. A target that is missed is no failure.`;
+Exits with 1 when a check fails. A missed target is not a failure.`;
 
 /** What is wrong with the command line, in one line. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** Reads the arguments; `names` are those of the benches. Throws UsageError when they are not right. */
+/**
+ * @param names of the benches
+ * @throws UsageError
+ */
 export function readOptions(args: string[], names: readonly string[]): Options {
   const { only = [], brief = false, share, rounds, write = false } = parse(args);
   const unknown = only.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new UsageError(`unknown bench "${unknown}": give one of ${names.join(", ")}`);
   if (brief && (share !== undefined || rounds !== undefined)) {
-    throw new UsageError("--brief says how much is run: leave out --share and --rounds");
+    throw new UsageError("--brief sets the share and the rounds: leave out --share and --rounds");
   }
   if (write && (brief || only.length > 0)) {
-    throw new UsageError("--write is for a run of all benches: leave out --brief and --only");
+    throw new UsageError("--write needs a full run: leave out --brief and --only");
   }
   return {
     effort: brief ? BRIEF : { share: readShare(share), rounds: readRounds(rounds) },

@@ -1,6 +1,5 @@
-// Which core runs what. A pair that shares a core pays for each change from one to the other, a pair on two cores for each
-// wake-up: the figures differ by half, so no bench of callbacks, scrapes or memory leaves it to the scheduler. How long a
-// start takes, and what a real node takes with all its threads, is timed as the scheduler has it.
+// Pins processes to cores. Two processes on one core pay for context switches, on two cores for wake-ups, and the figures differ
+// by half, so the benches of callbacks, polls, scrapes and memory pin. Those of the start and of a real node do not.
 
 import { availableParallelism } from "node:os";
 
@@ -17,13 +16,13 @@ export function subscriberCore(variant: Variant): number {
   return variant === "two cores" ? 1 : NODE_CORE;
 }
 
-/** Where the subscriber is when something else than the node is to have its own core. */
+/** The subscriber's core, apart from the node's if there are two. */
 export const OWN_CORE = CORES > 1 ? 1 : 0;
 
-/** A core for what loads the exporter from outside: with the node, unless there is one to spare. */
+/** The core of load generators: the third, or the node's. */
 export const CLIENT_CORE = CORES > 2 ? 2 : 0;
 
-/** What comes before a command, to run it with all its threads on one core. taskset becomes the command: one process. */
+/** The prefix of a command that pins all its threads to a core. taskset replaces itself by the command, so the pid is right. */
 export function pinnedTo(core: number): readonly string[] {
   return ["taskset", "-c", String(core)];
 }

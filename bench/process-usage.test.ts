@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { cpuNs, memory, readMemory } from "./process-usage.ts";
 
-test("CPU time of this process grows as it works, and not faster than time goes by", () => {
+test("CPU time of this process grows while it works, no faster than time passes", () => {
   const before = cpuNs(process.pid);
   const start = Bun.nanoseconds();
   while (Bun.nanoseconds() - start < 50e6);
@@ -17,8 +17,8 @@ test("memory of this process", () => {
   expect(peakBytes).toBeGreaterThanOrEqual(residentBytes);
 });
 
-test("memory is read from the kernel's text", () => {
+test("reads memory from the kernel's text", () => {
   const status = "Name:\tx\nVmPeak:\t  900 kB\nVmHWM:\t      30 kB\nVmRSS:\t      20 kB\nRssAnon:\t 1 kB\n";
   expect(readMemory(status)).toEqual({ residentBytes: 20 * 1024, peakBytes: 30 * 1024 });
-  expect(() => readMemory("Name:\tx\nState:\tZ (zombie)\n")).toThrow("it has ended");
+  expect(() => readMemory("Name:\tx\nState:\tZ (zombie)\n")).toThrow("the process has ended");
 });

@@ -1,13 +1,13 @@
-// What a process has used, as the kernel counts it. Linux only.
+// CPU time and memory of a process, from the kernel. Linux only.
 
 import { readdirSync, readFileSync } from "node:fs";
 
 const KIB = 1024;
 
 /**
- * CPU time of all threads that the process has now, in nanoseconds; what a thread used that has ended is lost. Exact for
- * threads that sleep, late by up to a tick for those that run. Source: proc(5), /proc/PID/task/TID/schedstat, whose ticks
- * are a million times finer than those of /proc/PID/stat.
+ * CPU time of all current threads of the process in nanoseconds, without threads that have ended. Exact for sleeping threads,
+ * late by up to a tick for running ones. Source: proc(5), /proc/PID/task/TID/schedstat, which is a million times finer than
+ * /proc/PID/stat.
  */
 export function cpuNs(pid: number): number {
   let total = 0;
@@ -15,7 +15,7 @@ export function cpuNs(pid: number): number {
   return total;
 }
 
-/** Empty when the thread has ended between its being listed and its being read. */
+/** Empty when the thread has ended meanwhile. */
 function schedstat(pid: number, thread: string): string {
   try {
     return readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8");
@@ -26,7 +26,7 @@ function schedstat(pid: number, thread: string): string {
 
 export interface Memory {
   readonly residentBytes: number;
-  /** The most that it ever was. */
+  /** The maximum so far. */
   readonly peakBytes: number;
 }
 
@@ -35,13 +35,13 @@ export function memory(pid: number): Memory {
   return readMemory(readFileSync(`/proc/${pid}/status`, "utf8"));
 }
 
-/** Reads the text of /proc/PID/status. Throws when it lacks a line, as that of a process that has ended does. */
+/** Reads the text of /proc/PID/status. Throws when a line is missing, as for an ended process. */
 export function readMemory(status: string): Memory {
   return { residentBytes: bytes(status, "VmRSS"), peakBytes: bytes(status, "VmHWM") };
 }
 
 function bytes(status: string, name: string): number {
   const kib = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
-  if (kib === undefined) throw new Error(`no ${name} in the status of the process: it has ended`);
+  if (kib === undefined) throw new Error(`no ${name} in /proc/PID/status: the process has ended`);
   return Number(kib) * KIB;
 }

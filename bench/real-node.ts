@@ -1,9 +1,9 @@
-// What the exporter costs a real pr/trace node: how long it takes to accept transactions with no exporter, with the UTXO
-// trace always on, and as the exporter comes. BITCOIN_NODE and BITCOIN_CLI name the node's executables.
+// The cost of the exporter for a real pr/trace node: how long it takes to accept transactions without an exporter, with the UTXO
+// trace always on, and with the default budget. BITCOIN_NODE and BITCOIN_CLI name the node's executables.
 //
-// A regtest node checks its whole mempool after each transaction (-checkmempool=1), in a view that is traced: n transactions
-// are 2·n² calls of the trace, and those are most of the time. Other networks do not check, and then a transaction that is
-// accepted is no call at all. So both are timed.
+// A regtest node checks its whole mempool after each transaction (-checkmempool=1) in a traced view: n transactions make 2·n²
+// calls of the trace, which are most of the time. Other networks do not check, and an accepted transaction makes no call. Both
+// are timed.
 
 import { ExporterProcess, type Metrics } from "../test/exporter-process.ts";
 import { BitcoinNode, type MempoolInfo } from "../test/live/bitcoin-node.ts";
@@ -17,7 +17,7 @@ interface Case {
   /** In the full run. */
   readonly transactions: number;
   readonly rounds: number;
-  /** While it checks its mempool, many with the trace forced take the node minutes: once has to do. */
+  /** With -checkmempool=1 and the trace always on a round takes minutes. */
   readonly forcedRounds: number;
   readonly targets: (ratio: number) => Target[];
 }
@@ -34,7 +34,7 @@ const CASES: readonly Case[] = [
 
 const NOTE = "real-node: up to 3 rounds with -checkmempool=1, and one of the 1,500 with the trace forced";
 
-/** With a smaller share than this, a run only shows that the bench works. */
+/** A run with a smaller share only shows that the bench works. */
 const LEAST_SHARE = 0.1;
 const SPLIT_FEE = 500_000;
 const FEE = 1_000;
@@ -44,10 +44,10 @@ const ADDED = "bitcoin_mempool_tx_added_total";
 const SPENT = "bitcoin_utxo_cache_spend_total";
 const TRACED = [SPENT, "bitcoin_utxo_cache_add_total", "bitcoin_utxo_cache_uncache_total"];
 
-/** The exporter's arguments, by how the node is watched. Without an exporter there are none. */
+/** The exporter's arguments; undefined without an exporter. */
 const WATCHES = {
   "no exporter": undefined,
-  // A share that is never exceeded.
+  // This budget is never exceeded.
   "trace forced": ["--trace-budget", "100"],
   "default budget": [],
 };
@@ -64,12 +64,12 @@ export const realNode: Bench = {
   },
 };
 
-/** All of them, but in a brief run: the budget's window is of a fixed length, and fewer would be through within it. */
+/** All except in a brief run: fewer would be accepted within one window of the budget, which has a fixed length. */
 function portionOf(effort: Effort, full: number): number {
   return effort.share < LEAST_SHARE ? portion(effort, full) : full;
 }
 
-/** The same transactions with each kind of watch. */
+/** The same transactions with each of WATCHES. */
 async function compare(one: Case, effort: Effort): Promise<Row[]> {
   const count = portionOf(effort, one.transactions);
   const rounds = (most: number) => Math.min(effort.rounds, most);
@@ -99,7 +99,7 @@ interface Accepted {
   readonly traced: number;
 }
 
-/** Hands `count` transactions to a fresh node. */
+/** A new node accepts `count` transactions. */
 async function accept(checkMempool: number, count: number, watch: Watch): Promise<Accepted> {
   const args = WATCHES[watch];
   await using node = await BitcoinNode.start([`-checkmempool=${checkMempool}`]);
@@ -114,7 +114,7 @@ async function accept(checkMempool: number, count: number, watch: Watch): Promis
   const { size } = await node.cli<MempoolInfo>("getmempoolinfo");
   check("real-node: transactions in the mempool", size, count);
   if (exporter === undefined || before === undefined) return { seconds, traced: 0 };
-  // The last notifications may be under way still.
+  // The last notifications may still be pending.
   const after = await exporter.waitFor(ADDED, before.get(ADDED)! + count);
   if (watch === "trace forced") {
     await mine(node);
@@ -127,7 +127,7 @@ async function accept(checkMempool: number, count: number, watch: Watch): Promis
   return { seconds, traced };
 }
 
-/** As many transactions, each of one input and one output, none of which needs another. */
+/** Transactions of one input and one output that do not spend each other. */
 async function independent(node: BitcoinNode, count: number): Promise<Transaction[]> {
   const [coin] = await fund(node, 1);
   const many = split(coin!, count, SPLIT_FEE);
@@ -136,11 +136,11 @@ async function independent(node: BitcoinNode, count: number): Promise<Transactio
   return many.coins.map((one) => spend([one], [one.value - FEE]));
 }
 
-/** An exporter that has registered the trace, and polls as rarely as by default. */
+/** An exporter with the default poll interval whose trace is active. */
 async function tracing(node: BitcoinNode, args: readonly string[]): Promise<ExporterProcess> {
   const exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "60", ...args] });
   await exporter.waitUntil("the first poll", (metrics) => metrics.has("bitcoin_ipc_last_poll_timestamp_seconds"));
-  // The trace follows the first poll, and nothing tells of it; whether it came shows in the counts.
+  // The trace starts after the first poll; the counts of the trace are checked at the end.
   await Bun.sleep(TRACE_REGISTERED_MS);
   return exporter;
 }

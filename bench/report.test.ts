@@ -9,7 +9,7 @@ const DONE: Outcome = {
 };
 const SKIPPED: Outcome = { rows: [], notes: ["real-node: skipped"] };
 
-test("the rows of all benches, the targets that they meet, and what was left out", () => {
+test("has the rows of all benches, the number of met targets, and the notes", () => {
   const [head, rule, row, ...rest] = renderReport([DONE, SKIPPED]).split("\n");
   expect(head).toStartWith("| bench |");
   expect(rule).toStartWith("| ----- |");
@@ -17,7 +17,7 @@ test("the rows of all benches, the targets that they meet, and what was left out
   expect(rest).toEqual(["", "1 of 1 targets met.", "", "- real-node: skipped"]);
 });
 
-test("what keeps figures from their targets is said once where these are missed", () => {
+test("has each obstacle of a missed target once", () => {
   const row = (measure: string, exporter: number) => {
     return {
       bench: "start",
@@ -38,13 +38,13 @@ test("what keeps figures from their targets is said once where these are missed"
   );
 });
 
-test("a brief run names no target", () => {
+test("a brief run has no targets", () => {
   const report = renderReport([DONE], true);
   expect(report).not.toContain("150 ms");
-  expect(report).toEndWith("A brief run: the benches work; its figures say little.");
+  expect(report).toEndWith("A brief run: the benches work; its figures mean little.");
 });
 
-test("the file says what it was made on, and how", () => {
+test("the file describes the machine and the effort", () => {
   const text = renderResults([DONE], ["CPU: one"], FULL, "2026-11-22");
   expect(text).toStartWith(
     "# Results of `bun run bench`\n\n- Date: 2026-11-22\n- CPU: one\n- Medians of 5 rounds\n\n| bench",

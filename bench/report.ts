@@ -1,5 +1,4 @@
-// What a run prints, and writes to RESULTS.md: the table, what keeps figures from their targets, what was left out, and what
-// it was made on.
+// The report of a run, printed and written to RESULTS.md: the table, the obstacles of missed targets, notes, and the machine.
 
 import { join } from "node:path";
 import type { Effort, Outcome } from "./bench.ts";
@@ -10,19 +9,18 @@ export const RESULTS_FILE = join(import.meta.dirname, "RESULTS.md");
 const TITLE = "# Results of `bun run bench`";
 
 /**
- * The table, the obstacles and the notes, as Markdown that is fit to be read as it is. A brief run proves no target and names
- * none.
+ * The table, the obstacles and the notes, as Markdown that is also readable as text. A brief run has no targets.
  */
 export function renderReport(outcomes: readonly Outcome[], isBrief = false): string {
   const rows = outcomes.flatMap((outcome) => outcome.rows).map((row) => (isBrief ? { ...row, targets: [] } : row));
   const notes = outcomes.flatMap((outcome) => outcome.notes).map((note) => `- ${note}`);
   const { met, all } = countTargets(rows);
-  const verdict = isBrief ? "A brief run: the benches work; its figures say little." : `${met} of ${all} targets met.`;
+  const verdict = isBrief ? "A brief run: the benches work; its figures mean little." : `${met} of ${all} targets met.`;
   const sections = [[renderTable(rows)], [verdict], obstaclesOf(rows), notes].filter((lines) => lines.length > 0);
   return sections.map((lines) => lines.join("\n")).join("\n\n");
 }
 
-/** What is known of the missed targets: a list, each obstacle once with all that it keeps from a target. */
+/** The obstacles of missed targets, each once with all its rows. */
 function obstaclesOf(rows: readonly Row[]): string[] {
   const missed = rows.filter(({ targets = [] }) => targets.some(({ isMet }) => !isMet));
   const explained = missed.filter(({ obstacle }) => obstacle !== undefined);
@@ -34,7 +32,7 @@ function nameOf({ bench, measure }: Row): string {
   return `${bench}, ${measure}`;
 }
 
-/** The file's whole text. `date` is a day such as 2026-11-22. */
+/** The text of RESULTS.md. `date` is a day such as 2026-11-22. */
 export function renderResults(
   outcomes: readonly Outcome[],
   machine: readonly string[],

@@ -1,4 +1,4 @@
-// How long after its start the exporter answers its first scrape, with a node there.
+// The time from the exporter's start to its first answered scrape, with a running node.
 
 import { readSeries } from "../scripts/text-format.ts";
 import { compiledExporter } from "../test/exporter-command.ts";
@@ -8,7 +8,7 @@ import { median } from "./statistics.ts";
 import { RARE_POLLS } from "./subscribers.ts";
 import { atMost } from "./table.ts";
 
-/** A start is short and varies: more of them than other benches have rounds. */
+/** A start is short and its time varies, so there are more of them. */
 const STARTS_PER_ROUND = 3;
 const DEADLINE_MS = 20_000;
 
@@ -36,7 +36,7 @@ async function firstScrapeMs(program: string): Promise<number> {
   try {
     const payload = await firstPayload(port, begin + DEADLINE_MS);
     const timeMs = performance.now() - begin;
-    check("start: the first scrape tells of the exporter", readSeries(payload).has("bitcoin_ipc_up"), true);
+    check("start: the first scrape is a page of the exporter", readSeries(payload).has("bitcoin_ipc_up"), true);
     return timeMs;
   } finally {
     exporter.kill();
@@ -44,7 +44,7 @@ async function firstScrapeMs(program: string): Promise<number> {
   }
 }
 
-/** Asks until somebody answers. */
+/** Retries until the exporter answers. */
 async function firstPayload(port: number, deadline: number): Promise<string> {
   for (;;) {
     try {
@@ -56,7 +56,7 @@ async function firstPayload(port: number, deadline: number): Promise<string> {
   }
 }
 
-/** A TCP port that nobody listens on now. */
+/** An unused TCP port. */
 function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;

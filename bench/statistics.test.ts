@@ -17,7 +17,7 @@ test("percentile", () => {
   expect(percentile([], 0.5)).toBeNaN();
 });
 
-test("neither changes what it is given", () => {
+test("neither changes its argument", () => {
   const values = [3, 1, 2];
   median(values);
   percentile(values, 0.5);

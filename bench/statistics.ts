@@ -1,21 +1,21 @@
-// What is made of many measurements: medians, percentiles, and the order in which contestants take their turns.
+// Medians and percentiles of measurements, and the order of measurements.
 
-/** The middle value, or the mean of the two in the middle. NaN of none. */
+/** NaN for an empty list. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length / 2;
   return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2;
 }
 
-/** The smallest value that at least `share` of all, above 0 and up to 1, do not exceed. NaN of none. */
+/** The smallest value that at least `share` of all, above 0 and up to 1, do not exceed. NaN for an empty list. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN;
 }
 
 /**
- * Lets each contestant run once a round, in their order: A B C A B C. What slows the machine for a while then slows all of
- * them. Returns each one's results, by round.
+ * Runs each contestant once per round, A B C A B C, so that a slow period of the machine affects all of them. Resolves to the
+ * results of each, by round.
  */
 export async function inTurn<Name extends string, Result>(
   rounds: number,

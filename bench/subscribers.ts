@@ -1,5 +1,5 @@
-// The three that are compared: the bare C loop, the plain C++ subscriber and the exporter's executable. Each is a process
-// on a core of its own or the node's, and tells how many callbacks it counted.
+// The subscribers that are compared: the bare C loop, the plain C++ subscriber and the exporter's executable. Each is a process
+// that is pinned to a core and reports how many callbacks it counted.
 
 import { compiledExporter } from "../test/exporter-command.ts";
 import { ExporterProcess } from "../test/exporter-process.ts";
@@ -11,7 +11,7 @@ import { pinnedTo } from "./pinning.ts";
 export type Contestant = "floor" | "cpp" | "exporter";
 export const CONTESTANTS: readonly Contestant[] = ["floor", "cpp", "exporter"];
 
-/** Callbacks that were counted, by what they are about. */
+/** Counted callbacks. */
 export interface Counts {
   /** Transactions that entered the mempool. */
   readonly added: number;
@@ -27,13 +27,12 @@ export interface Subscriber extends AsyncDisposable {
   counts(): Promise<Counts>;
 }
 
-/** No second poll comes while anything is timed, and of a block only what the node tells is taken. */
+/** No poll after the first one, and no calls after a block. */
 export const RARE_POLLS = ["--poll-interval", "86400", "--no-collector", "blockstats", "--trace-budget", "100"];
 
-/** As long as the slowest start of an exporter on a busy machine. */
 const SUBSCRIBE_DEADLINE_MS = 20_000;
 
-/** Starts one on a core; resolves when it is subscribed to all that the node can call. */
+/** Starts one on a core; resolves when it has subscribed to every callback. */
 export async function startSubscriber(
   contestant: Contestant,
   programs: NativePrograms,
@@ -46,7 +45,7 @@ export async function startSubscriber(
   return subscriber;
 }
 
-/** The same for the exporter, which serves metrics, too. */
+/** The same for the exporter. */
 export async function startExporter(node: ReferenceNode, core: number): Promise<ExporterSubscriber> {
   const command = [...pinnedTo(core), ...(await compiledExporter())];
   const exporter = await ExporterProcess.start(node.socketPath, { command, args: RARE_POLLS });
@@ -80,7 +79,6 @@ export class ExporterSubscriber implements Subscriber {
   }
 }
 
-/** What an exporter's metrics say of callbacks. */
 function countsOf(metrics: ReadonlyMap<string, number>): Counts {
   const sum = (names: readonly string[]) => names.reduce((total, name) => total + (metrics.get(name) ?? Number.NaN), 0);
   return {
@@ -98,7 +96,7 @@ function countsOf(metrics: ReadonlyMap<string, number>): Counts {
   };
 }
 
-/** One of our own programs: answers SIGUSR2 with a line of JSON. */
+/** A program of bench/native, which answers SIGUSR2 with its counts in JSON. */
 class NativeSubscriber implements Subscriber {
   readonly #process: Bun.Subprocess<"ignore", "pipe", "inherit">;
   readonly #lines: AsyncGenerator<string>;
@@ -114,7 +112,7 @@ class NativeSubscriber implements Subscriber {
   }
 
   async counts(): Promise<Counts> {
-    // Its first line says that it is subscribed: by then it listens to the signal.
+    // From its first line on, `subscribed`, it handles the signal.
     if (!this.#subscribed) await this.#nextLine();
     this.#subscribed = true;
     this.#process.kill("SIGUSR2");

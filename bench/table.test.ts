@@ -32,7 +32,7 @@ test("a target is met at its limit", () => {
   expect(atLeast("20000", 19_999)).toEqual({ text: "≥ 20000", isMet: false });
 });
 
-test("a figure that is none meets no target", () => {
+test("NaN meets no target", () => {
   expect(atMost("1.10", Number.NaN).isMet).toBe(false);
   expect(atLeast("1", Number.NaN).isMet).toBe(false);
 });

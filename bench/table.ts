@@ -1,4 +1,4 @@
-// The table that the benches fill: rows of figures, each beside its references and its targets, in Markdown.
+// The table of the benches in Markdown: rows of figures with their references and targets.
 
 export interface Target {
   /** Such as "≤ 1.10 of floor". */
@@ -16,16 +16,16 @@ export interface Row {
   /** Digits after the point. */
   readonly digits: number;
   readonly targets?: readonly Target[];
-  /** What keeps the figure from its target where that is missed, and what was tried, as whole sentences. */
+  /** Why a target is missed, and what was tried, as whole sentences. */
   readonly obstacle?: string | undefined;
 }
 
-/** A target for a figure that is to be small, such as a ratio `of` a reference. `limit` is written as it is given. */
+/** A target for a figure that should be small, such as a ratio `of` a reference. `limit` starts with a number. */
 export function atMost(limit: string, figure: number, of = ""): Target {
   return { text: `≤ ${limit}${of && ` of ${of}`}`, isMet: figure <= Number.parseFloat(limit) };
 }
 
-/** A target for a figure that is to be large. */
+/** A target for a figure that should be large. */
 export function atLeast(limit: string, figure: number): Target {
   return { text: `≥ ${limit}`, isMet: figure >= Number.parseFloat(limit) };
 }
@@ -35,7 +35,7 @@ const HEAD = ["bench", "measure", "floor", "C++", "exporter", "of floor", "of C+
 /** Columns of figures, aligned to the right. */
 const FIGURES = { first: 2, last: 6 };
 
-/** The rows as a Markdown table whose columns also line up as plain text. Its lines end without a newline. */
+/** The rows as a Markdown table with aligned columns, without a final newline. */
 export function renderTable(rows: readonly Row[]): string {
   const cells = [HEAD, ...rows.map(cellsOf)];
   const widths = HEAD.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)));
@@ -48,7 +48,7 @@ export function renderTable(rows: readonly Row[]): string {
   return lines.map((line) => `| ${line.join(" | ")} |`).join("\n");
 }
 
-/** How many targets the rows have, and how many of them are met. */
+/** The number of targets, and of met ones. */
 export function countTargets(rows: readonly Row[]): { met: number; all: number } {
   const targets = rows.flatMap((row) => row.targets ?? []);
   return { met: targets.filter((target) => target.isMet).length, all: targets.length };

@@ -4,7 +4,7 @@ import { CheckError } from "./bench.ts";
 import type { Counts } from "./subscribers.ts";
 import { COINS, fire } from "./volleys.ts";
 
-/** A node whose calls a subscriber counts in this way. */
+/** A node, and how a subscriber counts its calls. */
 function staged(countedPerCall: Partial<Counts>, fired: Partial<Fired> = {}) {
   const counts = { added: 5, blocks: 0, coins: 7, others: 0 };
   const node = {
@@ -17,7 +17,7 @@ function staged(countedPerCall: Partial<Counts>, fired: Partial<Fired> = {}) {
   return { node, subscriber };
 }
 
-test("calls that are all answered and counted have times", async () => {
+test("calls have times if all are answered and counted", async () => {
   const { node, subscriber } = staged({ coins: 1 });
   const { wallMicroseconds } = await fire(node, subscriber, COINS, 10);
   expect(wallMicroseconds).toBe(300);

@@ -1,24 +1,23 @@
-// Callbacks that the reference node fires, and the check that each was answered and counted, before and after they are
-// timed.
+// Volleys of callbacks from the reference node, with the check that the subscriber answered and counted each call.
 
 import type { CallbackParams, Fired, ReferenceNode } from "../test/reference-node/reference-node.ts";
 import { check } from "./bench.ts";
 import type { Counts, Subscriber } from "./subscribers.ts";
 
-/** Calls that are all alike. */
+/** Identical calls. */
 export interface Volley {
   readonly name: string;
   readonly method: keyof CallbackParams;
   readonly params: CallbackParams[keyof CallbackParams];
   /** Calls in flight. */
   readonly depth: number;
-  /** What they are counted as. */
+  /** The count that they increase. */
   readonly counted: keyof Counts;
 }
 
 const UTXO_INFO = { outpointHash: 32, outpointN: 1, height: 900_000, value: 5_000_000_000, isCoinbase: false };
 
-/** A transaction of usual size, its bytes all zero. */
+/** A transaction of usual size; all bytes are zero. */
 export function transactions(depth: number): Volley {
   return {
     name: `transactionAddedToMempool 400 B, depth ${depth}`,
@@ -45,7 +44,7 @@ export const BLOCKS: Volley = {
   counted: "blocks",
 };
 
-/** Far above what any call may take, for the node's reply to come in time. */
+/** Far above the time of any call. */
 const CALL_DEADLINE_MS = 20;
 const FIRE_DEADLINE_MS = 60_000;
 

@@ -22,7 +22,7 @@ test("a run with a failure has no rate", () => {
   expect(() => readReport(withLine("  Non-2xx or 3xx responses: 12"))).toThrow("responses: 12");
 });
 
-test("nor has one without a request", () => {
+test("a run without a request has no rate", () => {
   expect(() => readReport(REPORT.replace("29525.61", "0.00"))).toThrow("no request was answered");
   expect(() => readReport("")).toThrow("no request was answered");
 });

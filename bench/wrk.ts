@@ -1,16 +1,16 @@
-// wrk, a load generator for HTTP: as many requests as the server answers, over connections that stay open or that do not.
+// Runs wrk, a load generator for HTTP: as many requests as the server answers, with or without keep-alive.
 // https://github.com/wg/wrk
 
 import { CheckError } from "./bench.ts";
 import { pinnedTo } from "./pinning.ts";
 
-/** More than one, so that the server always has a request to answer. */
+/** Several, so that a request is always pending. */
 const CONNECTIONS = 8;
 
 export interface WrkOptions {
   readonly url: string;
   readonly core: number;
-  /** At least 1: wrk takes whole seconds. */
+  /** At least 1; wrk accepts whole seconds only. */
   readonly seconds: number;
   readonly keepAlive: boolean;
 }
@@ -19,7 +19,7 @@ export function hasWrk(): boolean {
   return Bun.which("wrk") !== null;
 }
 
-/** Requests answered in a second. Throws CheckError when any was not, or not with a success. */
+/** Requests answered per second. Throws CheckError when one failed. */
 export async function requestsPerSecond({ url, core, seconds, keepAlive }: WrkOptions): Promise<number> {
   const header = keepAlive ? [] : ["-H", "Connection: close"];
   const load = ["wrk", "-t", "1", "-c", String(CONNECTIONS), "-d", `${seconds}s`, ...header, url];
@@ -29,7 +29,7 @@ export async function requestsPerSecond({ url, core, seconds, keepAlive }: WrkOp
   return readReport(stdout);
 }
 
-/** Reads what wrk prints at its end. Throws CheckError when it tells of a failure, or of no request. */
+/** Reads the output of wrk. Throws CheckError for a failed request or no request. */
 export function readReport(report: string): number {
   const failures = /^ *(Socket errors|Non-2xx or 3xx responses): .*$/m.exec(report)?.[0].trim();
   if (failures !== undefined) throw new CheckError(`scrapes by wrk: ${failures}`);

@@ -1,5 +1,4 @@
-// Builds the benches' own programs, once for each state of their sources and the schema; they are kept under
-// node_modules/.cache. Called before anything is timed.
+// Builds the programs of the benches, once for each state of their sources and the schema, in node_modules/.cache.
 
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
@@ -20,7 +19,7 @@ export interface NativePrograms {
   readonly pacedScrapes: string;
 }
 
-/** Takes 15 s on an idle core when nothing is there yet. Throws, naming the packages, when a compiler is missing. */
+/** Takes 15 s on an idle core without a cache. Throws with the names of the packages when a compiler is missing. */
 export async function buildNativePrograms(): Promise<NativePrograms> {
   await mkdir(CACHE_DIR, { recursive: true });
   return {
@@ -32,7 +31,7 @@ export async function buildNativePrograms(): Promise<NativePrograms> {
 
 type Compile = (source: string, output: string, workDir: string) => Promise<void>;
 
-/** The executable of one source file and what it is generated from. */
+/** The executable of one source file and its generated sources. */
 async function built(name: string, schema: readonly string[], compile: Compile): Promise<string> {
   const source = join(SOURCE_DIR, name);
   const executable = join(CACHE_DIR, await digest([source, ...schema, import.meta.filename]));
@@ -52,7 +51,7 @@ async function compileC(source: string, output: string): Promise<void> {
   await run(["gcc", ...C_FLAGS, source, "-o", output]);
 }
 
-/** In one translation unit, as the headers of Cap'n Proto cost more than everything else. */
+/** One translation unit: the headers of Cap'n Proto take most of the time. */
 async function compileCpp(source: string, output: string, workDir: string): Promise<void> {
   const schema = filesIn(SCHEMA_DIR, "**/*.capnp");
   await run(["capnp", "compile", `-oc++:${workDir}`, `--src-prefix=${SCHEMA_DIR}`, ...schema]);
@@ -66,7 +65,7 @@ function filesIn(folder: string, pattern: string): string[] {
   return [...new Bun.Glob(pattern).scanSync({ cwd: folder, absolute: true })].sort();
 }
 
-/** The library's version is part of it: an executable does not run with another one. */
+/** The key includes the library's version: an executable does not run with another one. */
 async function digest(files: readonly string[]): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(await run(["capnp", "--version"]));
   for (const file of files) hash.update(await Bun.file(file).bytes());

@@ -1,5 +1,5 @@
-// What a subscriber costs that is written in the plain way on the Cap'n Proto C++ runtime: capnp-subscriber SOCKET
-// Says `subscribed` when both callbacks are registered; on SIGUSR2, how often they were called; ends with its connection.
+// A plain subscriber on the Cap'n Proto C++ runtime: capnp-subscriber SOCKET
+// Prints `subscribed` when both callbacks are subscribed, and the counts on SIGUSR2; exits with its connection.
 #include "chain.capnp.h"
 #include "init.capnp.h"
 #include "tracing.capnp.h"

@@ -1,6 +1,6 @@
-// The floor: a subscriber that does nothing but read, count and answer: floor SOCKET
-// It takes the messages of the reference node at the offsets where that one lays them out, and is a client for no other.
-// Says `subscribed` when both callbacks are registered; on SIGUSR2, how often they were called; ends with its connection.
+// The floor: a subscriber that only reads, counts and answers: floor SOCKET
+// It reads fields at the offsets of the reference node's messages, so it works with no other node.
+// Prints `subscribed` when both callbacks are subscribed, and the counts on SIGUSR2; exits with its connection.
 
 #include <errno.h>
 #include <signal.h>
@@ -18,7 +18,7 @@ static const uint64_t INIT = 0x8838c700ba5cba65, THREAD_MAP = 0xee5e37179ad9dc9d
 
 enum { CALL = 2 };                             // Message.which
 enum { SENDER_HOSTED = 1, RECEIVER_HOSTED = 3 };  // CapDescriptor.which
-enum { NOTIFICATIONS_EXPORT, TRACE_EXPORT };   // the ids of the two objects that we host
+enum { NOTIFICATIONS_EXPORT, TRACE_EXPORT };   // ids of the two exports
 
 enum { WORD = 8, READ_BYTES = 1 << 18, MAX_RETURN_WORDS = 64 };
 
@@ -28,7 +28,7 @@ enum { WHICH = WORD, QUESTION = 3 * WORD, METHOD = QUESTION + 4, INTERFACE = 4 *
 static volatile uint64_t added, blocks, coins, others;
 static int node;
 
-// The main loop uses no stdio, so there is none to interrupt.
+// The main loop uses no stdio that a signal could interrupt.
 static void tell_counts(int signal) {
   (void)signal;
   dprintf(STDOUT_FILENO, "{\"added\":%lu,\"blocks\":%lu,\"coins\":%lu,\"others\":%lu}\n", added, blocks, coins, others);
@@ -117,7 +117,7 @@ static uint32_t call(uint32_t target, uint64_t interface, uint64_t method, int p
   return returned_capability();
 }
 
-// The questions that this asks are never finished: what they returned is needed until the end.
+// The questions are never finished: their results are needed until the end.
 static void subscribe(void) {
   const uint64_t bootstrap[] = {5ULL << 32, 1ULL << 32 | 1ULL << 48, 8, 1ULL << 32 | 1ULL << 48, 0, 0};
   send_all(bootstrap, sizeof bootstrap);
@@ -139,16 +139,16 @@ static void count(const uint8_t* message) {
   else ++others;
 }
 
-// A Return without results. The capabilities of the parameters go back with it: releaseParamCaps is stored inverted.
+// A Return without results that releases the capabilities of the parameters: releaseParamCaps is stored inverted.
 enum { ANSWER_WORDS = 9, ANSWER_ID = 4 };
 static const uint64_t ANSWER[ANSWER_WORDS] = {
     8ULL << 32, 1ULL << 32 | 1ULL << 48, 3, 2ULL << 32 | 1ULL << 48, 0, 0, 2ULL << 48, 0xfffffffc, 0};
 
-// What lies in the buffer is answered in one write; what of a message is not needed is skipped as it comes.
+// All calls in the buffer are answered in one write; unused bytes of a message are skipped.
 static void answer_calls(void) {
   static uint8_t in[READ_BYTES];
   static uint64_t out[READ_BYTES / WORD / 5 * ANSWER_WORDS];
-  size_t filled = 0, left = 0;  // left: bytes that the present message still has
+  size_t filled = 0, left = 0;  // left: remaining bytes of the current message
   int is_call = 0;
   uint32_t question = 0;
   for (;;) {

@@ -1,7 +1,6 @@
-// Scrapes at an even pace over one connection that stays open: paced-scrapes PORT PER-SECOND
-// A time is taken from when the scrape was due, so that one that is late makes those that wait behind it late, too. Says
-// `scraping` when it begins, and on SIGTERM how many there were and how long they took. It fails at the first response that
-// is not whole.
+// Scrapes at a constant rate over one connection: paced-scrapes PORT PER-SECOND
+// A scrape's time starts when it is due, so a late scrape also delays those after it. Prints `scraping` when it starts, and the
+// number and the times of scrapes on SIGTERM. Fails at the first incomplete response.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -44,7 +43,7 @@ static void sleep_until(int64_t due) {
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR && !is_over) continue;
 }
 
-// Asks, and reads the response to its end.
+// Sends a request and reads the whole response.
 static void scrape(int server) {
   static char response[MAX_RESPONSE + 1];
   if (send(server, REQUEST, sizeof REQUEST - 1, 0) != sizeof REQUEST - 1) fail("cannot send a request");
