@@ -66,7 +66,7 @@ function descriptorShortage(): NodeJS.ErrnoException | undefined {
 }
 
 /** Bun says "Failed to connect" whatever the reason is, and has its own words for others; the system's tell them apart. */
-function withReason(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
+export function withReason(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   const [code, text] = getSystemErrorMap().get(error.errno ?? 0) ?? [];
   if (text !== undefined) error.message = `${text} (${code})`;
   return error;

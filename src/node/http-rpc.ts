@@ -1,0 +1,249 @@
+// The node's JSON-RPC over HTTP, for nodes whose socket has none: v30 and v31. One connection a request, made by ourselves:
+// fetch sends the password to whatever proxy the environment names, and reads an answer whole, however large.
+
+import { readFileSync } from "node:fs";
+import type { Socket } from "bun";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { type JsonRpc, MAX_ANSWER_BYTES, RefusedError, rpcOver, tooLarge } from "./json-rpc.ts";
+import { withReason } from "./socket.ts";
+
+export interface RpcAddress {
+  /** A name or IP address, IPv6 without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** Files are read at the first request and whenever the node has refused what they had. */
+export type RpcCredentials = { readonly cookieFile: string } | { readonly user: string; readonly passwordFile: string };
+
+export interface HttpRpcOptions {
+  /** Milliseconds until a request is given up. The next one waits as long: the node may still be at this one. */
+  readonly deadlineMs: number;
+}
+
+/**
+ * The address in `http://HOST:PORT`.
+ * @throws Error that says what is expected; it shows nothing of a text that may have a password in it.
+ */
+export function readRpcUrl(text: string): RpcAddress {
+  const match = /^http:\/\/(?:\[([0-9a-fA-F:.]+)\]|([^[\]:/?#@\s]+)):(\d{1,5})\/?$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port === 0 || port > 65_535) {
+    throw new Error("expected http://HOST:PORT, such as http://127.0.0.1:8332, without user and password");
+  }
+  return { hostname: (match[1] ?? match[2])!, port };
+}
+
+/** JSON-RPC at `address`. Its calls reject as JsonRpc says, with an error that says what to do. */
+export function httpRpc(address: RpcAddress, credentials: RpcCredentials, options: HttpRpcOptions): JsonRpc {
+  const where = `JSON-RPC at http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`;
+  const file = "cookieFile" in credentials ? credentials.cookieFile : credentials.passwordFile;
+  let authorization: string | undefined;
+  /** What the node refused last: it logs each wrong password and takes 250 ms for it, so none is sent twice. */
+  let refused: string | undefined;
+  let quietUntil = 0;
+
+  return rpcOver(async (request, subject) => {
+    if (performance.now() < quietUntil)
+      throw new RpcError("overloaded", `${where}: the node is still at an earlier call`);
+    const { status, body } = await sendAuthorized(request, subject);
+    if (status === 403) throw new RefusedError(`${subject}: ${where} is forbidden (403); ${ALLOW}`);
+    if (status === 503) throw failed(`the node's queue is full or it stops (503); raise -rpcworkqueue if it lasts`);
+    // Errors of methods come with 404 or 500 and JSON up to v27.
+    if (body.length > 0) return body;
+    throw failed(`no answer but status ${status}; check that the port is the node's -rpcport`);
+  });
+
+  async function sendAuthorized(request: string, subject: string): Promise<Response> {
+    authorization ??= readAuthorization(credentials);
+    if (authorization !== refused) {
+      const response = await send(request, subject, authorization);
+      if (response.status !== 401) return response;
+      refused = authorization;
+    }
+    // A node that was restarted has a new cookie.
+    authorization = readAuthorization(credentials);
+    if (authorization === refused) throw failed(`the node refuses the user or password (401); check ${file}`);
+    return sendAuthorized(request, subject);
+  }
+
+  function failed(what: string): RpcError {
+    return new RpcError("failed", `${where}: ${what}`);
+  }
+
+  async function send(request: string, subject: string, authorization: string): Promise<Response> {
+    const body = Buffer.from(request);
+    const head = [
+      "POST / HTTP/1.1",
+      `Host: ${where.slice(where.indexOf("//") + 2)}`,
+      `Authorization: ${authorization}`,
+      "Content-Type: application/json",
+      `Content-Length: ${body.length}`,
+      "Connection: close",
+    ];
+    const bytes = Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]);
+    try {
+      return await exchange(address, bytes, options.deadlineMs);
+    } catch (error) {
+      if (error instanceof Late) {
+        quietUntil = performance.now() + options.deadlineMs;
+        throw new DeadlineError(`${subject}: ${where} did not answer within ${options.deadlineMs} ms`);
+      }
+      if (error instanceof TooLarge) throw new RpcError("failed", tooLarge(subject, error.sizeBytes));
+      const { message } = withReason(error as NodeJS.ErrnoException);
+      const remedy = isConnectError(error) ? "; check that the node runs with -server=1 and this -rpcport" : "";
+      throw failed(`${message}${remedy}`);
+    }
+  }
+}
+
+const ALLOW = "allow this host with the node's -rpcallowip, or the method with its -rpcwhitelist";
+
+/** @throws RpcError that names the file and shows nothing of it. */
+function readAuthorization(credentials: RpcCredentials): string {
+  const isCookie = "cookieFile" in credentials;
+  const file = isCookie ? credentials.cookieFile : credentials.passwordFile;
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    const { message } = withReason(error as NodeJS.ErrnoException);
+    const remedy = isCookie ? "the node writes it when it starts with -server=1 and no -rpcpassword" : "check the path";
+    throw new RpcError("failed", `cannot read ${file}: ${message}; ${remedy}`);
+  }
+  if (text === "" || text.includes("\n")) throw new RpcError("failed", `${file} has not one line, as a password has`);
+  if (isCookie && !text.includes(":")) throw new RpcError("failed", `${file} is no cookie file of a node`);
+  return `Basic ${Buffer.from(isCookie ? text : `${credentials.user}:${text}`).toString("base64")}`;
+}
+
+interface Response {
+  readonly status: number;
+  readonly body: Uint8Array;
+}
+
+class Late extends Error {}
+class TooLarge extends Error {
+  readonly sizeBytes: number;
+  constructor(sizeBytes: number) {
+    super();
+    this.sizeBytes = sizeBytes;
+  }
+}
+
+function isConnectError(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall === "connect" || (error as { code?: string }).code === "ECONNREFUSED";
+}
+
+/** Sends `request` on a connection of its own. Rejects with Late, TooLarge, the system's error, or an Error of its own. */
+async function exchange({ hostname, port }: RpcAddress, request: Uint8Array, deadlineMs: number): Promise<Response> {
+  const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  const reader = new ResponseReader();
+  let socket: Socket | undefined;
+  let isOver = false;
+  let unsent = request;
+  const write = (to: Socket) => {
+    unsent = unsent.subarray(Math.max(0, to.write(unsent)));
+  };
+  const timer = setTimeout(() => reject(new Late()), deadlineMs);
+  Bun.connect({
+    hostname,
+    port,
+    socket: {
+      open: (opened) => {
+        socket = opened;
+        if (isOver) opened.terminate();
+        else write(opened);
+      },
+      drain: write,
+      data: (_, chunk) => {
+        try {
+          if (reader.read(chunk)) resolve(reader.response());
+        } catch (error) {
+          reject(error);
+        }
+      },
+      close: (_, error) => {
+        if (error === undefined && reader.isUntilEnd) resolve(reader.response());
+        else reject(error ?? new Error("the node closed the connection before it had answered"));
+      },
+      error: (_, error) => reject(error),
+    },
+  }).catch(reject);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    isOver = true;
+    socket?.terminate();
+  }
+}
+
+/** A head that is longer is none of a node's. */
+const MAX_HEAD_BYTES = 16 * 1024;
+const NO_HTTP = "the answer is not HTTP; check that the port is the node's -rpcport";
+
+/** Reads an HTTP/1.1 response (RFC 9112) as it comes: a body of a known length, or up to the end of the connection. */
+class ResponseReader {
+  #head = Buffer.alloc(0);
+  #status = 0;
+  #body: Uint8Array | undefined;
+  #filled = 0;
+  #isUntilEnd = false;
+
+  /** Whether the end of the connection is the end of the response. */
+  get isUntilEnd(): boolean {
+    return this.#isUntilEnd;
+  }
+
+  /** Returns whether the response is complete. @throws TooLarge, and Error when it is no HTTP. */
+  read(chunk: Uint8Array): boolean {
+    if (this.#body === undefined) {
+      this.#head = Buffer.concat([this.#head, chunk]);
+      const end = this.#head.indexOf("\r\n\r\n");
+      if (end < 0) {
+        if (this.#head.length > MAX_HEAD_BYTES || !"HTTP/1.".startsWith(this.#head.toString("latin1", 0, 7)))
+          throw new Error(NO_HTTP);
+        return false;
+      }
+      this.#readHead(this.#head.toString("latin1", 0, end));
+      return this.#keep(this.#head.subarray(end + 4));
+    }
+    return this.#keep(chunk);
+  }
+
+  response(): Response {
+    return { status: this.#status, body: this.#body!.subarray(0, this.#filled) };
+  }
+
+  #readHead(head: string): void {
+    const [statusLine = "", ...lines] = head.split("\r\n");
+    const status = /^HTTP\/1\.[01] (\d{3})( |$)/.exec(statusLine)?.[1];
+    if (status === undefined) throw new Error(NO_HTTP);
+    this.#status = Number(status);
+    const field = (name: string) =>
+      lines
+        .find((line) => line.toLowerCase().startsWith(`${name}:`))
+        ?.slice(name.length + 1)
+        .trim();
+    if (field("transfer-encoding") !== undefined) throw new Error("the answer comes in chunks, as no node's does");
+    const length = field("content-length");
+    if (length !== undefined && !/^\d{1,15}$/.test(length)) throw new Error(NO_HTTP);
+    this.#isUntilEnd = length === undefined;
+    if (Number(length) > MAX_ANSWER_BYTES) throw new TooLarge(Number(length));
+    this.#body = new Uint8Array(Number(length ?? 0));
+  }
+
+  #keep(bytes: Uint8Array): boolean {
+    const body = this.#body!;
+    const neededBytes = this.#filled + bytes.length;
+    if (this.#isUntilEnd && neededBytes > body.length) {
+      if (neededBytes > MAX_ANSWER_BYTES) throw new TooLarge(neededBytes);
+      this.#body = new Uint8Array(Math.max(neededBytes, 2 * body.length));
+      this.#body.set(body.subarray(0, this.#filled));
+    }
+    const room = this.#body!.length - this.#filled;
+    this.#body!.set(bytes.subarray(0, room), this.#filled);
+    this.#filled += Math.min(room, bytes.length);
+    return !this.#isUntilEnd && this.#filled === this.#body!.length;
+  }
+}
