@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Socket } from "bun";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { httpRpc, type RpcCredentials, readRpcUrl } from "./http-rpc.ts";
 import { Decimal } from "./json.ts";
@@ -56,23 +57,29 @@ function serveNode(options: { user?: string; allowed?: readonly string[] } = {})
   return { state, port: server.port! };
 }
 
-/** A server that sends `bytes` to whatever it is asked, in pieces of `pieceBytes`, and then perhaps closes. */
-function serveBytes(bytes: string | Uint8Array, { close = false, pieceBytes = Number.POSITIVE_INFINITY } = {}): number {
+/** A server that sends `bytes` to whatever it is asked, perhaps in pieces of `pieceBytes`, and then perhaps closes. */
+function serveBytes(bytes: string | Uint8Array, { close = false, pieceBytes = 0 } = {}): number {
   const all = Buffer.from(bytes as string);
-  const listener = Bun.listen({
+  const listener = Bun.listen<{ at: number }>({
     port: 0,
     hostname: "127.0.0.1",
     socket: {
-      async data(socket) {
-        for (let at = 0; at < all.length; ) {
-          const sizeBytes = socket.write(all.subarray(at, at + pieceBytes));
-          at += Math.max(0, sizeBytes);
-          if (sizeBytes <= 0 || pieceBytes < 1024) await Bun.sleep(1);
-        }
-        if (close) socket.end();
+      open(socket) {
+        socket.data = { at: 0 };
       },
+      data: send,
+      drain: send,
     },
   });
+  async function send(socket: Socket<{ at: number }>): Promise<void> {
+    const { data } = socket;
+    while (pieceBytes > 0 && data.at < all.length) {
+      data.at += socket.write(all.subarray(data.at, data.at + pieceBytes));
+      await Bun.sleep(1);
+    }
+    if (data.at < all.length) data.at += Math.max(0, socket.write(all.subarray(data.at)));
+    if (close && data.at === all.length) socket.end();
+  }
   cleanups.push(() => listener.stop(true));
   return listener.port;
 }
@@ -279,7 +286,7 @@ describe("whatever a port answers", () => {
 
   test("too much, without an end", async () => {
     const bytes = Buffer.concat([Buffer.from(head("X: y")), Buffer.alloc(MAX_ANSWER_BYTES + 1024 * 1024, " ")]);
-    const port = serveBytes(bytes, { pieceBytes: 1024 * 1024 });
+    const port = serveBytes(bytes);
     expect((await failure(ask(port, 20_000))).message).toMatch(
       /^uptime answered 3[23]\.\d MiB, more than the limit of 32\.0 MiB$/,
     );

@@ -236,8 +236,8 @@ class ResponseReader {
   #keep(bytes: Uint8Array): boolean {
     const body = this.#body!;
     const neededBytes = this.#filled + bytes.length;
+    if (this.#isUntilEnd && neededBytes > MAX_ANSWER_BYTES) throw new TooLarge(neededBytes);
     if (this.#isUntilEnd && neededBytes > body.length) {
-      if (neededBytes > MAX_ANSWER_BYTES) throw new TooLarge(neededBytes);
       this.#body = new Uint8Array(Math.max(neededBytes, 2 * body.length));
       this.#body.set(body.subarray(0, this.#filled));
     }
