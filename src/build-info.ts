@@ -1,4 +1,4 @@
-// What this executable was built from. scripts/build.ts puts the revision in; from source it is not known.
+// What this executable was built from. scripts/build.ts defines the revision; without it the revision is unknown.
 
 import packageJson from "../package.json" with { type: "json" };
 import type { Build } from "./collectors/exporter.ts";

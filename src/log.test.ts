@@ -6,7 +6,7 @@ const TIME_BYTES = "2026-11-28T12:00:00.000Z ".length;
 const LINE_BREAK_BYTES = 1;
 const MAX_WAITING_BYTES = 256 * 1024;
 
-/** A stderr whose reader takes nothing until it is told to. */
+/** A stderr whose reader is stuck until `read` or `leave`. */
 class StuckReader {
   readonly writes: string[] = [];
   readonly #ready = Promise.withResolvers<void>();
@@ -40,7 +40,7 @@ test("lines of one turn are written at once, each with its time", async () => {
   expect(await written("one", "two")).toEqual(["one\ntwo\n"]);
 });
 
-test("no write is larger than a pipe takes in one piece, and each has whole lines", async () => {
+test("each write is atomic on a pipe, and has whole lines", async () => {
   const writes = await written(...Array.from({ length: 100 }, () => "x".repeat(100)));
   expect(writes.length).toBeWithin(3, 5);
   for (const write of writes) {
@@ -84,7 +84,7 @@ describe("a line is one line of printable text", () => {
   });
 });
 
-describe("a reader that takes nothing", () => {
+describe("a stuck reader", () => {
   test.each([
     ["x", 1],
     // A limit in characters would keep three times as much.
@@ -133,7 +133,7 @@ describe("a reader that takes nothing", () => {
   });
 });
 
-test("a reader that is gone drops lines and throws nowhere", async () => {
+test("without a reader lines are dropped, and nothing throws", async () => {
   let dropped = 0;
   const reader = new StuckReader();
   reader.leave();
@@ -143,11 +143,11 @@ test("a reader that is gone drops lines and throws nowhere", async () => {
   log.line("lost too");
   await log.flush(1000);
   expect(dropped).toBe(2);
-  // There is no notice until a line is through.
+  // There is no notice until a line is written.
   expect(reader.lines).toHaveLength(2);
 });
 
-test("lines that a failed write has lost are in the next notice, and a notice that is lost as well", async () => {
+test("the next notice counts the lines of a failed write, and of a failed notice", async () => {
   let dropped = 0;
   const writes: string[] = [];
   const outcomes = ["ENOSPC", undefined, "ENOSPC", undefined, undefined];

@@ -7,7 +7,10 @@ import { promisify } from "node:util";
 /** Bytes that may wait for the reader of stderr. More lines are dropped. */
 const MAX_WAITING_BYTES = 256 * 1024;
 
-/** Of one write, and so of one line: what a pipe takes in one piece (PIPE_BUF), so that programs that share it do not mix lines. */
+/**
+ * Limit of one write, and so of one line: PIPE_BUF of pipe(7). Up to that a write to a pipe is atomic, so programs that share it
+ * do not mix their lines.
+ */
 export const MAX_LINE_BYTES = 4096;
 
 /** Ends a line that was longer. */
@@ -110,7 +113,7 @@ export class Log {
 
 /** One line with the time in front, whatever a node or a client has put into the text. */
 function logLine(text: string): string {
-  // No character takes less than a byte, so what is sliced off would not fit.
+  // Each character has at least one byte, so what is sliced off would not fit.
   const line = `${new Date().toISOString()} ${escapeUnprintable(text.slice(0, MAX_LINE_BYTES))}`;
   if (Buffer.byteLength(line) < MAX_LINE_BYTES) return `${line}\n`;
   // Counts whole characters only.
@@ -130,7 +133,7 @@ const writeAsync = promisify(write);
 
 /**
  * Writes on a thread of Bun's pool, which may block: other programs share the open file behind stderr, so O_NONBLOCK must not be
- * set on it. A reader that is stuck keeps one of these threads; there are two even with one CPU.
+ * set on it. A stuck reader blocks one of these threads; Bun has two even with one CPU.
  */
 async function writeToStderr(bytes: Uint8Array): Promise<void> {
   for (let offset = 0; offset < bytes.length; ) {

@@ -22,7 +22,7 @@ const SAME_REQUEST_MS = 500;
 const LEAVE_DEADLINE_MS = 4000;
 const LOG_DEADLINE_MS = 500;
 
-/** The longest that a timer takes, 25 days: a stop that the terminal asks for waits for the node, so that it cannot crash it. */
+/** The longest timer, 25 days. Ctrl-Z is a wish: the exporter stops when the node has confirmed the disconnect, not before. */
 const NO_DEADLINE_MS = 2 ** 31 - 1;
 
 const options = await readCommandLine();
@@ -64,8 +64,8 @@ async function listen(address: Address, exporter: Exporter): Promise<MetricsServ
 
 /**
  * A pr/trace node crashes if a subscribed client disconnects without unsubscribing, so every signal and every internal error
- * disconnects in order first. A signal that comes later than the first one exits immediately: the user has decided. After an internal
- * error the first signal changes nothing: it asks for what is under way.
+ * disconnects in order first. A second signal that comes later exits immediately. After an internal error the first signal changes
+ * nothing, because the exporter is disconnecting already.
  */
 function leaveInOrder(exporter: Exporter, server: MetricsServer, log: Log): void {
   let firstSignalAt: number | undefined;

@@ -14,9 +14,9 @@ const ENDING = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGABRT", "SIGTRAP", 
 export type EndingSignal = (typeof ENDING)[number];
 
 /**
- * Signals that would end or stop the process for no reason of its own. For SIGTTIN and SIGTTOU a handler is not enough: under
- * `stty tostop` the kernel sends SIGTTOU again and again instead of writing, until the process ignores it. Bun itself ignores
- * SIGPIPE and SIGXFSZ, and uses SIGPWR.
+ * Signals that would end or stop the process for no reason of its own. For SIGTTOU a handler is not enough: when a background job
+ * writes under `stty tostop`, the kernel sends SIGTTOU and restarts the write, 288,000 times a second, unless SIGTTOU is ignored. Bun itself ignores
+ * SIGPIPE and SIGXFSZ, and uses SIGPWR itself.
  */
 const MEANINGLESS = [
   "SIGUSR1",
@@ -33,7 +33,7 @@ const MEANINGLESS = [
 /** Real-time signals, without the first two, which belong to the C library. */
 const REAL_TIME = Array.from({ length: 31 }, (_, index) => 34 + index);
 
-/** SIG_IGN of signal.h, which is a pointer to there. */
+/** SIG_IGN of signal.h: a pointer with this value. */
 const IGNORE = 1;
 
 /**
@@ -46,7 +46,7 @@ export function handleSignals(onEnd: (signal: EndingSignal) => void, onStop: () 
   const isCaught = signalSet(status, "SigCgt");
   for (const signal of ENDING) if (!isIgnored(constants.signals[signal])) process.on(signal, () => onEnd(signal));
   if (!isIgnored(constants.signals.SIGTSTP)) process.on("SIGTSTP", onStop);
-  // Bun's API has handlers only. musl takes the name of the GNU library for its own.
+  // Bun has no call to ignore a signal. musl returns itself for this name of glibc.
   const { signal } = dlopen("libc.so.6", { signal: { args: ["i32", "ptr"], returns: "ptr" } }).symbols;
   const meaningless = [...MEANINGLESS.map((name) => constants.signals[name]), ...REAL_TIME];
   // What is caught already serves the runtime.

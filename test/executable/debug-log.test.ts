@@ -65,6 +65,7 @@ test.concurrent("has a line for each poll", async () => {
     "getchaintxstats",
     "getindexinfo",
     "getmempoolinfo",
+    "getnettotals",
     "getnetworkinfo",
     "getpeerinfo",
     "listbanned",

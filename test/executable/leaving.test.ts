@@ -1,5 +1,5 @@
-// Whatever the exporter does when a signal comes: it unsubscribes first, releases everything, and ends within 5 seconds. A
-// pr/trace node crashes otherwise.
+// At any moment a signal makes the exporter unsubscribe, release everything, and end within 5 seconds. A pr/trace node crashes
+// otherwise.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect, createServer } from "node:net";
@@ -65,7 +65,7 @@ describe.concurrent("on two signals at once, as systemd sends SIGTERM and SIGHUP
     "%s and %s",
     async (first, second) => {
       await using node = await ReferenceNode.start();
-      // The second one comes before the exporter has left.
+      // The second signal comes before the exporter has disconnected.
       await node.delay(DISCONNECT, 50);
       await using exporter = await session(node);
       exporter.signal(first);
@@ -247,21 +247,24 @@ describe("under callbacks", () => {
   });
 });
 
-describe.concurrent("a node that does not let go", () => {
-  test.each([SUBSCRIBE, TRACE, DISCONNECT])("because %s hangs is left within the deadline", async (method) => {
-    await using node = await ReferenceNode.start();
-    await node.hang(method);
-    await using exporter = await ExporterProcess.start(node.socketPath);
-    if (method === DISCONNECT) await called(node, TRACE);
-    else await called(node, method);
-    exporter.signal("SIGTERM");
-    const { exitCode, durationMs } = await exporter.ended();
-    expect(exitCode).toBe(0);
-    expect(durationMs).toBeWithin(3_500, LEAVE_DEADLINE_MS);
-    expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
-  });
+describe.concurrent("a node that does not confirm the disconnect", () => {
+  test.each([SUBSCRIBE, TRACE, DISCONNECT])(
+    "because %s hangs: the exporter ends within the deadline",
+    async (method) => {
+      await using node = await ReferenceNode.start();
+      await node.hang(method);
+      await using exporter = await ExporterProcess.start(node.socketPath);
+      if (method === DISCONNECT) await called(node, TRACE);
+      else await called(node, method);
+      exporter.signal("SIGTERM");
+      const { exitCode, durationMs } = await exporter.ended();
+      expect(exitCode).toBe(0);
+      expect(durationMs).toBeWithin(3_500, LEAVE_DEADLINE_MS);
+      expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
+    },
+  );
 
-  test("but goes itself is not waited for", async () => {
+  test("because it crashes: the exporter ends without waiting", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node);
     await node.hang(DISCONNECT);
@@ -273,22 +276,25 @@ describe.concurrent("a node that does not let go", () => {
     expect(durationMs).toBeLessThan(3_000);
   });
 
-  test.each(["SIGINT", "SIGTERM"] as const)("is left at once on a later signal, SIGTERM and %s", async (second) => {
-    await using node = await ReferenceNode.start();
-    await using exporter = await session(node);
-    await node.hang(DISCONNECT);
-    exporter.signal("SIGTERM");
-    await called(node, DISCONNECT);
-    await exporter.logs(LEAVING);
-    await Bun.sleep(ANOTHER_REQUEST_MS);
-    exporter.signal(second);
-    const { exitCode, durationMs } = await exporter.ended();
-    expect(exitCode).toBe(1);
-    expect(durationMs).toBeLessThan(3_000);
-    expect(exporter.log.at(-1)).toMatch(LEAVING);
-  });
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "on SIGTERM and a later %s: the exporter ends immediately",
+    async (second) => {
+      await using node = await ReferenceNode.start();
+      await using exporter = await session(node);
+      await node.hang(DISCONNECT);
+      exporter.signal("SIGTERM");
+      await called(node, DISCONNECT);
+      await exporter.logs(LEAVING);
+      await Bun.sleep(ANOTHER_REQUEST_MS);
+      exporter.signal(second);
+      const { exitCode, durationMs } = await exporter.ended();
+      expect(exitCode).toBe(1);
+      expect(durationMs).toBeLessThan(3_000);
+      expect(exporter.log.at(-1)).toMatch(LEAVING);
+    },
+  );
 
-  test("because it refuses to is left within the deadline", async () => {
+  test("because it refuses: the exporter ends within the deadline", async () => {
     await using node = await ReferenceNode.start();
     await node.fail(DISCONNECT, "failed", "for the test");
     await using exporter = await session(node);
@@ -316,7 +322,7 @@ describe("after", () => {
     expect((await volley).errors).toEqual([]);
   });
 
-  /** An exporter that has failed, and that the node does not let go of. */
+  /** An exporter that has failed and waits for the node to confirm the disconnect. */
   async function failing(node: ReferenceNode): Promise<ExporterProcess> {
     const exporter = await session(node, { env: preloading(join(import.meta.dirname, "../throw-when-told.ts")) });
     await node.hang(DISCONNECT);
@@ -336,7 +342,7 @@ describe("after", () => {
     expect(exporter.logged(LEAVING)).toBeUndefined();
   });
 
-  test("an error, a later signal ends at once", async () => {
+  test("an error, a later signal ends immediately", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await failing(node);
     exporter.signal("SIGTERM");
@@ -348,7 +354,7 @@ describe("after", () => {
   });
 });
 
-test("another exporter on the same node goes on", async () => {
+test("another exporter on the same node is not affected", async () => {
   await using node = await ReferenceNode.start();
   await using first = await session(node);
   await using second = await session(node);
@@ -362,19 +368,19 @@ test("another exporter on the same node goes on", async () => {
   await expectOrderlyLeave(node, second);
 });
 
-test("everything is given back before the connection closes, and no more than that", async () => {
+test("everything is released before the connection closes, and released once", async () => {
   await using node = await ReferenceNode.start();
   await using relay = await Relay.start(node.socketPath);
   await using exporter = await ExporterProcess.start(relay.socketPath, { args: ["--poll-interval", "0.1"] });
   const { calls } = await called(node, TRACE);
-  // A call on the only thread: leaving takes a second one, which is one more to give back.
+  // A call is under way on the only thread: leaving uses a second one, which must be released too.
   await node.hang("Chain.getHeight");
   await called(node, "Chain.getHeight", calls["Chain.getHeight"]! + 1);
   exporter.signal("SIGTERM");
   await exporter.logs(LEAVING);
   await node.clear();
   expect((await exporter.ended()).exitCode).toBe(0);
-  // The relay has not told the node that the exporter is gone.
+  // The relay keeps its connection to the node open.
   let live: Record<string, number> = {};
   await eventually(
     "the node has everything back",
@@ -393,8 +399,8 @@ test("everything is given back before the connection closes, and no more than th
 });
 
 /**
- * The node hangs at `method`, and the exporter is told to end: it waits, as a real node dies of a connection that ends during
- * a call, and then begins nothing that would come after that. A handshake is finished first: its calls have no end.
+ * A signal comes while the node hangs at `method`. The exporter waits, because a real node crashes if the connection closes during
+ * a call, and then makes no later call. It finishes a handshake first.
  */
 async function expectNothingBegun(signal: NodeJS.Signals, method: string): Promise<void> {
   await using node = await ReferenceNode.start();
@@ -412,7 +418,7 @@ async function expectNothingBegun(signal: NodeJS.Signals, method: string): Promi
   for (const later of order.slice(begin + 1)) expect(Object.keys(calls)).not.toContain(later);
 }
 
-/** Passes bytes on between the exporter and the node, except that the exporter is gone. */
+/** Passes bytes on between the exporter and the node, except the end of the exporter's connection. */
 class Relay implements AsyncDisposable {
   readonly socketPath: string;
   readonly #server;

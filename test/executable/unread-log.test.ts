@@ -1,4 +1,4 @@
-// Stderr belongs to others too, and may not be read: the log loses lines, the node loses no time.
+// A reader of stderr that is stuck costs log lines, and no time of the node. The open file behind stderr is shared with others.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { constants, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -40,7 +40,7 @@ test("callbacks are answered and counted, lines are dropped and counted", async 
   const metrics = await exporter.polled();
   expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(calls);
   expect(metrics.get("bitcoin_mempool_size")).toBe(0);
-  // Where a long line had no room, some short ones have.
+  // Some short lines fit where a long one did not.
   expect(metrics.get(DROPPED)! - before).toBeGreaterThan(calls / 2);
 
   // A reader that comes back reads how much is missing, and the next lines.
@@ -48,8 +48,8 @@ test("callbacks are answered and counted, lines are dropped and counted", async 
   await exporter.logs(/^\d+ log lines were dropped here: stderr was not read$/);
   await node.fire("ChainNotifications.updatedBlockTip", {});
   await exporter.logs(/^block tip updated$/);
-  const told = exporter.log.map((line) => Number(/^(\d+) log lines were dropped/.exec(line)?.[1] ?? 0));
-  const missing = told.reduce((sum, count) => sum + count, 0);
+  const notices = exporter.log.map((line) => Number(/^(\d+) log lines were dropped/.exec(line)?.[1] ?? 0));
+  const missing = notices.reduce((sum, count) => sum + count, 0);
   expect((await exporter.metrics()).get(DROPPED)).toBe(missing);
   const coins = exporter.log.filter((line) => line.startsWith("utxo cache add: "));
   expect(coins.length).toBeLessThan(calls);
@@ -72,7 +72,7 @@ test("leaving is not held up", async () => {
   expect((await volley).errors).toEqual([]);
 });
 
-test("a reader that goes away does no harm", async () => {
+test("a reader that exits does no harm", async () => {
   await using node = await ReferenceNode.start();
   // The shell becomes the exporter, whose first line alone is read.
   const command = ["bash", "-c", 'exec "$0" "$@" 2> >(exec head -n 1 >&2)', ...(await compiledExporter())];

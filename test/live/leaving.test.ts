@@ -55,7 +55,7 @@ describeLive("leaving", () => {
         await expectEnding(exporter, 0);
         await node.expectAlive();
       }
-      // Every transaction and block was taken.
+      // The node accepted every transaction and block.
       await load.stop();
     });
   });
@@ -160,7 +160,7 @@ describeLive("leaving", () => {
     await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--debug"] });
     let signalled = false;
     await continueSlowly(node, () => {
-      // The earliest moment there is: it has just learnt that the node is starting.
+      // The earliest moment: the exporter has just learnt that the node is starting.
       if (exporter.logged(/^waiting for the node to start: |^connected to the node at /) === undefined) return false;
       if (!signalled) exporter.signal("SIGTERM");
       signalled = true;
@@ -216,7 +216,7 @@ describeLive("leaving", () => {
     expect(exporter.logged(/^disconnected without confirmation/)).toBeDefined();
   });
 
-  test("at once on a later signal", async () => {
+  test("immediately on a later signal", async () => {
     await using node = await BitcoinNode.start();
     await mine(node);
     await using exporter = await subscribed(node);
