@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess, type Samples } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeEachBuild, type NodeBuild, PR_TRACE, WITH_JSON_RPC } from "./executables.ts";
+import { describeEachBuild, type NodeBuild, PR_TRACE, V32, WITH_JSON_RPC } from "./executables.ts";
 import {
   ask,
   COINS,
@@ -15,8 +15,11 @@ import {
   documentedFamilies,
   type FamilySamples,
   IS_TRACED,
+  NEVER,
+  NEWER,
   NOTIFICATIONS,
   POLLED,
+  SINCE_CONNECT,
   samplesOf,
   shiftPoint,
   TIP_EVENTS,
@@ -45,7 +48,7 @@ describeEachBuild("every family is what bitcoin-cli says", (build) => {
     const { connected, disconnected, ...tips } = TIP_EVENTS;
     const events = {
       ...tips,
-      ...(WITH_JSON_RPC.includes(build) ? { connected, disconnected } : {}),
+      ...(WITH_JSON_RPC.includes(build) ? { connected, disconnected, ...SINCE_CONNECT } : {}),
       ...(build === PR_TRACE ? { ...NOTIFICATIONS, ...COINS, IS_TRACED } : {}),
     };
     expect([...(await polledFamilies(build)), ...Object.values(events)].sort()).toEqual(reported.sort());
@@ -70,7 +73,14 @@ const withJsonRpc = (build: NodeBuild) => {
   test("of a node with a long story", async () => {
     await using miner = await BitcoinNode.start([], { build });
     await using node = await BitcoinNode.start(
-      ["-txindex=1", "-blockfilterindex=1", "-coinstatsindex=1", "-minrelaytxfee=0.00001234", "-maxmempool=50"],
+      [
+        "-txindex=1",
+        "-blockfilterindex=1",
+        "-coinstatsindex=1",
+        "-minrelaytxfee=0.00001234",
+        "-maxmempool=50",
+        "-maxuploadtarget=1000",
+      ],
       { build, listens: true },
     );
     const coins = await fund(node, 4);
@@ -87,7 +97,9 @@ const withJsonRpc = (build: NodeBuild) => {
 
     const compared = await expectAgreement(node, build);
     // A node that keeps all its blocks has no prune height.
-    expect(namesOf(compared)).toEqual(Object.keys(POLLED).filter((name) => name !== PRUNE_HEIGHT));
+    const missing = [PRUNE_HEIGHT, ...NEVER, ...(build === V32 ? [] : NEWER)];
+    const expected = Object.keys(POLLED).filter((name) => !missing.includes(name));
+    expect(namesOf(compared)).toEqual(expect.arrayContaining(expected));
     expect(compared).toMatchObject({
       bitcoin_chain_tips: {
         '{status="active"}': "1",
@@ -118,7 +130,7 @@ const withJsonRpc = (build: NodeBuild) => {
     await exporter.waitUntil("the block that was there", (page) => page.has(LAST_BLOCK));
     const { time } = await node.cli<{ time: number }>("getblockheader", await node.cli<string>("getbestblockhash"));
     const families = Object.keys(POLLED).filter((name) => name.startsWith("bitcoin_last_block_"));
-    expect(families).toHaveLength(8);
+    expect(families).toHaveLength(15);
     const many = split(coin!, 30, 23_456);
     const one = spend(many.coins.slice(0, 10), [many.coins[0]!.value], 200);
     const two = spend(many.coins.slice(10, 12), [many.coins[10]!.value, 1_000_003]);
@@ -138,6 +150,26 @@ const withJsonRpc = (build: NodeBuild) => {
       });
       expect(samplesOfAll(page, families)).toEqual(wanted);
     }
+    expect((await exporter.metrics()).get(`${SINCE_CONNECT.arrival}_count`)).toBe(3);
+  });
+
+  test("of the traffic with a peer that connects", async () => {
+    await using node = await BitcoinNode.start([], { build, listens: true });
+    await mine(node);
+    await using exporter = await ExporterProcess.start(node.socketPath);
+    await exporter.polled();
+    await using peer = await BitcoinNode.start([], { build });
+    await peer.cli("addnode", node.p2pAddress, "onetry");
+    await eventually("all bytes are counted", async () => {
+      const before = await messageBytes(node);
+      await exporter.polled();
+      const counted = samplesOf(await exporter.samples(), SINCE_CONNECT.traffic);
+      const after = await messageBytes(node);
+      if (Object.keys(before).length === 0 || !Bun.deepEquals(before, after)) return false;
+      const present = Object.fromEntries(Object.entries(counted).filter(([, bytes]) => bytes !== "0"));
+      expect(present).toEqual(before);
+      return true;
+    });
   });
 
   test("of a pruned node that is cut off", async () => {
@@ -166,7 +198,8 @@ async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Rec
   await using exporter = await ExporterProcess.start(node.socketPath, { args });
   const families = await polledFamilies(build);
   const others = (await documented(build)).filter(({ isGiven }) => !isGiven);
-  return await eventually("a quiet moment", async () => {
+  let moving: string[] = [];
+  const ask = async () => {
     const before = pick(await expected(node), families);
     await exporter.polled();
     const hasLastBlock = families.includes(LAST_BLOCK) && before["bitcoin_ibd"]![""] === "0";
@@ -174,13 +207,17 @@ async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Rec
     const page = await exporter.samples();
     const after = pick(await expected(node), families);
     const still = families.filter((name) => !DRIFTING.includes(name));
-    if (!Bun.deepEquals(pick(before, still), pick(after, still))) return false;
+    moving = still.filter((name) => !Bun.deepEquals(before[name], after[name]));
+    if (moving.length > 0) return false;
     expect(samplesOfAll(page, still)).toEqual(pick(after, still));
     for (const name of families.filter((name) => DRIFTING.includes(name))) {
-      const bounds = [before, after].map((samples) => Number(samples[name]![""])).sort((a, b) => a - b);
-      const value = Number(samplesOf(page, name)[""]);
-      expect(value, name).toBeGreaterThanOrEqual(bounds[0]! * (1 - ROUNDING));
-      expect(value, name).toBeLessThanOrEqual(bounds[1]! * (1 + ROUNDING));
+      const shown = samplesOf(page, name);
+      expect(Object.keys(shown), name).toEqual(Object.keys(before[name]!));
+      for (const [labels, value] of Object.entries(shown)) {
+        const bounds = [before, after].map((samples) => Number(samples[name]![labels])).sort((a, b) => a - b);
+        expect(Number(value), name).toBeGreaterThanOrEqual(bounds[0]! * (1 - ROUNDING));
+        expect(Number(value), name).toBeLessThanOrEqual(bounds[1]! * (1 + ROUNDING));
+      }
     }
     // A family that the node does not report has no sample, or 0 where it is a counter.
     for (const { name } of others) {
@@ -189,10 +226,26 @@ async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Rec
     expect(samplesOf(page, "bitcoin_ipc_layout_info")).toEqual({ [`{layout="${build.layout}"}`]: "1" });
     expect(samplesOf(page, "bitcoin_ipc_call_errors_total")).toEqual({});
     return after;
-  });
+  };
+  return await eventually("a quiet moment", ask, { describe: () => `moving: ${moving.join(", ")}` });
 }
 
 const LAST_BLOCK = "bitcoin_last_block_interval_seconds";
+
+/** What bitcoin-cli counts by direction and message type, of the peers that are connected. */
+async function messageBytes(node: BitcoinNode): Promise<FamilySamples> {
+  const peers = await node.cli<readonly Record<string, Record<string, number>>[]>("getpeerinfo");
+  const samples: Record<string, string> = {};
+  for (const peer of peers) {
+    for (const direction of ["received", "sent"]) {
+      const counts = peer[direction === "sent" ? "bytessent_per_msg" : "bytesrecv_per_msg"]!;
+      for (const [message, bytes] of Object.entries(counts)) {
+        samples[`{direction="${direction}",message="${message}"}`] = String(bytes);
+      }
+    }
+  }
+  return samples;
+}
 
 async function documented(build: NodeBuild): Promise<DocumentedFamily[]> {
   return documentedFamilies(await Bun.file(METRICS_PAGE).text(), build);

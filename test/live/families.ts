@@ -18,6 +18,20 @@ interface Peer {
   readonly transport_protocol_type: string;
   readonly pingtime?: Num;
   readonly minping?: Num;
+  readonly pingwait?: Num;
+  readonly inflight: readonly Num[];
+  readonly bip152_hb_to: boolean;
+  readonly bip152_hb_from: boolean;
+  readonly timeoffset: Num;
+  readonly relaytxes: boolean;
+  readonly addr_processed?: Num;
+  readonly addr_rate_limited?: Num;
+  readonly inv_to_send?: Num;
+  readonly minfeefilter?: Num;
+  readonly subver: string;
+  readonly version: Num;
+  readonly servicesnames: readonly string[];
+  readonly mapped_as?: Num;
 }
 
 interface Header {
@@ -41,6 +55,11 @@ interface Answers {
     readonly pruned: boolean;
     readonly pruneheight?: Num;
     readonly warnings: readonly string[];
+    readonly backgroundvalidation?: {
+      readonly blocks: Num;
+      readonly snapshotheight: Num;
+      readonly verificationprogress: Num;
+    };
   };
   readonly mempool: {
     readonly size: Num;
@@ -51,6 +70,11 @@ interface Answers {
     readonly mempoolminfee: Num;
     readonly minrelaytxfee: Num;
     readonly unbroadcastcount: Num;
+    readonly incrementalrelayfee: Num;
+    readonly loaded: boolean;
+    readonly optimal?: boolean;
+    readonly limitclustercount?: Num;
+    readonly limitclustersize?: Num;
   };
   readonly network: {
     readonly version: Num;
@@ -58,8 +82,18 @@ interface Answers {
     readonly protocolversion: Num;
     readonly networkactive: boolean;
     readonly connections: Num;
+    readonly networks: readonly { readonly name: string; readonly reachable: boolean }[];
+    readonly localaddresses: readonly unknown[];
+    readonly localservicesnames: readonly string[];
+    readonly timeoffset: Num;
+    readonly tx_send_rate?: Num;
+    readonly inv_buckets?: Readonly<Record<string, { backlog: Num; count_tok: Num; size_tok: Num }>>;
   };
-  readonly totals: { readonly totalbytesrecv: Num; readonly totalbytessent: Num };
+  readonly totals: {
+    readonly totalbytesrecv: Num;
+    readonly totalbytessent: Num;
+    readonly uploadtarget: Readonly<Record<string, Num | boolean>>;
+  };
   readonly banned: readonly unknown[];
   readonly peers: readonly Peer[];
   readonly tips: readonly { readonly status: string }[];
@@ -69,7 +103,7 @@ interface Answers {
   /** By target. */
   readonly fees: Readonly<Record<string, { readonly feerate?: Num; readonly errors?: readonly string[] }>>;
   /** Of the tip; undefined in initial block download. */
-  readonly block: Readonly<Record<string, Num>> | undefined;
+  readonly block: (Readonly<Record<string, Num>> & { readonly feerate_percentiles: readonly Num[] }) | undefined;
   /** The tip's header and the one before it, as far as there is one. */
   readonly headers: readonly Header[];
 }
@@ -116,6 +150,11 @@ export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples
   bitcoin_pruned: ({ chain }) => one(flag(chain.pruned)),
   bitcoin_prune_height: ({ chain }) => one(chain.pruneheight),
 
+  bitcoin_background_validation_height: ({ chain }) => one(chain.backgroundvalidation?.blocks),
+  bitcoin_snapshot_height: ({ chain }) => one(chain.backgroundvalidation?.snapshotheight),
+  bitcoin_background_validation_progress: ({ chain: { backgroundvalidation } }) =>
+    one(backgroundvalidation && double(backgroundvalidation.verificationprogress)),
+
   bitcoin_last_block_height: ({ block }) => one(block?.["height"]),
   bitcoin_last_block_transactions: ({ block }) => one(block?.["txs"]),
   bitcoin_last_block_size_bytes: ({ block }) => one(block?.["total_size"]),
@@ -123,6 +162,16 @@ export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples
   bitcoin_last_block_inputs: ({ block }) => one(block?.["ins"]),
   bitcoin_last_block_outputs: ({ block }) => one(block?.["outs"]),
   bitcoin_last_block_total_fee_satoshis: ({ block }) => one(block?.["totalfee"]),
+  bitcoin_last_block_average_fee_satoshis: ({ block }) => one(block?.["avgfee"]),
+  bitcoin_last_block_median_fee_satoshis: ({ block }) => one(block?.["medianfee"]),
+  bitcoin_last_block_fee_rate_satoshis_per_vbyte: ({ block }) =>
+    Object.fromEntries(
+      (block?.feerate_percentiles ?? []).map((rate, index) => [`{percentile="${PERCENTILES[index]}"}`, rate]),
+    ),
+  bitcoin_last_block_subsidy_satoshis: ({ block }) => one(block?.["subsidy"]),
+  bitcoin_last_block_total_out_satoshis: ({ block }) => one(block?.["total_out"]),
+  bitcoin_last_block_segwit_transactions: ({ block }) => one(block?.["swtxs"]),
+  bitcoin_last_block_utxo_change: ({ block }) => one(block?.["utxo_increase_actual"]),
   bitcoin_last_block_interval_seconds: ({ headers: [last, previous] }) =>
     one(previous && String(Number(last!.time) - Number(previous.time))),
 
@@ -133,6 +182,12 @@ export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples
   bitcoin_mempool_total_fee_satoshis: ({ mempool }) => one(shiftPoint(mempool.total_fee, 8)),
   bitcoin_mempool_min_fee_rate_satoshis_per_vbyte: ({ mempool }) => one(shiftPoint(mempool.mempoolminfee, 5)),
   bitcoin_min_relay_fee_rate_satoshis_per_vbyte: ({ mempool }) => one(shiftPoint(mempool.minrelaytxfee, 5)),
+  bitcoin_incremental_relay_fee_rate_satoshis_per_vbyte: ({ mempool }) =>
+    one(shiftPoint(mempool.incrementalrelayfee, 5)),
+  bitcoin_mempool_loaded: ({ mempool }) => one(flag(mempool.loaded)),
+  bitcoin_mempool_optimal: ({ mempool }) => one(mempool.optimal === undefined ? undefined : flag(mempool.optimal)),
+  bitcoin_mempool_max_cluster_transactions: ({ mempool }) => one(mempool.limitclustercount),
+  bitcoin_mempool_max_cluster_vsize_bytes: ({ mempool }) => one(mempool.limitclustersize),
   bitcoin_mempool_unbroadcast_transactions: ({ mempool }) => one(mempool.unbroadcastcount),
 
   bitcoin_peers: ({ network }) => one(network.connections),
@@ -140,6 +195,76 @@ export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples
   bitcoin_bytes_sent_total: ({ totals }) => one(totals.totalbytessent),
   bitcoin_network_active: ({ network }) => one(flag(network.networkactive)),
   bitcoin_banned_subnets: ({ banned }) => one(String(banned.length)),
+
+  bitcoin_network_reachable: ({ network }) =>
+    Object.fromEntries(network.networks.map(({ name, reachable }) => [`{network="${name}"}`, flag(reachable)])),
+  // These nodes announce no address.
+  bitcoin_local_addresses: ({ network }) =>
+    countBy(
+      network.localaddresses.map(String),
+      [...NETWORKS, "other"].map((name) => `{network="${name}"}`),
+    ),
+  bitcoin_local_services_info: ({ network }) => ({ [`{services="${network.localservicesnames.join()}"}`]: "1" }),
+  bitcoin_time_offset_seconds: ({ network }) => one(network.timeoffset),
+
+  bitcoin_relay_backlog_transactions: ({ network }) => byDirection(network, ({ backlog }) => backlog),
+  bitcoin_relay_transaction_tokens: ({ network }) => byDirection(network, ({ count_tok }) => double(count_tok)),
+  bitcoin_relay_byte_tokens: ({ network }) => byDirection(network, ({ size_tok }) => double(size_tok)),
+  bitcoin_relay_target_transactions_per_second: ({ network }) => one(network.tx_send_rate),
+
+  bitcoin_upload_target_bytes: ({ totals }) => ofUploadTarget(totals, "target"),
+  bitcoin_upload_target_reached: ({ totals }) => ofUploadTarget(totals, "target_reached"),
+  bitcoin_upload_target_left_bytes: ({ totals }) => ofUploadTarget(totals, "bytes_left_in_cycle"),
+  bitcoin_upload_target_cycle_left_seconds: ({ totals }) => ofUploadTarget(totals, "time_left_in_cycle"),
+
+  bitcoin_peers_with_overdue_ping: ({ peers }) => countIf(peers, ({ pingwait }) => Number(pingwait ?? 0) > 5),
+  bitcoin_peers_with_blocks_in_flight: ({ peers }) => countIf(peers, ({ inflight }) => inflight.length > 0),
+  bitcoin_blocks_in_flight: ({ peers }) => one(String(new Set(peers.flatMap(({ inflight }) => inflight)).size)),
+  bitcoin_peers_high_bandwidth: ({ peers }) =>
+    countBy(
+      peers.flatMap(({ bip152_hb_to, bip152_hb_from }) => [
+        ...(bip152_hb_to ? ['{selected_by="node"}'] : []),
+        ...(bip152_hb_from ? ['{selected_by="peer"}'] : []),
+      ]),
+      ['{selected_by="node"}', '{selected_by="peer"}'],
+    ),
+  bitcoin_peers_with_clock_off: ({ peers }) => countIf(peers, ({ timeoffset }) => Math.abs(Number(timeoffset)) > 10),
+  bitcoin_peers_relaying_transactions: ({ peers }) => countIf(peers, ({ relaytxes }) => relaytxes),
+  bitcoin_peer_addresses_processed: ({ peers }) => one(sum(peers, ({ addr_processed }) => addr_processed)),
+  bitcoin_peer_addresses_rate_limited: ({ peers }) => one(sum(peers, ({ addr_rate_limited }) => addr_rate_limited)),
+  bitcoin_peer_announcement_queue_transactions: ({ peers }) => one(sum(peers, ({ inv_to_send }) => inv_to_send)),
+  bitcoin_peer_announcement_queue_max_transactions: ({ peers }) =>
+    one(
+      sum(peers, ({ inv_to_send }) => inv_to_send) &&
+        String(Math.max(0, ...peers.map(({ inv_to_send }) => Number(inv_to_send ?? 0)))),
+    ),
+  bitcoin_peer_fee_filter_min_satoshis_per_vbyte: ({ peers }) => one(sorted(feeFilters(peers))[0]?.toString()),
+  bitcoin_peer_fee_filter_median_satoshis_per_vbyte: ({ peers }) => one(median(feeFilters(peers))),
+
+  bitcoin_peers_by_client: ({ peers }) =>
+    countKnown(
+      "client",
+      CLIENTS,
+      peers.map(({ subver }) => /^\/(Satoshi:\d+)\.[^/]*\/$/.exec(subver)?.[1]),
+    ),
+  bitcoin_peers_by_protocol: ({ peers }) =>
+    countKnown(
+      "protocol",
+      PROTOCOLS,
+      peers.map(({ version }) => version),
+    ),
+  bitcoin_peers_by_service: ({ peers }) =>
+    Object.fromEntries(
+      SERVICES.map((service) => [
+        `{service="${service}"}`,
+        String(peers.filter(({ servicesnames }) => servicesnames.includes(service)).length),
+      ]),
+    ),
+
+  // These nodes have no -asmap.
+  bitcoin_peer_autonomous_systems: () => ({}),
+  bitcoin_peers_without_autonomous_system: () => ({}),
+  bitcoin_peer_autonomous_system_largest_share: () => ({}),
 
   bitcoin_connections: ({ peers }) => countBy(peers.map(connectionLabels), ORDINARY_CONNECTIONS),
   bitcoin_peer_ping_median_seconds: ({ peers }) => one(median(peers.flatMap(({ pingtime }) => pingtime ?? []))),
@@ -173,7 +298,42 @@ export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples
 };
 
 /** Of `POLLED`, those that change with the time. */
-export const DRIFTING: readonly string[] = ["bitcoin_verification_progress", "bitcoin_uptime_seconds"];
+export const DRIFTING: readonly string[] = [
+  "bitcoin_verification_progress",
+  "bitcoin_uptime_seconds",
+  "bitcoin_upload_target_cycle_left_seconds",
+  "bitcoin_relay_transaction_tokens",
+  "bitcoin_relay_byte_tokens",
+];
+
+/** Of `POLLED`, those that only a node in a state which the tests do not make has. */
+export const NEVER: readonly string[] = [
+  "bitcoin_background_validation_height",
+  "bitcoin_snapshot_height",
+  "bitcoin_background_validation_progress",
+  "bitcoin_peer_autonomous_systems",
+  "bitcoin_peers_without_autonomous_system",
+  "bitcoin_peer_autonomous_system_largest_share",
+];
+
+/** Of `POLLED`, those that nodes before v32 need not have. */
+export const NEWER: readonly string[] = [
+  "bitcoin_mempool_optimal",
+  "bitcoin_mempool_max_cluster_transactions",
+  "bitcoin_mempool_max_cluster_vsize_bytes",
+  "bitcoin_relay_backlog_transactions",
+  "bitcoin_relay_transaction_tokens",
+  "bitcoin_relay_byte_tokens",
+  "bitcoin_relay_target_transactions_per_second",
+  "bitcoin_peer_announcement_queue_transactions",
+  "bitcoin_peer_announcement_queue_max_transactions",
+];
+
+/** Families that count what comes after the exporter has connected, and have a test of their own. */
+export const SINCE_CONNECT = {
+  arrival: "bitcoin_block_arrival_seconds",
+  traffic: "bitcoin_peer_message_bytes_total",
+} as const;
 
 /** Families that follow the tip. */
 export const TIP_EVENTS = {
@@ -243,6 +403,50 @@ const ORDINARY_CONNECTIONS = [
   ["inbound", "inbound"],
   ["outbound", "outbound-full-relay"],
 ].flatMap(([direction, type]) => ["v1", "v2"].map((transport) => labels(direction!, "ipv4", type!, transport)));
+
+const PERCENTILES = [10, 25, 50, 75, 90];
+const NETWORKS = ["ipv4", "ipv6", "onion", "i2p", "cjdns"];
+const CLIENTS = Array.from({ length: 10 }, (_, index) => `Satoshi:${23 + index}`);
+const PROTOCOLS = ["70014", "70015", "70016", "70017"];
+const SERVICES = ["NETWORK", "NETWORK_LIMITED", "WITNESS", "COMPACT_FILTERS", "P2P_V2"];
+
+type Bucket = Required<Answers["network"]>["inv_buckets"][string];
+
+function byDirection({ inv_buckets }: Answers["network"], value: (bucket: Bucket) => Num): FamilySamples {
+  const buckets = Object.entries(inv_buckets ?? {});
+  return Object.fromEntries(buckets.map(([direction, bucket]) => [`{direction="${direction}"}`, value(bucket)]));
+}
+
+/** No samples without a target. */
+function ofUploadTarget({ uploadtarget }: Answers["totals"], field: string): FamilySamples {
+  const value = uploadtarget[field];
+  if (uploadtarget["target"] === "0") return {};
+  return one(typeof value === "boolean" ? flag(value) : value);
+}
+
+function countIf(peers: readonly Peer[], isSuch: (peer: Peer) => boolean): FamilySamples {
+  return one(String(peers.filter(isSuch).length));
+}
+
+/** Undefined where there are peers and none has the number. */
+function sum(peers: readonly Peer[], value: (peer: Peer) => Num | undefined): string | undefined {
+  const values = peers.flatMap((peer) => value(peer) ?? []);
+  if (values.length === 0 && peers.length > 0) return undefined;
+  return String(values.reduce((total, one) => total + Number(one), 0));
+}
+
+function feeFilters(peers: readonly Peer[]): Num[] {
+  const rates = peers.flatMap(({ minfeefilter }) => (minfeefilter === undefined ? [] : shiftPoint(minfeefilter, 5)));
+  return rates.filter((rate) => Number(rate) > 0);
+}
+
+function countKnown(label: string, known: readonly string[], found: readonly (string | undefined)[]): FamilySamples {
+  const series = (value: string) => `{${label}="${value}"}`;
+  return countBy(
+    found.map((value) => series(value !== undefined && known.includes(value) ? value : "other")),
+    [...known, "other"].map(series),
+  );
+}
 
 function labels(direction: string, network: string, type: string, transport: string): string {
   return `{direction="${direction}",network="${network}",connection_type="${type}",transport="${transport}"}`;
