@@ -69,6 +69,7 @@ test.each([{ debug: false }, { debug: true }])("counts every event, and disconne
   exporter.start();
   await until(isTraced);
   await play();
+  expect(value("bitcoin_block_height")).toBe(node.height);
   expect(await exporter.leave(1000)).toBe(true);
   expect(judge(node, page())).toMatchObject({ isGood: true });
   expect(node.reported.count("transactionAddedToMempool")).toBeGreaterThan(100);

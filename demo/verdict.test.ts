@@ -8,7 +8,6 @@ import { judge } from "./verdict.ts";
 /** The page of an exporter that counted one block with a coinbase only, and the coin that it adds. */
 const PAGE = `
 bitcoin_ipc_connects_total 1
-bitcoin_block_height 110
 bitcoin_blocks_connected_total 1
 bitcoin_blocks_disconnected_total 0
 bitcoin_tip_updates_total 1
@@ -59,8 +58,14 @@ test("names each series that differs, by a satoshi or a missing sample", () => {
   ]);
 });
 
+test("names a height that remains after the exporter has disconnected", () => {
+  const { isGood, lines } = judge(reportingNode(), readSeries(`${PAGE}bitcoin_block_height 110\n`));
+  expect(isGood).toBe(false);
+  expect(lines.slice(1)).toEqual(["bitcoin_block_height: the node reported undefined, the exporter counted 110"]);
+});
+
 test("an exporter that never connected is not good, though its counters are right", () => {
-  const page = PAGE.replace("bitcoin_block_height 110", "").replace(/ (1|5000000000)$/gm, " 0");
+  const page = PAGE.replace(/ (1|5000000000)$/gm, " 0");
   expect(judge(new SimulatedNode({ socketPath: "unused" }), readSeries(page))).toMatchObject({
     isGood: false,
     lines: [expect.any(String), "the exporter has not connected"],

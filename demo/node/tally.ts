@@ -7,8 +7,6 @@ export type EventName = NodeEvent["name"];
 export class Tally {
   /** Subscriptions to ChainNotifications: an exporter makes one per session. */
   sessions = 0;
-  /** Height of the block that was connected last. */
-  height: number | undefined;
   readonly #counts = new Map<EventName, number>();
   readonly #removals = new Map<number, number>();
   readonly #valuesSat = new Map<EventName, bigint>();
@@ -31,7 +29,6 @@ export class Tally {
 
   add(event: NodeEvent): void {
     this.#counts.set(event.name, this.count(event.name) + 1);
-    if (event.name === "blockConnected") this.height = event.block.height;
     if (event.name === "transactionRemovedFromMempool") {
       this.#removals.set(event.reason, this.removals(event.reason) + 1);
     }

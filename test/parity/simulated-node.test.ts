@@ -51,7 +51,7 @@ function originalPage(): string {
     counter("bitcoin_mempool_tx_removed_total", reported.count("transactionRemovedFromMempool")),
     counter("bitcoin_tip_updates_total", reported.count("updatedBlockTip")),
     counter("bitcoin_chain_state_flushes_total", reported.count("chainStateFlushed")),
-    gauge("bitcoin_block_height", reported.height),
+    gauge("bitcoin_block_height", node.height),
     gauge("bitcoin_header_height", node.height),
     gauge("bitcoin_ibd", 0),
     gauge("bitcoin_mempool_size", node.mempoolSize),
@@ -74,7 +74,7 @@ function tracerPage(): string {
     `# TYPE bitcoind_mempool_removed_total counter\n${removed.join("")}`,
     counter("bitcoind_utxocache_coins_added_total", reported.count("add") + 7),
     `# TYPE ${flush} summary\n${flush}_count ${reported.count("chainStateFlushed")}.0\n`,
-    gauge("bitcoind_block_height", reported.height),
+    gauge("bitcoind_block_height", node.height),
     counter("bitcoind_p2p_messages_total", 0),
   ].join("");
 }
