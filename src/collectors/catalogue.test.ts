@@ -97,7 +97,7 @@ test("a tip that is only seen sets its height and counts no block", () => {
 test("events reach their collector, and are taken where no collector counts them", () => {
   const { events, startSession } = makeCollectors(["chain"], context);
   startSession(ALL_EVENTS);
-  events.transactionAddedToMempool();
+  events.transactionAddedToMempool(400);
   events.transactionRemovedFromMempool(3);
   events.blockConnected(7);
   events.blockDisconnected(7);

@@ -135,6 +135,22 @@ describe("events", () => {
     expect(samples()).toHaveProperty("bitcoin_blocks_connected_total", "1");
   });
 
+  test("sizes of added transactions are counted by bucket, and their bytes added up", () => {
+    const mempool = mempoolCollector(registry);
+    mempool.startSession!(ALL_EVENTS);
+    const { events } = mempool;
+    for (const sizeBytes of [110, 200, 201, 399_999]) events.transactionAddedToMempool(sizeBytes);
+    expect(samples()).toMatchObject({
+      bitcoin_mempool_tx_added_total: "4",
+      'bitcoin_mempool_tx_added_size_bytes_bucket{le="200"}': "2",
+      'bitcoin_mempool_tx_added_size_bytes_bucket{le="250"}': "3",
+      'bitcoin_mempool_tx_added_size_bytes_bucket{le="100000"}': "3",
+      'bitcoin_mempool_tx_added_size_bytes_bucket{le="+Inf"}': "4",
+      bitcoin_mempool_tx_added_size_bytes_sum: "400510",
+      bitcoin_mempool_tx_added_size_bytes_count: "4",
+    });
+  });
+
   test("removals count by reason, and a reason from the future as unknown", () => {
     const mempool = mempoolCollector(registry);
     mempool.startSession!(ALL_EVENTS);

@@ -11,10 +11,18 @@ export interface MempoolCollector extends Collector {
   readonly events: Events;
 }
 
+/** Upper bounds. Most transactions have less than 500 bytes; the largest that nodes relay has 400,000. */
+const SIZE_BOUNDS = [200, 250, 300, 400, 500, 750, 1000, 2000, 5000, 10_000, 50_000, 100_000];
+
 const mempoolInfo = fromRpc("getmempoolinfo");
 
 export function mempoolCollector(registry: Registry): MempoolCollector {
   const added = registry.eventCounter("bitcoin_mempool_tx_added_total", "Transactions added to the mempool.");
+  const addedSizes = registry.eventHistogram(
+    "bitcoin_mempool_tx_added_size_bytes",
+    "Sizes of the transactions added to the mempool, with their witnesses, in bytes.",
+    SIZE_BOUNDS,
+  );
   const removed = registry.eventCounter(
     "bitcoin_mempool_tx_removed_total",
     "Transactions removed from the mempool, except those removed because a block contains them.",
@@ -75,14 +83,17 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
 
   return {
     events: {
-      transactionAddedToMempool: () => void added.inc(),
+      transactionAddedToMempool(sizeBytes) {
+        added.inc();
+        addedSizes.observe(sizeBytes);
+      },
       transactionRemovedFromMempool(reason) {
         removed.inc();
         (reasons[reason] ?? unknownReason).inc();
       },
     },
     startSession({ notifications }) {
-      if (notifications) for (const counter of [added, removed, ...removedByReason]) counter.start();
+      if (notifications) for (const family of [added, addedSizes, removed, ...removedByReason]) family.start();
     },
     polled: [
       polled(

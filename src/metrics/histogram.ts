@@ -1,7 +1,7 @@
 // A histogram: how many observations were at most each bound, how many there were, and their sum. Cumulative buckets of the
 // text format are computed at a scrape, so an observation changes one bucket and the sum.
 
-import { type CellStore, EventCounter, Gauge } from "./cells.ts";
+import { type CellStore, EventCounter } from "./cells.ts";
 import { familyHead, type Page, samplePrefix, valueText } from "./exposition.ts";
 import { validate } from "./family.ts";
 
@@ -13,10 +13,12 @@ export interface HistogramOptions {
 }
 
 export class Histogram {
-  readonly #bounds: readonly number[];
+  readonly #bounds: Float64Array;
   /** For each bound and for +Inf, the observations that no smaller bound includes. */
   readonly #buckets: readonly { readonly prefix: Uint8Array; readonly count: EventCounter }[];
-  readonly #sum: Gauge;
+  /** The store's, with the sum at `#sumAt`. */
+  readonly #doubles: Float64Array;
+  readonly #sumAt: number;
   readonly #head: Uint8Array;
   readonly #sumPrefix: Uint8Array;
   readonly #countPrefix: Uint8Array;
@@ -27,13 +29,13 @@ export class Histogram {
     if (bounds.length === 0 || !bounds.every((bound, i) => Number.isFinite(bound) && !(bounds[i - 1]! >= bound))) {
       throw new Error(`cannot register metric "${name}": bounds are not finite and ascending`);
     }
-    this.#bounds = bounds;
+    this.#bounds = Float64Array.from(bounds);
     this.#buckets = [...bounds, Number.POSITIVE_INFINITY].map((bound) => ({
       prefix: samplePrefix(`${name}_bucket`, `{le="${valueText(bound)}"}`),
       count: new EventCounter(store, store.reserve(1)),
     }));
-    this.#sum = new Gauge(store, store.reserve(1));
-    this.#sum.set(0);
+    this.#doubles = store.doubles;
+    this.#sumAt = store.reserve(1);
     this.#head = familyHead(name, help, "histogram");
     this.#sumPrefix = samplePrefix(`${name}_sum`, "");
     this.#countPrefix = samplePrefix(`${name}_count`, "");
@@ -42,10 +44,12 @@ export class Histogram {
   /** Counts `value`. Returns false, and changes nothing, if it is not finite. */
   observe(value: number): boolean {
     if (!Number.isFinite(value)) return false;
+    const bounds = this.#bounds;
     let bucket = 0;
-    while (bucket < this.#bounds.length && value > this.#bounds[bucket]!) bucket++;
+    while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
     this.#buckets[bucket]!.count.inc();
-    this.#sum.set(Number(this.#sum.read()) + value);
+    // Not a Gauge: its union of numbers costs 100 ns here, and callbacks of the node count here.
+    this.#doubles[this.#sumAt]! += value;
     return true;
   }
 
@@ -64,7 +68,7 @@ export class Histogram {
       total += Number(value);
       page.writeSample(prefix, total);
     }
-    page.writeSample(this.#sumPrefix, this.#sum.read()!);
+    page.writeSample(this.#sumPrefix, this.#doubles[this.#sumAt]!);
     page.writeSample(this.#countPrefix, total);
   }
 }

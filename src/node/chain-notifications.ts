@@ -11,7 +11,8 @@ import { transactionId } from "./transaction.ts";
 
 /** Takes what happened in the node's chain and mempool. It must be quick: a thread of the node waits. */
 export interface ChainEvents {
-  transactionAddedToMempool(): void;
+  /** `sizeBytes` of the transaction, with its witnesses. */
+  transactionAddedToMempool(sizeBytes: number): void;
   /** `reason` is a MemPoolRemovalReason. Transactions that leave in a block are not reported. */
   transactionRemovedFromMempool(reason: number): void;
   /**
@@ -53,8 +54,8 @@ export function chainNotificationsServer(
   return new ChainNotifications$Server({
     async destroy() {},
     async transactionAddedToMempool(params) {
-      events.transactionAddedToMempool();
       const tx = params.tx.toUint8Array();
+      events.transactionAddedToMempool(tx.length);
       debug(`transaction added to mempool: txid=${transactionId(tx)} size=${tx.length}`);
     },
     async transactionRemovedFromMempool(params) {
@@ -109,6 +110,7 @@ const BLOCK_CONNECTED = 3;
 const BLOCK_DISCONNECTED = 4;
 const UPDATED_BLOCK_TIP = 5;
 
+const TRANSACTION = 1;
 const REASON_AT = 0;
 const BLOCK_CONNECTED_ROLE = 1;
 const BLOCK_CONNECTED_BLOCK = 2;
@@ -138,9 +140,12 @@ export function chainNotificationsReader(events: ChainEvents): HotReader {
 function readTo(events: ChainEvents): ReadHotCall {
   return (methodId, params) => {
     switch (methodId) {
-      case TRANSACTION_ADDED:
-        events.transactionAddedToMempool();
+      case TRANSACTION_ADDED: {
+        const sizeBytes = params.dataLength(TRANSACTION);
+        if (sizeBytes < 0) return false;
+        events.transactionAddedToMempool(sizeBytes);
         return true;
+      }
       case TRANSACTION_REMOVED:
         if (params.dataBytes < REASON_AT + 4) return false;
         events.transactionRemovedFromMempool(readInt32(params.bytes, params.data + REASON_AT));

@@ -56,7 +56,11 @@ describe("events", () => {
       // As stored: capnp-es would write the default, -1, wrong.
       params._initBlock().segment.setInt32(params.block.segment.byteLength - 6 * 8, 121 ^ -1);
     }).results;
-    expect(log.take()).toEqual(["transactionAddedToMempool", "transactionRemovedFromMempool 5", "blockConnected 121"]);
+    expect(log.take()).toEqual([
+      "transactionAddedToMempool 0",
+      "transactionRemovedFromMempool 5",
+      "blockConnected 121",
+    ]);
     expect(fake.hotCalls).toBeGreaterThan(0);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
@@ -79,7 +83,7 @@ describe("events", () => {
     await session.traceUtxoCache(TIME_ENOUGH_MS);
     await fake.callbackOf(SUBSCRIBE).ask(transactionAdded).results;
     await fake.callbackOf(TRACE).ask(add, (params) => Object.assign(params._initUtxoInfo(), { value: 7n })).results;
-    expect(log.take()).toEqual(["transactionAddedToMempool", "add 7"]);
+    expect(log.take()).toEqual(["transactionAddedToMempool 0", "add 7"]);
     expect(lines).toEqual([
       expect.stringMatching(/^transaction added to mempool: txid=[0-9a-f]{64} size=0$/),
       "utxo cache add: outpoint=:0 value=7 height=0 coinbase=false",
@@ -169,7 +173,7 @@ describe("the end of the trace", () => {
     expect(fake.registered.map(({ name }) => name)).toEqual([SUBSCRIBE]);
     expect(fake.connection.sizes).toMatchObject({ questions: 0, answers: 0, exports: 1 });
     await fake.callbackOf(SUBSCRIBE).ask(transactionAdded).results;
-    expect(log.take()).toEqual(["transactionAddedToMempool"]);
+    expect(log.take()).toEqual(["transactionAddedToMempool 0"]);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
     expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
   });
@@ -391,7 +395,7 @@ describe("leaving", () => {
     await arrived;
     await fake.callbackOf(SUBSCRIBE).ask(transactionAdded).results;
     await fake.callbackOf(TRACE).ask(add, (params) => Object.assign(params._initUtxoInfo(), { value: 1n })).results;
-    expect(log.take()).toEqual(["transactionAddedToMempool", "add 1"]);
+    expect(log.take()).toEqual(["transactionAddedToMempool 0", "add 1"]);
     release();
     expect(await left).toBe(true);
   });

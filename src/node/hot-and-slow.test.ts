@@ -216,12 +216,13 @@ function expectedOutcome(call: CallNode): { events: string[]; isAnswered: boolea
   const structAt = (slot: number) => (content as StructNode | null)?.pointers[slot];
   const dataOf = (node: PointerNode | undefined, index: number) =>
     (node && "data" in node ? node.data[index] : undefined) ?? 0n;
+  const bytesIn = (node: PointerNode | undefined) => (node && "bytes" in node ? node.bytes.length : 0);
   const int32 = (node: PointerNode | undefined) => Number(BigInt.asIntN(32, dataOf(node, 0)));
   const isHistorical = (dataOf(structAt(1), 0) & HISTORICAL) !== 0n;
   if (exportId === CHAIN_NOTIFICATIONS && interfaceId === ChainNotifications$Client.interfaceId) {
     const events = [
       "",
-      "transactionAddedToMempool",
+      `transactionAddedToMempool ${bytesIn(structAt(1))}`,
       `transactionRemovedFromMempool ${int32(content)}`,
       isHistorical ? "" : `blockConnected ${int32(structAt(2)) ^ -1}`,
       `blockDisconnected ${int32(structAt(1)) ^ -1}`,
@@ -397,7 +398,7 @@ describe("recorded calls with one byte changed", () => {
 
   /**
    * The same frame without what the hot path does not read: the capability table, and of the parameters what no counter is
-   * made of. Only near pointers lead there, or the hot path would not have taken the frame.
+   * made of. Only near pointers lead to structs, or the hot path would not have taken the frame.
    */
   function withoutUnread(frame: Uint8Array): Uint8Array {
     const segments = segmentsOf(frame);
@@ -412,11 +413,13 @@ describe("recorded calls with one byte changed", () => {
     const isUtxoCache = view.getUint32(structAt(6 * WORD).data, true) === UTXO_CACHE_TRACE;
     const methodId = view.getUint16(3 * WORD + 4, true);
     const read = isUtxoCache ? [0] : ({ 3: [1, 2], 4: [1] }[methodId] ?? []);
+    // A transaction's pointer has its length.
+    const data = !isUtxoCache && methodId === 1 ? [1] : [];
     const clearSlots = ({ slots, count }: typeof payload, kept: readonly number[]) => {
       for (let slot = 0; slot < count; slot++) if (!kept.includes(slot)) view.setBigUint64(slots + slot * WORD, 0n);
     };
     clearSlots(payload, [0]);
-    clearSlots(content, read);
+    clearSlots(content, [...read, ...data]);
     for (const slot of read) clearSlots(structAt(content.slots + slot * WORD), []);
     return frameOf(...segments);
   }

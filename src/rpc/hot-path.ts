@@ -133,7 +133,8 @@ export class HotPath {
   }
 
   /** Reads a call, or with `isRehearsal` checks whether it can be read. */
-  #readCall({ bytes, rootStart: at, rootEnd: end }: Frame, isRehearsal: boolean): boolean {
+  #readCall(frame: Frame, isRehearsal: boolean): boolean {
+    const { bytes, rootStart: at, rootEnd: end } = frame;
     if (readInt32(bytes, at + BODY_POINTER + 4) !== CALL_SIZE || end - at < CALL_END) return false;
     const sendResultsTo = readUint16(bytes, at + BODY + 6);
     const flags = readInt32(bytes, at + CALL_FLAGS);
@@ -142,7 +143,7 @@ export class HotPath {
       return false;
 
     const view = this.#view;
-    view.reset(bytes, at, end);
+    view.reset(bytes, at, end, frame);
     if (!view.follow(at + CALL_TARGET) || view.dataBytes < WORD_BYTES) return false;
     if (readUint16(bytes, view.data + 4) !== 0) return false;
     const reader = this.#vat.exports.hotReader(readUint32(bytes, view.data));

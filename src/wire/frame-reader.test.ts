@@ -254,6 +254,17 @@ describe("a large frame whose head is enough", () => {
     expect(handled).toEqual([HEAD_BYTES]);
   });
 
+  test("has a head with all of a short first segment and the word after it", () => {
+    const frame = frameOf(filledSegment(20), filledSegment(5000));
+    const heads: number[] = [];
+    const reader = new FrameReader(
+      () => {},
+      ({ end }) => heads.push(end) > 0,
+    );
+    reader.read(frame.subarray(0, 500));
+    expect(heads).toEqual([16 + 21 * 8]);
+  });
+
   test("is copied together if the head is not enough", () => {
     const property = fc.property(cuts, (at) => {
       const { handled } = readHeads(cutAt(stream, at), false);

@@ -20,7 +20,10 @@ export const FRAME_LIMITS: FrameLimits = { segments: 512, words: 8 * 1024 * 1024
 const KEPT_BUFFER_BYTES = 256 * 1024;
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
-/** A larger frame that spans chunks has a head: its segment table and this much of the first segment. */
+/**
+ * A larger frame that spans chunks has a head: its segment table and this much of the first segment; or all of a shorter one
+ * and the next word, the landing pad of a large list that has a segment of its own.
+ */
 const HEAD_ONLY_ABOVE_BYTES = 16 * 1024;
 const HEAD_SEGMENT_BYTES = 1024;
 
@@ -116,7 +119,7 @@ export class FrameReader {
     const tableBytes = segmentTableBytes(readUint32(this.#buffer, 0) + 1);
     if (sizeBytes === UNKNOWN) return tableBytes;
     if (sizeBytes <= HEAD_ONLY_ABOVE_BYTES) return sizeBytes;
-    return tableBytes + Math.min(HEAD_SEGMENT_BYTES, readUint32(this.#buffer, 4) * WORD_BYTES);
+    return tableBytes + Math.min(HEAD_SEGMENT_BYTES, (readUint32(this.#buffer, 4) + 1) * WORD_BYTES);
   }
 
   /** Copies `chunk` from `start` up to `end` to the incomplete frame, of which up to `wantedBytes` are needed. */

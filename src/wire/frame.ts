@@ -38,4 +38,21 @@ export class Frame {
     this.rootStart = start + segmentTableBytes(readUint32(bytes, start) + 1);
     this.rootEnd = Math.min(end, this.rootStart + readUint32(bytes, start + 4) * WORD_BYTES);
   }
+
+  /** The number of segments, by the table. */
+  get segmentCount(): number {
+    return readUint32(this.bytes, this.start) + 1;
+  }
+
+  /** Bytes of segment `id`, by the table. The caller keeps `id` below `segmentCount`. */
+  segmentBytes(id: number): number {
+    return readUint32(this.bytes, this.start + 4 + id * 4) * WORD_BYTES;
+  }
+
+  /** Byte offset of segment `id`, which in a head may be at its end or beyond. */
+  segmentStart(id: number): number {
+    let start = this.rootStart;
+    for (let before = 0; before < id; before++) start += this.segmentBytes(before);
+    return start;
+  }
 }

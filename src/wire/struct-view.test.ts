@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { frameOf } from "../../test/builders/frames.ts";
+import { Frame } from "./frame.ts";
 import { StructView } from "./struct-view.ts";
 
 const WORD = 8;
@@ -120,6 +122,79 @@ describe("followSlot", () => {
     segment.view.follow(segment.at(0));
     expect(segment.view.followSlot(1)).toBe(false);
     expect(place(segment)).toEqual({ data: 1, dataWords: 1, pointerCount: 1 });
+  });
+});
+
+describe("dataLength", () => {
+  /** A list pointer; `elements` is the code of the size of one, 2 for a byte. */
+  const listPointer = (offset: number, length: number, elements = 2) =>
+    BigInt.asUintN(32, (BigInt(offset) << 2n) | 1n) | (BigInt(elements) << 32n) | (BigInt(length) << 35n);
+  const farPointer = (segment: number, pad: number, isDouble = false) =>
+    2n | (isDouble ? 4n : 0n) | (BigInt(pad) << 3n) | (BigInt(segment) << 32n);
+
+  const words = (...all: bigint[]) => new Uint8Array(new BigUint64Array(all).buffer);
+
+  /** The length that slot 0 of a struct has, whose pointer is `pointer`, in a frame of these segments; of it `sizeBytes` are there. */
+  function lengthIn(
+    pointer: bigint,
+    rest: bigint[],
+    others: bigint[][] = [],
+    sizeBytes = Number.POSITIVE_INFINITY,
+  ): number {
+    const bytes = frameOf(words(structPointer(0, 0, 1), pointer, ...rest), ...others.map((other) => words(...other)));
+    const frame = new Frame();
+    frame.reset(bytes, 0, Math.min(sizeBytes, bytes.length), sizeBytes >= bytes.length);
+    const view = new StructView();
+    view.reset(bytes, frame.rootStart, frame.rootEnd, frame);
+    expect(view.follow(frame.rootStart)).toBe(true);
+    return view.dataLength(0);
+  }
+
+  test("is the number of bytes in the list", () => {
+    expect(lengthIn(listPointer(0, 13), [0n, 0n])).toBe(13);
+    expect(lengthIn(listPointer(1, 8), [0n, 0n])).toBe(8);
+    expect(lengthIn(listPointer(-2, 16), [])).toBe(16);
+    expect(lengthIn(listPointer(0, 0), [])).toBe(0);
+  });
+
+  test("is 0 for a null pointer, and for a slot that the struct does not have", () => {
+    expect(lengthIn(0n, [])).toBe(0);
+    const segment = viewOn(structPointer(0, 1, 0), 7n);
+    segment.view.follow(segment.at(0));
+    expect(segment.view.dataLength(0)).toBe(0);
+  });
+
+  test("is not known of a list that leaves its segment, of other elements, and of what is no list", () => {
+    expect(lengthIn(listPointer(0, 17), [0n, 0n])).toBe(-1);
+    expect(lengthIn(listPointer(-3, 1), [])).toBe(-1);
+    expect(lengthIn(listPointer(3, 0), [0n, 0n])).toBe(-1);
+    expect(lengthIn(listPointer(0, 1, 5), [0n])).toBe(-1);
+    expect(lengthIn(structPointer(0, 1, 0), [0n])).toBe(-1);
+    expect(lengthIn(3n, [])).toBe(-1);
+  });
+
+  test("is read through the landing pad of a far pointer", () => {
+    expect(lengthIn(farPointer(1, 0), [], [[listPointer(0, 9), 0n, 0n]])).toBe(9);
+    expect(lengthIn(farPointer(2, 1), [], [[0n], [7n, listPointer(0, 16), 0n, 0n]])).toBe(16);
+  });
+
+  test("is not known behind another far pointer, or a pad or list that is not in its segment", () => {
+    const pad = listPointer(0, 8);
+    expect(lengthIn(farPointer(1, 0, true), [], [[pad, 0n]])).toBe(-1);
+    expect(lengthIn(farPointer(1, 2), [], [[pad, 0n]])).toBe(-1);
+    expect(lengthIn(farPointer(2, 0), [], [[pad, 0n]])).toBe(-1);
+    expect(lengthIn(farPointer(1, 0), [], [[listPointer(0, 9), 0n]])).toBe(-1);
+    expect(lengthIn(farPointer(1, 0), [], [[farPointer(1, 1), pad, 0n]])).toBe(-1);
+  });
+
+  test("of a head, the pad has to be there, its list need not", () => {
+    const large = [listPointer(0, 80_000), ...new Array<bigint>(10_000).fill(7n)];
+    const padEnd = 16 + 2 * WORD + WORD;
+    expect(lengthIn(farPointer(1, 0), [], [large], padEnd)).toBe(80_000);
+    expect(lengthIn(farPointer(1, 0), [], [large], padEnd - 1)).toBe(-1);
+    // In one segment, the list goes on beyond the head.
+    expect(lengthIn(listPointer(0, 80_000), large.slice(1), [], 200)).toBe(80_000);
+    expect(lengthIn(listPointer(0, 80_001), large.slice(1), [], 200)).toBe(-1);
   });
 });
 

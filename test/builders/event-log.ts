@@ -39,6 +39,8 @@ export function expectedEvents({ call, params }: RecordedFrame): string[] {
   switch (method) {
     case "destroy":
       return [];
+    case "transactionAddedToMempool":
+      return [`${method} ${params!["txBytes"]}`];
     case "transactionRemovedFromMempool":
       return [`${method} ${params!["reason"]}`];
     case "blockConnected":
