@@ -11,7 +11,7 @@ import {
 } from "./collectors/catalogue.ts";
 import { MAX_FEE_TARGET, MIN_FEE_TARGET } from "./collectors/fees.ts";
 import { LAYOUTS, type LayoutName, layoutNamed } from "./node/layouts.ts";
-import { MAX_SOCKET_PATH_BYTES } from "./node/socket.ts";
+import { MAX_SOCKET_PATH_BYTES } from "./node/socket-path.ts";
 
 /** What the command line decides. Everything from the exporter to a session reads it from here. */
 export interface Options {

@@ -1,13 +1,15 @@
 // Connections over a real Unix socket: to nobody, to a peer that answers, that reads slowly, and that goes away.
 
+import { dlopen, ptr } from "bun:ffi";
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Socket } from "bun";
 import { type Box, hosting, METHOD } from "../../test/builders/box.ts";
 import { Connection } from "../rpc/connection.ts";
-import { connectUnix, MAX_SOCKET_PATH_BYTES, transportOf } from "./socket.ts";
+import { connectUnix, transportOf } from "./socket.ts";
+import { MAX_SOCKET_PATH_BYTES, socketPathOf } from "./socket-path.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "socket-test-"));
 const receiveReally = Connection.prototype.receive;
@@ -52,33 +54,121 @@ async function connect(path: string): Promise<{ connection: Connection; ended: P
   return { connection, ended: promise };
 }
 
-describe("nobody there", () => {
-  test.each<[string, () => string, string]>([
-    ["no such path", newPath, "ENOENT"],
+describe("a path that cannot be connected to", () => {
+  const leave = (make: (path: string) => void) => {
+    const path = newPath();
+    make(path);
+    return path;
+  };
+  /** A child that is killed leaves its socket behind. */
+  const abandon = (path: string) => {
+    const script = `Bun.listen({ unix: ${JSON.stringify(path)}, socket: { data() {} } }); process.kill(process.pid, 9)`;
+    Bun.spawnSync([process.execPath, "-e", script]);
+  };
+
+  test.each<[string, () => string, string, string]>([
+    ["is not there", newPath, "ENOENT", "no such file or directory (ENOENT)"],
     [
-      "a socket that nobody listens at any more",
-      () => {
-        const path = newPath();
-        // A child that is killed leaves its socket behind.
-        const script = `Bun.listen({ unix: ${JSON.stringify(path)}, socket: { data() {} } }); process.kill(process.pid, 9)`;
-        Bun.spawnSync([process.execPath, "-e", script]);
-        return path;
-      },
+      "is a socket that nothing listens on any more",
+      () => leave(abandon),
       "ECONNREFUSED",
+      "connection refused (ECONNREFUSED)",
     ],
     [
-      "a file that is no socket",
-      () => {
-        const path = newPath();
-        writeFileSync(path, "");
-        return path;
-      },
+      "is a regular file",
+      () => leave((path) => writeFileSync(path, "")),
       "ECONNREFUSED",
+      "it is a regular file, not a socket (ENOTSOCK); give the path of the node's IPC socket",
     ],
-  ])("%s: rejects with the system's reason", async (_, prepare, code) => {
+    [
+      "is a FIFO",
+      () => leave((path) => Bun.spawnSync(["mkfifo", path])),
+      "ECONNREFUSED",
+      "it is a FIFO, not a socket (ENOTSOCK); give the path of the node's IPC socket",
+    ],
+    [
+      "is a directory",
+      () => folder,
+      "ECONNREFUSED",
+      `it is a directory, not a socket (ENOTSOCK); give the path of the socket in it, such as ${folder}/node.sock`,
+    ],
+    [
+      "is a link to nothing",
+      () => leave((path) => symlinkSync("/nonexistent/node.sock", path)),
+      "ENOENT",
+      "it is a link to /nonexistent/node.sock, which does not exist (ENOENT); check where the node's socket is",
+    ],
+    [
+      "is below a file",
+      () =>
+        join(
+          leave((path) => writeFileSync(path, "")),
+          "node.sock",
+        ),
+      "ECONNREFUSED",
+      `${folder}/${"N"}.sock is not a directory (ENOTDIR); check the path`,
+    ],
+    [
+      "has a ~ that the shell left",
+      () => "~/.bitcoin/node.sock",
+      "ENOENT",
+      "no such file (ENOENT): the shell does not expand ~ in quotes; give the whole path",
+    ],
+  ])("%s: rejects with the reason", async (_, prepare, code, message) => {
     const error = await connect(prepare()).catch((reason) => reason);
-    expect(error).toMatchObject({ code, message: expect.stringContaining(code) });
+    expect({ code: error.code, message: error.message.replace(/\d+\.sock is/, "N.sock is") }).toEqual({
+      code,
+      message,
+    });
   });
+
+  const isRoot = process.getuid?.() === 0;
+  const need = isRoot ? "" : " (skipped: only root can be another user)";
+  test.skipIf(!isRoot)(`is in a directory that another user has closed${need}`, () => {
+    const home = leave((path) => mkdirSync(join(path, "regtest"), { recursive: true }));
+    chmodSync(home, 0o700);
+    chmodSync(folder, 0o755);
+    const path = join(home, "regtest", "node.sock");
+    const script = `const { pathFault } = await import(${JSON.stringify(import.meta.resolve("./socket-path.ts"))});
+      process.setuid(65534); console.log(pathFault(${JSON.stringify(path)}, "EACCES"));`;
+    const { stdout, stderr } = Bun.spawnSync([process.execPath, "-e", script]);
+    expect(stderr.toString()).toBe("");
+    expect(stdout.toString().trim()).toBe(
+      `permission denied (EACCES): this user may not enter ${home}; run the exporter as the node's user or in its group`,
+    );
+  });
+
+  test("is of a node that accepts no connections", async () => {
+    const path = newPath();
+    // Bun.listen accepts whatever comes, so the C library listens.
+    const { symbols: libc } = dlopen("libc.so.6", {
+      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+      bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+      connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+      listen: { args: ["i32", "i32"], returns: "i32" },
+      close: { args: ["i32"], returns: "i32" },
+    });
+    const [AF_UNIX, SOCK_STREAM, BACKLOG] = [1, 1, 1];
+    const address = Buffer.from(`\x01\0${path}\0`);
+    // A node, and as many clients as its queue takes.
+    const sockets = [0, 1, 2].map(() => libc.socket(AF_UNIX, SOCK_STREAM, 0));
+    for (const socket of sockets) cleanups.push(() => libc.close(socket));
+    const [node, ...clients] = sockets as [number, number, number];
+    expect([libc.bind(node, ptr(address), address.length), libc.listen(node, BACKLOG)]).toEqual([0, 0]);
+    for (const client of clients) expect(libc.connect(client, ptr(address), address.length)).toBe(0);
+    await expect(connect(path)).rejects.toMatchObject({
+      message: "the node does not accept connections (EAGAIN): it hangs, or its limit of IPC connections is reached",
+    });
+  });
+});
+
+test.each([
+  ["unix:/home/bitcoin/node.sock", "/home/bitcoin/node.sock"],
+  ["unix:node.sock", "node.sock"],
+  ["/home/bitcoin/unix:1", "/home/bitcoin/unix:1"],
+  ["unix:", "unix:"],
+])("the path in %s is %s", (text, path) => {
+  expect(socketPathOf(text)).toBe(path);
 });
 
 test("a path as long as a socket's can be", async () => {

@@ -1,4 +1,4 @@
-// The node's Unix socket as a transport for the RPC connection. One of the two rooms that touch sockets.
+// The node's Unix socket as a transport for the RPC connection.
 
 import { closeSync, openSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
@@ -8,13 +8,11 @@ import { garbage } from "../memory/garbage.ts";
 import { Connection, type ConnectionOptions } from "../rpc/connection.ts";
 import { readLargeMessage } from "./large-message.ts";
 import { type NodeStart, nodeStart, peerPid } from "./node-process.ts";
-
-/** A path longer than this does not fit sockaddr_un.sun_path, whose 108 bytes include the terminating zero (unix(7)). */
-export const MAX_SOCKET_PATH_BYTES = 107;
+import { pathFault } from "./socket-path.ts";
 
 /**
  * Connects to the Unix socket at `path` and puts an RPC connection on it, which lives as long as the socket.
- * @throws the system's error, with a `code` such as ENOENT or ECONNREFUSED, when nobody listens there.
+ * Rejects with the system's error, with a `code` such as ENOENT or ECONNREFUSED, and a message that says what is wrong.
  */
 export async function connectUnix(path: string, options: Omit<ConnectionOptions, "transport">): Promise<Connection> {
   let connection: Connection | undefined;
@@ -32,7 +30,12 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
       error: (_, error) => connection?.disconnected(withReason(error).message),
     },
   }).catch((error: NodeJS.ErrnoException) => {
-    throw withReason(descriptorShortage() ?? error);
+    const shortage = descriptorShortage();
+    if (shortage !== undefined) throw withReason(shortage);
+    const fault = pathFault(path, error.code);
+    if (fault === undefined) throw withReason(error);
+    error.message = fault;
+    throw error;
   });
   connection = new Connection({ ...options, transport: transportOf(socket) });
   sockets.set(connection, socket);
