@@ -3,6 +3,7 @@
 // it arrives. The connection feeds it what the socket receives.
 
 import { Frame, segmentTableBytes } from "./frame.ts";
+import { LargeFrame } from "./large-frame.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { readUint32, WORD_BYTES } from "./words.ts";
 
@@ -16,8 +17,8 @@ export interface FrameLimits {
 /** The limits of the C++ runtime's own reader: 512 segments, 8 Mi words (64 MiB). The largest block takes 0.5 Mi words. */
 export const FRAME_LIMITS: FrameLimits = { segments: 512, words: 8 * 1024 * 1024 };
 
-/** A buffer that grew beyond this for a large frame is replaced by a small one after it. */
-const KEPT_BUFFER_BYTES = 256 * 1024;
+/** The segments of a larger frame get buffers of their own. */
+const MAX_BUFFER_BYTES = 256 * 1024;
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
 /**
@@ -38,6 +39,8 @@ export class FrameReader {
   /** The start of a frame that is incomplete: the first `#filled` bytes of `#buffer`. */
   #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   #filled = 0;
+  /** The segments of that frame if it is large and its head is not enough; `#buffer` then has the head. */
+  #large: LargeFrame | undefined;
   /** Bytes of that frame that have not arrived and will be dropped, because its head is enough. */
   #dropping = 0;
 
@@ -86,6 +89,7 @@ export class FrameReader {
       if (this.#dropping === 0) this.#finishPending(false);
       return end;
     }
+    if (this.#large !== undefined) return this.#readLarge(this.#large, chunk, at);
     const sizeBytes = this.#frameBytes(this.#buffer, 0, this.#filled);
     const headBytes = this.#headBytes(sizeBytes);
     const wantedBytes = this.#filled < headBytes ? headBytes : sizeBytes;
@@ -99,15 +103,30 @@ export class FrameReader {
     } else {
       this.#frame.reset(this.#buffer, 0, this.#filled, false);
       if (this.#isHeadEnough(this.#frame)) this.#dropping = sizeBytes - this.#filled;
+      else if (sizeBytes > MAX_BUFFER_BYTES) this.#startLarge(this.#frame);
     }
     return end;
   }
 
-  #finishPending(isWhole: boolean): void {
+  #startLarge(head: Frame): void {
+    this.#large = new LargeFrame(Array.from({ length: head.segmentCount }, (_, id) => head.segmentBytes(id)));
+    this.#large.add(head.bytes.subarray(head.rootStart, head.end), 0);
+  }
+
+  #readLarge(large: LargeFrame, chunk: Uint8Array, at: number): number {
+    const end = large.add(chunk, at);
+    if (large.isComplete) {
+      this.#large = undefined;
+      this.#finishPending(true, large.segments);
+    }
+    return end;
+  }
+
+  #finishPending(isWhole: boolean, segments?: readonly ArrayBuffer[]): void {
     this.#frame.reset(this.#buffer, 0, this.#filled, isWhole);
+    this.#frame.segments = segments;
     this.#filled = 0;
     this.#handle(this.#frame);
-    if (this.#buffer.length > KEPT_BUFFER_BYTES) this.#buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   }
 
   /**

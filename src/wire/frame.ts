@@ -22,6 +22,8 @@ export class Frame {
   end = 0;
   /** False for a head: the rest of the frame was dropped. */
   isWhole = true;
+  /** The segments of a large frame that is whole. `bytes` then has its head alone. The handler may keep them. */
+  segments: readonly ArrayBuffer[] | undefined;
   /** Byte offsets of the first segment, or its part in the head. It holds the message's root pointer. */
   rootStart = 0;
   rootEnd = 0;
@@ -35,6 +37,7 @@ export class Frame {
     this.start = start;
     this.end = end;
     this.isWhole = isWhole;
+    this.segments = undefined;
     this.rootStart = start + segmentTableBytes(readUint32(bytes, start) + 1);
     this.rootEnd = Math.min(end, this.rootStart + readUint32(bytes, start + 4) * WORD_BYTES);
   }
