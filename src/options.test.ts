@@ -63,6 +63,7 @@ test.each(["--help", "-h", "--debug --help", "--help --version"])("%s asks for h
 
 test("what to collect, and what of it not", () => {
   expect(read("--collectors", "chain,mempool,fees", "s").collectors).toEqual(["chain", "mempool", "fees"]);
+  expect(read("--collectors", "default,feerates", "s").collectors).toEqual([...DEFAULT_COLLECTORS, "feerates"]);
   expect(read("--no-collector", "fees", "--no-collector=tips,peers", "s").collectors).toEqual(
     DEFAULT_COLLECTORS.filter((name) => !["fees", "tips", "peers"].includes(name)),
   );

@@ -46,6 +46,10 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** Stands for the collectors that run by default, so that `--collectors` can add others to them. */
+const DEFAULT = "default";
+const OTHER_COLLECTORS = COLLECTOR_NAMES.filter((name) => !DEFAULT_COLLECTORS.includes(name));
+
 /** The options without any flag. */
 export const DEFAULTS: Omit<Options, "socketPath"> = {
   metricsAddress: { hostname: "127.0.0.1", port: 9332 },
@@ -98,8 +102,8 @@ const ARGS = {
   collectors: {
     type: "string",
     valueHint: "A,B,…",
-    description: `What to collect: ${COLLECTOR_NAMES.join(", ")}`,
-    default: DEFAULTS.collectors.join(","),
+    description: `What to collect: default (${DEFAULT_COLLECTORS.join(", ")}), ${OTHER_COLLECTORS.join(", ")}`,
+    default: DEFAULT,
   },
   // citty would read --no-collector as the negation of a flag "collector", so it is taken out before.
   "no-collector": { type: "string", valueHint: "A,B,…", description: "Collectors to exclude" },
@@ -188,7 +192,8 @@ function readCollectors(chosen: string, excluded: string): CollectorName[] {
   for (const name of leftOut) {
     if (isAlwaysUsed(name)) throw new UsageError(`--no-collector ${name}: the exporter needs what it reads`);
   }
-  return readCollectorNames(chosen, "collectors").filter((name) => !leftOut.has(name));
+  const names = chosen.split(",").map((name) => (name === DEFAULT ? DEFAULT_COLLECTORS.join(",") : name));
+  return readCollectorNames(names.join(","), "collectors").filter((name) => !leftOut.has(name));
 }
 
 function readCollectorNames(list: string, flag: string): CollectorName[] {

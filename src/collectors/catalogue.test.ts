@@ -36,7 +36,7 @@ test("collectors are known by name", () => {
   expect(isCollectorName("constructor")).toBe(false);
   expect(isCollectorName("Chain")).toBe(false);
   expect(COLLECTOR_NAMES.filter(isAlwaysUsed)).toEqual(["chain"]);
-  expect(DEFAULT_COLLECTORS).toEqual([...COLLECTOR_NAMES]);
+  expect(COLLECTOR_NAMES.filter((name) => !DEFAULT_COLLECTORS.includes(name))).toEqual(["feerates", "utxoset"]);
 });
 
 test("all of them ask each question once, and only for what the exporter may call", () => {
@@ -46,18 +46,22 @@ test("all of them ask each question once, and only for what the exporter may cal
   expect(questions.sort()).toEqual([
     "estimatesmartfee 2",
     "estimatesmartfee 6",
+    "getaddrmaninfo",
     "getblockchaininfo",
     "getchaintips",
     "getchaintxstats",
     "getindexinfo",
+    "getmempoolfeeratediagram",
     "getmempoolinfo",
     "getnettotals",
     "getnetworkinfo",
     "getpeerinfo",
+    "getprivatebroadcastinfo",
+    "getrpcinfo",
     "listbanned",
     "uptime",
   ]);
-  expect(block.map(({ source }) => source.method)).toEqual(["getblockstats", "getblockheader"]);
+  expect(block.map(({ source }) => source.method)).toEqual(["getblockstats", "getblockheader", "gettxoutsetinfo"]);
   for (const { source } of [...jsonRpc, ...block]) expect(RPC_METHODS).toContain(source.method);
 });
 
@@ -145,7 +149,7 @@ describe("METRICS.md", () => {
     const { use, cost } = CATALOGUE[name];
     const row = metrics.split("\n").find((line) => line.startsWith(`| \`${name}\` |`) && line.includes(cost));
     expect(row, cost).toBeDefined();
-    expect(row).toContain({ always: "| always |", default: "| yes |" }[use]);
+    expect(row).toContain({ always: "| always |", default: "| yes |", off: "| no |" }[use]);
   });
 });
 

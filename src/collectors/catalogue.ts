@@ -4,11 +4,13 @@
 import type { Registry } from "../metrics/registry.ts";
 import { type ChainEvents, NO_EVENTS } from "../node/chain-notifications.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
+import { addrmanCollector } from "./addrman.ts";
 import { asmapCollector } from "./asmap.ts";
 import { blockStatsCollector } from "./block-stats.ts";
 import { type ChainCollector, chainCollector } from "./chain.ts";
 import { clientsCollector } from "./clients.ts";
 import type { Collector, PolledFamily, Reported } from "./collector.ts";
+import { feeRatesCollector } from "./fee-rates.ts";
 import { feesCollector } from "./fees.ts";
 import { indexesCollector } from "./indexes.ts";
 import { mempoolCollector } from "./mempool.ts";
@@ -16,13 +18,16 @@ import { networkCollector } from "./network.ts";
 import { nodeCollector } from "./node.ts";
 import { peerHealthCollector } from "./peer-health.ts";
 import { peersCollector } from "./peers.ts";
+import { privateBroadcastCollector } from "./private-broadcast.ts";
 import { relayCollector } from "./relay.ts";
+import { rpcInfoCollector } from "./rpc-info.ts";
 import { snapshotCollector } from "./snapshot.ts";
 import { tipsCollector } from "./tips.ts";
 import { trafficCollector } from "./traffic.ts";
 import { txStatsCollector } from "./tx-stats.ts";
 import { uploadTargetCollector } from "./upload-target.ts";
 import { utxoCacheCollector } from "./utxo-cache.ts";
+import { utxoSetCollector } from "./utxo-set.ts";
 
 /** What collectors are made from. */
 export interface CollectorContext {
@@ -34,8 +39,11 @@ export interface CollectorContext {
 }
 
 interface Entry {
-  /** `always`: the exporter itself needs its values. `default`: runs unless the command line excludes it. */
-  readonly use: "always" | "default";
+  /**
+   * `always`: the exporter itself needs its values. `default`: runs unless the command line excludes it. `off`: runs only if
+   * the command line adds it.
+   */
+  readonly use: "always" | "default" | "off";
   /** What it costs the node, in one line. METRICS.md has it too. */
   readonly cost: string;
   make(context: CollectorContext): Collector;
@@ -78,6 +86,11 @@ export const CATALOGUE = {
     cost: "uptime; the other values come from answers to chain and network",
     make: ({ registry }) => nodeCollector(registry),
   },
+  rpcinfo: {
+    use: "default",
+    cost: "getrpcinfo: a few fields",
+    make: ({ registry }) => rpcInfoCollector(registry),
+  },
   peers: {
     use: "default",
     cost: "getpeerinfo: about 2 kB of text per peer",
@@ -103,6 +116,16 @@ export const CATALOGUE = {
     cost: "none besides that of peers",
     make: ({ registry }) => trafficCollector(registry),
   },
+  addrman: {
+    use: "default",
+    cost: "getaddrmaninfo: a lock and ten numbers",
+    make: ({ registry }) => addrmanCollector(registry),
+  },
+  privatebroadcast: {
+    use: "default",
+    cost: "getprivatebroadcastinfo: the queued transactions",
+    make: ({ registry }) => privateBroadcastCollector(registry),
+  },
   tips: {
     use: "default",
     cost: "getchaintips, at every 10th poll: reads the whole block index while validation waits",
@@ -118,6 +141,11 @@ export const CATALOGUE = {
     cost: "estimatesmartfee per target: waits until the node has processed its queued notifications",
     make: ({ registry, feeTargets }) => feesCollector(registry, feeTargets),
   },
+  feerates: {
+    use: "off",
+    cost: "getmempoolfeeratediagram, at every 5th poll: a line per chunk of the mempool, which is locked meanwhile",
+    make: ({ registry }) => feeRatesCollector(registry),
+  },
   txstats: {
     use: "default",
     cost: "getchaintxstats: two entries of the block index",
@@ -127,6 +155,11 @@ export const CATALOGUE = {
     use: "default",
     cost: "getblockstats and two getblockheader, for each new tip: reads the block and its undo data from disk",
     make: ({ registry }) => blockStatsCollector(registry),
+  },
+  utxoset: {
+    use: "off",
+    cost: "getindexinfo and gettxoutsetinfo, for each new tip, with a synced coinstatsindex: writes the chain state to disk",
+    make: ({ registry }) => utxoSetCollector(registry),
   },
   utxocache: {
     use: "default",
@@ -139,7 +172,7 @@ export type CollectorName = keyof typeof CATALOGUE;
 export const COLLECTOR_NAMES = Object.keys(CATALOGUE) as readonly CollectorName[];
 
 /** Those that run by default. */
-export const DEFAULT_COLLECTORS = COLLECTOR_NAMES;
+export const DEFAULT_COLLECTORS = COLLECTOR_NAMES.filter((name) => CATALOGUE[name].use !== "off");
 
 export function isCollectorName(name: string): name is CollectorName {
   return Object.hasOwn(CATALOGUE, name);

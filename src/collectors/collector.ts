@@ -71,6 +71,8 @@ export interface RpcSource<Value> {
   readonly kind: "jsonRpc";
   readonly method: RpcMethod;
   readonly params?: RpcRequest["params"];
+  /** As RpcRequest has it: for lists that are too long to keep. */
+  readonly items?: RpcRequest["items"];
   /** Asked at every Nth poll; 1 if not set. For methods that cost the node more. */
   readonly every?: number;
   /** Throws an Error when the result does not have the shape that the method is known for. */
@@ -129,7 +131,7 @@ export function fromMining<Value>(
 type Read<Value, Answer = JsonValue> = (answer: Answer, field: string) => Value;
 
 /** Makes the sources that read results of one JSON-RPC request. */
-export function fromRpc(method: RpcMethod, options: Pick<RpcSource<unknown>, "params" | "every"> = {}) {
+export function fromRpc(method: RpcMethod, options: Pick<RpcSource<unknown>, "params" | "items" | "every"> = {}) {
   return <Value>(read: Read<Value>, field = ""): RpcSource<Value> => ({
     kind: "jsonRpc",
     method,

@@ -32,8 +32,8 @@ function each(family: string, label: string, values: Readonly<Record<string, str
 const V32 = {
   bitcoin_chain_height: "135",
   bitcoin_header_height: "135",
-  bitcoin_ibd: "0",
   bitcoin_test_chain: "1",
+  bitcoin_ibd: "0",
   bitcoin_verification_progress: "1",
   bitcoin_difficulty: "4.656542373906925e-10",
   bitcoin_tip_timestamp_seconds: "1795866621",
@@ -73,6 +73,7 @@ const V32 = {
   'bitcoin_node_info{chain="regtest",version="319900",subversion="/Satoshi:31.99.0/",protocol="70017"}': "1",
   bitcoin_uptime_seconds: "8",
   bitcoin_warnings: "1",
+  bitcoin_rpc_active_commands: "0",
   'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v1"}': "0",
   'bitcoin_connections{direction="inbound",network="ipv4",connection_type="inbound",transport="v2"}': "0",
   'bitcoin_connections{direction="outbound",network="ipv4",connection_type="outbound-full-relay",transport="v1"}': "0",
@@ -116,6 +117,18 @@ const V32 = {
     COMPACT_FILTERS: "1",
     P2P_V2: "2",
   }),
+  'bitcoin_addrman_addresses{network="ipv4",table="new"}': "2",
+  'bitcoin_addrman_addresses{network="ipv4",table="tried"}': "1",
+  'bitcoin_addrman_addresses{network="ipv6",table="new"}': "1",
+  'bitcoin_addrman_addresses{network="ipv6",table="tried"}': "0",
+  'bitcoin_addrman_addresses{network="onion",table="new"}': "1",
+  'bitcoin_addrman_addresses{network="onion",table="tried"}': "0",
+  'bitcoin_addrman_addresses{network="i2p",table="new"}': "0",
+  'bitcoin_addrman_addresses{network="i2p",table="tried"}': "0",
+  'bitcoin_addrman_addresses{network="cjdns",table="new"}': "0",
+  'bitcoin_addrman_addresses{network="cjdns",table="tried"}': "0",
+  bitcoin_private_broadcast_transactions: "2",
+  bitcoin_private_broadcast_exhausted_transactions: "0",
   ...each("bitcoin_chain_tips", "status", {
     active: "1",
     "valid-fork": "0",
@@ -133,12 +146,88 @@ const V32 = {
     144: "1.234",
     1008: "1.234",
   }),
+  ...each("bitcoin_mempool_fee_rate_band_vbytes", "band", {
+    "0-0.1": "0",
+    "0.1-0.2": "0",
+    "0.2-0.5": "0",
+    "0.5-1": "0",
+    "1-2": "0",
+    "2-3": "612.25",
+    "3-5": "0",
+    "5-8": "0",
+    "8-12": "0",
+    "12-20": "95.25",
+    "20-30": "0",
+    "30-50": "0",
+    "50-80": "95.25",
+    "80-120": "0",
+    "120-200": "0",
+    "200-300": "138.25",
+    "300-500": "0",
+    "500-1000": "0",
+    "1000+": "0",
+  }),
+  ...each("bitcoin_mempool_fee_rate_band_fees_satoshis", "band", {
+    "0-0.1": "0",
+    "0.1-0.2": "0",
+    "0.2-0.5": "0",
+    "0.5-1": "0",
+    "1-2": "0",
+    "2-3": "1566",
+    "3-5": "0",
+    "5-8": "0",
+    "8-12": "0",
+    "12-20": "1500",
+    "20-30": "0",
+    "30-50": "0",
+    "50-80": "5821",
+    "80-120": "0",
+    "120-200": "0",
+    "200-300": "30001",
+    "300-500": "0",
+    "500-1000": "0",
+    "1000+": "0",
+  }),
+  bitcoin_mempool_next_block_fees_satoshis: "38888",
   bitcoin_chain_transactions: "257",
   bitcoin_chain_transactions_per_second: "11.08695652173913",
 };
 
 test("v32", () => {
   expect(shown("v32")).toEqual(V32);
+});
+
+test("v31, which does not limit announcements by buckets", () => {
+  expect(shown("v31")).toEqual({
+    ...without(V32, "bitcoin_node_info", "bitcoin_relay_", "bitcoin_private_broadcast_exhausted_"),
+    bitcoin_tip_timestamp_seconds: "1795868830",
+    bitcoin_tip_median_timestamp_seconds: "1795868829",
+    bitcoin_size_on_disk_bytes: "64550",
+    bitcoin_bytes_recv_total: "20525",
+    bitcoin_bytes_sent_total: "145016",
+    ...each("bitcoin_local_addresses", "network", {
+      ipv4: "1",
+      ipv6: "0",
+      onion: "0",
+      i2p: "0",
+      cjdns: "0",
+      other: "0",
+    }),
+    bitcoin_upload_target_left_bytes: "524142984",
+    bitcoin_upload_target_cycle_left_seconds: "86393",
+    'bitcoin_node_info{chain="regtest",version="310100",subversion="/Satoshi:31.1.0/",protocol="70016"}': "1",
+    bitcoin_warnings: "0",
+    bitcoin_peer_ping_median_seconds: "0.001381",
+    bitcoin_peer_ping_min_seconds: "0.001082",
+    ...each("bitcoin_peers_by_protocol", "protocol", { 70014: "0", 70015: "0", 70016: "2", 70017: "0", other: "0" }),
+    ...each("bitcoin_fee_estimate_satoshis_per_vbyte", "target", {
+      1: "152.468",
+      2: "152.468",
+      6: "152.468",
+      144: "152.468",
+      1008: "152.468",
+    }),
+  });
 });
 
 const MASTER = {
@@ -253,13 +342,13 @@ test("master", () => {
   expect(shown("master")).toEqual(MASTER);
 });
 
-/** Of MASTER, the series whose name begins with none of these. */
-function without(...starts: string[]): Record<string, string> {
-  return Object.fromEntries(Object.entries(MASTER).filter(([series]) => !starts.some((s) => series.startsWith(s))));
+/** The series whose name begins with none of these. */
+function without(all: Readonly<Record<string, string>>, ...starts: string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(all).filter(([series]) => !starts.some((s) => series.startsWith(s))));
 }
 
 const PR_TRACE = {
-  ...without("bitcoin_node_info", "bitcoin_connections{", "bitcoin_index_", "bitcoin_relay_"),
+  ...without(MASTER, "bitcoin_node_info", "bitcoin_connections{", "bitcoin_index_", "bitcoin_relay_"),
   bitcoin_peers: "2",
   bitcoin_bytes_recv_total: "186352",
   bitcoin_bytes_sent_total: "13633",

@@ -1,8 +1,8 @@
 // The questions of a collector, and answers to them, without a node.
 
 import type { Collector, NewTip, Reported } from "../../src/collectors/collector.ts";
-import { parseJson } from "../../src/node/json.ts";
-import type { JsonRpc } from "../../src/node/json-rpc.ts";
+import { Decimal, type JsonValue, parseJson } from "../../src/node/json.ts";
+import type { JsonRpc, RpcRequest } from "../../src/node/json-rpc.ts";
 import type { MiningQueries } from "../../src/node/mining.ts";
 import type { NodeQueries } from "../../src/node/node-queries.ts";
 import { chooseQuestions, type Questions, type SourceKind } from "../../src/session/questions.ts";
@@ -22,8 +22,16 @@ export function answerRpc(collector: Families, method: string, answer: string, p
   for (const question of questionsOf(collector).jsonRpc) {
     const { source } = question;
     if (source.method !== method || JSON.stringify(source.params ?? []) !== JSON.stringify(params)) continue;
-    question.show((part) => part.read(parseJson(answer)));
+    const result = resultOf(source, parseJson(answer));
+    question.show((part) => part.read(result));
   }
+}
+
+/** What becomes of an answer to this request: of a list that is read item by item, the number of its items. */
+export function resultOf({ items }: RpcRequest, answer: JsonValue): JsonValue {
+  if (items === undefined || !Array.isArray(answer)) return answer;
+  if (items !== "count") for (const item of answer) items(item);
+  return new Decimal(String(answer.length));
 }
 
 /** Asks `node` or `mining` what the collector wants of it; a call that fails removes its sample. */

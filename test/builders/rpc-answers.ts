@@ -6,7 +6,7 @@ import type { Collector } from "../../src/collectors/collector.ts";
 import { isObject, type JsonObject, type JsonValue, parseJson } from "../../src/node/json.ts";
 import type { RpcRequest } from "../../src/node/json-rpc.ts";
 import type { SourceKind } from "../../src/session/questions.ts";
-import { questionsOf } from "./questions.ts";
+import { questionsOf, resultOf } from "./questions.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "fixtures", "rpc");
 
@@ -18,7 +18,15 @@ const answers = new Map(
 );
 
 /** The nodes that were asked; not each was asked everything. */
-export const NODES = ["v32", "master", "pr/trace", "master, new", "master, pruned", "master, network off"] as const;
+export const NODES = [
+  "v32",
+  "v31",
+  "master",
+  "pr/trace",
+  "master, new",
+  "master, pruned",
+  "master, network off",
+] as const;
 export type RecordedNode = (typeof NODES)[number];
 
 /** What `node` answered, or undefined when it was not asked. */
@@ -37,6 +45,8 @@ function feeKey([target, , options]: NonNullable<RpcRequest["params"]>): string 
 export function feed(collector: Pick<Collector, "polled">, node: RecordedNode, ...kinds: SourceKind[]): void {
   for (const question of questionsOf(collector, ...kinds).jsonRpc) {
     const answer = recorded(question.source, node);
-    if (answer !== undefined) question.show((source) => source.read(answer));
+    if (answer === undefined) continue;
+    const result = resultOf(question.source, answer);
+    question.show((source) => source.read(result));
   }
 }

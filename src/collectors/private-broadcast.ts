@@ -1,0 +1,37 @@
+// Transactions that a node with -privatebroadcast sends over short connections of their own. Other nodes do not answer.
+
+import type { Registry } from "../metrics/registry.ts";
+import type { JsonValue } from "../node/json.ts";
+import { type Collector, fromRpc, polled } from "./collector.ts";
+import * as result from "./result.ts";
+
+const broadcastInfo = fromRpc("getprivatebroadcastinfo");
+
+export function privateBroadcastCollector(registry: Registry): Collector {
+  const queued = registry.gauge(
+    "bitcoin_private_broadcast_transactions",
+    "Transactions in the queue of the private broadcast.",
+  );
+  const exhausted = registry.gauge(
+    "bitcoin_private_broadcast_exhausted_transactions",
+    "Transactions in the queue of the private broadcast that the node does not send any more, after too many attempts.",
+  );
+  return {
+    polled: [
+      polled(
+        queued,
+        broadcastInfo((info) => result.list(info, "transactions")?.length),
+      ),
+      polled(exhausted, broadcastInfo(countExhausted)),
+    ],
+  };
+}
+
+/** No value where transactions do not say how many attempts remain, as before v32. */
+function countExhausted(info: JsonValue): number | undefined {
+  const attempts = result
+    .list(info, "transactions")
+    ?.map((transaction) => result.count(transaction, "attempts_remaining"));
+  if (attempts === undefined || attempts.includes(undefined)) return undefined;
+  return attempts.filter((remaining) => remaining === 0n).length;
+}

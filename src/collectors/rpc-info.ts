@@ -1,0 +1,52 @@
+// The JSON-RPC commands that the node is executing, for any client: one that runs for minutes is often what the node waits for.
+
+import type { Registry } from "../metrics/registry.ts";
+import type { JsonValue } from "../node/json.ts";
+import { type Collector, fromRpc, polled, polledInto } from "./collector.ts";
+import { samplesOf } from "./labelled.ts";
+import * as result from "./result.ts";
+
+const METHOD = "getrpcinfo";
+const MICROSECONDS_PER_SECOND = 1_000_000;
+
+const rpcInfo = fromRpc(METHOD);
+
+export function rpcInfoCollector(registry: Registry): Collector {
+  const active = registry.gauge(
+    "bitcoin_rpc_active_commands",
+    "JSON-RPC commands that the node is executing, without the exporter's question for it.",
+  );
+  const longest = registry.gaugeVec(
+    "bitcoin_rpc_longest_command_seconds",
+    "How long the longest running JSON-RPC command has been running, by its method.",
+    ["method"],
+    1,
+  );
+  return {
+    polled: [
+      polled(
+        active,
+        rpcInfo((info) => othersOf(info)?.length),
+      ),
+      polledInto(
+        samplesOf(longest),
+        rpcInfo((info) =>
+          othersOf(info)
+            ?.slice(0, 1)
+            .map(({ method, seconds }) => [[method], seconds] as const),
+        ),
+      ),
+    ],
+  };
+}
+
+/** The commands but for the one that this answers, which is the newest of its method; the longest first. */
+function othersOf(info: JsonValue): { method: string; seconds: number }[] | undefined {
+  const commands = result.list(info, "active_commands")?.map((command) => ({
+    method: result.text(command, "method") ?? "",
+    seconds: (result.number(command, "duration") ?? 0) / MICROSECONDS_PER_SECOND,
+  }));
+  const sorted = commands?.sort((a, b) => b.seconds - a.seconds);
+  const own = sorted?.findLastIndex(({ method }) => method === METHOD);
+  return sorted?.filter((_, index) => index !== own);
+}
