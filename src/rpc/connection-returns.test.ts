@@ -19,6 +19,7 @@ import {
 import { type ImportedCapability, importOf } from "./capability.ts";
 import { DeadlineError, type RpcErrorKind } from "./errors.ts";
 import type { Question } from "./question.ts";
+import { MAX_RETURN_BYTES } from "./questions.ts";
 
 afterEach(expectEmptyTables);
 
@@ -46,6 +47,42 @@ describe("results", () => {
     peer.send(frame);
     expect((await question.results).number).toBe(42);
     await question.returned;
+    expect(peer.take()).toEqual([finish]);
+    object.close();
+  });
+
+  test("beyond the limit are dropped as they come, and the question says so", async () => {
+    const { peer, object, question } = await askedPeer();
+    const text = "0123456789abcdef".repeat(MAX_RETURN_BYTES / 16);
+    const frame = returnFrame(question.id, (body) => {
+      utils.setText(0, text, contentOf(body._initResults(), 1, 3));
+    });
+    for (let at = 0; at < frame.length; at += 1024 * 1024) {
+      peer.send(frame.subarray(at, at + 1024 * 1024));
+      expect(peer.connection.isDropping).toBe(at + 1024 * 1024 < frame.length);
+    }
+    await expect(question.results).rejects.toMatchObject({
+      kind: "failed",
+      message: expect.stringMatching(/results of 33\.0 MiB are over the limit of 33\.0 MiB$/),
+    });
+    await question.returned;
+    expect(peer.take()).toEqual([{ finish: { questionId: question.id, releaseResultCaps: true } }]);
+    // The connection goes on.
+    const next = object.ask(METHOD);
+    peer.take();
+    peer.send(returnFrame(next.id, (body) => body._initResults()));
+    expect((await next.results).number).toBe(0);
+    object.close();
+  });
+
+  test("of many MB that are within the limit reach the caller", async () => {
+    const { peer, object, question } = await askedPeer();
+    const text = "0123456789abcdef".repeat(500_000);
+    const frame = returnFrame(question.id, (body) => {
+      utils.setText(0, text, contentOf(body._initResults(), 1, 3));
+    });
+    for (let at = 0; at < frame.length; at += 1024 * 1024) peer.send(frame.subarray(at, at + 1024 * 1024));
+    expect((await question.results).text === text).toBe(true);
     expect(peer.take()).toEqual([finish]);
     object.close();
   });

@@ -26,12 +26,12 @@ import { readDescriptor } from "./cap-table.ts";
 import { ImportedCapability } from "./capability.ts";
 import { errorOf, errorText, RpcError } from "./errors.ts";
 import { ExportTable } from "./exports.ts";
-import { HotPath } from "./hot-path.ts";
+import { HotPath, returnedQuestion } from "./hot-path.ts";
 import type { HotReader } from "./hot-reader.ts";
 import { ImportTable } from "./imports.ts";
 import * as messages from "./messages.ts";
 import { promisedClient } from "./promised-answer.ts";
-import { Questions } from "./questions.ts";
+import { MAX_RETURN_BYTES, Questions } from "./questions.ts";
 import type { Vat } from "./vat.ts";
 
 /** The stream as the connection uses it. */
@@ -85,7 +85,7 @@ export class Connection implements Vat {
     this.#options = options;
     this.#reader = new FrameReader(
       (frame) => this.#handleFrame(frame),
-      (head) => this.#hotPath.canHandle(head),
+      (head) => this.#hotPath.canHandle(head) || isTooLargeReturn(head),
     );
     this.#questions = new Questions(this, options.deadlineMs);
     this.#answering = new Answers(this, options.bootstrap);
@@ -217,14 +217,14 @@ export class Connection implements Vat {
   #handleFrame(frame: Frame): void {
     // A large frame that is whole was looked at by its head: it is nothing for the hot path.
     if (this.#ended !== undefined || (frame.segments === undefined && this.#hotPath.handle(frame))) return;
-    if (!frame.isWhole) return this.#refuseHead(frame);
+    if (!frame.isWhole) return this.#refuseHead(frame, returnedQuestion(frame));
     const message = messageIn(frame).getRoot(RpcMessage);
     switch (message.which()) {
       case Message_Which.RETURN:
         return this.#questions.handleReturn(message.return);
       case Message_Which.CALL:
         this.#slowCalls++;
-        return this.#answering.handleCall(message.call, frame.end - frame.start);
+        return this.#answering.handleCall(message.call, frame.sizeBytes);
       case Message_Which.FINISH:
         return this.#answering.handleFinish(message.finish);
       case Message_Which.RESOLVE:
@@ -244,8 +244,12 @@ export class Connection implements Vat {
     }
   }
 
-  /** The reader of a call threw whose rest was dropped: the slow path cannot handle it, but the peer waits for a Return. */
-  #refuseHead(head: Frame): void {
+  /**
+   * A Return that is too large, or a call whose reader threw although its head was enough: the slow path cannot handle it, but
+   * the peer waits for a Return.
+   */
+  #refuseHead(head: Frame, returned: number | undefined): void {
+    if (returned !== undefined) return this.#questions.refuseReturn(returned, head.sizeBytes);
     this.#slowCalls++;
     const error = new RpcError("failed", "the call could not be read");
     const { message, body } = messages.returnException(this.#hotPath.questionId(head), error);
@@ -288,6 +292,10 @@ export class Connection implements Vat {
     }
     this.send(messages.disembargoReply(body.context.senderLoopback, client.importId));
   }
+}
+
+function isTooLargeReturn(head: Frame): boolean {
+  return head.sizeBytes > MAX_RETURN_BYTES && returnedQuestion(head) !== undefined;
 }
 
 /** What capnp-es calls an arena of several segments (its ArenaKind), which it does not export. */

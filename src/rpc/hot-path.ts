@@ -15,8 +15,8 @@ import type { Vat } from "./vat.ts";
  * the other, so their pointers are the same words in every message. The target and the parameters may be anywhere.
  *
  *   0  root      struct pointer, offset 0, 1 data word, 1 pointer
- *   1  Message   which (16 bits): 2 call, 4 finish, 5 resolve
- *   2            struct pointer to Call, Finish or Resolve, offset 0
+ *   1  Message   which (16 bits): 2 call, 3 return, 4 finish, 5 resolve
+ *   2            struct pointer to Call, Return, Finish or Resolve, offset 0
  *
  *   Call, 3 data words and 3 pointers
  *   3  questionId (32) · methodId (16) · sendResultsTo.which (16): 0 caller
@@ -28,6 +28,9 @@ import type { Vat } from "./vat.ts";
  *
  *   Finish, 1 data word                     Resolve, 1 data word and 1 pointer
  *   3  questionId (32) · flags              3  promiseId (32) · which (16): 1 exception
+ *
+ *   Return
+ *   3  answerId (32)
  */
 const ROOT = 0;
 const MESSAGE = WORD_BYTES;
@@ -43,6 +46,7 @@ const FINISH_END = 4 * WORD_BYTES;
 const RESOLVE_END = 5 * WORD_BYTES;
 
 const CALL = 2;
+const RETURN = 3;
 const FINISH = 4;
 const RESOLVE = 5;
 const RESOLVE_EXCEPTION = 1;
@@ -162,6 +166,12 @@ export class HotPath {
     writeUint32(this.#writer.bytes, offset + RETURN_ANSWER_ID, answerId);
     this.answered++;
   }
+}
+
+/** The question that a Return is for, by its head; undefined if it is another message. */
+export function returnedQuestion(head: Frame): number | undefined {
+  if (!isMessage(head) || readUint16(head.bytes, head.rootStart + MESSAGE) !== RETURN) return undefined;
+  return readUint32(head.bytes, head.rootStart + BODY);
 }
 
 /** Whether the frame has the root and the body pointer of every message. */

@@ -11,6 +11,9 @@ import * as messages from "./messages.ts";
 import { type CallOptions, type OpenQuestion, Question } from "./question.ts";
 import type { Vat } from "./vat.ts";
 
+/** A larger Return is not kept. The largest answer that a caller wants is one of 32 MiB, and what is around it. */
+export const MAX_RETURN_BYTES = 33 * 1024 * 1024;
+
 /** The id of a question that is never sent. */
 const NO_ID = -1;
 
@@ -74,6 +77,23 @@ export class Questions {
     // After the results, which may refer to what only the parameters held.
     if (body.releaseParamCaps) this.#releaseParams(question);
     if (!question.canceled && !body.noFinishNeeded) this.#vat.send(messages.finish(question.id, false));
+    question.end();
+  }
+
+  /**
+   * Handles a Return of `sizeBytes` of which all but the head was dropped. Exports in the parameters stay exported: the flag
+   * that releases them was dropped, too.
+   * @throws ProtocolError if it answers no question.
+   */
+  refuseReturn(questionId: number, sizeBytes: number): void {
+    const question = this.#get(questionId, "return");
+    this.#questions.remove(questionId);
+    if (!question.canceled) {
+      const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+      const limit = `the limit of ${mib(MAX_RETURN_BYTES)}`;
+      question.reject(new RpcError("failed", `${question.name}: results of ${mib(sizeBytes)} are over ${limit}`));
+      this.#vat.send(messages.finish(questionId, true));
+    }
     question.end();
   }
 

@@ -26,6 +26,7 @@ function readAll(chunks: Iterable<Uint8Array>, onFrame?: (frame: Frame) => void)
   let onNext = onFrame;
   const reader = new FrameReader((frame) => {
     frames.push(seen(frame));
+    expect(frame.sizeBytes).toBe(frames.at(-1)!.bytes.length);
     onNext?.(frame);
   });
   for (const chunk of chunks) reader.read(chunk);

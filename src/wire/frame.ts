@@ -42,6 +42,11 @@ export class Frame {
     this.rootEnd = Math.min(end, this.rootStart + readUint32(bytes, start + 4) * WORD_BYTES);
   }
 
+  /** Bytes of the whole frame, by the table. */
+  get sizeBytes(): number {
+    return this.segmentStart(this.segmentCount) - this.start;
+  }
+
   /** The number of segments, by the table. */
   get segmentCount(): number {
     return readUint32(this.bytes, this.start) + 1;
@@ -52,7 +57,7 @@ export class Frame {
     return readUint32(this.bytes, this.start + 4 + id * 4) * WORD_BYTES;
   }
 
-  /** Byte offset of segment `id`, which in a head may be at its end or beyond. */
+  /** Byte offset of segment `id`, which in a head may be at its end or beyond; of one more, where the frame ends. */
   segmentStart(id: number): number {
     let start = this.rootStart;
     for (let before = 0; before < id; before++) start += this.segmentBytes(before);
