@@ -378,7 +378,7 @@ test("an answer beyond a limit of JSON is an error with the method", async () =>
 const FAILURES: readonly [Failure, Error][] = [
   ["missing", new JsonRpcError(-32601, "Method not found")],
   [
-    "missing",
+    "disabled",
     new JsonRpcError(
       -32601,
       "Private broadcast is not enabled. Ensure you're running Bitcoin Core with -privatebroadcast=1.",

@@ -48,11 +48,15 @@ const FAILURES: Readonly<Record<number, Failure>> = {
   [-28]: "starting", // RPC_IN_WARMUP
   [-31]: "disabled", // RPC_CLIENT_P2P_DISABLED
   [-33]: "disabled", // RPC_CLIENT_MEMPOOL_DISABLED
-  [-32601]: "missing", // RPC_METHOD_NOT_FOUND, which getprivatebroadcastinfo answers without -privatebroadcast, too
+  [-32601]: "missing", // RPC_METHOD_NOT_FOUND
 };
 
-/** Codes that are used for much else, with the text of rpc/server_util.cpp (-blocksonly) and rpc/blockchain.cpp. */
+/**
+ * Codes that are used for much else, with the text of rpc/mempool.cpp (-privatebroadcast), rpc/server_util.cpp (-blocksonly)
+ * and rpc/blockchain.cpp.
+ */
 const FAILURE_TEXTS: readonly [code: number, reason: RegExp, failure: Failure][] = [
+  [-32601, /^Private broadcast is not enabled\b/, "disabled"], // RPC_METHOD_NOT_FOUND
   [-32603, /^Fee estimation disabled$/, "disabled"], // RPC_INTERNAL_ERROR
   [-1, /^(Block|Undo data) not available\b/, "no-data"], // RPC_MISC_ERROR
 ];

@@ -3,7 +3,7 @@
 
 import type { MiningSource, NodeSource, RpcSource, Source } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
-import { isMissingMethod, type JsonRpc, type RpcOutcome } from "../node/json-rpc.ts";
+import { failureOf, isMissingMethod, type JsonRpc, type RpcOutcome } from "../node/json-rpc.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import type { Question, Questions } from "./questions.ts";
 
@@ -130,7 +130,7 @@ export class Poller {
     // The end of the connection is no failure of the call.
     if (this.#options.client.isOver) return;
     const isMissing = isMissingMethod(error);
-    if (isMissing) this.#missing.add(question);
+    if (isMissing || failureOf(error) === "disabled") this.#missing.add(question);
     this.#options.onError(question.source.method, error, isMissing);
   }
 }

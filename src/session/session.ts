@@ -6,6 +6,7 @@ import type { ExporterCollector } from "../collectors/exporter.ts";
 import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
 import { type ClientEvents, NodeClient } from "../node/client.ts";
+import { failureOf } from "../node/json-rpc.ts";
 import { connectUnix } from "../node/socket.ts";
 import type { Options } from "../options.ts";
 import type { BusyClock } from "../rpc/busy-clock.ts";
@@ -329,8 +330,10 @@ export class Session {
 
   #callFailed(method: string, error: unknown, isMissing: boolean): void {
     const { metrics, log } = this.#options;
-    metrics.callFailed(method);
     this.#debug(`${method} failed: ${errorText(error)}`);
+    // The node's options switch off what the method reads: no failure, and no sample.
+    if (failureOf(error) === "disabled") return;
+    metrics.callFailed(method);
     if (isMissing) log(`the node does not support ${method}: its metrics have no sample on this connection`);
   }
 }

@@ -202,6 +202,9 @@ async function start(layout: LayoutName): Promise<ReferenceNode> {
     warnings: ["This is a test"],
   });
   await node.rpc("getblockstats", BLOCK_STATS);
+  await node.rpc("getrpcinfo", {
+    active_commands: ["getrpcinfo", "getblock"].map((method) => ({ method, duration: 9 })),
+  });
   await node.rpc("getpeerinfo", [PEER]);
   await node.rpc("getindexinfo", { txindex: { synced: true, best_block_height: 7 } });
   await node.rpc("estimatesmartfee", { feerate: raw("0.00002000"), blocks: 2 });

@@ -194,7 +194,8 @@ const ROUNDING = 1e-12;
  * exporter is a new one: its first poll asks for everything.
  */
 async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Record<string, FamilySamples>> {
-  const args = ["--fee-targets", FEE_TARGETS.join(), "--poll-interval", "0.5"];
+  const collectors = "default,feerates,utxoset";
+  const args = ["--fee-targets", FEE_TARGETS.join(), "--poll-interval", "0.5", "--collectors", collectors];
   await using exporter = await ExporterProcess.start(node.socketPath, { args });
   const families = await polledFamilies(build);
   const others = (await documented(build)).filter(({ isGiven }) => !isGiven);

@@ -2,7 +2,7 @@
 // what the node reports. The tests compare both with the page, and the lists with METRICS.md.
 
 import type { Samples } from "../exporter-process.ts";
-import type { BitcoinNode } from "./bitcoin-node.ts";
+import { type BitcoinNode, CliError } from "./bitcoin-node.ts";
 import type { NodeBuild } from "./executables.ts";
 
 /** The samples of one family: label sets as they stand in the payload, "" for none → values as they are written. */
@@ -100,6 +100,13 @@ interface Answers {
   readonly indexes: Readonly<Record<string, { readonly synced: boolean; readonly best_block_height: Num }>>;
   readonly txStats: { readonly txcount: Num; readonly txrate?: Num };
   readonly uptime: Num;
+  readonly addresses: Readonly<Record<string, { readonly new: Num; readonly tried: Num }>>;
+  /** Undefined on a node without -privatebroadcast, or without the method. */
+  readonly privateBroadcast: { readonly transactions: readonly { readonly attempts_remaining?: Num }[] } | undefined;
+  /** Undefined on a node without the method. */
+  readonly feeRates: readonly { readonly weight: Num; readonly fee: Num }[] | undefined;
+  /** Undefined in initial block download, or without a synced coinstatsindex. */
+  readonly utxoSet: Readonly<Record<string, Num>> | undefined;
   /** By target. */
   readonly fees: Readonly<Record<string, { readonly feerate?: Num; readonly errors?: readonly string[] }>>;
   /** Of the tip; undefined in initial block download. */
@@ -113,6 +120,8 @@ export async function ask(node: BitcoinNode, feeTargets: readonly number[]): Pro
   const chain = await node.cliExact<Answers["chain"]>("getblockchaininfo");
   const fees = feeTargets.map(async (target) => [target, await node.cliExact("estimatesmartfee", target)]);
   const isSyncing = chain.initialblockdownload;
+  const indexes = await node.cliExact<Answers["indexes"]>("getindexinfo");
+  const hasUtxoSet = !isSyncing && indexes["coinstatsindex"]?.synced === true;
   return {
     chain,
     mempool: await node.cliExact("getmempoolinfo"),
@@ -121,13 +130,30 @@ export async function ask(node: BitcoinNode, feeTargets: readonly number[]): Pro
     banned: await node.cliExact("listbanned"),
     peers: await node.cliExact("getpeerinfo"),
     tips: await node.cliExact("getchaintips"),
-    indexes: await node.cliExact("getindexinfo"),
+    indexes,
     txStats: await node.cliExact("getchaintxstats"),
     uptime: await node.cliExact("uptime"),
+    addresses: await node.cliExact("getaddrmaninfo"),
+    privateBroadcast: await ifThere(node.cliExact("getprivatebroadcastinfo")),
+    feeRates: await ifThere(node.cliExact("getmempoolfeeratediagram")),
+    utxoSet: hasUtxoSet ? await node.cliExact("gettxoutsetinfo", "none", chain.bestblockhash) : undefined,
     fees: Object.fromEntries(await Promise.all(fees)),
     block: isSyncing ? undefined : await node.cliExact("getblockstats", chain.bestblockhash),
     headers: isSyncing ? [] : await lastHeaders(node, chain.bestblockhash),
   };
+}
+
+/** RPC_METHOD_NOT_FOUND. */
+const METHOD_NOT_FOUND = -32601;
+
+/** What is answered; undefined when the node does not have the method, or not with its options. */
+async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof CliError && error.code === METHOD_NOT_FOUND) return undefined;
+    throw error;
+  }
 }
 
 async function lastHeaders(node: BitcoinNode, hash: string): Promise<Header[]> {
@@ -266,6 +292,39 @@ export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples
   bitcoin_peers_without_autonomous_system: () => ({}),
   bitcoin_peer_autonomous_system_largest_share: () => ({}),
 
+  bitcoin_addrman_addresses: ({ addresses }) =>
+    Object.fromEntries(
+      NETWORKS.flatMap((network) =>
+        (["new", "tried"] as const).map((table) => [
+          `{network="${network}",table="${table}"}`,
+          addresses[network]![table],
+        ]),
+      ),
+    ),
+
+  bitcoin_private_broadcast_transactions: ({ privateBroadcast }) =>
+    one(privateBroadcast && String(privateBroadcast.transactions.length)),
+  bitcoin_private_broadcast_exhausted_transactions: ({ privateBroadcast }) =>
+    one(
+      privateBroadcast &&
+        String(privateBroadcast.transactions.filter(({ attempts_remaining }) => attempts_remaining === "0").length),
+    ),
+
+  // bitcoin-cli asks one after the other, and nothing else runs.
+  bitcoin_rpc_active_commands: () => one("0"),
+  bitcoin_rpc_longest_command_seconds: () => ({}),
+
+  bitcoin_mempool_fee_rate_band_vbytes: ({ feeRates }) => byBand(feeRates, ({ weight }) => weight / 4),
+  bitcoin_mempool_fee_rate_band_fees_satoshis: ({ feeRates }) => byBand(feeRates, ({ fee }) => fee),
+  // Their mempools do not fill a block.
+  bitcoin_mempool_next_blocks_fee_rate_satoshis_per_vbyte: () => ({}),
+  bitcoin_mempool_next_block_fees_satoshis: ({ feeRates }) => one(feeRates && shiftPoint(feeRates.at(-1)!.fee, 8)),
+
+  bitcoin_utxo_set_height: ({ utxoSet }) => one(utxoSet?.["height"]),
+  bitcoin_utxo_set_coins: ({ utxoSet }) => one(utxoSet?.["txouts"]),
+  bitcoin_utxo_set_amount_satoshis: ({ utxoSet }) => one(utxoSet && shiftPoint(utxoSet["total_amount"]!, 8)),
+  bitcoin_utxo_set_bogosize: ({ utxoSet }) => one(utxoSet?.["bogosize"]),
+
   bitcoin_connections: ({ peers }) => countBy(peers.map(connectionLabels), ORDINARY_CONNECTIONS),
   bitcoin_peer_ping_median_seconds: ({ peers }) => one(median(peers.flatMap(({ pingtime }) => pingtime ?? []))),
   bitcoin_peer_ping_min_seconds: ({ peers }) =>
@@ -314,10 +373,17 @@ export const NEVER: readonly string[] = [
   "bitcoin_peer_autonomous_systems",
   "bitcoin_peers_without_autonomous_system",
   "bitcoin_peer_autonomous_system_largest_share",
+  "bitcoin_private_broadcast_transactions",
+  "bitcoin_private_broadcast_exhausted_transactions",
+  "bitcoin_rpc_longest_command_seconds",
+  "bitcoin_mempool_next_blocks_fee_rate_satoshis_per_vbyte",
 ];
 
 /** Of `POLLED`, those that nodes before v32 need not have. */
 export const NEWER: readonly string[] = [
+  "bitcoin_mempool_fee_rate_band_vbytes",
+  "bitcoin_mempool_fee_rate_band_fees_satoshis",
+  "bitcoin_mempool_next_block_fees_satoshis",
   "bitcoin_mempool_optimal",
   "bitcoin_mempool_max_cluster_transactions",
   "bitcoin_mempool_max_cluster_vsize_bytes",
@@ -347,6 +413,7 @@ export const TIP_EVENTS = {
 export const NOTIFICATIONS = {
   flushes: "bitcoin_chain_state_flushes_total",
   added: "bitcoin_mempool_tx_added_total",
+  addedSizes: "bitcoin_mempool_tx_added_size_bytes",
   removed: "bitcoin_mempool_tx_removed_total",
   removedByReason: "bitcoin_mempool_tx_removed_by_reason_total",
 } as const;
@@ -393,6 +460,34 @@ export function documentedFamilies(metricsPage: string, { layout }: NodeBuild): 
 
 /** Name, type, unit, from, on and meaning, and what is left and right of the outer bars. */
 const FAMILY_ROW_CELLS = 8;
+
+const BAND_BOUNDS = [0, 0.1, 0.2, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300, 500, 1000];
+
+/** The sums of what `value` takes of each chunk, by band of fee rates. */
+function byBand(
+  points: Answers["feeRates"],
+  value: (chunk: { readonly weight: number; readonly fee: number }) => number,
+): FamilySamples {
+  if (points === undefined) return {};
+  const at = (index: number) => ({
+    weight: Number(points[index]!.weight),
+    fee: Number(shiftPoint(points[index]!.fee, 8)),
+  });
+  const chunks = points.slice(1).map((_, index) => ({
+    weight: at(index + 1).weight - at(index).weight,
+    fee: at(index + 1).fee - at(index).fee,
+  }));
+  const bands = BAND_BOUNDS.map((from, index) => {
+    const to = BAND_BOUNDS[index + 1];
+    const own = chunks.filter(({ weight, fee }) => {
+      const rate = (fee * 4) / weight;
+      return rate >= from && rate < (to ?? Number.POSITIVE_INFINITY);
+    });
+    const sum = own.reduce((total, chunk) => total + value(chunk), 0);
+    return [`{band="${to === undefined ? `${from}+` : `${from}-${to}`}"}`, String(sum)];
+  });
+  return Object.fromEntries(bands);
+}
 
 const TIP_STATUSES = ["active", "valid-fork", "valid-headers", "headers-only", "invalid", "other"].map(
   (status) => `{status="${status}"}`,

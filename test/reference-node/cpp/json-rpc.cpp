@@ -39,6 +39,13 @@ constexpr FirstResult firstResults[] = {
      R"({"loaded":true,"size":0,"bytes":0,"usage":0,"total_fee":0.00000000,"maxmempool":300000000,)"
      R"("mempoolminfee":0.00000100,"minrelaytxfee":0.00000100,"incrementalrelayfee":0.00000100,)"
      R"("unbroadcastcount":0,"fullrbf":true})"},
+    {"getaddrmaninfo", "",
+     R"({"ipv4":{"new":0,"tried":0,"total":0},"ipv6":{"new":0,"tried":0,"total":0},)"
+     R"("onion":{"new":0,"tried":0,"total":0},"i2p":{"new":0,"tried":0,"total":0},)"
+     R"("cjdns":{"new":0,"tried":0,"total":0},"all_networks":{"new":0,"tried":0,"total":0}})"},
+    {"getprivatebroadcastinfo", "", R"({"transactions":[]})"},
+    {"getrpcinfo", "",
+     R"({"active_commands":[{"method":"getrpcinfo","duration":25}],"logpath":"/regtest/debug.log"})"},
     {"getnettotals", "", R"({"totalbytesrecv":0,"totalbytessent":0,"timemillis":1795343600000})"},
     {"getpeerinfo", "", "[]"},
     {"listbanned", "", "[]"},
