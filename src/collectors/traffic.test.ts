@@ -70,6 +70,14 @@ test("after a failed poll or another session, the next answer is where counting 
   expect(counted()).toEqual({ "sent inv": 8 });
 });
 
+test("an answer that is older than the last one counts nothing, now or later", () => {
+  poll({ id: 1, sent: { inv: 10, tx: 1 } });
+  poll({ id: 1, sent: { inv: 30, tx: 5 } });
+  poll({ id: 1, sent: { inv: 20, tx: 5 } });
+  poll({ id: 1, sent: { inv: 40, tx: 5 } });
+  expect(counted()).toEqual({ "sent inv": 30, "sent tx": 4 });
+});
+
 test("counters never fall, whatever the peers' counts do", () => {
   const peer = fc.record({
     id: fc.integer({ min: 0, max: 3 }),

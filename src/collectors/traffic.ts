@@ -3,7 +3,7 @@
 
 import type { EventCounter } from "../metrics/cells.ts";
 import type { Registry } from "../metrics/registry.ts";
-import type { JsonValue } from "../node/json.ts";
+import { Decimal, type JsonObject, type JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polledInto, type Target } from "./collector.ts";
 import * as result from "./result.ts";
 
@@ -17,11 +17,12 @@ const MESSAGES = [
 ].flat();
 const OTHER = "other";
 
-const DIRECTIONS = { received: "bytesrecv_per_msg", sent: "bytessent_per_msg" } as const;
-type Direction = keyof typeof DIRECTIONS;
+const RECEIVED = "bytesrecv_per_msg";
+const SENT = "bytessent_per_msg";
+type Direction = "received" | "sent";
 
-/** The counts of one peer by message type, as the node names it. */
-type Counts = Readonly<Record<Direction, ReadonlyMap<string, number>>>;
+/** The counts of one peer by message type, as the node answered. Most are the same from poll to poll. */
+type Counts = Readonly<Record<Direction, JsonObject>>;
 
 /** Bytes so far of each connected peer, by its id: the node uses each id once. */
 type Peers = ReadonlyMap<string, Counts>;
@@ -42,12 +43,17 @@ export function trafficCollector(registry: Registry): Collector {
 
   const counts: Target<Peers> = {
     set(peers) {
-      for (const direction of ["received", "sent"] as const) {
-        for (const cell of cells[direction].values()) cell.start();
-        if (last === undefined) continue;
-        for (const [id, now] of peers) add(cells[direction], now[direction], last.get(id)?.[direction]);
-      }
-      last = peers;
+      for (const cell of bytes) cell.start();
+      const before = last ?? peers;
+      last = new Map(
+        [...peers].map(([id, now]) => [
+          id,
+          {
+            received: add(cells.received, now.received, before.get(id)?.received),
+            sent: add(cells.sent, now.sent, before.get(id)?.sent),
+          },
+        ]),
+      );
     },
     clear() {
       last = undefined;
@@ -56,30 +62,32 @@ export function trafficCollector(registry: Registry): Collector {
   return { polled: [polledInto(counts, fromRpc("getpeerinfo")(readPeers))] };
 }
 
-/** Adds what a peer's counts rose by; all of it for a peer that connected since. */
-function add(
-  cells: ReadonlyMap<string, EventCounter>,
-  now: ReadonlyMap<string, number>,
-  before: ReadonlyMap<string, number> = new Map(),
-): void {
-  for (const [message, count] of now) {
-    const rise = count - (before.get(message) ?? 0);
-    if (rise > 0) (cells.get(message) ?? cells.get(OTHER)!).add(rise);
+/**
+ * Adds what a peer's counts rose by; all of it for a peer that connected since. Returns the counts that the next poll goes on
+ * from: an answer that arrives late is older than the last one, and its lower counts are ignored.
+ */
+function add(cells: ReadonlyMap<string, EventCounter>, now: JsonObject, before: JsonObject = {}): JsonObject {
+  for (const message of Object.keys(now)) {
+    if (textOf(now[message]) === textOf(before[message])) continue;
+    const rise = (result.number(now, message) ?? 0) - (result.number(before, message) ?? 0);
+    if (rise < 0) return before;
+    (cells.get(message) ?? cells.get(OTHER)!).add(rise);
   }
+  return now;
+}
+
+/** Undefined unless it is a number. */
+function textOf(value: JsonValue | undefined): string | undefined {
+  return value instanceof Decimal ? value.text : undefined;
 }
 
 function readPeers(peers: JsonValue): Peers {
   return new Map(
     result.asList(peers).flatMap((peer) => {
       const id = result.count(peer, "id");
-      return id === undefined
-        ? []
-        : [[String(id), { received: countsOf(peer, "received"), sent: countsOf(peer, "sent") }]];
+      if (id === undefined) return [];
+      const [received = {}, sent = {}] = [RECEIVED, SENT].map((field) => result.object(peer, field));
+      return [[String(id), { received, sent }]];
     }),
   );
-}
-
-function countsOf(peer: JsonValue, direction: Direction): ReadonlyMap<string, number> {
-  const byMessage = result.object(peer, DIRECTIONS[direction]) ?? {};
-  return new Map(Object.keys(byMessage).map((message) => [message, result.number(byMessage, message) ?? 0]));
 }
