@@ -106,14 +106,13 @@ describeLive("leaving", () => {
 
   test("on Ctrl-Z, until `fg`", async () => {
     await using node = await BitcoinNode.start();
-    const [coin] = await fund(node, 1);
-    await using load = new Load(node, coin!);
+    await mine(node);
     await using terminal = new Terminal();
-    terminal.type(`${await compiledExporter()} ${node.socketPath} --metrics-addr 127.0.0.1:0 --trace-budget 100`);
+    terminal.type(`${await compiledExporter()} ${node.socketPath} --metrics-addr 127.0.0.1:0 --debug`);
     await terminal.shows(/ tracing the UTXO cache\r/);
     terminal.type(CTRL_Z);
     await terminal.shows(/Stopped/);
-    // A stopped subscriber would stop these.
+    // The node would wait for a subscriber that is stopped.
     for (let block = 0; block < 3; block++) await mine(node);
     terminal.type("fg");
     await terminal.shows(/ tracing the UTXO cache\r/);
@@ -121,7 +120,6 @@ describeLive("leaving", () => {
     await terminal.shows(/SIGINT: disconnecting from the node\r/);
     await terminal.shows(/ disconnected\r/);
     await node.expectAlive();
-    await load.stop();
   });
 
   test("not as a background job that writes to its terminal, under `stty tostop`", async () => {
