@@ -1,5 +1,5 @@
-// Every call that the exporter can make: the one table of methods. Whoever holds the node's socket holds the node, its
-// wallets included, so nothing is sent that is not in here; ServerThreads and JsonRpc refuse the rest.
+// Every call that the exporter can make: the one table of methods. A client of the socket controls the node and its wallets,
+// so ServerThreads and JsonRpc refuse every method that is not in this table.
 
 import type { Client, Method, Struct } from "capnp-es";
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
@@ -12,7 +12,7 @@ import { Node$Client } from "../schema/node.ts";
 import { Rpc$Client } from "../schema/rpc.ts";
 import { Tracing$Client } from "../schema/tracing.ts";
 
-/** Methods over IPC, by the ordinals of the schema. All read, but for the registrations, which concern only ourselves. */
+/** Methods over IPC, by the ordinals of the schema. All of them only read, except those that subscribe and unsubscribe. */
 export const CALLS = {
   init: { construct: Init$Client.methods[0] },
   threadMap: { makeThread: ThreadMap$Client.methods[0] },
@@ -69,13 +69,13 @@ export const RPC_METHODS = [
 ] as const;
 export type RpcMethod = (typeof RPC_METHODS)[number];
 
-/** Ordinals of Init that hand out an interface in some layout (layouts.ts). In others one of them is makeWalletLoader. */
+/** Ordinals of Init that make an interface in some layout (layouts.ts). In others one of them is makeWalletLoader. */
 const MAKE_ORDINALS = [2, 3, 4, 5, 6, 7] as const;
 export type MakeOrdinal = (typeof MAKE_ORDINALS)[number];
 
 type Make = (typeof Init$Client.methods)[4];
 
-/** The method of Init at `ordinal`, which takes a context and returns a capability in every layout that has it. */
+/** The method of Init at `ordinal`. It takes a context and returns a capability in every layout that has it. */
 export function makeMethod(ordinal: MakeOrdinal): Make {
   return { ...Init$Client.methods[4], methodId: ordinal, methodName: `@${ordinal}` };
 }

@@ -1,5 +1,5 @@
-// ChainNotifications: the object that the node calls for each block, mempool change and flush. Hosted by us; a node's
-// thread waits for each answer, so by default calls are read by offset, and by generated classes only for the debug log.
+// ChainNotifications: our object that the node calls for each block, mempool change and flush. A thread of the node waits for
+// each answer, so calls are read by offset; the debug log needs more of them and uses the generated classes.
 
 import { utils } from "capnp-es";
 import { HotReader, type ReadHotCall } from "../rpc/hot-reader.ts";
@@ -9,7 +9,7 @@ import { readInt32, WORD_BYTES } from "../wire/words.ts";
 import { displayHash } from "./hash.ts";
 import { transactionId } from "./transaction.ts";
 
-/** Takes what happened in the node's chain and mempool. It must be quick: a thread of the node waits. */
+/** Handles the events of the node's chain and mempool. A handler must be fast: a thread of the node waits. */
 export interface ChainEvents {
   /** `sizeBytes` of the transaction, with its witnesses. */
   transactionAddedToMempool(sizeBytes: number): void;
@@ -17,7 +17,7 @@ export interface ChainEvents {
   transactionRemovedFromMempool(reason: number): void;
   /**
    * `height` of the block, from 0. Blocks that a node started from a snapshot connects to its historical chain state, below
-   * the snapshot, are not reported: they are none of the active chain's, and Bitcoin Core's own listeners skip them, too.
+   * the snapshot, are not reported: they do not extend the active chain, and Bitcoin Core's own listeners skip them, too.
    */
   blockConnected(height: number): void;
   blockDisconnected(height: number): void;
@@ -25,7 +25,7 @@ export interface ChainEvents {
   chainStateFlushed(): void;
 }
 
-/** Takes one line that describes an event. */
+/** Logs one line that describes an event. */
 export type DebugLine = (line: string) => void;
 
 /** Names of MemPoolRemovalReason in Bitcoin Core, by value. */
@@ -35,7 +35,7 @@ export const REMOVAL_REASONS = ["expiry", "sizelimit", "reorg", "block", "confli
 const HEIGHT_MASK = -1;
 
 /**
- * The height of a block. Not the generated getter: capnp-es 0.0.16 takes only 16 bits of an Int32's default, so it reads
+ * The height of a block. The generated getter is wrong: capnp-es 0.0.16 uses only 16 bits of an Int32's default and reads
  * 121 as -65415.
  */
 export function blockHeight(block: BlockInfo): number {
@@ -119,7 +119,7 @@ const HEIGHT_AT = 0;
 const ROLE_BITS_AT = 0;
 const HISTORICAL = 1 << 1;
 
-/** Takes nothing: for calls that are only looked at, and for events that nobody counts. */
+/** Ignores every event: for rehearsals, and for events that are not counted. */
 export const NO_EVENTS: ChainEvents = {
   transactionAddedToMempool() {},
   transactionRemovedFromMempool() {},
@@ -130,8 +130,8 @@ export const NO_EVENTS: ChainEvents = {
 };
 
 /**
- * Reads the same calls by offset, all but destroy and the rare chainStateFlushed, whose answer may have to wait. What it
- * reads of a block or a transaction stands before its bytes, so that a large one need not be there.
+ * Reads the same calls by offset, except destroy and the rare chainStateFlushed, whose answer may have to wait. What it reads
+ * of a block or a transaction precedes its bytes, so the head of a large frame is enough.
  */
 export function chainNotificationsReader(events: ChainEvents): HotReader {
   return new HotReader(ChainNotifications$Client.interfaceId, readTo(events), readTo(NO_EVENTS));
@@ -165,7 +165,7 @@ function readTo(events: ChainEvents): ReadHotCall {
   };
 }
 
-/** The view moves to the role and from there to the block, by what is kept of where the parameters' pointers are. */
+/** Moves the view to the role, and from there to the block by the kept offset of the parameters' pointers. */
 function readConnected(view: StructView, events: ChainEvents): boolean {
   if (view.pointerCount <= BLOCK_CONNECTED_BLOCK) return false;
   const pointers = view.data + view.dataBytes;

@@ -1,9 +1,9 @@
-// A number of JSON, exact: amounts have eight decimals and counts may pass 2^53, which a double would blur.
+// An exact number of JSON: a double would round some amounts, which have eight decimals, and counts beyond 2^53.
 
-/** One coin in satoshis has this many decimal digits. */
+/** A satoshi is this decimal of a bitcoin. */
 const COIN_DECIMALS = 8;
 
-/** A number, exact: its digits as they stood in the text. */
+/** A number by its digits, as they are in the text. */
 export class Decimal {
   readonly text: string;
 
@@ -15,7 +15,7 @@ export class Decimal {
     return Number(this.text);
   }
 
-  /** For logs: as near as JSON gets. */
+  /** For logs, where the nearest double is enough. */
   toJSON(): number {
     return this.toNumber();
   }
@@ -26,12 +26,12 @@ export class Decimal {
    */
   toSatoshis(): bigint {
     const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/.exec(this.text);
-    if (match === null) throw new RangeError(`"${this.text}" is no amount`);
+    if (match === null) throw new RangeError(`"${this.text}" is not an amount`);
     const [, sign, whole, fraction = "", exponent = "0"] = match;
     const digits = BigInt(whole + fraction);
     const shift = COIN_DECIMALS + Number(exponent) - fraction.length;
     const scale = 10n ** BigInt(Math.abs(shift));
-    if (shift < 0 && digits % scale !== 0n) throw new RangeError(`"${this.text}" is no whole number of satoshis`);
+    if (shift < 0 && digits % scale !== 0n) throw new RangeError(`"${this.text}" is not a whole number of satoshis`);
     const satoshis = shift < 0 ? digits / scale : digits * scale;
     return sign === "-" ? -satoshis : satoshis;
   }

@@ -1,20 +1,19 @@
-// The rest of a large message, such as a block, read by ourselves. Bun reads a chunk into its own buffer and copies it into a
-// new one; of a large message that is most of the work, and all for bytes that are dropped. So while one is coming, what is
-// there already goes into one buffer that is used again. Bun tells of the rest: it sees that there is something to read
-// whoever has read before.
+// Reads the rest of a large message whose head is enough, such as a block. Bun reads each chunk into its own buffer and copies
+// it into a new one, which is most of the work for bytes that are dropped. So while such a message arrives, the bytes that
+// are available are read into one buffer that is reused. Bun still reports when more arrive.
 
 import { readSync } from "node:fs";
 import type { Connection } from "../rpc/connection.ts";
 
-/** What a Unix socket holds by default, and a little more (net.core.wmem_default, 208 KiB). */
+/** A little more than a Unix socket holds by default (net.core.wmem_default, 208 KiB). */
 const BUFFER_BYTES = 256 * 1024;
 
-/** Afterwards others have their turn, however much there is: a node that only ever sends such messages must not keep us. */
+/** Then the event loop runs on, however much is available: a node that sends nothing but such messages must not block it. */
 const MAX_READS = 32;
 
 const buffer = new Uint8Array(BUFFER_BYTES);
 
-/** Reads from the descriptor of the connection's socket while a large message is coming and some of it is there. */
+/** Reads from the descriptor of the connection's socket while a large message arrives and bytes of it are available. */
 export function readLargeMessage(descriptor: number, connection: Pick<Connection, "isDropping" | "receive">): void {
   for (let reads = 0; reads < MAX_READS && connection.isDropping; reads++) {
     const sizeBytes = readNow(descriptor);
@@ -23,7 +22,7 @@ export function readLargeMessage(descriptor: number, connection: Pick<Connection
   }
 }
 
-/** How many bytes came into the buffer: 0 when there are none yet, at the end, and after an error, which Bun will meet too. */
+/** Returns the bytes read into the buffer: 0 if none are available, at the end, and after an error, which Bun reports, too. */
 function readNow(descriptor: number): number {
   try {
     return readSync(descriptor, buffer, 0, BUFFER_BYTES, null);

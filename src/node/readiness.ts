@@ -1,16 +1,16 @@
-// Whether a node has finished starting. Its socket opens before its chain is loaded, and a call on Chain, Node or Mining
-// that needs the chain then ends the whole node: `Assertion 'm_node.chainman' failed`, seen on a pr/trace node that was
-// polled 6 ms after its socket had opened. JSON-RPC methods are guarded by the node's own warm-up check, so one of those
-// is asked first.
+// Whether a node has finished starting, by JSON-RPC. The socket opens before the chain is loaded, and a call on Chain, Node or
+// Mining that needs the chain then crashes the node: `Assertion 'm_node.chainman' failed`, seen on a pr/trace node that was
+// polled 6 ms after its socket had opened. The node checks itself whether JSON-RPC methods may run yet, so one of them is
+// called first.
 
 import { failureOf, type JsonRpc, JsonRpcError, RefusedError } from "./json-rpc.ts";
 
-/** Cheap and without parameters; what they answer does not matter. The next is for a node whose whitelist refuses the first. */
+/** Cheap methods without parameters, whose results are not used. Each is called if the whitelist refuses the one before. */
 const METHODS = ["uptime", "getnetworkinfo", "getmempoolinfo", "getblockchaininfo"] as const;
 
 /**
- * What the node says it is doing while it starts, such as "Loading block index…"; undefined when it has started, or where its
- * whitelist refuses all of those methods. Rejects when it does not answer.
+ * What the node reports while it starts, such as "Loading block index…"; undefined once it has started, or if its whitelist
+ * refuses all of these methods. Rejects if the node does not answer.
  */
 export async function warmupStatus(rpc: JsonRpc): Promise<string | undefined> {
   for (const method of METHODS) {

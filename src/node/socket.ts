@@ -53,12 +53,12 @@ export async function nodeHasStarted(connection: Connection): Promise<NodeStart>
   return nodeStart(pid);
 }
 
-/** Bun's types do not have it. -1 once the socket is closed. */
+/** The socket's file descriptor, which Bun's types lack; -1 once the socket is closed. */
 function descriptorOf(socket: Socket): number {
   return (socket as Socket & { readonly fd: number }).fd;
 }
 
-/** The system's error while no file can be opened: Bun then says that the connection was refused. */
+/** The system's error if no file can be opened. Bun then reports that the connection was refused. */
 function descriptorShortage(): NodeJS.ErrnoException | undefined {
   try {
     closeSync(openSync("/dev/null", "r"));
@@ -68,17 +68,17 @@ function descriptorShortage(): NodeJS.ErrnoException | undefined {
   }
 }
 
-/** Bun says "Failed to connect" whatever the reason is, and has its own words for others; the system's tell them apart. */
+/** Replaces the message by the system's text and code: Bun's is "Failed to connect" for whatever reason. */
 export function withReason(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   const [code, text] = getSystemErrorMap().get(error.errno ?? 0) ?? [];
   if (text !== undefined) error.message = `${text} (${code})`;
   return error;
 }
 
-/** How long a peer has to take our last bytes and to close its side, in milliseconds. One that is stuck never does. */
+/** Time for the peer to read our last bytes and to close its side, in milliseconds. A stuck peer never does. */
 const LINGER_MS = 5000;
 
-/** A socket as a transport. Bun takes what the kernel takes and calls `drain` when there is room again. */
+/** A socket as a transport. `write` returns what the kernel accepted; Bun calls `drain` when it accepts more. */
 export function transportOf(socket: Socket<undefined>) {
   return {
     write: (bytes: Uint8Array) => Math.max(0, socket.write(bytes)),

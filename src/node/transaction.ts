@@ -1,4 +1,4 @@
-// The id of a serialized transaction, for the debug log. Reads just as much of the format as that takes.
+// The id of a serialized transaction, for the debug log. Reads only the parts of the format that it needs.
 // Source of the format: BIP 141 (transaction id) and Bitcoin Core's compact sizes.
 
 import { displayHash } from "./hash.ts";
@@ -8,11 +8,11 @@ const LOCKTIME_BYTES = 4;
 const OUTPOINT_BYTES = 36;
 const SEQUENCE_BYTES = 4;
 const VALUE_BYTES = 8;
-/** In place of an input count, these two bytes say that witnesses follow the outputs. */
+/** These two bytes in place of the input count mean that witnesses follow the outputs. */
 const WITNESS_MARKER = 0x00;
 const WITNESS_FLAG = 0x01;
 
-/** The transaction's id in display order, or undefined when the bytes are not a transaction. */
+/** The transaction's id in display order, or undefined if the bytes are not a transaction. */
 export function transactionId(tx: Uint8Array): string | undefined {
   const hasWitness = tx[VERSION_BYTES] === WITNESS_MARKER && tx[VERSION_BYTES + 1] === WITNESS_FLAG;
   if (!hasWitness) return displayHash(sha256d(tx));
@@ -32,7 +32,7 @@ function sha256d(bytes: Uint8Array): Uint8Array {
   return new Bun.CryptoHasher("sha256").update(once).digest();
 }
 
-/** The offset after the inputs and outputs that begin at `start`, or undefined when they run out of the bytes. */
+/** The offset after the inputs and outputs that begin at `start`, or undefined if they extend beyond the bytes. */
 function endOfOutputs(tx: Uint8Array, start: number): number | undefined {
   const cursor = { at: start };
   for (let inputs = readCompactSize(tx, cursor); inputs > 0; inputs--) {
@@ -50,12 +50,12 @@ function endOfOutputs(tx: Uint8Array, start: number): number | undefined {
 }
 
 function skipScript(tx: Uint8Array, cursor: { at: number }): void {
-  // In a statement of its own: `cursor.at += readCompactSize(…)` would take `at` before the count is read, and lose that move.
+  // A statement of its own: `cursor.at += readCompactSize(…)` would read `at` before the count moves it.
   const sizeBytes = readCompactSize(tx, cursor);
   cursor.at += sizeBytes;
 }
 
-/** Reads Bitcoin's variable-length count and moves the cursor past it; past the end of the bytes when it is cut off. */
+/** Reads Bitcoin's variable-length count and moves the cursor past it; past the end of the bytes if it is truncated. */
 function readCompactSize(bytes: Uint8Array, cursor: { at: number }): number {
   const first = bytes[cursor.at] ?? 0;
   const sizeBytes = first < 0xfd ? 0 : first === 0xfd ? 2 : first === 0xfe ? 4 : 8;

@@ -1,5 +1,5 @@
-// UtxoCacheTrace: the object that the node calls for each coin that enters, is spent from or leaves its UTXO cache. The
-// node's validation waits for each answer, so this is the hottest of all calls.
+// UtxoCacheTrace: our object that the node calls for each coin that enters, is spent from or leaves its UTXO cache. The
+// node's validation waits for each answer, and no call is more frequent.
 
 import { HotReader } from "../rpc/hot-reader.ts";
 import { UtxoCacheTrace$Client, UtxoCacheTrace$Server, type UtxoInfo } from "../schema/tracing.ts";
@@ -8,8 +8,8 @@ import type { DebugLine } from "./chain-notifications.ts";
 import { displayHash } from "./hash.ts";
 
 /**
- * Takes what happened to a coin, with its value in satoshis as the two 32-bit halves of a signed 64-bit integer: a bigint
- * for each would be an allocation for each.
+ * Handles the events of the UTXO cache. The value of a coin, in satoshis, is given as the two 32-bit halves of a signed 64-bit
+ * integer: a bigint would be an allocation per event.
  */
 export interface UtxoCacheEvents {
   add(valueLow: number, valueHigh: number): void;
@@ -54,7 +54,7 @@ const UNCACHE = 3;
 const UTXO_INFO = 0;
 const VALUE_AT = 8;
 
-/** Reads the same calls by offset, all but destroy. */
+/** Reads the same calls by offset, except destroy. */
 export function utxoCacheTraceReader(events: UtxoCacheEvents): HotReader {
   return new HotReader(UtxoCacheTrace$Client.interfaceId, (methodId, params) => {
     if (methodId < ADD || methodId > UNCACHE) return false;
