@@ -65,10 +65,7 @@ export function networkCollector(registry: Registry): Collector {
       polledInto(samplesOf(localAddresses), networkInfo(countAddresses)),
       polledInto(samplesOf(services), networkInfo(readServices)),
       polled(timeOffset, networkInfo(result.integer, "timeoffset")),
-      polled(
-        banned,
-        fromRpc("listbanned")((bans) => result.asList(bans).length),
-      ),
+      polled(banned, fromRpc("listbanned", { items: "count" })(result.asCount)),
     ],
   };
 }
