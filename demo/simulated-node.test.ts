@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CallTimeouts } from "../src/node/call-timeouts.ts";
 import { CALLS, makeMethod, readCapability } from "../src/node/calls.ts";
 import { handshake, type NodeCapabilities } from "../src/node/handshake.ts";
 import { singleRpc } from "../src/node/json-rpc.ts";
@@ -177,10 +178,11 @@ test("reports its start, and counts a call that crashes a real node", async () =
   await node.stop();
   node = startSimulatedNode({ socketPath: node.socketPath, warmupMs: 200 });
   const client = await connect();
-  expect(await warmupStatus(singleRpc(client.threads, client.node!))).toBe("Loading block index…");
+  const timeouts = new CallTimeouts(5000);
+  expect(await warmupStatus(singleRpc(client.threads, client.node!, timeouts))).toBe("Loading block index…");
   expect(await failure(client.threads.call(client.chain!, getHeight))).toMatchObject({ kind: "failed" });
   await node.ready();
-  expect(await warmupStatus(singleRpc(client.threads, client.node!))).toBeUndefined();
+  expect(await warmupStatus(singleRpc(client.threads, client.node!, timeouts))).toBeUndefined();
   expect(node.fatalCalls).toBe(1);
 });
 

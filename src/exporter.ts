@@ -19,6 +19,9 @@ export interface ExporterOptions extends Omit<Options, "metricsAddress"> {
   readonly log: (line: string) => void;
 }
 
+/** So many sessions that end soon are logged when they are up; with more, only why they ended. */
+const MAX_ANNOUNCED = 2;
+
 /** How many reasons of failed attempts are remembered as logged. A peer may give another each time. */
 export const MAX_LOGGED_REASONS = 16;
 
@@ -81,8 +84,10 @@ export class Exporter {
 
   async #run(): Promise<void> {
     const { socketPath, debug, log } = this.#options;
+    /** Attempts and sessions in a row that did not last. */
     let failures = 0;
-    /** Reasons logged since the last session. */
+    let shortSessions = 0;
+    /** What was logged since the last session that lasted. */
     const logged = new Set<string>();
     while (!this.#isLeaving) {
       this.#session = new Session({
@@ -91,17 +96,20 @@ export class Exporter {
         metrics: this.#metrics,
         busyClock: this.#busyClock,
         traceBudget: this.#traceBudget,
+        announce: shortSessions < MAX_ANNOUNCED ? log : () => {},
       });
-      const { wasUp, reason } = await this.#session.run();
+      const { wasUp, wasStable, reason } = await this.#session.run();
       if (this.#isLeaving) return;
-      failures = wasUp ? 1 : failures + 1;
+      if (wasStable) {
+        failures = shortSessions = 0;
+        logged.clear();
+      } else if (wasUp) shortSessions++;
+      failures++;
       const delayMs = backoffMs(failures);
       const retry = `next attempt in ${(delayMs / 1000).toFixed(1)} s`;
-      if (wasUp) log(`lost the node: ${reason}; ${retry}`);
-      else if (!logged.has(reason)) log(`cannot reach the node at ${socketPath}: ${reason}; ${retry}`);
-      else if (debug) log(`still cannot reach the node: ${reason}; ${retry}`);
-      if (wasUp) logged.clear();
-      else logged.add(reason);
+      const text = wasUp ? `lost the node: ${reason}` : `cannot reach the node at ${socketPath}: ${reason}`;
+      if (debug || !logged.has(text)) log(`${text}; ${retry}`);
+      logged.add(text);
       if (logged.size > MAX_LOGGED_REASONS) logged.delete([...logged][0]!);
       // Frees memory of the session.
       if (wasUp) garbage.collectAll();

@@ -19,6 +19,8 @@ export interface Options {
   readonly socketPath: string;
   readonly metricsAddress: Address;
   readonly pollIntervalMs: number;
+  /** How long a call may take before it counts as failed. */
+  readonly callTimeoutMs: number;
   /** Whether to trace the UTXO cache where the node supports it. */
   readonly utxoTrace: boolean;
   /** Share of time, in percent, that callbacks may keep the node busy before the trace is paused; 100 is no limit. */
@@ -54,6 +56,7 @@ const OTHER_COLLECTORS = COLLECTOR_NAMES.filter((name) => !DEFAULT_COLLECTORS.in
 export const DEFAULTS: Omit<Options, "socketPath"> = {
   metricsAddress: { hostname: "127.0.0.1", port: 9332 },
   pollIntervalMs: 60_000,
+  callTimeoutMs: 10_000,
   utxoTrace: true,
   traceBudgetPercent: 25,
   subscribe: true,
@@ -80,6 +83,12 @@ const ARGS = {
     default: String(DEFAULTS.pollIntervalMs / 1000),
     valueHint: "SECONDS",
     description: "How often to poll the node",
+  },
+  "call-timeout": {
+    type: "string",
+    default: String(DEFAULTS.callTimeoutMs / 1000),
+    valueHint: "SECONDS",
+    description: "How long a call to the node may take before it counts as failed",
   },
   "utxo-trace": {
     type: "boolean",
@@ -129,9 +138,6 @@ const COMMAND = defineCommand({
   args: { ...ARGS, "socket-path": { ...ARGS["socket-path"], required: true } },
 });
 
-const MIN_POLL_INTERVAL_S = 0.1;
-const MAX_POLL_INTERVAL_S = 86_400;
-
 /** The usage as plain text. citty colors it even for a file, and pads its lines with spaces. */
 export async function usage(): Promise<string> {
   return Bun.stripANSI(await renderUsage(COMMAND))
@@ -162,7 +168,8 @@ export function readOptions(rawArgs: string[]): Options | "help" | "version" {
   return {
     socketPath,
     metricsAddress: readAddress(text(args["metrics-addr"], "metrics-addr")),
-    pollIntervalMs: readPollInterval(text(args["poll-interval"], "poll-interval")) * 1000,
+    pollIntervalMs: readSeconds("poll-interval", args["poll-interval"], 0.1, 86_400) * 1000,
+    callTimeoutMs: readSeconds("call-timeout", args["call-timeout"], 1, 600) * 1000,
     utxoTrace: args["utxo-trace"],
     traceBudgetPercent: readTraceBudget(text(args["trace-budget"], "trace-budget")),
     subscribe: args.subscribe,
@@ -263,10 +270,9 @@ function readTraceBudget(value: string): number {
   throw new UsageError(`bad value "${value}" for --trace-budget: give percent, more than 0 and up to 100`);
 }
 
-function readPollInterval(value: string): number {
-  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
-  if (seconds >= MIN_POLL_INTERVAL_S && seconds <= MAX_POLL_INTERVAL_S) return seconds;
-  throw new UsageError(
-    `bad value "${value}" for --poll-interval: give seconds from ${MIN_POLL_INTERVAL_S} to ${MAX_POLL_INTERVAL_S}`,
-  );
+function readSeconds(flag: string, value: unknown, min: number, max: number): number {
+  const given = text(value, flag);
+  const seconds = /^\d+(\.\d+)?$/.test(given) ? Number(given) : Number.NaN;
+  if (seconds >= min && seconds <= max) return seconds;
+  throw new UsageError(`bad value "${given}" for --${flag}: give seconds from ${min} to ${max}`);
 }

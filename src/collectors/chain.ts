@@ -5,7 +5,16 @@ import type { ChainEvents } from "../node/chain-notifications.ts";
 import type { JsonValue } from "../node/json.ts";
 import type { TipChange } from "../node/tip-changes.ts";
 import type { Reported } from "./collector.ts";
-import { type Collector, fromMining, fromNode, fromRpc, polled, polledInto, setOrClear } from "./collector.ts";
+import {
+  type Collector,
+  followingTip,
+  fromMining,
+  fromNode,
+  fromRpc,
+  polled,
+  polledInto,
+  setOrClear,
+} from "./collector.ts";
 import * as result from "./result.ts";
 
 type Events = Pick<ChainEvents, "blockConnected" | "blockDisconnected" | "updatedBlockTip" | "chainStateFlushed">;
@@ -89,10 +98,11 @@ export function chainCollector(registry: Registry): ChainCollector {
     tipSeen(tipHeight) {
       if (tipHeight > Number(blockHeight.read() ?? -1)) blockHeight.set(tipHeight);
     },
-    polled: [
+    polled: followingTip([
       polled(
         height,
         fromNode("Chain.getHeight", (node) => node.getHeight()),
+        // Before JSON-RPC, which may be refused or unreachable on a node that has Mining.
         fromMining("Mining.getTip", async (mining) => (await mining.getTip())?.height),
         blockchainInfo(result.count, "blocks"),
       ),
@@ -123,7 +133,7 @@ export function chainCollector(registry: Registry): ChainCollector {
       polled(sizeOnDisk, blockchainInfo(result.count, "size_on_disk")),
       polled(pruned, blockchainInfo(result.flag, "pruned")),
       polled(pruneHeight, blockchainInfo(result.count, "pruneheight")),
-    ],
+    ]),
     startSession(reported) {
       initialBlockDownload = "unknown";
       tipUpdates.start();

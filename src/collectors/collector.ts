@@ -45,6 +45,8 @@ export interface Target<Value> {
 /** A target and the sources of its value, in order of preference. The first one that the node supports serves a session. */
 export interface PolledFamily<Value = unknown> {
   readonly target: Target<Value>;
+  /** Whether a new tip changes the value: then it is read again soon after one. */
+  readonly followsTip?: boolean;
   readonly sources: readonly Source<Value>[];
 }
 
@@ -108,6 +110,11 @@ export function polled(gauge: Gauge, ...sources: readonly Source<PolledValue>[])
 /** A family whose samples are more than one value of the node. */
 export function polledInto<Value>(target: Target<Value>, ...sources: readonly Source<Value>[]): PolledFamily<Value> {
   return { target, sources };
+}
+
+/** The same families, read again soon after each new tip. */
+export function followingTip(families: readonly PolledFamily[]): readonly PolledFamily[] {
+  return families.map((family) => ({ ...family, followsTip: true }));
 }
 
 /** Shows the value, true as 1 and false as 0; without one there is no sample. */

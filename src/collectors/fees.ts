@@ -1,7 +1,7 @@
 // Fee estimates of the node, by confirmation target.
 
 import type { Registry } from "../metrics/registry.ts";
-import { type Collector, fromRpc, polled } from "./collector.ts";
+import { type Collector, followingTip, fromRpc, polled } from "./collector.ts";
 import * as result from "./result.ts";
 
 /** In blocks. The node refuses a target outside of these, and treats 1 as 2. */
@@ -17,10 +17,12 @@ export function feesCollector(registry: Registry, targets: readonly number[]): C
     targets.length,
   );
   return {
-    polled: targets.map((target) => {
-      const smartFee = fromRpc("estimatesmartfee", { params: [target] });
-      // An answer has no rate while the node has not seen enough blocks.
-      return polled(estimates.with(String(target)), smartFee(result.feeRate, "feerate"));
-    }),
+    polled: followingTip(
+      targets.map((target) => {
+        const smartFee = fromRpc("estimatesmartfee", { params: [target] });
+        // An answer has no rate while the node has not seen enough blocks.
+        return polled(estimates.with(String(target)), smartFee(result.feeRate, "feerate"));
+      }),
+    ),
   };
 }

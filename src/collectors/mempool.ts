@@ -2,7 +2,7 @@
 
 import type { Registry } from "../metrics/registry.ts";
 import { type ChainEvents, REMOVAL_REASONS } from "../node/chain-notifications.ts";
-import { type Collector, fromNode, fromRpc, polled } from "./collector.ts";
+import { type Collector, followingTip, fromNode, fromRpc, polled } from "./collector.ts";
 import * as result from "./result.ts";
 
 type Events = Pick<ChainEvents, "transactionAddedToMempool" | "transactionRemovedFromMempool">;
@@ -95,7 +95,7 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
     startSession({ notifications }) {
       if (notifications) for (const family of [added, addedSizes, removed, ...removedByReason]) family.start();
     },
-    polled: [
+    polled: followingTip([
       polled(
         size,
         fromNode("Node.getMempoolSize", (node) => node.getMempoolSize()),
@@ -122,6 +122,6 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
       polled(clusterTransactions, mempoolInfo(result.count, "limitclustercount")),
       polled(clusterVsize, mempoolInfo(result.count, "limitclustersize")),
       polled(unbroadcast, mempoolInfo(result.count, "unbroadcastcount")),
-    ],
+    ]),
   };
 }

@@ -1,7 +1,7 @@
 // Transactions of the whole active chain.
 
 import type { Registry } from "../metrics/registry.ts";
-import { type Collector, fromRpc, polled } from "./collector.ts";
+import { type Collector, followingTip, fromRpc, polled } from "./collector.ts";
 import * as result from "./result.ts";
 
 const chainTxStats = fromRpc("getchaintxstats");
@@ -17,9 +17,9 @@ export function txStatsCollector(registry: Registry): Collector {
     "Transactions per second in the active chain, over the last 30 days' worth of blocks.",
   );
   return {
-    polled: [
+    polled: followingTip([
       polled(transactions, chainTxStats(result.count, "txcount")),
       polled(rate, chainTxStats(result.number, "txrate")),
-    ],
+    ]),
   };
 }

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
 import { session } from "../../test/reference-node/client.ts";
 import { ReferenceNode } from "../../test/reference-node/reference-node.ts";
+import { CallTimeouts } from "./call-timeouts.ts";
 import { CALLS, isAllowed, isAllowedRpc, type MakeOrdinal, makeMethod, RPC_METHODS, type RpcMethod } from "./calls.ts";
 import { batchRpc, singleRpc } from "./json-rpc.ts";
 import { LAYOUTS } from "./layouts.ts";
@@ -162,7 +163,11 @@ describe("a node is not sent", () => {
   test("any JSON-RPC method that is not in the table, nor what comes with one", async () => {
     using client = await session(node);
     const { calls, rpcCalls } = await node.stats();
-    for (const rpc of [batchRpc(client.threads, client.rpc!), singleRpc(client.threads, client.node!)]) {
+    const timeouts = new CallTimeouts(5000);
+    for (const rpc of [
+      batchRpc(client.threads, client.rpc!, timeouts),
+      singleRpc(client.threads, client.node!, timeouts),
+    ]) {
       for (const name of ["stop", "dumptxoutset", "sendrawtransaction", "Uptime", ""]) {
         const requests = [{ method: name as RpcMethod }, { method: "uptime" }] as const;
         await expect(rpc.callAll(requests)).rejects.toThrow(/may call$/);

@@ -3,10 +3,12 @@
 import type { Server } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
-import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { within } from "../rpc/deadline.ts";
+import { RpcError } from "../rpc/errors.ts";
 import type { HotReader } from "../rpc/hot-reader.ts";
 import type { ChainNotifications$Client } from "../schema/chain.ts";
 import type { UtxoCacheTrace$Client } from "../schema/tracing.ts";
+import { CallTimeouts } from "./call-timeouts.ts";
 import { CALLS, readCapability } from "./calls.ts";
 import {
   type ChainEvents,
@@ -20,6 +22,7 @@ import type { LayoutName } from "./layouts.ts";
 import { type MiningQueries, miningQueries, NO_TIP } from "./mining.ts";
 import { type NodeQueries, nodeQueries } from "./node-queries.ts";
 import { warmupStatus } from "./readiness.ts";
+import { NO_DEADLINE_MS, type Threads } from "./server-threads.ts";
 import { type UtxoCacheEvents, utxoCacheTraceReader, utxoCacheTraceServer } from "./utxo-cache-trace.ts";
 
 export interface ClientEvents {
@@ -36,7 +39,7 @@ type Registration = Promise<ImportedCapability>;
  * A registration that comes late has to be ended like any other: its caller may give up, the call is never. The longest
  * that a timer takes.
  */
-const NEVER = { deadlineMs: 2 ** 31 - 1 };
+const NEVER = { deadlineMs: NO_DEADLINE_MS };
 const REGISTERING = { ...NEVER, read: readCapability };
 
 /** Of the time to leave, what is kept for ending the registration for notifications. */
@@ -50,6 +53,9 @@ const STOPPING_DEADLINE_MS = 1000;
 export class NodeClient {
   readonly #connection: Connection;
   #capabilities: NodeCapabilities;
+  readonly #threads: Threads;
+  /** For calls of `queries` and `mining`, which have no deadline; `jsonRpc` applies them itself. */
+  readonly timeouts: CallTimeouts;
   readonly #events: ClientEvents;
   /** JSON-RPC over IPC, where the node supports it. */
   readonly jsonRpc: JsonRpc | undefined;
@@ -70,21 +76,33 @@ export class NodeClient {
   /** Resolves when nothing is registered any more. Set when leaving begins. */
   #unregistered: Promise<void> | undefined;
 
-  private constructor(connection: Connection, capabilities: NodeCapabilities, events: ClientEvents) {
+  private constructor(
+    connection: Connection,
+    capabilities: NodeCapabilities,
+    events: ClientEvents,
+    callTimeoutMs: number,
+  ) {
     this.#connection = connection;
     this.#capabilities = capabilities;
     this.#events = events;
-    const { threads, node, rpc } = capabilities;
-    if (rpc !== undefined) this.jsonRpc = batchRpc(threads, rpc);
-    else if (node !== undefined) this.jsonRpc = singleRpc(threads, node);
+    const { node, rpc, threads } = capabilities;
+    this.timeouts = new CallTimeouts(callTimeoutMs);
+    this.#threads = threads.uncanceled(callTimeoutMs);
+    if (rpc !== undefined) this.jsonRpc = batchRpc(this.#threads, rpc, this.timeouts);
+    else if (node !== undefined) this.jsonRpc = singleRpc(this.#threads, node, this.timeouts);
   }
 
   /**
    * Does the handshake on a new connection, in `layout` or in the one that is found. Rejects with what the node answered;
    * the caller then closes the connection. The node may be asked more once it has started: see `warmupStatus`.
    */
-  static async open(connection: Connection, events: ClientEvents, layout?: LayoutName): Promise<NodeClient> {
-    return new NodeClient(connection, await handshake(connection, layout), events);
+  static async open(
+    connection: Connection,
+    events: ClientEvents,
+    callTimeoutMs: number,
+    layout?: LayoutName,
+  ): Promise<NodeClient> {
+    return new NodeClient(connection, await handshake(connection, layout), events, callTimeoutMs);
   }
 
   /** What the node supports is final once `warmupStatus` has resolved to undefined. */
@@ -94,8 +112,8 @@ export class NodeClient {
 
   /** Chain and Node, where the node supports both. */
   get queries(): NodeQueries | undefined {
-    const { threads, chain, node } = this.#capabilities;
-    return chain === undefined || node === undefined ? undefined : nodeQueries(threads, chain, node);
+    const { chain, node } = this.#capabilities;
+    return chain === undefined || node === undefined ? undefined : nodeQueries(this.#threads, chain, node);
   }
 
   get hasNotifications(): boolean {
@@ -127,7 +145,7 @@ export class NodeClient {
       });
       this.#mining = await this.#makingMining;
     }
-    return miningQueries(this.#capabilities.threads, this.#mining, this.layout);
+    return miningQueries(this.#threads, this.#mining, this.layout);
   }
 
   /** Whether `leave` was called. */
@@ -307,16 +325,4 @@ export class NodeClient {
 function registrationOf(registration: Registration): Registration {
   registration.catch(() => {});
   return registration;
-}
-
-/** Rejects with a DeadlineError when `answer` takes longer; what it is the answer to goes on. */
-async function within(deadlineMs: number, answer: Promise<unknown>, name: string): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const error = new DeadlineError(`${name} was not answered within ${deadlineMs} ms`);
-  const timer = setTimeout(() => reject(error), deadlineMs);
-  try {
-    await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

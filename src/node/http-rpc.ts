@@ -4,7 +4,16 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "bun";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
-import { type JsonRpc, MAX_ANSWER_BYTES, RefusedError, rpcOver, tooLarge } from "./json-rpc.ts";
+import { CallTimeouts } from "./call-timeouts.ts";
+import {
+  AnswerTooLargeError,
+  type Exchange,
+  type JsonRpc,
+  MAX_ANSWER_BYTES,
+  RefusedError,
+  rpcOver,
+} from "./json-rpc.ts";
+import { NO_DEADLINE_MS } from "./server-threads.ts";
 import { withReason } from "./socket.ts";
 
 export interface RpcAddress {
@@ -43,7 +52,7 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
   let refused: string | undefined;
   let quietUntil = 0;
 
-  return rpcOver(async (request, subject) => {
+  const answer: Exchange = async (request, subject) => {
     if (performance.now() < quietUntil)
       throw new RpcError("overloaded", `${where}: the node is still at an earlier call`);
     const { status, body } = await sendAuthorized(request, subject);
@@ -52,7 +61,9 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
     // Errors of methods come with 404 or 500 and JSON up to v27.
     if (body.length > 0) return body;
     throw failed(`no answer but status ${status}; check that the port is the node's -rpcport`);
-  });
+  };
+  // Each request has a deadline of its own, at which its connection is closed.
+  return rpcOver(answer, new CallTimeouts(NO_DEADLINE_MS));
 
   async function sendAuthorized(request: string, subject: string): Promise<Response> {
     authorization ??= readAuthorization(credentials);
@@ -89,7 +100,7 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
         quietUntil = performance.now() + options.deadlineMs;
         throw new DeadlineError(`${subject}: ${where} did not answer within ${options.deadlineMs} ms`);
       }
-      if (error instanceof TooLarge) throw new RpcError("failed", tooLarge(subject, error.sizeBytes));
+      if (error instanceof TooLarge) throw new AnswerTooLargeError(subject, error.sizeBytes);
       const { message } = withReason(error as NodeJS.ErrnoException);
       const remedy = isConnectError(error) ? "; check that the node runs with -server=1 and this -rpcport" : "";
       throw failed(`${message}${remedy}`);

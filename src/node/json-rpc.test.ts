@@ -3,6 +3,7 @@ import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/bu
 import { type ReferenceClient, session } from "../../test/reference-node/client.ts";
 import { type Layout, ReferenceNode } from "../../test/reference-node/reference-node.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { CallTimeouts } from "./call-timeouts.ts";
 import type { RpcMethod } from "./calls.ts";
 import { Decimal, type JsonValue } from "./json.ts";
 import {
@@ -10,7 +11,7 @@ import {
   callRpc,
   type Failure,
   failureOf,
-  isMissingMethod,
+  isPermanent,
   type JsonRpc,
   JsonRpcError,
   MAX_ANSWER_BYTES,
@@ -35,8 +36,13 @@ let rpc: JsonRpc;
 async function start(layout: Layout): Promise<void> {
   node = await ReferenceNode.start({ layout });
   client = await session(node, { deadlineMs: DEADLINE_MS });
-  const { threads } = client;
-  rpc = client.rpc === undefined ? singleRpc(threads, client.node!) : batchRpc(threads, client.rpc);
+  rpc = rpcOf(client, DEADLINE_MS);
+}
+
+function rpcOf({ threads, rpc, node }: ReferenceClient, timeoutMs: number): JsonRpc {
+  const uncanceled = threads.uncanceled(timeoutMs);
+  const timeouts = new CallTimeouts(timeoutMs);
+  return rpc === undefined ? singleRpc(uncanceled, node!, timeouts) : batchRpc(uncanceled, rpc, timeouts);
 }
 
 afterEach(async () => {
@@ -149,8 +155,8 @@ describe.each(SOURCES)("%s of a node of layout %s", (source, layout, callsForThr
 
   test("rejects once the node is gone, or does not answer", async () => {
     client[Symbol.dispose]();
-    client = await session(node, { deadlineMs: 100 });
-    rpc = client.rpc === undefined ? singleRpc(client.threads, client.node!) : batchRpc(client.threads, client.rpc);
+    client = await session(node);
+    rpc = rpcOf(client, 100);
     await node.hang(source);
     await expect(callRpc(rpc, "uptime")).rejects.toBeInstanceOf(DeadlineError);
     client.connection.close();
@@ -176,7 +182,8 @@ describe("a batch", () => {
 
   test("is late as a whole", async () => {
     await node.hang("rpc:getpeerinfo");
-    await expect(rpc.callAll(two)).rejects.toBeInstanceOf(DeadlineError);
+    const late = await rpc.callAll(two);
+    for (const outcome of late) expect(outcome).toMatchObject({ error: { name: "DeadlineError" } });
     expect((await node.stats()).rpcCalls).toMatchObject({ uptime: 2, getpeerinfo: 2 });
     // The thread that it hangs on is left alone.
     expect(await callRpc(rpc, "uptime")).toEqual(new Decimal("12"));
@@ -190,7 +197,7 @@ describe("a batch", () => {
 
   test("that throws fails as a whole", async () => {
     await node.fail("Rpc.executeRpc", "failed", "std::exception: no");
-    await expect(rpc.callAll(two)).rejects.toMatchObject({ name: "RpcError", kind: "failed" });
+    for (const outcome of await rpc.callAll(two)) expect(outcome).toMatchObject({ error: { kind: "failed" } });
   });
 
   test("may be empty", async () => {
@@ -238,7 +245,8 @@ describe("a batch", () => {
     ],
   ])("that is answered with %j fails as a whole", async (result, message) => {
     await node.answer("Rpc.executeRpc", { result });
-    await expect(rpc.callAll(two)).rejects.toEqual(new RpcError("failed", message));
+    const error = new RpcError("failed", message);
+    expect(await rpc.callAll(two)).toEqual([{ error }, { error }]);
   });
 });
 
@@ -248,8 +256,8 @@ describe("one call a method", () => {
 
   test("a late one costs itself only, and its thread is left alone", async () => {
     client[Symbol.dispose]();
-    client = await session(node, { deadlineMs: 200 });
-    rpc = singleRpc(client.threads, client.node!);
+    client = await session(node);
+    rpc = rpcOf(client, 200);
     await node.hang("rpc:getpeerinfo");
     const [uptime, peers, banned] = await rpc.callAll(three);
     expect([uptime, banned].map((outcome) => "result" in outcome!)).toEqual([true, true]);
@@ -300,7 +308,7 @@ function whitelisting(allowed: readonly string[] | "all", answers: Record<string
     const replies = requests.map(({ id, method }) => ({ jsonrpc: "2.0", result: answers[method] ?? "fine", id }));
     const reply = request.startsWith("[") ? replies : replies[0];
     return new TextEncoder().encode(JSON.stringify(refused === undefined ? reply : null));
-  });
+  }, new CallTimeouts(10_000));
   const ask = async (...methods: RpcMethod[]) => {
     const outcomes = await rpc.callAll(methods.map((method) => ({ method })));
     return outcomes.map((outcome) => ("error" in outcome ? failureOf(outcome.error) : outcome.result));
@@ -354,21 +362,24 @@ describe("a list read item by item", () => {
   });
 
   test("an error of the method is no list", async () => {
-    const rpc = rpcOver(async () => Buffer.from('{"jsonrpc":"2.0","error":{"code":-28,"message":"Loading"},"id":0}'));
+    const rpc = rpcOver(
+      async () => Buffer.from('{"jsonrpc":"2.0","error":{"code":-28,"message":"Loading"},"id":0}'),
+      new CallTimeouts(10_000),
+    );
     const [outcome] = await rpc.callAll([{ method: "listbanned", items: "count" }]);
     expect(outcome).toEqual({ error: new JsonRpcError(-28, "Loading", "listbanned") });
   });
 });
 
 test("an answer over the limit is an error with the method and the size", async () => {
-  const rpc = rpcOver(async () => new Uint8Array(MAX_ANSWER_BYTES + 1024 * 1024).fill(0x20));
+  const rpc = rpcOver(async () => new Uint8Array(MAX_ANSWER_BYTES + 1024 * 1024).fill(0x20), new CallTimeouts(10_000));
   await expect(callRpc(rpc, "listbanned")).rejects.toEqual(
     new RpcError("failed", "listbanned answered 33.0 MiB, more than the limit of 32.0 MiB"),
   );
 });
 
 test("an answer beyond a limit of JSON is an error with the method", async () => {
-  const rpc = rpcOver(async () => Buffer.from("[".repeat(1000)));
+  const rpc = rpcOver(async () => Buffer.from("[".repeat(1000)), new CallTimeouts(10_000));
   await expect(callRpc(rpc, "getindexinfo")).rejects.toEqual(
     new RpcError("failed", "getindexinfo answered more than 64 levels at byte 64"),
   );
@@ -405,6 +416,6 @@ const FAILURES: readonly [Failure, Error][] = [
 test("what a failure means for asking again", () => {
   for (const [failure, error] of FAILURES) {
     expect(failureOf(error), error.message).toBe(failure);
-    expect(isMissingMethod(error), error.message).toBe(failure === "missing");
+    expect(isPermanent(error), error.message).toBe(["missing", "refused", "disabled"].includes(failure));
   }
 });

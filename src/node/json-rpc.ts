@@ -3,12 +3,13 @@
 
 import { type Struct, Text, utils } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
-import { RpcError } from "../rpc/errors.ts";
+import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import type { Node_ExecuteRpc$Params } from "../schema/node.ts";
 import type { Rpc_ExecuteRpc$Params } from "../schema/rpc.ts";
+import type { CallTimeouts } from "./call-timeouts.ts";
 import { CALLS, isAllowedRpc, type RpcMethod } from "./calls.ts";
 import { Decimal, type Items, isObject, type JsonValue, type ReadOptions, readJson } from "./json.ts";
-import type { ServerThreads } from "./server-threads.ts";
+import type { Threads } from "./server-threads.ts";
 
 /** A larger answer is an error: the longest that a node needs, all bans or a full mempool's fee rates, has some MB. */
 export const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
@@ -30,6 +31,14 @@ export class JsonRpcError extends Error {
 /** The node's options do not allow the method to the user that the exporter is: the empty one over IPC. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
+}
+
+/** An answer beyond MAX_ANSWER_BYTES. */
+export class AnswerTooLargeError extends RpcError {
+  constructor(what: string, sizeBytes: number) {
+    const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+    super("failed", `${what} answered ${mib(sizeBytes)}, more than the limit of ${mib(MAX_ANSWER_BYTES)}`);
+  }
 }
 
 /**
@@ -70,9 +79,9 @@ export function failureOf(error: unknown): Failure {
   return byText?.[2] ?? FAILURES[code] ?? "passing";
 }
 
-/** Whether `error` says that this node does not have the method, over IPC or JSON-RPC. */
-export function isMissingMethod(error: unknown): boolean {
-  return failureOf(error) === "missing";
+/** Whether `error` says that the method will not answer on this connection. */
+export function isPermanent(error: unknown): boolean {
+  return ["missing", "refused", "disabled"].includes(failureOf(error));
 }
 
 export interface RpcRequest {
@@ -85,14 +94,15 @@ export interface RpcRequest {
   readonly items?: Items | undefined;
 }
 
-/** What became of one request of several. */
-export type RpcOutcome = { readonly result: JsonValue } | { readonly error: Error };
+/** The outcome of one request of several. With a DeadlineError, the outcome that may still arrive is `late`. */
+export type RpcOutcome =
+  | { readonly result: JsonValue }
+  | { readonly error: Error; readonly late?: Promise<RpcOutcome> | undefined };
 
 export interface JsonRpc {
   /**
-   * Calls methods, and resolves to an outcome for each, in order: one that fails costs only itself. Rejects as
-   * ServerThreads.call does when a batch fails as a whole; asked again, each of its methods is then sent on its own. Rejects,
-   * too, when a method is not in the table of calls.ts.
+   * Calls methods, and resolves to an outcome for each, in order. When a batch fails as a whole, each of its methods is sent on
+   * its own the next time. Rejects only when a method is not in the table of calls.ts.
    */
   callAll(requests: readonly RpcRequest[]): Promise<readonly RpcOutcome[]>;
 }
@@ -111,7 +121,7 @@ export type Exchange = (request: string, subject: string) => Promise<Uint8Array>
  * JSON-RPC by batches. A method that the node has not answered yet is sent on its own, so that one that hangs, or that the
  * node's whitelist refuses, fails alone: a whitelist refuses a batch for any method in it.
  */
-export function rpcOver(exchange: Exchange): JsonRpc {
+export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
   const answered = new Set<RpcMethod>();
   const refusals = new Map<RpcMethod, RefusedError>();
 
@@ -124,7 +134,7 @@ export function rpcOver(exchange: Exchange): JsonRpc {
         const refusal = refusals.get(request.method);
         if (refusal !== undefined) outcomes[index] = { error: refusal };
         else if (answered.has(request.method) && request.items === undefined) together.push({ request, index });
-        else outcomes[index] = await callAlone(request).catch((error: Error) => ({ error }));
+        else outcomes[index] = await inTime(timeouts, request.method, callAlone(request));
       }
       const replies = together.length === 0 ? [] : await callTogether(together.map(({ request }) => request));
       for (const [position, { index }] of together.entries()) outcomes[index] = replies[position]!;
@@ -133,33 +143,56 @@ export function rpcOver(exchange: Exchange): JsonRpc {
   };
 
   async function callAlone({ method, params = [], items }: RpcRequest): Promise<RpcOutcome> {
-    try {
-      const bytes = await exchange(requestOf(method, params, 0), method);
-      const reply = await read(method, bytes, { items, listKey: "result" });
-      // Bitcoin Core answers null for a forbidden method, and for nothing else that is asked here (httprpc.cpp).
-      if (reply === null)
-        throw new RefusedError(
-          `${method}: refused by the node's RPC whitelist; allow it with -rpcwhitelist=:${method}`,
-        );
-      answered.add(method);
-      return outcomeOf(method, reply);
-    } catch (error) {
-      if (error instanceof RefusedError) refusals.set(method, error);
-      throw error;
+    const bytes = await exchange(requestOf(method, params, 0), method);
+    const reply = await read(method, bytes, { items, listKey: "result" });
+    // Bitcoin Core answers null for a forbidden method, and for nothing else that is asked here (httprpc.cpp).
+    if (reply === null) {
+      const error = new RefusedError(
+        `${method}: refused by the node's RPC whitelist; allow it with -rpcwhitelist=:${method}`,
+      );
+      refusals.set(method, error);
+      return { error };
     }
+    answered.add(method);
+    return outcomeOf(method, reply);
   }
 
   async function callTogether(requests: readonly RpcRequest[]): Promise<readonly RpcOutcome[]> {
     const methods = requests.map(({ method }) => method);
+    const subject = methods.join();
+    const replies = replyToBatch(requests, subject);
     try {
-      const texts = requests.map(({ method, params = [] }, id) => requestOf(method, params, id));
-      const replies = repliesOf(await read("a batch", await exchange(`[${texts}]`, methods.join())));
-      return requests.map(({ method }, id) => outcomeOf(method, replies.get(String(id))));
+      const outcomes = await timeouts.wait(`a batch of ${subject}`, replies);
+      return outcomes;
     } catch (error) {
       for (const method of methods) answered.delete(method);
-      throw error;
+      const isLate = error instanceof DeadlineError;
+      return requests.map((_, index) => ({
+        error: error as Error,
+        late: isLate ? replies.then((outcomes) => outcomes[index]!, failed) : undefined,
+      }));
     }
   }
+
+  async function replyToBatch(requests: readonly RpcRequest[], subject: string): Promise<readonly RpcOutcome[]> {
+    const texts = requests.map(({ method, params = [] }, id) => requestOf(method, params, id));
+    const replies = repliesOf(await read("a batch", await exchange(`[${texts}]`, subject)));
+    return requests.map(({ method }, id) => outcomeOf(method, replies.get(String(id))));
+  }
+}
+
+/** The outcome of a call; of one that is late, that outcome may still arrive. Never rejects. */
+async function inTime(timeouts: CallTimeouts, method: string, call: Promise<RpcOutcome>): Promise<RpcOutcome> {
+  const outcome = call.catch(failed);
+  try {
+    return await timeouts.wait(method, outcome);
+  } catch (error) {
+    return { error: error as Error, late: outcome };
+  }
+}
+
+function failed(error: Error): RpcOutcome {
+  return { error };
 }
 
 function requestOf(method: RpcMethod, params: RpcRequest["params"], id: number): string {
@@ -167,24 +200,25 @@ function requestOf(method: RpcMethod, params: RpcRequest["params"], id: number):
 }
 
 /** JSON-RPC through Rpc.executeRpc. */
-export function batchRpc(threads: ServerThreads, rpc: ImportedCapability): JsonRpc {
-  return rpcOver(async (request, subject) => {
+export function batchRpc(threads: Threads, rpc: ImportedCapability, timeouts: CallTimeouts): JsonRpc {
+  const exchange: Exchange = async (request, subject) => {
     const fill = (fields: Rpc_ExecuteRpc$Params) => {
       fields.request = request;
       fields.uri = "/";
     };
     return textBytes(0, await threads.call(rpc, CALLS.rpc.executeRpc, fill, { subject }));
-  });
+  };
+  return rpcOver(exchange, timeouts);
 }
 
 /** JSON-RPC through Node.executeRpc: one request after the other. */
-export function singleRpc(threads: ServerThreads, node: ImportedCapability): JsonRpc {
+export function singleRpc(threads: Threads, node: ImportedCapability, timeouts: CallTimeouts): JsonRpc {
   return {
     async callAll(requests) {
       for (const { method } of requests) check(method);
       const outcomes: RpcOutcome[] = [];
       for (const request of requests) {
-        outcomes.push(await callOne(request).catch((error: Error) => ({ error })));
+        outcomes.push(await inTime(timeouts, request.method, callOne(request)));
       }
       return outcomes;
     },
@@ -223,7 +257,7 @@ const SHOWN_BYTES = 100;
 
 /** Reads what `what` answered. Rejects with an RpcError when it is too large or no JSON. */
 async function read(what: string, bytes: Uint8Array, options: ReadOptions = {}): Promise<JsonValue> {
-  if (bytes.length > MAX_ANSWER_BYTES) throw new RpcError("failed", tooLarge(what, bytes.length));
+  if (bytes.length > MAX_ANSWER_BYTES) throw new AnswerTooLargeError(what, bytes.length);
   try {
     return await readJson(bytes, options);
   } catch (error) {
@@ -232,12 +266,6 @@ async function read(what: string, bytes: Uint8Array, options: ReadOptions = {}):
     const text = new TextDecoder().decode(bytes.subarray(0, SHOWN_BYTES));
     throw new RpcError("failed", `${what} answered what is no JSON: ${text}`);
   }
-}
-
-/** The error line of an answer beyond the limit. */
-export function tooLarge(what: string, sizeBytes: number): string {
-  const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
-  return `${what} answered ${mib(sizeBytes)}, more than the limit of ${mib(MAX_ANSWER_BYTES)}`;
 }
 
 /** The replies of a batch by id. */

@@ -7,7 +7,7 @@ import type { Mining_WaitTipChanged$Params } from "../schema/mining.ts";
 import { CALLS } from "./calls.ts";
 import { displayHash } from "./hash.ts";
 import type { LayoutName } from "./layouts.ts";
-import type { ServerThreads } from "./server-threads.ts";
+import type { Threads } from "./server-threads.ts";
 
 /** A block that was the tip. */
 export interface Tip {
@@ -35,7 +35,7 @@ type WaitTipChanged = Mining_WaitTipChanged$Params;
 /** Beyond the timeout that the node was given, how long its answer may take. */
 const GRACE_MS = 10_000;
 
-export function miningQueries(threads: ServerThreads, mining: ImportedCapability, layout: LayoutName): MiningQueries {
+export function miningQueries(threads: Threads, mining: ImportedCapability, layout: LayoutName): MiningQueries {
   return {
     async getTip() {
       const results = await threads.call(mining, CALLS.mining.getTip);

@@ -2,7 +2,7 @@
 
 import type { ImportedCapability } from "../rpc/capability.ts";
 import { CALLS } from "./calls.ts";
-import type { ServerThreads } from "./server-threads.ts";
+import type { Threads } from "./server-threads.ts";
 
 /** ConnectionDirection::Both of Bitcoin Core: inbound (1) and outbound (2) peers. */
 const BOTH_DIRECTIONS = 3;
@@ -30,7 +30,7 @@ export interface NodeQueries {
   getTotalBytesSent(): Promise<bigint>;
 }
 
-export function nodeQueries(threads: ServerThreads, chain: ImportedCapability, node: ImportedCapability): NodeQueries {
+export function nodeQueries(threads: Threads, chain: ImportedCapability, node: ImportedCapability): NodeQueries {
   return {
     async getHeight() {
       const { result, hasResult } = await threads.call(chain, CALLS.chain.getHeight);

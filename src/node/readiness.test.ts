@@ -4,6 +4,7 @@ import { afterEach, expect, test } from "bun:test";
 import { expectEmptyTables } from "../../test/builders/connections.ts";
 import { closeAll, FakeNode } from "../../test/builders/fake-node.ts";
 import { RpcError } from "../rpc/errors.ts";
+import { CallTimeouts } from "./call-timeouts.ts";
 import { handshake } from "./handshake.ts";
 import { singleRpc } from "./json-rpc.ts";
 import { warmupStatus } from "./readiness.ts";
@@ -14,7 +15,7 @@ afterEach(expectEmptyTables);
 async function statusOf(fake: FakeNode): Promise<string | undefined> {
   const capabilities = await handshake(fake.connection);
   try {
-    return await warmupStatus(singleRpc(capabilities.threads, capabilities.node!));
+    return await warmupStatus(singleRpc(capabilities.threads, capabilities.node!, new CallTimeouts(5000)));
   } finally {
     closeAll(capabilities);
   }

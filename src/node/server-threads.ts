@@ -21,6 +21,8 @@ export interface ThreadCallOptions<R = unknown, T = R> extends CallOptions<R, T>
    * others are stuck.
    */
   readonly isForLeaving?: boolean;
+  /** Milliseconds after which the call counts as late, though its caller still waits; then no other of its kind is made. */
+  readonly lateAfterMs?: number;
   /** Whether the node takes no harm when the connection ends during the call: then leaving does not wait for it. */
   readonly mayBeLeft?: boolean;
 }
@@ -33,6 +35,9 @@ const MAX_THREADS = 4;
  */
 const MAX_THREADS_LEAVING = 2;
 
+/** The longest that a timer takes. */
+export const NO_DEADLINE_MS = 2 ** 31 - 1;
+
 /** Threads that are lent to the same calls. */
 class Pool {
   readonly max: number;
@@ -44,6 +49,9 @@ class Pool {
     this.max = max;
   }
 }
+
+/** What makes calls on threads of the node. */
+export type Threads = Pick<ServerThreads, "call">;
 
 export class ServerThreads {
   readonly #threadMap: ImportedCapability;
@@ -110,12 +118,27 @@ export class ServerThreads {
     question.results.catch((error) => {
       if (error instanceof DeadlineError) this.#late.set(question, key);
     });
+    const { lateAfterMs } = options;
+    const lateTimer =
+      lateAfterMs === undefined ? undefined : setTimeout(() => this.#late.set(question, key), lateAfterMs);
     question.returned.then(() => {
+      clearTimeout(lateTimer);
       this.#late.delete(question);
       pool.idle.push(thread);
       if (options.mayBeLeft !== true) this.#ended();
     });
     return question.results;
+  }
+
+  /**
+   * Makes calls that are never canceled, so that a late answer can still be used: their callers have timeouts of their own.
+   * After `lateAfterMs` they count as late.
+   */
+  uncanceled(lateAfterMs: number): Threads {
+    return {
+      call: (capability, method, fill, options) =>
+        this.call(capability, method, fill, { deadlineMs: NO_DEADLINE_MS, lateAfterMs, ...options }),
+    };
   }
 
   /** From now on only calls that leave the node are made. */

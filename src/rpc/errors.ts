@@ -27,6 +27,13 @@ export class RpcError extends Error {
 /** A call that passed its deadline. The peer may still be running it: see Question.returned. */
 export class DeadlineError extends Error {
   override readonly name = "DeadlineError";
+  /** The answer, which may still arrive; undefined if the call was canceled. */
+  readonly late: Promise<unknown> | undefined;
+
+  constructor(message: string, late?: Promise<unknown>) {
+    super(message);
+    this.late = late;
+  }
 }
 
 /** Characters kept of a peer's reason: it may be as long as a frame, 64 MiB, and goes into the log. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { NO_MINING, NO_QUERIES } from "../../test/builders/unasked.ts";
 import {
+  followingTip,
   fromMining,
   fromNode,
   fromRpc,
@@ -8,12 +9,22 @@ import {
   polledInto,
   type RpcSource,
 } from "../collectors/collector.ts";
+import { CallTimeouts } from "../node/call-timeouts.ts";
 import type { RpcMethod } from "../node/calls.ts";
-import { type JsonRpc, JsonRpcError, type RpcOutcome } from "../node/json-rpc.ts";
+import {
+  AnswerTooLargeError,
+  isPermanent,
+  type JsonRpc,
+  JsonRpcError,
+  RefusedError,
+  type RpcOutcome,
+} from "../node/json-rpc.ts";
 import type { MiningQueries } from "../node/mining.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { type PolledNode, Poller } from "./poller.ts";
 import { chooseQuestions, type SourceKind } from "./questions.ts";
+
+const TIMEOUT_MS = 20;
 
 /** A node that supports these sources. The families of these tests ask them nothing but JSON-RPC. */
 class FakeNode implements PolledNode {
@@ -23,16 +34,22 @@ class FakeNode implements PolledNode {
   readonly kinds: ReadonlySet<SourceKind>;
   /** JSON-RPC method → its outcome; others have the result true. */
   readonly outcomes = new Map<RpcMethod, RpcOutcome>();
-  /** Methods that make a whole call fail. */
+  /** Methods that make a whole call fail. The outcome of one that is late arrives when the test says so. */
   readonly fatal = new Map<RpcMethod, Error>();
+  readonly late = Promise.withResolvers<RpcOutcome>();
   /** Called while a call is under way. */
   during = () => {};
+  readonly timeouts = new CallTimeouts(TIMEOUT_MS);
   /** What asking for Mining answers. */
   miningAnswer: () => Promise<MiningQueries> = async () => NO_MINING;
   callAll: JsonRpc["callAll"] = async (requests) => {
     this.calls.push(requests.map(({ method }) => method));
     this.during();
-    for (const { method } of requests) if (this.fatal.has(method)) throw this.fatal.get(method)!;
+    for (const { method } of requests) {
+      const error = this.fatal.get(method);
+      if (error === undefined) continue;
+      return requests.map(() => ({ error, late: error instanceof DeadlineError ? this.late.promise : undefined }));
+    }
     return requests.map(({ method }) => this.outcomes.get(method) ?? { result: true });
   };
 
@@ -106,7 +123,7 @@ function pollerOf(node: FakeNode, ...families: PolledFamily[]) {
     client: node,
     questions: chooseQuestions(families, node.kinds),
     onAnswer: (method) => answered.push(method),
-    onError: (method, error, isMissing) => failures.push({ method, error, isMissing }),
+    onError: (method, error) => void failures.push({ method, error, isMissing: isPermanent(error) }),
   });
   return { poller, failures, answered };
 }
@@ -238,27 +255,96 @@ test("a batch that fails as a whole is taken apart at once, so that the slow met
   expect([...shown.values.keys()].sort()).toEqual(["getpeerinfo", "uptime"]);
 });
 
-test("what succeeded alone goes back into the batch, what failed does when it succeeds", async () => {
+test("a late answer is shown when it arrives, and until then the last one is", async () => {
+  const node = new FakeNode("jsonRpc", "node");
+  const shown = new Shown();
+  let answer: () => Promise<unknown> = async () => 1;
+  const { poller, failures } = pollerOf(
+    node,
+    shown.node(node, "Chain.a", () => answer()),
+    shown.rpc("uptime"),
+  );
+  await poller.poll();
+  const slow = Promise.withResolvers<unknown>();
+  answer = () => slow.promise;
+  node.fatal.set("uptime", new DeadlineError("late"));
+  await poller.poll();
+  expect(failures.map(({ method, error }) => [method, (error as Error).name])).toEqual([
+    ["Chain.a", "DeadlineError"],
+    ["uptime", "DeadlineError"],
+  ]);
+  expect([...shown.values.values()]).toEqual([1, true]);
+  slow.resolve(2);
+  node.late.resolve({ result: false });
+  await Bun.sleep(0);
+  expect([...shown.values.values()]).toEqual([2, false]);
+});
+
+test("a late answer after the session is not shown", async () => {
   const node = new FakeNode("jsonRpc");
   const shown = new Shown();
-  const families = [shown.rpc("uptime"), shown.rpc("getchaintips"), shown.rpc("getpeerinfo")];
-  const { poller, failures } = pollerOf(node, ...families);
-  node.fatal.set("getchaintips", new RpcError("failed", "an answer that is no JSON"));
+  const { poller } = pollerOf(node, shown.rpc("uptime"));
+  node.fatal.set("uptime", new DeadlineError("late"));
   await poller.poll();
-  node.calls.length = failures.length = 0;
+  node.isOver = true;
+  node.late.resolve({ result: true });
+  await Bun.sleep(0);
+  expect(shown.values.size).toBe(0);
+});
+
+test("an old value has no sample", async () => {
+  const node = new FakeNode("jsonRpc");
+  const shown = new Shown();
+  const { poller } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getchaintips", { every: 10 }));
   await poller.poll();
-  expect(node.calls).toEqual([["uptime", "getpeerinfo"], ["getchaintips"]]);
-  expect(failures).toMatchObject([{ method: "getchaintips" }]);
-  node.fatal.clear();
+  const asked: number[] = [];
+  poller.clearOld((every) => {
+    asked.push(every);
+    return every === 1 ? -1 : 60_000;
+  });
+  expect(asked).toEqual([1, 10]);
+  expect([...shown.values.keys()]).toEqual(["getchaintips"]);
+});
+
+test("after a tip only what follows it is asked, and the rounds of rare questions do not advance", async () => {
+  const node = new FakeNode("jsonRpc");
+  const shown = new Shown();
+  const families = [
+    ...followingTip([shown.rpc("getblockchaininfo")]),
+    shown.rpc("uptime"),
+    shown.rpc("getchaintips", { every: 2 }),
+  ];
+  const { poller } = pollerOf(node, ...families);
+  for (let round = 0; round < 3; round++) await poller.pollAfterTip();
+  await poller.poll();
+  const chain = ["getblockchaininfo"];
+  expect(node.calls).toEqual([chain, chain, chain, ["getblockchaininfo", "uptime", "getchaintips"]]);
+});
+
+test("what answers too much is asked again after longer and longer pauses", async () => {
+  const node = new FakeNode("jsonRpc");
+  const { poller } = pollerOf(node, new Shown().rpc("listbanned"));
+  node.outcomes.set("listbanned", { error: new AnswerTooLargeError("listbanned", 64 * 1024 * 1024) });
+  const asked: number[] = [];
+  for (let round = 0; round < 40; round++) {
+    const before = node.calls.length;
+    await poller.poll();
+    if (node.calls.length > before) asked.push(round);
+  }
+  expect(asked).toEqual([0, 2, 6, 14, 30]);
+  node.outcomes.clear();
+  for (let round = 40; round < 64; round++) await poller.poll();
+  expect(node.calls.length).toBe(asked.length + 2);
+});
+
+test("what the node's options switch off is asked once", async () => {
+  const node = new FakeNode("jsonRpc");
+  const { poller } = pollerOf(node, new Shown().rpc("estimatesmartfee"), new Shown().rpc("uptime"));
+  node.outcomes.set("estimatesmartfee", { error: new JsonRpcError(-32603, "Fee estimation disabled") });
+  node.outcomes.set("uptime", { error: new RefusedError("uptime: refused by the node's RPC whitelist") });
   await poller.poll();
   await poller.poll();
-  expect(node.calls.slice(2)).toEqual([
-    ["uptime", "getpeerinfo"],
-    ["getchaintips"],
-    ["uptime", "getchaintips", "getpeerinfo"],
-  ]);
-  expect(failures).toHaveLength(1);
-  expect(shown.values.size).toBe(3);
+  expect(node.calls).toEqual([["estimatesmartfee", "uptime"]]);
 });
 
 test("what is asked rarely and failed is asked again at the next poll", async () => {

@@ -3,30 +3,34 @@
 
 import type { MiningSource, NodeSource, RpcSource, Source } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
-import { failureOf, isMissingMethod, type JsonRpc, type RpcOutcome } from "../node/json-rpc.ts";
+import { AnswerTooLargeError, isPermanent, type JsonRpc, type RpcOutcome } from "../node/json-rpc.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import type { Question, Questions } from "./questions.ts";
 
 /** What polls need of a node. */
-export type PolledNode = Pick<NodeClient, "queries" | "jsonRpc" | "mining" | "isOver">;
+export type PolledNode = Pick<NodeClient, "queries" | "jsonRpc" | "mining" | "isOver" | "timeouts">;
 
 export interface PollerOptions {
   readonly client: PolledNode;
   readonly questions: Pick<Questions, "node" | "mining" | "jsonRpc">;
-  /** Called for each answer; `value` is what came. */
+  /** Called for each answer, late ones too; `value` is what came. */
   readonly onAnswer: (method: string, value: unknown) => void;
-  /** `isMissing`: the node does not support the method, and it is not asked again on this connection. */
-  readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
+  readonly onError: (method: string, error: unknown) => void;
 }
+
+type RpcQuestion = Question<RpcSource<unknown>>;
+
+/** The longest pause, in rounds, after answers that were too large. */
+const MAX_PAUSE_ROUNDS = 64;
 
 export class Poller {
   readonly #options: PollerOptions;
-  /** Questions whose method this node does not support. */
-  readonly #missing = new Set<Question>();
-  /** Questions of batches that failed as a whole: each gets a call of its own until that succeeds. */
-  readonly #alone = new Set<Question>();
+  /** Questions that this node does not answer on this connection. */
+  readonly #unsupported = new Set<Question>();
   /** Questions that failed, except late ones: due in the next round, even those that are asked at every Nth only. */
   readonly #failing = new Set<Question>();
+  /** Questions whose answers were too large: until which round they pause, and for how many. */
+  readonly #paused = new Map<Question, { readonly rounds: number; readonly until: number }>();
   #round = 0;
 
   constructor(options: PollerOptions) {
@@ -35,84 +39,109 @@ export class Poller {
 
   /** Asks everything that is due, one call after the other. Never rejects. Stops early when the session is over. */
   async poll(): Promise<void> {
-    const { client, questions } = this.#options;
-    const { queries, jsonRpc } = client;
-    if (queries !== undefined) await this.#askEach(questions.node, async (source) => source.read(queries));
-    await this.#askEach(questions.mining, async (source) => source.read(await client.mining()));
-    if (jsonRpc !== undefined) await this.#askRpc(jsonRpc);
+    await this.#ask((question) => this.#isDue(question));
     this.#round++;
+  }
+
+  /** Asks what a new tip changes. */
+  async pollAfterTip(): Promise<void> {
+    await this.#ask(({ followsTip }) => followsTip);
   }
 
   /** The node is gone: removes the samples of all families. */
   clear(): void {
+    for (const question of this.#all) question.clear();
+  }
+
+  /** Removes samples that are older than `maxAgeMs` says for a question that is asked at every Nth poll. */
+  clearOld(maxAgeMs: (every: number) => number): void {
+    const now = performance.now();
+    for (const question of this.#all) question.clearBefore(now - maxAgeMs(everyOf(question)));
+  }
+
+  get #all(): readonly Question[] {
     const { node, mining, jsonRpc } = this.#options.questions;
-    for (const question of [...node, ...mining, ...jsonRpc]) question.clear();
+    return [...node, ...mining, ...jsonRpc];
+  }
+
+  async #ask(isWanted: (question: Question) => boolean): Promise<void> {
+    const { client, questions } = this.#options;
+    const { queries, jsonRpc } = client;
+    const isAsked = (question: Question) => !this.#unsupported.has(question) && isWanted(question);
+    if (queries !== undefined) await this.#askEach(questions.node.filter(isAsked), (source) => source.read(queries));
+    const readMining = async (source: MiningSource<unknown>) => source.read(await client.mining());
+    await this.#askEach(questions.mining.filter(isAsked), readMining);
+    if (jsonRpc !== undefined) await this.#askRpc(jsonRpc, questions.jsonRpc.filter(isAsked));
   }
 
   async #askEach<S extends NodeSource<unknown> | MiningSource<unknown>>(
     questions: readonly Question<S>[],
     ask: (source: S) => Promise<unknown>,
   ): Promise<void> {
+    const { client } = this.#options;
     for (const question of questions) {
-      if (this.#options.client.isOver) return;
-      if (this.#missing.has(question)) continue;
+      if (client.isOver) return;
+      const { source } = question;
       try {
-        const answer = await ask(question.source);
-        this.#show(question, answer, () => answer);
+        this.#showAnswer(question, await client.timeouts.wait(source.method, ask(source)));
       } catch (error) {
-        question.clear();
+        if (error instanceof DeadlineError) {
+          void error.late?.then((answer) => this.#showLate(() => this.#showAnswer(question, answer))).catch(() => {});
+        } else question.clear();
         this.#failed(question, error);
       }
     }
   }
 
-  async #askRpc(rpc: JsonRpc): Promise<void> {
-    const due = this.#options.questions.jsonRpc.filter((question) => this.#isDue(question));
-    await this.#askTogether(
-      rpc,
-      due.filter((question) => !this.#alone.has(question)),
-    );
-    // The question at fault for a failed batch is found in the same round, so that the others do not miss it.
-    for (const question of due) if (this.#alone.has(question)) await this.#askAlone(rpc, question);
-  }
-
-  async #askTogether(rpc: JsonRpc, questions: readonly Question<RpcSource<unknown>>[]): Promise<void> {
-    if (this.#options.client.isOver || questions.length === 0) return;
-    try {
-      const outcomes = await rpc.callAll(questions.map(({ source }) => source));
-      for (const [index, question] of questions.entries()) this.#settle(question, outcomes[index]!);
-    } catch {
-      for (const question of questions) this.#alone.add(question);
+  async #askRpc(rpc: JsonRpc, questions: readonly RpcQuestion[]): Promise<void> {
+    if (questions.length === 0 || this.#options.client.isOver) return;
+    const outcomes = await rpc.callAll(questions.map(({ source }) => source));
+    const errors = outcomes.flatMap((outcome) => ("error" in outcome ? [outcome.error] : []));
+    const again: RpcQuestion[] = [];
+    for (const [index, question] of questions.entries()) {
+      const outcome = outcomes[index]!;
+      // An error of several questions is that of their batch.
+      const isOfBatch = "error" in outcome && errors.filter((error) => error === outcome.error).length > 1;
+      if (isOfBatch) again.push(question);
+      this.#settle(question, outcome, isOfBatch);
     }
-  }
-
-  async #askAlone(rpc: JsonRpc, question: Question<RpcSource<unknown>>): Promise<void> {
-    if (this.#options.client.isOver) return;
-    try {
+    // The methods of a failed batch are asked one by one in the same round, so that only the one at fault misses it.
+    for (const question of again) {
+      if (this.#options.client.isOver) return;
       const [outcome] = await rpc.callAll([question.source]);
-      this.#alone.delete(question);
       this.#settle(question, outcome!);
-    } catch (error) {
-      this.#settle(question, { error: error as Error });
     }
   }
 
-  #isDue(question: Question<RpcSource<unknown>>): boolean {
-    if (this.#missing.has(question)) return false;
-    return this.#round % (question.source.every ?? 1) === 0 || this.#failing.has(question);
+  #isDue(question: Question): boolean {
+    if (this.#round < (this.#paused.get(question)?.until ?? 0)) return false;
+    return this.#round % everyOf(question) === 0 || this.#failing.has(question);
   }
 
-  #settle(question: Question<RpcSource<unknown>>, outcome: RpcOutcome): void {
+  #settle(question: RpcQuestion, outcome: RpcOutcome, isAskedAgain = false): void {
     this.#failing.delete(question);
     if ("error" in outcome) {
-      question.clear();
-      return this.#rpcFailed(question, outcome.error);
+      // A late answer is shown when it arrives. Until then the last one is, while it is not too old.
+      if (outcome.late !== undefined) {
+        void outcome.late.then((late) => this.#showLate(() => this.#settle(question, late)));
+      } else question.clear();
+      if (!isAskedAgain) this.#rpcFailed(question, outcome.error);
+      return;
     }
     try {
+      this.#paused.delete(question);
       this.#show(question, outcome.result, (source) => source.read(outcome.result));
     } catch (error) {
       this.#rpcFailed(question, error);
     }
+  }
+
+  #showLate(show: () => void): void {
+    if (!this.#options.client.isOver) show();
+  }
+
+  #showAnswer(question: Question<NodeSource<unknown> | MiningSource<unknown>>, answer: unknown): void {
+    this.#show(question, answer, () => answer);
   }
 
   #show<S extends Source>(question: Question<S>, answer: unknown, read: (source: S) => unknown): void {
@@ -121,18 +150,27 @@ export class Poller {
   }
 
   #rpcFailed(question: Question, error: unknown): void {
+    if (error instanceof AnswerTooLargeError) this.#pauseLonger(question);
     // A method that the node could not finish in time is expensive: it is asked no sooner than usual.
-    if (!isLate(error)) this.#failing.add(question);
+    else if (!isLate(error)) this.#failing.add(question);
     this.#failed(question, error);
+  }
+
+  #pauseLonger(question: Question): void {
+    const rounds = Math.min(2 * (this.#paused.get(question)?.rounds ?? 1), MAX_PAUSE_ROUNDS);
+    this.#paused.set(question, { rounds, until: this.#round + rounds });
   }
 
   #failed(question: Question, error: unknown): void {
     // The end of the connection is no failure of the call.
     if (this.#options.client.isOver) return;
-    const isMissing = isMissingMethod(error);
-    if (isMissing || failureOf(error) === "disabled") this.#missing.add(question);
-    this.#options.onError(question.source.method, error, isMissing);
+    if (isPermanent(error)) this.#unsupported.add(question);
+    this.#options.onError(question.source.method, error);
   }
+}
+
+function everyOf({ source }: Question): number {
+  return source.kind === "jsonRpc" ? (source.every ?? 1) : 1;
 }
 
 /** Whether the node did not finish the call, or an earlier one of the same method, in time. */

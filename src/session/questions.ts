@@ -6,13 +6,18 @@ import type { PolledFamily, RpcSource, Source } from "../collectors/collector.ts
 /** A source with the families that its answers fill. */
 export class Question<S extends Source = Source> {
   readonly source: S;
+  /** Whether a new tip changes the answer. */
+  followsTip = false;
+  /** When an answer was shown, by performance.now; undefined without samples. */
+  #shownAt: number | undefined;
   readonly #families: { readonly source: S; readonly target: PolledFamily["target"] }[] = [];
 
   constructor(source: S) {
     this.source = source;
   }
 
-  add(source: S, { target }: PolledFamily): void {
+  add(source: S, { target, followsTip = false }: PolledFamily): void {
+    this.followsTip ||= followsTip;
     this.#families.push({ source, target });
   }
 
@@ -21,6 +26,7 @@ export class Question<S extends Source = Source> {
    * @throws Error with all faults of the answer in one line. Families that a fault concerns have no sample, others are set.
    */
   show(read: (source: S) => unknown): void {
+    this.#shownAt = performance.now();
     const faults = new Set<string>();
     for (const { source, target } of this.#families) {
       try {
@@ -35,7 +41,13 @@ export class Question<S extends Source = Source> {
 
   /** Removes the samples of its families. */
   clear(): void {
+    this.#shownAt = undefined;
     for (const { target } of this.#families) target.clear();
+  }
+
+  /** Removes the samples if they were shown before `time`, by performance.now. */
+  clearBefore(time: number): void {
+    if (this.#shownAt !== undefined && this.#shownAt < time) this.clear();
   }
 }
 

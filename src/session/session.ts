@@ -7,12 +7,14 @@ import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
 import { type ClientEvents, NodeClient } from "../node/client.ts";
 import { failureOf } from "../node/json-rpc.ts";
+import type { Tip } from "../node/mining.ts";
 import { connectUnix } from "../node/socket.ts";
 import type { Options } from "../options.ts";
 import type { BusyClock } from "../rpc/busy-clock.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { DeadlineError, errorText } from "../rpc/errors.ts";
 import { Pause } from "./pause.ts";
+import { PollSchedule } from "./poll-schedule.ts";
 import { Poller } from "./poller.ts";
 import { chooseQuestions, type Questions, type SourceKind } from "./questions.ts";
 import { startGraceMs } from "./start-grace.ts";
@@ -21,30 +23,37 @@ import { watchTips } from "./tip-watcher.ts";
 import type { TraceBudget } from "./trace-budget.ts";
 import { TraceKeeper } from "./trace-keeper.ts";
 
-type SessionFlags = Pick<Options, "socketPath" | "pollIntervalMs" | "utxoTrace" | "subscribe" | "layout" | "debug">;
+type SessionFlags = Pick<
+  Options,
+  "socketPath" | "pollIntervalMs" | "callTimeoutMs" | "utxoTrace" | "subscribe" | "layout" | "debug"
+>;
 
 export interface SessionOptions extends SessionFlags {
   readonly traceBudget: TraceBudget;
   readonly busyClock: BusyClock;
   readonly collectors: Collectors;
   readonly metrics: ExporterCollector;
+  /** Logs that the session is up, unless sessions keep ending too soon. */
+  readonly announce: (line: string) => void;
   readonly log: (line: string) => void;
 }
 
 export interface SessionEnd {
   /** Whether the session had subscribed to the node, or had begun to watch its tip. */
   readonly wasUp: boolean;
+  /** Whether it was up for half a minute, and a poll ended: the node is well. */
+  readonly wasStable: boolean;
   readonly reason: string;
 }
 
-/** A call without an answer for this long has failed. A node that validates a block may be this slow. */
-const CALL_DEADLINE_MS = 10_000;
+/** A session that ends sooner counts as a failed attempt. */
+const STABLE_AFTER_MS = 30_000;
 
 /** So many failed deadlines in a row mean a node that is stalled. One may be a slow method. */
 const STALLED_CALLS = 2;
 
-/** How often it is decided whether the trace should start or end. */
-const TRACE_INTERVAL_MS = 1000;
+/** How often it is decided whether the trace should start or end, and which samples are too old. */
+const TEND_INTERVAL_MS = 1000;
 
 /** How often a node that is starting is asked whether it is ready. */
 const WARMUP_INTERVAL_MS = 1000;
@@ -60,15 +69,23 @@ export class Session {
   #opening: Promise<NodeClient> | undefined;
   #poller: Poller | undefined;
   #tipPolls: TipPolls | undefined;
-  #traceTimer: Timer | undefined;
+  readonly #schedule: PollSchedule;
+  #tendTimer: Timer | undefined;
+  /** When the session was up, by performance.now. */
+  #upSince: number | undefined;
+  #hasPolled = false;
+  /** Methods whose refusal by the node was logged. */
+  readonly #loggedMethods = new Set<string>();
+  /** Blocks were disconnected, and no new tip was reported since. */
+  #isTipUnreported = false;
   /** Calls of polls in a row that missed their deadline. */
   #unanswered = 0;
   #isLeaving = false;
-  #wasUp = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#debug = options.debug ? options.log : () => {};
+    this.#schedule = new PollSchedule(options.pollIntervalMs);
   }
 
   /** Resolves when the session is over: the node stopped, could not be reached, or `leave` was called. Never rejects. */
@@ -80,15 +97,18 @@ export class Session {
       this.#ended.resolve(error as Error);
     }
     // While polling, only a node that stops makes the client leave.
-    const isStopping = this.#wasUp && !this.#isLeaving && this.#client?.isLeaving === true;
-    clearInterval(this.#traceTimer);
+    const wasUp = this.#upSince !== undefined;
+    const isStopping = wasUp && !this.#isLeaving && this.#client?.isLeaving === true;
+    clearInterval(this.#tendTimer);
     collectors.setUtxoTraceActive(undefined);
     metrics.disconnected();
     collectors.endSession();
     this.#poller?.clear();
     this.#tipPolls?.clear();
     await this.#leaveAfterFailure();
-    return { wasUp: this.#wasUp, reason: isStopping ? "it is stopping" : errorText(await this.#ended.promise) };
+    const reason = isStopping ? "it is stopping" : errorText(await this.#ended.promise);
+    const wasStable = wasUp && this.#hasPolled && performance.now() - this.#upSince! >= STABLE_AFTER_MS;
+    return { wasUp, wasStable, reason };
   }
 
   /**
@@ -123,9 +143,9 @@ export class Session {
   }
 
   async #open(): Promise<void> {
-    const { socketPath, layout, metrics, log, busyClock } = this.#options;
+    const { socketPath, callTimeoutMs, layout, collectors, metrics, announce, busyClock } = this.#options;
     this.#connection = await connectUnix(socketPath, {
-      deadlineMs: CALL_DEADLINE_MS,
+      deadlineMs: callTimeoutMs,
       busyClock,
       onEnd: (reason) => {
         this.#ended.resolve(reason);
@@ -134,18 +154,19 @@ export class Session {
     });
     // Stopped while connecting: nothing is subscribed yet, so closing is enough.
     if (this.#isLeaving) this.#connection.close();
-    this.#opening = NodeClient.open(this.#connection, this.#events(), layout);
+    this.#opening = NodeClient.open(this.#connection, this.#events(), callTimeoutMs, layout);
     const client = await this.#opening;
     this.#client = client;
     await this.#waitForReadiness(client);
-    const questions = chooseQuestions(this.#options.collectors.polled, sourcesOf(client));
+    // Not before: while it starts, a node may not be asked for everything that it supports.
+    const questions = chooseQuestions(collectors.polled, sourcesOf(client));
     this.#tipPolls = this.#makeTipPolls(client, questions);
-    this.#options.collectors.startSession(this.#reportedBy(client));
+    collectors.startSession(this.#reportedBy(client));
     if (this.#isToSubscribe(client)) await this.#subscribe(client);
     else await this.#startWatching(client);
-    this.#wasUp = true;
+    this.#upSince = performance.now();
     metrics.connected(client.layout);
-    log(`connected to the node at ${socketPath}: layout ${client.layout}, ${describe(client)}`);
+    announce(`connected to the node at ${socketPath}: layout ${client.layout}, ${describe(client)}`);
     await this.#pollUntilEnd(client, questions);
   }
 
@@ -162,7 +183,7 @@ export class Session {
   /** A node that stops crashes with a subscription on it, and may have begun to stop before the subscription was made. */
   async #subscribe(client: NodeClient): Promise<void> {
     await refuseStopping(client);
-    await client.subscribe(CALL_DEADLINE_MS);
+    await client.subscribe(this.#options.callTimeoutMs);
     await refuseStopping(client);
   }
 
@@ -218,18 +239,36 @@ export class Session {
     if (this.#isLeaving) throw new Error("the exporter is stopping");
   }
 
-  /** Where the node's callbacks go. A block that was connected is asked about, too. */
+  /** Where the node's callbacks go. A block that becomes the tip is asked about, too. */
   #events(): ClientEvents {
     const { collectors, debug, log } = this.#options;
+    const { events } = collectors;
     const chain: ChainEvents = {
-      ...collectors.events,
+      ...events,
       blockConnected: (height) => {
-        collectors.events.blockConnected(height);
+        events.blockConnected(height);
         // A BlockInfo without a height has -1.
-        if (height >= 0) this.#tipPolls?.tipChanged(height, Date.now());
+        if (height >= 0) this.#tipChanged(height, Date.now());
+      },
+      blockDisconnected: (height) => {
+        events.blockDisconnected(height);
+        this.#isTipUnreported = true;
+        if (height > 0) this.#tipChanged(height - 1);
+      },
+      updatedBlockTip: () => {
+        this.#isTipUnreported = false;
+        events.updatedBlockTip();
       },
     };
     return { chain, utxoCache: collectors.utxoCacheEvents ?? IGNORED_COINS, debug: debug ? log : undefined };
+  }
+
+  /** `learnedAtMs`: when the exporter learnt of a block that was connected just now, in Unix time. */
+  #tipChanged(tip: Tip | number, learnedAtMs?: number): void {
+    this.#tipPolls?.tipChanged(tip, learnedAtMs);
+    this.#schedule.tipChanged(performance.now());
+    // The poll loop sees that the next poll is due sooner.
+    this.#pause.end();
   }
 
   #makeTipPolls(client: NodeClient, questions: Questions): TipPolls {
@@ -237,7 +276,7 @@ export class Session {
       client,
       questions: questions.block,
       isSyncing: () => this.#options.collectors.initialBlockDownload !== "over",
-      onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
+      onError: (method, error) => this.#callFailed(method, error),
     });
   }
 
@@ -248,14 +287,14 @@ export class Session {
       lookEveryMs: client.hasNotifications ? this.#options.pollIntervalMs : undefined,
       events: { ...this.#options.collectors, tipChanged: this.#options.collectors.events.updatedBlockTip },
       isSyncing: () => this.#options.collectors.initialBlockDownload === "active",
-      onTip: (tip, isNew) => this.#tipPolls?.tipChanged(tip, isNew ? Date.now() : undefined),
+      onTip: (tip, isNew) => this.#tipChanged(tip, isNew ? Date.now() : undefined),
       onStopping: () => void client.leave(Number.POSITIVE_INFINITY),
-      onError: (method, error, isMissing) => this.#callFailed(method, error, isMissing),
+      onError: (method, error) => this.#callFailed(method, error),
     });
   }
 
   async #pollUntilEnd(client: NodeClient, questions: Questions): Promise<void> {
-    const { pollIntervalMs, metrics } = this.#options;
+    const { pollIntervalMs, callTimeoutMs, metrics } = this.#options;
     const poller = new Poller({
       client,
       questions,
@@ -263,29 +302,47 @@ export class Session {
         if (this.#options.debug) this.#debug(`poll: ${method} = ${valueText(value)}`);
         this.#pollAnswered();
       },
-      onError: (method, error, isMissing) => {
-        this.#callFailed(method, error, isMissing);
+      onError: (method, error) => {
+        this.#callFailed(method, error);
         if (error instanceof DeadlineError) this.#pollUnanswered(error);
       },
     });
     this.#poller = poller;
     const trace = this.#makeTraceKeeper(client);
-    this.#traceTimer = setInterval(() => void trace?.tend(), TRACE_INTERVAL_MS);
-    let isFirst = true;
+    this.#tendTimer = setInterval(() => {
+      void trace?.tend();
+      // A value that two polls in a row did not read again is not known any more.
+      poller.clearOld((every) => (every + 1) * pollIntervalMs + callTimeoutMs);
+    }, TEND_INTERVAL_MS);
     while (!client.isOver) {
+      const { kind, delayMs } = this.#schedule.next(performance.now());
+      if (delayMs > 0) {
+        await this.#pause.wait(delayMs);
+        continue;
+      }
       if (await this.#isStopping(client)) return void client.leave(Number.POSITIVE_INFINITY);
       const start = performance.now();
-      await poller.poll();
+      this.#schedule.started(kind, start);
+      if (kind === "tip") this.#countUnreportedTip();
+      await (kind === "all" ? poller.poll() : poller.pollAfterTip());
       if (client.isOver) return;
-      metrics.polled(performance.now() - start);
-      if (isFirst) await this.#askAboutTip(client);
-      isFirst = false;
+      this.#schedule.ended(kind, performance.now());
+      if (kind === "all") {
+        metrics.polled(performance.now() - start);
+        if (!this.#hasPolled) await this.#askAboutTip(client);
+        this.#hasPolled = true;
+      }
       // This poll may have found initial block download over.
       this.#tipPolls?.resume();
       await trace?.tend();
       garbage.collect();
-      if (!client.isOver) await this.#pause.wait(pollIntervalMs);
     }
+  }
+
+  /** A node reports disconnected blocks, but the new tip only when a block is connected: after `invalidateblock` none is. */
+  #countUnreportedTip(): void {
+    if (this.#isTipUnreported) this.#options.collectors.events.updatedBlockTip();
+    this.#isTipUnreported = false;
   }
 
   /** Notifications report future blocks only, so the current tip is asked about here. */
@@ -301,18 +358,18 @@ export class Session {
 
   /** Undefined where the trace is disabled or not supported. */
   #makeTraceKeeper(client: NodeClient): TraceKeeper | undefined {
-    const { collectors, utxoTrace, traceBudget, busyClock, pollIntervalMs, log } = this.#options;
+    const { collectors, utxoTrace, traceBudget, busyClock, callTimeoutMs, pollIntervalMs, log } = this.#options;
     const isWanted = utxoTrace && collectors.utxoCacheEvents !== undefined && this.#isToSubscribe(client);
     if (!isWanted || !client.hasUtxoTrace) return undefined;
     return new TraceKeeper({
       client,
       budget: traceBudget,
       clock: busyClock,
-      deadlineMs: CALL_DEADLINE_MS,
+      deadlineMs: callTimeoutMs,
       retryMs: pollIntervalMs,
       isSyncing: () => collectors.initialBlockDownload !== "over",
       setActive: collectors.setUtxoTraceActive,
-      onError: (method, error) => this.#callFailed(method, error, false),
+      onError: (method, error) => this.#callFailed(method, error),
       log,
       debug: this.#debug,
     });
@@ -328,13 +385,17 @@ export class Session {
     this.#unanswered = 0;
   }
 
-  #callFailed(method: string, error: unknown, isMissing: boolean): void {
+  #callFailed(method: string, error: unknown): void {
     const { metrics, log } = this.#options;
+    const failure = failureOf(error);
     this.#debug(`${method} failed: ${errorText(error)}`);
     // The node's options switch off what the method reads: no failure, and no sample.
-    if (failureOf(error) === "disabled") return;
+    if (failure === "disabled") return;
     metrics.callFailed(method);
-    if (isMissing) log(`the node does not support ${method}: its metrics have no sample on this connection`);
+    if ((failure !== "missing" && failure !== "refused") || this.#loggedMethods.has(method)) return;
+    this.#loggedMethods.add(method);
+    const reason = failure === "missing" ? `the node does not support ${method}` : errorText(error);
+    log(`${reason}; its metrics have no sample on this connection`);
   }
 }
 
@@ -351,8 +412,8 @@ function sourcesOf(client: NodeClient): ReadonlySet<SourceKind> {
   const kinds = new Set<SourceKind>();
   if (queries !== undefined) kinds.add("node");
   if (jsonRpc !== undefined) kinds.add("jsonRpc").add("block");
-  // Mining adds nothing to the other sources.
-  if (kinds.size === 0) kinds.add("mining");
+  // Every node has Mining, but one with Chain and Node is asked through those.
+  if (queries === undefined) kinds.add("mining");
   return kinds;
 }
 

@@ -3,7 +3,7 @@
 
 import type { BlockSource, NewTip } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
-import { callRpc, isMissingMethod, type JsonRpc } from "../node/json-rpc.ts";
+import { callRpc, isPermanent, type JsonRpc } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
 import type { Question } from "./questions.ts";
 
@@ -12,8 +12,7 @@ export interface TipPollsOptions {
   readonly questions: readonly Question<BlockSource<unknown>>[];
   /** Nothing is asked while the node may be in initial block download, when each block is a tip. The newest tip waits. */
   readonly isSyncing: () => boolean;
-  /** `isMissing`: the node does not support the method, and it is not asked again on this connection. */
-  readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
+  readonly onError: (method: string, error: unknown) => void;
 }
 
 export class TipPolls {
@@ -21,8 +20,8 @@ export class TipPolls {
   /** The newest tip that was not asked about; its height alone where notifications did not name it. */
   #next: { readonly tip: Tip | number; readonly arrivedMs: number | undefined } | undefined;
   #isRunning = false;
-  /** Methods that this node does not support. */
-  readonly #missing = new Set<string>();
+  /** Methods that this node does not answer on this connection. */
+  readonly #unsupported = new Set<string>();
 
   constructor(options: TipPollsOptions) {
     this.#options = options;
@@ -76,14 +75,13 @@ export class TipPolls {
   /** What `ask` resolves to, or undefined when it rejects, which is reported. */
   async #try<T>(method: string, ask: () => Promise<T>): Promise<T | undefined> {
     const { client, onError } = this.#options;
-    if (client.isOver || this.#missing.has(method)) return undefined;
+    if (client.isOver || this.#unsupported.has(method)) return undefined;
     try {
       return await ask();
     } catch (error) {
       if (client.isOver) return undefined;
-      const isMissing = isMissingMethod(error);
-      if (isMissing) this.#missing.add(method);
-      onError(method, error, isMissing);
+      if (isPermanent(error)) this.#unsupported.add(method);
+      onError(method, error);
       return undefined;
     }
   }

@@ -1,7 +1,7 @@
 // Follows the tip of a node without notifications: waits for the next tip in a call of its own, and counts the blocks between.
 
 import type { NodeClient } from "../node/client.ts";
-import { isMissingMethod } from "../node/json-rpc.ts";
+import { isPermanent } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
 import { compareTips, type TipChange, TooFarApartError } from "../node/tip-changes.ts";
 
@@ -38,8 +38,7 @@ export interface TipWatcherOptions {
   readonly onTip: (tip: Tip, isNew: boolean) => void;
   /** Called, perhaps more than once, when the node stops. */
   readonly onStopping: () => void;
-  /** `isMissing`: the node does not support the method, and it is not asked again. */
-  readonly onError: (method: string, error: unknown, isMissing: boolean) => void;
+  readonly onError: (method: string, error: unknown) => void;
 }
 
 /** Watches until the client is over. Never rejects. */
@@ -85,7 +84,7 @@ class TipWatcher {
       return isSyncing() ? SYNCING_MS : hasChanged ? 0 : IDLE_MS;
     } catch (error) {
       if (client.isOver) return 0;
-      onError(method, error, false);
+      onError(method, error);
       return RETRY_MS;
     }
   }
@@ -119,11 +118,11 @@ class TipWatcher {
       this.#counted = to;
     } catch (error) {
       if (client.isOver) return;
-      this.#canCount = !isMissingMethod(error);
+      this.#canCount = !isPermanent(error);
       // The next look would fail in the same way.
       if (error instanceof TooFarApartError) this.#counted = to;
       events.tipSeen(to.height);
-      onError("getblockheader", error, !this.#canCount);
+      onError("getblockheader", error);
     }
   }
 }

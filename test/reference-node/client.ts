@@ -1,5 +1,6 @@
 // A client of a reference node: what a session has after its handshake, for tests of what is asked from there.
 
+import { CallTimeouts } from "../../src/node/call-timeouts.ts";
 import { completeHandshake, handshake, type NodeCapabilities } from "../../src/node/handshake.ts";
 import { batchRpc } from "../../src/node/json-rpc.ts";
 import type { LayoutName } from "../../src/node/layouts.ts";
@@ -28,7 +29,7 @@ export async function session(node: ReferenceNode, options: ClientOptions = {}):
   try {
     const found = await handshake(connection, layout);
     const capabilities = found.mayHaveChain
-      ? await completeHandshake(found, batchRpc(found.threads, found.rpc!))
+      ? await completeHandshake(found, batchRpc(found.threads, found.rpc!, new CallTimeouts(deadlineMs)))
       : found;
     return { ...capabilities, connection, [Symbol.dispose]: () => connection.close() };
   } catch (error) {

@@ -1,0 +1,51 @@
+// When polls are due: all questions at the poll interval, and what a new tip changes soon after each tip.
+
+/** From a tip to its poll, so that a reorganization of several blocks makes one. */
+const AFTER_TIP_MS = 250;
+
+/** Between two polls after tips: bursts of blocks and initial block download make one poll of many tips. */
+const BETWEEN_TIPS_MS = 5000;
+
+export interface DuePoll {
+  readonly kind: "all" | "tip";
+  /** Milliseconds until it is due; 0 when it is. */
+  readonly delayMs: number;
+}
+
+/** Times are milliseconds of one clock. */
+export class PollSchedule {
+  readonly #intervalMs: number;
+  #allAt = 0;
+  /** When a tip came that was not polled after. */
+  #tipAt: number | undefined;
+  #lastTipPollAt = Number.NEGATIVE_INFINITY;
+
+  constructor(intervalMs: number) {
+    this.#intervalMs = intervalMs;
+  }
+
+  tipChanged(now: number): void {
+    this.#tipAt ??= now;
+  }
+
+  /** The poll that is due next. */
+  next(now: number): DuePoll {
+    const tipAt =
+      this.#tipAt === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.max(this.#tipAt + AFTER_TIP_MS, this.#lastTipPollAt + BETWEEN_TIPS_MS);
+    const [kind, at] = tipAt < this.#allAt ? (["tip", tipAt] as const) : (["all", this.#allAt] as const);
+    return { kind, delayMs: Math.max(0, at - now) };
+  }
+
+  /** A poll starts, which reads what every tip until now changed. */
+  started(kind: DuePoll["kind"], now: number): void {
+    this.#tipAt = undefined;
+    if (kind === "tip") this.#lastTipPollAt = now;
+  }
+
+  /** A poll has ended. The next one of everything follows an interval after the end of the last. */
+  ended(kind: DuePoll["kind"], now: number): void {
+    if (kind === "all") this.#allAt = now + this.#intervalMs;
+  }
+}
