@@ -143,18 +143,20 @@ export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
   };
 
   async function callAlone({ method, params = [], items }: RpcRequest): Promise<RpcOutcome> {
-    const bytes = await exchange(requestOf(method, params, 0), method);
-    const reply = await read(method, bytes, { items, listKey: "result" });
-    // Bitcoin Core answers null for a forbidden method, and for nothing else that is asked here (httprpc.cpp).
-    if (reply === null) {
-      const error = new RefusedError(
-        `${method}: refused by the node's RPC whitelist; allow it with -rpcwhitelist=:${method}`,
-      );
-      refusals.set(method, error);
-      return { error };
+    try {
+      const bytes = await exchange(requestOf(method, params, 0), method);
+      const reply = await read(method, bytes, { items, listKey: "result" });
+      // Bitcoin Core answers null for a forbidden method, and for nothing else that is asked here (httprpc.cpp).
+      if (reply === null)
+        throw new RefusedError(
+          `${method}: refused by the node's RPC whitelist; allow it with -rpcwhitelist=:${method}`,
+        );
+      answered.add(method);
+      return outcomeOf(method, reply);
+    } catch (error) {
+      if (error instanceof RefusedError) refusals.set(method, error);
+      throw error;
     }
-    answered.add(method);
-    return outcomeOf(method, reply);
   }
 
   async function callTogether(requests: readonly RpcRequest[]): Promise<readonly RpcOutcome[]> {
