@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { NO_MINING, NO_QUERIES } from "../../test/builders/unasked.ts";
+import { SessionNode } from "../../test/builders/session-node.ts";
+import { NO_MINING } from "../../test/builders/unasked.ts";
 import {
   followingTip,
   fromMining,
@@ -9,66 +10,11 @@ import {
   polledInto,
   type RpcSource,
 } from "../collectors/collector.ts";
-import { CallTimeouts } from "../node/call-timeouts.ts";
 import type { RpcMethod } from "../node/calls.ts";
-import {
-  AnswerTooLargeError,
-  isPermanent,
-  type JsonRpc,
-  JsonRpcError,
-  RefusedError,
-  type RpcOutcome,
-} from "../node/json-rpc.ts";
-import type { MiningQueries } from "../node/mining.ts";
+import { AnswerTooLargeError, isPermanent, JsonRpcError, RefusedError, type RpcOutcome } from "../node/json-rpc.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
-import { type PolledNode, Poller } from "./poller.ts";
-import { chooseQuestions, type SourceKind } from "./questions.ts";
-
-const TIMEOUT_MS = 20;
-
-/** A node that supports these sources. The families of these tests ask them nothing but JSON-RPC. */
-class FakeNode implements PolledNode {
-  /** Of each call that was made, its methods. */
-  readonly calls: string[][] = [];
-  isOver = false;
-  readonly kinds: ReadonlySet<SourceKind>;
-  /** JSON-RPC method → its outcome; others have the result true. */
-  readonly outcomes = new Map<RpcMethod, RpcOutcome>();
-  /** Methods that make a whole call fail. The outcome of one that is late arrives when the test says so. */
-  readonly fatal = new Map<RpcMethod, Error>();
-  readonly late = Promise.withResolvers<RpcOutcome>();
-  /** Called while a call is under way. */
-  during = () => {};
-  readonly timeouts = new CallTimeouts(TIMEOUT_MS);
-  /** What asking for Mining answers. */
-  miningAnswer: () => Promise<MiningQueries> = async () => NO_MINING;
-  callAll: JsonRpc["callAll"] = async (requests) => {
-    this.calls.push(requests.map(({ method }) => method));
-    this.during();
-    for (const { method } of requests) {
-      const error = this.fatal.get(method);
-      if (error === undefined) continue;
-      return requests.map(() => ({ error, late: error instanceof DeadlineError ? this.late.promise : undefined }));
-    }
-    return requests.map(({ method }) => this.outcomes.get(method) ?? { result: true });
-  };
-
-  constructor(...kinds: SourceKind[]) {
-    this.kinds = new Set(kinds);
-  }
-
-  get queries() {
-    return this.kinds.has("node") ? NO_QUERIES : undefined;
-  }
-
-  get jsonRpc(): JsonRpc | undefined {
-    return this.kinds.has("jsonRpc") ? { callAll: (requests) => this.callAll(requests) } : undefined;
-  }
-
-  async mining(): Promise<MiningQueries> {
-    return this.miningAnswer();
-  }
-}
+import { Poller } from "./poller.ts";
+import { chooseQuestions } from "./questions.ts";
 
 /** What is shown of each family: its last value, or nothing after a failure or a clear. */
 class Shown {
@@ -83,7 +29,7 @@ class Shown {
   }
 
   /** A family with the name of its method. */
-  node(node: FakeNode, method: string, answer: () => unknown = () => 1): PolledFamily {
+  node(node: SessionNode, method: string, answer: () => unknown = () => 1): PolledFamily {
     const source = fromNode(method, async () => {
       node.calls.push([method]);
       return answer();
@@ -91,7 +37,7 @@ class Shown {
     return this.family(method, source);
   }
 
-  mining(node: FakeNode, method: string): PolledFamily {
+  mining(node: SessionNode, method: string): PolledFamily {
     return this.family(
       method,
       fromMining(method, async () => node.calls.push([method])),
@@ -116,7 +62,7 @@ interface Failure {
   readonly isMissing: boolean;
 }
 
-function pollerOf(node: FakeNode, ...families: PolledFamily[]) {
+function pollerOf(node: SessionNode, ...families: PolledFamily[]) {
   const failures: Failure[] = [];
   const answered: string[] = [];
   const poller = new Poller({
@@ -132,7 +78,7 @@ const missing = { error: new JsonRpcError(-32601, "Method not found") };
 const refused = { error: new JsonRpcError(-1, "refused") };
 
 test("everything is asked at every poll, all of JSON-RPC at once", async () => {
-  const node = new FakeNode("node", "jsonRpc");
+  const node = new SessionNode("node", "jsonRpc");
   const shown = new Shown();
   const families = [
     shown.node(node, "Chain.a"),
@@ -153,19 +99,19 @@ test("everything is asked at every poll, all of JSON-RPC at once", async () => {
 });
 
 test("a node that refuses Mining is asked again", async () => {
-  const node = new FakeNode("mining");
-  node.miningAnswer = () => Promise.reject(new RpcError("failed", "loading"));
+  const node = new SessionNode("mining");
+  node.mining = () => Promise.reject(new RpcError("failed", "loading"));
   const shown = new Shown();
   const { poller, failures } = pollerOf(node, shown.mining(node, "Mining.getTip"));
   await poller.poll();
   expect(failures).toMatchObject([{ method: "Mining.getTip", isMissing: false }]);
-  node.miningAnswer = async () => NO_MINING;
+  node.mining = async () => NO_MINING;
   await poller.poll();
   expect([...shown.values.keys()]).toEqual(["Mining.getTip"]);
 });
 
 test("a method that the node does not have is remembered and not asked again", async () => {
-  const node = new FakeNode("node", "jsonRpc");
+  const node = new SessionNode("node", "jsonRpc");
   const shown = new Shown();
   const unimplemented = () => Promise.reject(new RpcError("unimplemented", "Method not implemented."));
   const { poller, failures } = pollerOf(
@@ -193,11 +139,11 @@ test("a method that the node does not have is remembered and not asked again", a
 });
 
 test("of two polls of a method, the one with parameters that the node does not take is the one that is missing", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const families = [2, 6].map((target) => shown.rpc("estimatesmartfee", { params: [target] }, `fee ${target}`));
   const answers: RpcOutcome[] = [missing, { result: true }];
-  node.callAll = async (requests) => {
+  node.jsonRpcCall = async (requests) => {
     node.calls.push(requests.map(({ params }) => String(params)));
     return answers;
   };
@@ -209,7 +155,7 @@ test("of two polls of a method, the one with parameters that the node does not t
 });
 
 test("a failure costs that poll only, and is tried again", async () => {
-  const node = new FakeNode("node", "jsonRpc");
+  const node = new SessionNode("node", "jsonRpc");
   const shown = new Shown();
   let fails = true;
   const sometimes = () => (fails ? Promise.reject(new RpcError("failed", "not now")) : 5);
@@ -239,7 +185,7 @@ test("a failure costs that poll only, and is tried again", async () => {
 });
 
 test("a batch that fails as a whole is taken apart at once, so that the slow method fails alone", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const families = [shown.rpc("uptime"), shown.rpc("getchaintips"), shown.rpc("getpeerinfo")];
   const { poller, failures } = pollerOf(node, ...families);
@@ -256,7 +202,7 @@ test("a batch that fails as a whole is taken apart at once, so that the slow met
 });
 
 test("a late answer is shown when it arrives, and until then the last one is", async () => {
-  const node = new FakeNode("jsonRpc", "node");
+  const node = new SessionNode("jsonRpc", "node");
   const shown = new Shown();
   let answer: () => Promise<unknown> = async () => 1;
   const { poller, failures } = pollerOf(
@@ -281,7 +227,7 @@ test("a late answer is shown when it arrives, and until then the last one is", a
 });
 
 test("a late answer after the session is not shown", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const { poller } = pollerOf(node, shown.rpc("uptime"));
   node.fatal.set("uptime", new DeadlineError("late"));
@@ -293,7 +239,7 @@ test("a late answer after the session is not shown", async () => {
 });
 
 test("an old value has no sample", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const { poller } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getchaintips", { every: 10 }));
   await poller.poll();
@@ -307,7 +253,7 @@ test("an old value has no sample", async () => {
 });
 
 test("after a tip only what follows it is asked, and the rounds of rare questions do not advance", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const families = [
     ...followingTip([shown.rpc("getblockchaininfo")]),
@@ -322,7 +268,7 @@ test("after a tip only what follows it is asked, and the rounds of rare question
 });
 
 test("what answers too much is asked again after longer and longer pauses", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const { poller } = pollerOf(node, new Shown().rpc("listbanned"));
   node.outcomes.set("listbanned", { error: new AnswerTooLargeError("listbanned", 64 * 1024 * 1024) });
   const asked: number[] = [];
@@ -338,7 +284,7 @@ test("what answers too much is asked again after longer and longer pauses", asyn
 });
 
 test("what the node's options switch off is asked once", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const { poller } = pollerOf(node, new Shown().rpc("estimatesmartfee"), new Shown().rpc("uptime"));
   node.outcomes.set("estimatesmartfee", { error: new JsonRpcError(-32603, "Fee estimation disabled") });
   node.outcomes.set("uptime", { error: new RefusedError("uptime: refused by the node's RPC whitelist") });
@@ -348,7 +294,7 @@ test("what the node's options switch off is asked once", async () => {
 });
 
 test("what is asked rarely and failed is asked again at the next poll", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const { poller } = pollerOf(node, shown.rpc("getchaintips", { every: 5 }));
   node.outcomes.set("getchaintips", refused);
@@ -366,7 +312,7 @@ test.each([
   ["is still being worked on", new RpcError("overloaded", "the node is still at an earlier call of it")],
 ])("what is asked rarely and %s is asked no sooner for that", async (_, error) => {
   for (const isFatal of [true, false]) {
-    const node = new FakeNode("jsonRpc");
+    const node = new SessionNode("jsonRpc");
     const { poller, failures } = pollerOf(node, new Shown().rpc("getchaintips", { every: 5 }));
     if (isFatal) node.fatal.set("getchaintips", error);
     else node.outcomes.set("getchaintips", { error });
@@ -377,7 +323,7 @@ test.each([
 });
 
 test("what is asked rarely and failed, and then is late, is asked no sooner either", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const { poller, failures } = pollerOf(node, new Shown().rpc("getchaintips", { every: 5 }));
   node.outcomes.set("getchaintips", refused);
   await poller.poll();
@@ -388,7 +334,7 @@ test("what is asked rarely and failed, and then is late, is asked no sooner eith
 });
 
 test("what costs the node more is asked at the first poll, and then rarely", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const { poller } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getchaintips", { every: 3 }));
   for (let round = 0; round < 7; round++) await poller.poll();
@@ -407,7 +353,7 @@ test("what costs the node more is asked at the first poll, and then rarely", asy
 });
 
 test("nothing is asked when nothing is due", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const { poller } = pollerOf(node, new Shown().rpc("getchaintips", { every: 2 }));
   await poller.poll();
   await poller.poll();
@@ -415,7 +361,7 @@ test("nothing is asked when nothing is due", async () => {
 });
 
 test("once the client is over, nothing more is asked, and no failure is told", async () => {
-  const node = new FakeNode("node", "jsonRpc");
+  const node = new SessionNode("node", "jsonRpc");
   const shown = new Shown();
   const gone = () => {
     node.isOver = true;
@@ -429,7 +375,7 @@ test("once the client is over, nothing more is asked, and no failure is told", a
 });
 
 test("a client that is over between two calls of JSON-RPC is asked no second one", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const { poller, failures } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getpeerinfo"));
   node.fatal.set("uptime", new DeadlineError("late"));

@@ -1,79 +1,12 @@
-import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
-import { ancestor, type Block, BlockTree } from "../../test/builders/block-tree.ts";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { ancestor } from "../../test/builders/block-tree.ts";
+import { SessionNode } from "../../test/builders/session-node.ts";
 import { eventually } from "../../test/eventually.ts";
-import type { NodeClient } from "../node/client.ts";
 import { JsonRpcError } from "../node/json-rpc.ts";
-import type { MiningQueries, Tip } from "../node/mining.ts";
 import { RpcError } from "../rpc/errors.ts";
-import { watchTips } from "./tip-watcher.ts";
+import { IDLE_MS, watchTips } from "./tip-watcher.ts";
 
-/** A client with a node that has Mining and, unless told otherwise, JSON-RPC. */
-class FakeNode {
-  readonly tree = new BlockTree();
-  isOver = false;
-  jsonRpc: BlockTree | undefined = this.tree;
-  /** Whether the node has a tip yet. */
-  hasTip = true;
-  /** Failures of the next calls of Mining. */
-  readonly failures: Error[] = [];
-  /** Timeouts of the waits so far. */
-  readonly waits: number[] = [];
-  isStopping = false;
-  #changed = Promise.withResolvers<void>();
-
-  readonly #mining: MiningQueries = {
-    getTip: async () => {
-      this.#maybeFail();
-      return this.hasTip ? tipOf(this.tree.active) : undefined;
-    },
-    isInitialBlockDownload: async () => false,
-    isTestChain: async () => true,
-    waitTipChanged: async ({ hash }, timeoutMs) => {
-      this.waits.push(timeoutMs);
-      this.#maybeFail();
-      if (this.tree.active.hash === hash) await this.#changed.promise;
-      this.#maybeFail();
-      return this.isStopping ? undefined : tipOf(this.tree.active);
-    },
-  };
-
-  async mining(): Promise<MiningQueries> {
-    return this.#mining;
-  }
-
-  get client(): NodeClient {
-    return this as Pick<NodeClient, "jsonRpc" | "isOver" | "mining"> as NodeClient;
-  }
-
-  /** Waits are answered, because the tip is another or the time is over. */
-  wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
-  }
-
-  /** `count` blocks on `previous`, and whoever waits is told. */
-  extend(count: number, previous?: Block): Block {
-    const tip = this.tree.extend(count, previous);
-    this.wake();
-    return tip;
-  }
-
-  leave(): void {
-    this.isOver = true;
-    this.wake();
-  }
-
-  #maybeFail(): void {
-    const failure = this.failures.shift();
-    if (failure !== undefined) throw failure;
-  }
-}
-
-function tipOf({ hash, height }: Block): Tip {
-  return { hash, height };
-}
-
-let node: FakeNode;
+let node: SessionNode;
 /** What was told, in order. */
 let told: string[];
 /** Heights of the tips that just became one. */
@@ -81,35 +14,31 @@ let newHeights: number[];
 let errors: [method: string, error: unknown][];
 let isSyncing: boolean;
 let watching: Promise<void>;
-/** The watcher's pauses, in milliseconds. They take no time. */
+/** The watcher's pauses, in milliseconds, without those between two waits. They take no time. */
 let pauses: number[];
-const SHORTEST_PAUSE_MS = 1000;
 
 beforeEach(() => {
-  node = new FakeNode();
+  node = new SessionNode("block");
   node.tree.extend(100);
   told = [];
   newHeights = [];
   errors = [];
   pauses = [];
   isSyncing = false;
-  spyOn(Bun, "sleep").mockImplementation(async (duration) => {
-    const ms = Number(duration);
-    const isPause = ms >= SHORTEST_PAUSE_MS;
-    if (isPause) pauses.push(ms);
-    await new Promise((resolve) => setTimeout(resolve, isPause ? 0 : ms));
-  });
 });
 
 afterEach(async () => {
   node.leave();
   await watching;
-  mock.restore();
 });
 
 function watch(lookEveryMs?: number): void {
   watching = watchTips({
-    client: node.client,
+    client: node,
+    async sleep(durationMs) {
+      if (durationMs !== IDLE_MS) pauses.push(durationMs);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    },
     lookEveryMs,
     events: {
       tipChanged: () => told.push("updated"),
@@ -247,7 +176,8 @@ describe("with JSON-RPC", () => {
 });
 
 test("without JSON-RPC, only that the tip is another, and its height", async () => {
-  node.jsonRpc = undefined;
+  node = new SessionNode();
+  node.tree.extend(100);
   await watched();
   const fork = node.tree.active;
   node.extend(2);

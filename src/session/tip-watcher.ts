@@ -12,7 +12,7 @@ const WAIT_MS = 60_000;
 const RETRY_MS = 5000;
 
 /** Between two waits, should a wait end at once without a new tip. */
-const IDLE_MS = 10;
+export const IDLE_MS = 10;
 
 /** Between two looks at the tip of a node in initial block download, whose tip is always new. */
 const SYNCING_MS = 1000;
@@ -28,7 +28,9 @@ export interface TipEvents {
 }
 
 export interface TipWatcherOptions {
-  readonly client: NodeClient;
+  readonly client: Pick<NodeClient, "isOver" | "jsonRpc" | "mining">;
+  /** Waits for so many milliseconds. Default: Bun.sleep. */
+  readonly sleep?: (durationMs: number) => Promise<void>;
   readonly events: TipEvents;
   /** Asks for the tip this often, in milliseconds, instead of waiting for it in a call. */
   readonly lookEveryMs?: number | undefined;
@@ -44,13 +46,13 @@ export interface TipWatcherOptions {
 /** Watches until the client is over. Never rejects. */
 export async function watchTips(options: TipWatcherOptions): Promise<void> {
   const watcher = new TipWatcher(options);
-  while (!options.client.isOver) await pause(options.client, await watcher.look());
+  while (!options.client.isOver) await pause(options, await watcher.look());
 }
 
 /** In pieces, so that a client that ended is not kept for as long as a poll interval may be. */
-async function pause(client: NodeClient, durationMs: number): Promise<void> {
+async function pause({ client, sleep = Bun.sleep }: TipWatcherOptions, durationMs: number): Promise<void> {
   for (let restMs = durationMs; restMs > 0 && !client.isOver; restMs -= RETRY_MS) {
-    await Bun.sleep(Math.min(restMs, RETRY_MS));
+    await sleep(Math.min(restMs, RETRY_MS));
   }
 }
 

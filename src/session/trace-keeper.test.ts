@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
-import type { NodeClient } from "../node/client.ts";
+import { SessionNode } from "../../test/builders/session-node.ts";
 import { BusyClock } from "../rpc/busy-clock.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { TraceBudget } from "./trace-budget.ts";
@@ -9,45 +9,9 @@ const DEADLINE_MS = 10_000;
 const RETRY_MS = 60_000;
 const SECOND = 1000;
 
-/** A client whose node does as it is told: each call waits for `answer` or `refuse`. */
-class FakeSession {
-  isOver = false;
-  readonly calls: string[] = [];
-  #open: PromiseWithResolvers<void> | undefined;
-
-  traceUtxoCache = (deadlineMs: number) => this.#call("trace", deadlineMs);
-  endUtxoTrace = (deadlineMs: number) => this.#call("end", deadlineMs);
-
-  get client(): NodeClient {
-    return this as Pick<NodeClient, "isOver" | "traceUtxoCache" | "endUtxoTrace"> as NodeClient;
-  }
-
-  get isWaiting(): boolean {
-    return this.#open !== undefined;
-  }
-
-  answer(): void {
-    this.#open!.resolve();
-    this.#open = undefined;
-  }
-
-  refuse(error: Error): void {
-    this.#open!.reject(error);
-    this.#open = undefined;
-  }
-
-  #call(name: string, deadlineMs: number): Promise<void> {
-    expect(deadlineMs).toBe(DEADLINE_MS);
-    expect(this.isWaiting).toBe(false);
-    this.calls.push(name);
-    this.#open = Promise.withResolvers();
-    return this.#open.promise;
-  }
-}
-
 const REFUSED = new RpcError("failed", "for the test");
 
-let fake: FakeSession;
+let node: SessionNode;
 let budget: TraceBudget;
 let clock: BusyClock;
 let isSyncing: boolean;
@@ -69,13 +33,16 @@ beforeEach(() => {
   spyOn(performance, "now").mockImplementation(() => now);
   meetNode();
 });
-afterEach(() => mock.restore());
+afterEach(() => {
+  mock.restore();
+  for (const deadlineMs of node.traceDeadlinesMs) expect(deadlineMs).toBe(DEADLINE_MS);
+});
 
 /** A new connection. */
 function meetNode(): void {
-  fake = new FakeSession();
+  node = new SessionNode();
   keeper = new TraceKeeper({
-    client: fake.client,
+    client: node,
     budget,
     clock,
     deadlineMs: DEADLINE_MS,
@@ -90,7 +57,7 @@ function meetNode(): void {
 
 /** Tends once a second for so long, callbacks keeping the node busy for this share of it; stops when the node is called. */
 async function pass(seconds: number, share = 0): Promise<void> {
-  for (let second = 0; second < seconds && !fake.isWaiting; second++) {
+  for (let second = 0; second < seconds && !node.isWaiting; second++) {
     now += SECOND;
     clock.record(now - share * SECOND, now);
     void keeper.tend();
@@ -103,12 +70,12 @@ async function settle(): Promise<void> {
 }
 
 async function answered(): Promise<void> {
-  fake.answer();
+  node.answer();
   await settle();
 }
 
 async function refused(error: Error): Promise<void> {
-  fake.refuse(error);
+  node.refuse(error);
   await settle();
 }
 
@@ -116,17 +83,17 @@ async function refused(error: Error): Promise<void> {
 async function traced(): Promise<void> {
   await pass(1);
   await answered();
-  expect(fake.calls).toEqual(["trace"]);
+  expect(node.traceCalls).toEqual(["trace"]);
   expect(active).toEqual([false, true]);
   expect(lines.splice(0)).toEqual(["debug: tracing the UTXO cache"]);
-  fake.calls.length = active.length = 0;
+  node.traceCalls.length = active.length = 0;
 }
 
 /** Spends the budget until the node is told to end the trace. */
 async function overspent(): Promise<void> {
   await pass(15, 0.5);
-  expect(fake.calls).toEqual(["end"]);
-  fake.calls.length = 0;
+  expect(node.traceCalls).toEqual(["end"]);
+  node.traceCalls.length = 0;
 }
 
 test("a registration that is late is waited for at the next look, not only when a refusal would be over", async () => {
@@ -134,7 +101,7 @@ test("a registration that is late is waited for at the next look, not only when 
   await refused(new DeadlineError("Tracing.traceUtxoCache was not answered within 10000 ms"));
   expect(errors).toHaveLength(1);
   await pass(1);
-  expect(fake.calls).toEqual(["trace", "trace"]);
+  expect(node.traceCalls).toEqual(["trace", "trace"]);
   await answered();
   expect(active).toEqual([false, true]);
 });
@@ -147,18 +114,18 @@ describe("a registration that is late is seen to its end, and then watched,", ()
     await refused(LATE);
     isSyncing = true;
     await pass(1);
-    expect(fake.calls).toEqual(["trace", "trace"]);
+    expect(node.traceCalls).toEqual(["trace", "trace"]);
     await refused(LATE);
     await pass(1);
     await answered();
     expect(active).toEqual([false, true]);
-    fake.calls.length = 0;
+    node.traceCalls.length = 0;
     await overspent();
     await answered();
     expect(active).toEqual([false, true, false]);
     // Ended, it waits as ever.
     await pass(500);
-    expect(fake.calls).toEqual([]);
+    expect(node.traceCalls).toEqual([]);
   });
 
   test("whatever the budget says meanwhile", async () => {
@@ -177,10 +144,10 @@ describe("a registration that is late is seen to its end, and then watched,", ()
     await pass(1);
     await refused(REFUSED);
     await pass(500);
-    expect(fake.calls).toEqual(["trace", "trace"]);
+    expect(node.traceCalls).toEqual(["trace", "trace"]);
     isSyncing = false;
     await pass(1);
-    expect(fake.calls).toEqual(["trace", "trace", "trace"]);
+    expect(node.traceCalls).toEqual(["trace", "trace", "trace"]);
   });
 });
 
@@ -197,16 +164,16 @@ describe("a registration", () => {
     expect(active).toEqual([false, true]);
     expect(lines).toEqual(["debug: tracing the UTXO cache"]);
     await pass(100, 0.2);
-    expect(fake.calls).toEqual(["trace"]);
+    expect(node.traceCalls).toEqual(["trace"]);
   });
 
   test("waits until initial block download is over", async () => {
     isSyncing = true;
     await pass(500, 1);
-    expect(fake.calls).toEqual([]);
+    expect(node.traceCalls).toEqual([]);
     isSyncing = false;
     await pass(1);
-    expect(fake.calls).toEqual(["trace"]);
+    expect(node.traceCalls).toEqual(["trace"]);
   });
 
   test("is asked for once, however long it takes", async () => {
@@ -215,7 +182,7 @@ describe("a registration", () => {
       now += SECOND;
       await keeper.tend();
     }
-    expect(fake.calls).toEqual(["trace"]);
+    expect(node.traceCalls).toEqual(["trace"]);
   });
 
   test("that is refused is asked for again after a while", async () => {
@@ -223,30 +190,30 @@ describe("a registration", () => {
     await refused(REFUSED);
     expect(errors).toEqual([["Tracing.traceUtxoCache", REFUSED]]);
     await pass(RETRY_MS / SECOND - 1);
-    expect(fake.calls).toEqual(["trace"]);
+    expect(node.traceCalls).toEqual(["trace"]);
     await pass(1);
-    expect(fake.calls).toEqual(["trace", "trace"]);
+    expect(node.traceCalls).toEqual(["trace", "trace"]);
     expect(active).toEqual([false]);
     await answered();
     expect(active).toEqual([false, true]);
   });
 
   test("is asked for no more once the client is over", async () => {
-    fake.isOver = true;
+    node.isOver = true;
     await pass(100);
-    expect(fake.calls).toEqual([]);
+    expect(node.traceCalls).toEqual([]);
   });
 
   test("that fails with the end of the client is no failure", async () => {
     await pass(1);
-    fake.isOver = true;
+    node.isOver = true;
     await refused(REFUSED);
     expect(errors).toEqual([]);
   });
 
   test("that is there when the client is over is not told", async () => {
     await pass(1);
-    fake.isOver = true;
+    node.isOver = true;
     await answered();
     expect(active).toEqual([false]);
     expect(lines).toEqual([]);
@@ -263,19 +230,19 @@ describe("a trace that is over the budget", () => {
     expect(lines).toEqual([ENDED(30, 60)]);
 
     await pass(59, 1);
-    expect(fake.calls).toEqual([]);
+    expect(node.traceCalls).toEqual([]);
     await pass(1, 1);
-    expect(fake.calls).toEqual(["trace"]);
+    expect(node.traceCalls).toEqual(["trace"]);
     await answered();
     expect(active).toEqual([false, true]);
     await pass(15, 1);
     await answered();
     expect(lines.at(-1)).toBe(ENDED(30, 120));
-    expect(fake.calls).toEqual(["trace", "end"]);
+    expect(node.traceCalls).toEqual(["trace", "end"]);
     await pass(119, 1);
-    expect(fake.calls).toHaveLength(2);
+    expect(node.traceCalls).toHaveLength(2);
     await pass(1);
-    expect(fake.calls).toEqual(["trace", "end", "trace"]);
+    expect(node.traceCalls).toEqual(["trace", "end", "trace"]);
   });
 
   test("is not registered earlier in the next client", async () => {
@@ -285,9 +252,9 @@ describe("a trace that is over the budget", () => {
     await pass(30);
     meetNode();
     await pass(29);
-    expect(fake.calls).toEqual([]);
+    expect(node.traceCalls).toEqual([]);
     await pass(1);
-    expect(fake.calls).toEqual(["trace"]);
+    expect(node.traceCalls).toEqual(["trace"]);
   });
 
   test("waits for the end of initial block download, should there be another", async () => {
@@ -296,10 +263,10 @@ describe("a trace that is over the budget", () => {
     await answered();
     isSyncing = true;
     await pass(200);
-    expect(fake.calls).toEqual([]);
+    expect(node.traceCalls).toEqual([]);
     isSyncing = false;
     await pass(1);
-    expect(fake.calls).toEqual(["trace"]);
+    expect(node.traceCalls).toEqual(["trace"]);
   });
 
   test("whose end is refused stays registered, and is asked to end each second, busy or not", async () => {
@@ -311,16 +278,16 @@ describe("a trace that is over the budget", () => {
       await pass(1, 0);
     }
     expect(errors[0]).toEqual(["Handler.disconnect", REFUSED]);
-    expect(fake.calls).toEqual(new Array(20).fill("end"));
+    expect(node.traceCalls).toEqual(new Array(20).fill("end"));
     expect(active).toEqual([]);
     await answered();
     expect(active).toEqual([false]);
     // The share that it was ended for, and the pause from when it was.
     expect(lines).toEqual([ENDED(30, 60)]);
     await pass(59);
-    expect(fake.calls).toHaveLength(20);
+    expect(node.traceCalls).toHaveLength(20);
     await pass(1);
-    expect(fake.calls.at(-1)).toBe("trace");
+    expect(node.traceCalls.at(-1)).toBe("trace");
   });
 
   test("is ended once, however long that takes", async () => {
@@ -330,24 +297,24 @@ describe("a trace that is over the budget", () => {
       now += SECOND;
       await keeper.tend();
     }
-    expect(fake.calls).toEqual([]);
-    expect(fake.isWaiting).toBe(true);
+    expect(node.traceCalls).toEqual([]);
+    expect(node.isWaiting).toBe(true);
   });
 
   test("whose end fails with the client is no failure", async () => {
     await traced();
     await overspent();
-    fake.isOver = true;
+    node.isOver = true;
     await refused(REFUSED);
     expect({ errors, active, lines }).toEqual({ errors: [], active: [], lines: [] });
     await pass(200);
-    expect(fake.calls).toEqual([]);
+    expect(node.traceCalls).toEqual([]);
   });
 
   test("whose end comes when the client is over is not told, and costs no pause", async () => {
     await traced();
     await overspent();
-    fake.isOver = true;
+    node.isOver = true;
     await answered();
     expect({ active, lines }).toEqual({ active: [], lines: [] });
     expect(budget.isPaused(now)).toBe(false);

@@ -7,7 +7,7 @@ import { DeadlineError } from "../rpc/errors.ts";
 import type { TraceBudget } from "./trace-budget.ts";
 
 export interface TraceKeeperOptions {
-  readonly client: NodeClient;
+  readonly client: Pick<NodeClient, "isOver" | "traceUtxoCache" | "endUtxoTrace">;
   /** Outlives the client, as a node that came back is the same node. */
   readonly budget: TraceBudget;
   readonly clock: BusyClock;
