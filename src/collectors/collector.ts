@@ -77,6 +77,8 @@ export interface RpcSource<Value> {
   readonly items?: RpcRequest["items"];
   /** Asked at every Nth poll; 1 if not set. For methods that cost the node more. */
   readonly every?: number;
+  /** Whether the node takes the request, by its answers so far. Until it is known to, the request is not sent. */
+  readonly isWanted?: () => boolean;
   /** Throws an Error when the result does not have the shape that the method is known for. */
   read(result: JsonValue): Value;
 }
@@ -138,7 +140,7 @@ export function fromMining<Value>(
 type Read<Value, Answer = JsonValue> = (answer: Answer, field: string) => Value;
 
 /** Makes the sources that read results of one JSON-RPC request. */
-export function fromRpc(method: RpcMethod, options: Pick<RpcSource<unknown>, "params" | "items" | "every"> = {}) {
+export function fromRpc(method: RpcMethod, options: Pick<RpcSource<unknown>, "params" | "items" | "every" | "isWanted"> = {}) {
   return <Value>(read: Read<Value>, field = ""): RpcSource<Value> => ({
     kind: "jsonRpc",
     method,

@@ -1,12 +1,30 @@
-// Fee estimates of the node, by confirmation target.
+// Fee estimates of the node, by confirmation target: its own answer, and that of each of its estimators. Nodes before v32 have
+// one estimator, which looks at the fee rates of past blocks. v32 adds one that looks at the mempool, and answers the lower
+// estimate of the two.
 
 import type { Registry } from "../metrics/registry.ts";
-import { type Collector, followingTip, fromRpc, polled } from "./collector.ts";
+import type { JsonValue } from "../node/json.ts";
+import { type Collector, followingTip, fromRpc, polled, polledInto, setOrClear, type Target } from "./collector.ts";
 import * as result from "./result.ts";
 
 /** In blocks. The node refuses a target outside of these, and treats 1 as 2. */
 export const MIN_FEE_TARGET = 1;
 export const MAX_FEE_TARGET = 1008;
+
+const BLOCK_POLICY = "block_policy";
+const MEMPOOL_POLICY = "mempool_policy";
+
+/** The one target that the mempool estimator has (mempool_estimator.h of Bitcoin Core). */
+const MEMPOOL_TARGET = 2;
+
+/** The mempool estimator makes a block template, which the node keeps for 7 seconds. */
+const ESTIMATORS_EVERY = 5;
+
+/** An answer: the estimate in satoshis per virtual byte, and the estimator that it is of, where the node names it. */
+interface Estimate {
+  readonly rate: number | undefined;
+  readonly estimator: string | undefined;
+}
 
 /** @param targets whole numbers from MIN_FEE_TARGET to MAX_FEE_TARGET, each once; each is a call of its own */
 export function feesCollector(registry: Registry, targets: readonly number[]): Collector {
@@ -16,13 +34,57 @@ export function feesCollector(registry: Registry, targets: readonly number[]): C
     ["target"],
     targets.length,
   );
-  return {
-    polled: followingTip(
-      targets.map((target) => {
-        const smartFee = fromRpc("estimatesmartfee", { params: [target] });
-        // An answer has no rate while the node has not seen enough blocks.
-        return polled(estimates.with(String(target)), smartFee(result.feeRate, "feerate"));
-      }),
-    ),
+  const byEstimator = registry.gaugeVec(
+    "bitcoin_fee_estimate_by_estimator_satoshis_per_vbyte",
+    "The same by the estimator that it is of: past blocks (block_policy) or the mempool (mempool_policy).",
+    ["estimator", "target"],
+    targets.length + 1,
+  );
+
+  /** Whether the node of this session has several estimators. Only such a node takes a third parameter. */
+  let hasEstimators = false;
+
+  /** The answer of a node with one estimator is that estimator's. */
+  const onlyEstimator = (target: number): Target<Estimate> => {
+    const gauge = byEstimator.with(BLOCK_POLICY, String(target));
+    return {
+      set({ rate, estimator }) {
+        if (estimator !== undefined) hasEstimators = true;
+        else if (!hasEstimators) setOrClear(gauge, rate);
+      },
+      clear() {
+        if (!hasEstimators) gauge.clear();
+      },
+    };
   };
+
+  const ofEstimator = (estimator: string, target: number) => {
+    const params = [target, "economical", { fee_rate_estimator: estimator }];
+    const smartFee = fromRpc("estimatesmartfee", { params, every: ESTIMATORS_EVERY, isWanted: () => hasEstimators });
+    return polled(byEstimator.with(estimator, String(target)), smartFee(result.feeRate, "feerate"));
+  };
+
+  return {
+    startSession() {
+      hasEstimators = false;
+    },
+    polled: [
+      ...followingTip(
+        targets.flatMap((target) => {
+          const smartFee = fromRpc("estimatesmartfee", { params: [target] });
+          return [
+            // An answer has no rate while the node has not seen enough blocks.
+            polled(estimates.with(String(target)), smartFee(result.feeRate, "feerate")),
+            polledInto(onlyEstimator(target), smartFee(readEstimate)),
+          ];
+        }),
+      ),
+      ...targets.map((target) => ofEstimator(BLOCK_POLICY, target)),
+      ofEstimator(MEMPOOL_POLICY, MEMPOOL_TARGET),
+    ],
+  };
+}
+
+function readEstimate(answer: JsonValue): Estimate {
+  return { rate: result.feeRate(answer, "feerate"), estimator: result.text(answer, "estimator") };
 }

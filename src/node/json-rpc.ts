@@ -86,7 +86,9 @@ export function isPermanent(error: unknown): boolean {
 
 export interface RpcRequest {
   readonly method: RpcMethod;
-  readonly params?: readonly (string | number | boolean | readonly string[])[] | undefined;
+  readonly params?:
+    | readonly (string | number | boolean | readonly string[] | Readonly<Record<string, string>>)[]
+    | undefined;
   /**
    * Reads the list that the method answers item by item, and makes the result their number. Such a request is sent on its
    * own, so that its long answer delays no other.

@@ -46,7 +46,7 @@ class Shown {
 
   rpc(
     method: RpcMethod,
-    options: Pick<RpcSource<unknown>, "params" | "every"> = {},
+    options: Pick<RpcSource<unknown>, "params" | "every" | "isWanted"> = {},
     name: string = method,
   ): PolledFamily {
     return this.family(
@@ -250,6 +250,31 @@ test("an old value has no sample", async () => {
   });
   expect(asked).toEqual([1, 10]);
   expect([...shown.values.keys()]).toEqual(["getchaintips"]);
+});
+
+test("what the node is not known to take waits, and is asked in the first round after it is", async () => {
+  const node = new FakeNode("jsonRpc");
+  const shown = new Shown();
+  let isWanted = false;
+  const { poller } = pollerOf(
+    node,
+    shown.rpc("uptime"),
+    shown.rpc("estimatesmartfee", { every: 3, isWanted: () => isWanted }),
+  );
+  const round = async () => {
+    node.calls.length = 0;
+    await poller.poll();
+    return node.calls.flat();
+  };
+  expect(await round()).toEqual(["uptime"]);
+  expect(await round()).toEqual(["uptime"]);
+  isWanted = true;
+  expect(await round()).toEqual(["uptime", "estimatesmartfee"]);
+  // Due by its turn.
+  expect(await round()).toEqual(["uptime", "estimatesmartfee"]);
+  expect(await round()).toEqual(["uptime"]);
+  isWanted = false;
+  expect([await round(), await round()]).toEqual([["uptime"], ["uptime"]]);
 });
 
 test("after a tip only what follows it is asked, and the rounds of rare questions do not advance", async () => {

@@ -27,8 +27,11 @@ export class Poller {
   readonly #options: PollerOptions;
   /** Questions that this node does not answer on this connection. */
   readonly #unsupported = new Set<Question>();
-  /** Questions that failed, except late ones: due in the next round, even those that are asked at every Nth only. */
-  readonly #failing = new Set<Question>();
+  /**
+   * Questions due in the next round, even those that are asked at every Nth only: those that failed, except late ones, and
+   * those that were due before the node was known to take them.
+   */
+  readonly #overdue = new Set<Question>();
   /** Questions whose answers were too large: until which round they pause, and for how many. */
   readonly #paused = new Map<Question, { readonly rounds: number; readonly until: number }>();
   #round = 0;
@@ -115,11 +118,14 @@ export class Poller {
 
   #isDue(question: Question): boolean {
     if (this.#round < (this.#paused.get(question)?.until ?? 0)) return false;
-    return this.#round % everyOf(question) === 0 || this.#failing.has(question);
+    if (this.#round % everyOf(question) !== 0 && !this.#overdue.has(question)) return false;
+    if (isWanted(question)) return true;
+    this.#overdue.add(question);
+    return false;
   }
 
   #settle(question: RpcQuestion, outcome: RpcOutcome, isAskedAgain = false): void {
-    this.#failing.delete(question);
+    this.#overdue.delete(question);
     if ("error" in outcome) {
       // A late answer is shown when it arrives. Until then the last one is, while it is not too old.
       if (outcome.late !== undefined) {
@@ -152,7 +158,7 @@ export class Poller {
   #rpcFailed(question: Question, error: unknown): void {
     if (error instanceof AnswerTooLargeError) this.#pauseLonger(question);
     // A method that the node could not finish in time is expensive: it is asked no sooner than usual.
-    else if (!isLate(error)) this.#failing.add(question);
+    else if (!isLate(error)) this.#overdue.add(question);
     this.#failed(question, error);
   }
 
@@ -171,6 +177,10 @@ export class Poller {
 
 function everyOf({ source }: Question): number {
   return source.kind === "jsonRpc" ? (source.every ?? 1) : 1;
+}
+
+function isWanted({ source }: Question): boolean {
+  return source.kind !== "jsonRpc" || (source.isWanted?.() ?? true);
 }
 
 /** Whether the node did not finish the call, or an earlier one of the same method, in time. */
