@@ -138,7 +138,7 @@ export const CATALOGUE = {
   },
   fees: {
     use: "default",
-    cost: "estimatesmartfee per target: waits until the node has processed its queued notifications",
+    cost: "estimatesmartfee per target: waits until the node has processed its queued notifications; v32 builds a block template",
     make: ({ registry, feeTargets }) => feesCollector(registry, feeTargets),
   },
   feerates: {
