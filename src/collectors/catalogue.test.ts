@@ -39,13 +39,18 @@ test("collectors are known by name", () => {
   expect(COLLECTOR_NAMES.filter((name) => !DEFAULT_COLLECTORS.includes(name))).toEqual(["feerates", "utxoset"]);
 });
 
+const paramText = (param: unknown) => (typeof param === "object" ? JSON.stringify(param) : String(param));
+
 test("all of them ask each question once, and only for what the exporter may call", () => {
   const collectors = makeCollectors(COLLECTOR_NAMES, context);
   const { jsonRpc, block } = questionsOf(collectors, "jsonRpc", "block");
-  const questions = jsonRpc.map(({ source: { method, params = [] } }) => [method, ...params].join(" "));
+  const questions = jsonRpc.map(({ source: { method, params = [] } }) => [method, ...params.map(paramText)].join(" "));
   expect(questions.sort()).toEqual([
     "estimatesmartfee 2",
+    'estimatesmartfee 2 economical {"fee_rate_estimator":"block_policy"}',
+    'estimatesmartfee 2 economical {"fee_rate_estimator":"mempool_policy"}',
     "estimatesmartfee 6",
+    'estimatesmartfee 6 economical {"fee_rate_estimator":"block_policy"}',
     "getaddrmaninfo",
     "getblockchaininfo",
     "getchaintips",

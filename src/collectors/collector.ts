@@ -140,7 +140,10 @@ export function fromMining<Value>(
 type Read<Value, Answer = JsonValue> = (answer: Answer, field: string) => Value;
 
 /** Makes the sources that read results of one JSON-RPC request. */
-export function fromRpc(method: RpcMethod, options: Pick<RpcSource<unknown>, "params" | "items" | "every" | "isWanted"> = {}) {
+export function fromRpc(
+  method: RpcMethod,
+  options: Pick<RpcSource<unknown>, "params" | "items" | "every" | "isWanted"> = {},
+) {
   return <Value>(read: Read<Value>, field = ""): RpcSource<Value> => ({
     kind: "jsonRpc",
     method,

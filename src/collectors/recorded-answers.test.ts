@@ -29,7 +29,15 @@ function each(family: string, label: string, values: Readonly<Record<string, str
   return Object.fromEntries(samples);
 }
 
+/** The estimates of the one estimator of nodes before v32, for all TARGETS. */
+function blockPolicy(rate: string): Record<string, string> {
+  const labels = TARGETS.map((target) => `{estimator="block_policy",target="${target}"}`);
+  return Object.fromEntries(labels.map((own) => [`bitcoin_fee_estimate_by_estimator_satoshis_per_vbyte${own}`, rate]));
+}
+
 const V32 = {
+  ...blockPolicy("152.468"),
+  'bitcoin_fee_estimate_by_estimator_satoshis_per_vbyte{estimator="mempool_policy",target="2"}': "1.234",
   bitcoin_chain_height: "135",
   bitcoin_header_height: "135",
   bitcoin_test_chain: "1",
@@ -199,7 +207,14 @@ test("v32", () => {
 
 test("v31, which does not limit announcements by buckets", () => {
   expect(shown("v31")).toEqual({
-    ...without(V32, "bitcoin_node_info", "bitcoin_relay_", "bitcoin_private_broadcast_exhausted_"),
+    ...without(
+      V32,
+      "bitcoin_node_info",
+      "bitcoin_relay_",
+      "bitcoin_private_broadcast_exhausted_",
+      "bitcoin_fee_estimate_by",
+    ),
+    ...blockPolicy("152.468"),
     bitcoin_tip_timestamp_seconds: "1795868830",
     bitcoin_tip_median_timestamp_seconds: "1795868829",
     bitcoin_size_on_disk_bytes: "64550",
@@ -231,6 +246,7 @@ test("v31, which does not limit announcements by buckets", () => {
 });
 
 const MASTER = {
+  ...blockPolicy("2"),
   bitcoin_chain_height: "214",
   bitcoin_header_height: "214",
   bitcoin_test_chain: "1",

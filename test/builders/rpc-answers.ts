@@ -44,7 +44,8 @@ function feeKey([target, , options]: NonNullable<RpcRequest["params"]>): string 
 /** Shows what `node` answered, as one poll does. Questions that the node was not asked are left out. */
 export function feed(collector: Pick<Collector, "polled">, node: RecordedNode, ...kinds: SourceKind[]): void {
   for (const question of questionsOf(collector, ...kinds).jsonRpc) {
-    const answer = recorded(question.source, node);
+    const { isWanted = () => true } = question.source;
+    const answer = isWanted() ? recorded(question.source, node) : undefined;
     if (answer === undefined) continue;
     const result = resultOf(question.source, answer);
     question.show((source) => source.read(result));

@@ -205,6 +205,8 @@ async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Rec
     await exporter.polled();
     const hasLastBlock = families.includes(LAST_BLOCK) && before["bitcoin_ibd"]![""] === "0";
     if (hasLastBlock) await exporter.waitUntil("the last block", (page) => page.has(LAST_BLOCK));
+    const estimates = Object.keys(before[ESTIMATORS] ?? {}).map((labels) => ESTIMATORS + labels);
+    await exporter.waitUntil("all estimators", (page) => estimates.every((series) => page.has(series)));
     const page = await exporter.samples();
     const after = pick(await expected(node), families);
     const still = families.filter((name) => !DRIFTING.includes(name));
@@ -231,6 +233,8 @@ async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Rec
   return await eventually("a quiet moment", ask, { describe: () => `moving: ${moving.join(", ")}` });
 }
 
+/** Asked once the first poll has found that the node has several. */
+const ESTIMATORS = "bitcoin_fee_estimate_by_estimator_satoshis_per_vbyte";
 const LAST_BLOCK = "bitcoin_last_block_interval_seconds";
 
 /** What bitcoin-cli counts by direction and message type, of the peers that are connected. */

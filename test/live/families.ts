@@ -34,6 +34,11 @@ interface Peer {
   readonly mapped_as?: Num;
 }
 
+interface Fee {
+  readonly feerate?: Num;
+  readonly estimator?: string;
+}
+
 interface Header {
   readonly time: Num;
   readonly previousblockhash?: string;
@@ -108,7 +113,9 @@ interface Answers {
   /** Undefined in initial block download, or without a synced coinstatsindex. */
   readonly utxoSet: Readonly<Record<string, Num>> | undefined;
   /** By target. */
-  readonly fees: Readonly<Record<string, { readonly feerate?: Num; readonly errors?: readonly string[] }>>;
+  readonly fees: Readonly<Record<string, Fee>>;
+  /** Of v32: the estimates of block_policy by target, and that of mempool_policy. Undefined before a node names an estimator. */
+  readonly estimators: { readonly blockPolicy: Readonly<Record<string, Fee>>; readonly mempoolPolicy: Fee } | undefined;
   /** Of the tip; undefined in initial block download. */
   readonly block: (Readonly<Record<string, Num>> & { readonly feerate_percentiles: readonly Num[] }) | undefined;
   /** The tip's header and the one before it, as far as there is one. */
@@ -118,7 +125,7 @@ interface Answers {
 /** Asks bitcoin-cli for all that `POLLED` is made of. */
 export async function ask(node: BitcoinNode, feeTargets: readonly number[]): Promise<Answers> {
   const chain = await node.cliExact<Answers["chain"]>("getblockchaininfo");
-  const fees = feeTargets.map(async (target) => [target, await node.cliExact("estimatesmartfee", target)]);
+  const fees = await byTarget(feeTargets, (target) => node.cliExact("estimatesmartfee", target));
   const isSyncing = chain.initialblockdownload;
   const indexes = await node.cliExact<Answers["indexes"]>("getindexinfo");
   const hasUtxoSet = !isSyncing && indexes["coinstatsindex"]?.synced === true;
@@ -137,10 +144,29 @@ export async function ask(node: BitcoinNode, feeTargets: readonly number[]): Pro
     privateBroadcast: await ifThere(node.cliExact("getprivatebroadcastinfo")),
     feeRates: await ifThere(node.cliExact("getmempoolfeeratediagram")),
     utxoSet: hasUtxoSet ? await node.cliExact("gettxoutsetinfo", "none", chain.bestblockhash) : undefined,
-    fees: Object.fromEntries(await Promise.all(fees)),
+    fees,
+    estimators: Object.values(fees).some(({ estimator }) => estimator !== undefined)
+      ? {
+          blockPolicy: await byTarget(feeTargets, (target) => estimateOf(node, target, "block_policy")),
+          mempoolPolicy: await estimateOf(node, 2, "mempool_policy"),
+        }
+      : undefined,
     block: isSyncing ? undefined : await node.cliExact("getblockstats", chain.bestblockhash),
     headers: isSyncing ? [] : await lastHeaders(node, chain.bestblockhash),
   };
+}
+
+async function byTarget(
+  targets: readonly number[],
+  ask: (target: number) => Promise<Fee>,
+): Promise<Record<string, Fee>> {
+  return Object.fromEntries(
+    await Promise.all(targets.map(async (target) => [String(target), await ask(target)] as const)),
+  );
+}
+
+function estimateOf(node: BitcoinNode, target: number, estimator: string): Promise<Fee> {
+  return node.cliExact("estimatesmartfee", target, "economical", { fee_rate_estimator: estimator });
 }
 
 /** RPC_METHOD_NOT_FOUND. */
@@ -345,6 +371,16 @@ export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples
         feerate === undefined ? [] : [[`{target="${target}"}`, shiftPoint(feerate, 5)]],
       ),
     ),
+
+  bitcoin_fee_estimate_by_estimator_satoshis_per_vbyte: ({ fees, estimators }) => {
+    const { blockPolicy, mempoolPolicy } = estimators ?? { blockPolicy: fees, mempoolPolicy: {} };
+    const all = [...Object.entries(blockPolicy).map(([target, fee]) => ["block_policy", target, fee] as const)];
+    return Object.fromEntries(
+      [...all, ["mempool_policy", "2", mempoolPolicy] as const].flatMap(([estimator, target, { feerate }]) =>
+        feerate === undefined ? [] : [[`{estimator="${estimator}",target="${target}"}`, shiftPoint(feerate, 5)]],
+      ),
+    );
+  },
 
   bitcoin_chain_transactions: ({ txStats }) => one(txStats.txcount),
   bitcoin_chain_transactions_per_second: ({ txStats }) => one(txStats.txrate && double(txStats.txrate)),
