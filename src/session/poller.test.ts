@@ -253,7 +253,7 @@ test("an old value has no sample", async () => {
 });
 
 test("what the node is not known to take waits, and is asked in the first round after it is", async () => {
-  const node = new FakeNode("jsonRpc");
+  const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   let isWanted = false;
   const { poller } = pollerOf(
