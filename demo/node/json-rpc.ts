@@ -36,6 +36,13 @@ type Answer = (state: NodeState, params: readonly unknown[]) => unknown;
 
 const ANSWERS: Readonly<Partial<Record<RpcMethod, Answer>>> = {
   estimatesmartfee: ({ chain }, [target]) => ({ feerate: feeRate(chain.mempool, Number(target)), blocks: target }),
+  getaddrmaninfo: () => ({
+    ipv4: { new: 41_312, tried: 5_127 },
+    ipv6: { new: 7_934, tried: 1_010 },
+    onion: { new: 12_480, tried: 1_733 },
+    i2p: { new: 1_204, tried: 311 },
+    cjdns: { new: 4, tried: 2 },
+  }),
   getblockchaininfo: (state) => ({
     chain: "regtest",
     blocks: state.chain.tip.height,
@@ -109,6 +116,8 @@ const ANSWERS: Readonly<Partial<Record<RpcMethod, Answer>>> = {
       pingtime: minPingS * (1 + ((chain.tip.height + index) % 6) / 10),
       minping: minPingS,
     })),
+  getprivatebroadcastinfo: () => ({ transactions: [] }),
+  getrpcinfo: () => ({ active_commands: [{ method: "getrpcinfo", duration: 30 }] }),
   listbanned: () => [],
   uptime: ({ uptimeS }) => uptimeS,
 };

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPage } from "../../scripts/text-format.ts";
-import { ALL_EVENTS, questionsOf } from "../../test/builders/questions.ts";
+import { ALL_EVENTS, answerRpc, questionsOf } from "../../test/builders/questions.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -125,6 +125,26 @@ test("no two collectors take the same event", () => {
   const collectors: readonly Collector[] = COLLECTOR_NAMES.map((name) => CATALOGUE[name].make(context));
   const taken = collectors.flatMap(({ events = {} }) => Object.keys(events));
   expect(new Set(taken).size).toBe(taken.length);
+});
+
+test("the page of the default collectors stays below 400 series with 125 peers of all kinds", () => {
+  const collectors = makeCollectors(DEFAULT_COLLECTORS, { ...context, feeTargets: [2, 3, 6, 12, 24, 144, 504, 1008] });
+  collectors.startSession(ALL_EVENTS);
+  feed(collectors, "v32");
+  const networks = ["ipv4", "ipv6", "onion", "i2p", "cjdns"];
+  const outbound = ["outbound-full-relay", "block-relay-only", "manual"];
+  const peers = Array.from({ length: 125 }, (_, id) => ({
+    id,
+    inbound: id > 10,
+    network: networks[id % 5],
+    connection_type: id > 10 ? "inbound" : outbound[id % 3],
+    transport_protocol_type: id % 3 === 0 ? "v1" : "v2",
+    mapped_as: 1 + (id % 40),
+    minfeefilter: 0.00001,
+  }));
+  answerRpc(collectors, "getpeerinfo", JSON.stringify(peers));
+  // The last block and its arrival have 32 more.
+  expect(Object.keys(samplesOf(registry)).length + 32).toBeLessThan(400);
 });
 
 test("coins are counted, and those without an amount reported", () => {
