@@ -14,6 +14,7 @@ test("the socket path alone gives the defaults", () => {
     traceBudgetPercent: 25,
     subscribe: true,
     layout: undefined,
+    rpc: undefined,
     collectors: DEFAULT_COLLECTORS,
     feeTargets: [2, 3, 6, 12, 24, 144, 504, 1008],
     debug: false,
@@ -40,6 +41,7 @@ test("flags may stand before and after the path, with a space or an equals sign"
     traceBudgetPercent: 12.5,
     subscribe: false,
     layout: undefined,
+    rpc: undefined,
     collectors: DEFAULT_COLLECTORS,
     feeTargets: [2, 3, 6, 12, 24, 144, 504, 1008],
     debug: true,
@@ -146,4 +148,40 @@ test("the usage names every flag, without colors and trailing spaces", async () 
   }
   expect(text).toBe(Bun.stripANSI(text));
   expect(text).not.toMatch(/ $/m);
+});
+
+describe("--rpc-url", () => {
+  const rpcOf = (...args: string[]) => {
+    const options = readOptions([...args, "/run/bitcoind/node.sock"]);
+    return typeof options === "object" ? options.rpc : options;
+  };
+  const address = { hostname: "127.0.0.1", port: 8332 };
+
+  test("uses the cookie beside the socket, another one, or a user with a password file", () => {
+    const url = "--rpc-url=http://127.0.0.1:8332";
+    expect(rpcOf()).toBeUndefined();
+    expect(rpcOf(url)).toEqual({ address, credentials: { cookieFile: "/run/bitcoind/.cookie" } });
+    expect(rpcOf(url, "--rpc-cookie-file", "/c")).toEqual({ address, credentials: { cookieFile: "/c" } });
+    const credentials = { user: "u", passwordFile: "/p" };
+    expect(rpcOf(url, "--rpc-user", "u", "--rpc-password-file", "/p")).toEqual({ address, credentials });
+  });
+
+  test.each([
+    [["--rpc-user", "u"], "--rpc-user needs --rpc-url"],
+    [["--rpc-cookie-file", "/c"], "--rpc-cookie-file needs --rpc-url"],
+    [["--rpc-url", "http://h:1", "--rpc-user", "u"], "--rpc-password-file needs a value"],
+    [["--rpc-url", "http://h:1", "--rpc-password-file", "/p"], "--rpc-user needs a value"],
+    [
+      ["--rpc-url", "http://h:1", "--rpc-cookie-file", "/c", "--rpc-user", "u", "--rpc-password-file", "/p"],
+      "give either --rpc-cookie-file or --rpc-user, not both",
+    ],
+    [["--rpc-url", "http://user:secret@h:1"], "bad value for --rpc-url: expected http://HOST:PORT"],
+  ])("%j is refused", (args, message) => {
+    expect(() => rpcOf(...args)).toThrow(message);
+    expect(() => rpcOf(...args)).not.toThrow("secret");
+  });
+});
+
+test("the socket's path may be written as Bitcoin Core writes it", () => {
+  expect(readOptions(["unix:/run/node.sock"])).toMatchObject({ socketPath: "/run/node.sock" });
 });

@@ -1,5 +1,6 @@
 // The options, their defaults, and the command line that changes them.
 
+import { dirname, join } from "node:path";
 import { type ArgsDef, defineCommand, parseArgs, renderUsage } from "citty";
 import { BUILD, NAME } from "./build-info.ts";
 import {
@@ -10,8 +11,9 @@ import {
   isCollectorName,
 } from "./collectors/catalogue.ts";
 import { MAX_FEE_TARGET, MIN_FEE_TARGET } from "./collectors/fees.ts";
+import { type RpcAddress, type RpcCredentials, readRpcUrl } from "./node/http-rpc.ts";
 import { LAYOUTS, type LayoutName, layoutNamed } from "./node/layouts.ts";
-import { MAX_SOCKET_PATH_BYTES } from "./node/socket-path.ts";
+import { MAX_SOCKET_PATH_BYTES, socketPathOf } from "./node/socket-path.ts";
 
 /** What the command line decides. Everything from the exporter to a session reads it from here. */
 export interface Options {
@@ -29,11 +31,18 @@ export interface Options {
   readonly subscribe: boolean;
   /** The node's layout; detected when undefined. */
   readonly layout: LayoutName | undefined;
+  /** JSON-RPC over HTTP, for nodes that have none over IPC (v30 and v31); undefined: no TCP connection is ever made. */
+  readonly rpc: RpcOptions | undefined;
   readonly collectors: readonly CollectorName[];
   /** Confirmation targets of the fee estimates, in blocks. */
   readonly feeTargets: readonly number[];
   /** Whether each event and poll gets a log line. */
   readonly debug: boolean;
+}
+
+export interface RpcOptions {
+  readonly address: RpcAddress;
+  readonly credentials: RpcCredentials;
 }
 
 export interface Address {
@@ -61,6 +70,7 @@ export const DEFAULTS: Omit<Options, "socketPath"> = {
   traceBudgetPercent: 25,
   subscribe: true,
   layout: undefined,
+  rpc: undefined,
   collectors: DEFAULT_COLLECTORS,
   feeTargets: [2, 3, 6, 12, 24, 144, 504, 1008],
   debug: false,
@@ -127,6 +137,18 @@ const ARGS = {
     valueHint: "NAME",
     description: `The node's IPC layout, if it cannot be detected: ${Object.keys(LAYOUTS).join(", ")}`,
   },
+  "rpc-url": {
+    type: "string",
+    valueHint: "URL",
+    description: "JSON-RPC of a v30 or v31 node, such as http://127.0.0.1:8332; newer nodes have it on the socket",
+  },
+  "rpc-cookie-file": {
+    type: "string",
+    valueHint: "PATH",
+    description: "The node's cookie for --rpc-url; the default is .cookie beside the socket",
+  },
+  "rpc-user": { type: "string", valueHint: "NAME", description: "User for --rpc-url, instead of the cookie" },
+  "rpc-password-file": { type: "string", valueHint: "PATH", description: "File with the password of --rpc-user" },
   debug: { type: "boolean", description: "Log every event and every poll" },
   version: { type: "boolean", description: "Print the version, the revision and Bun's version" },
   help: { type: "boolean", alias: "h", description: "Print this help" },
@@ -156,8 +178,9 @@ export function readOptions(rawArgs: string[]): Options | "help" | "version" {
   refuseValues(rest);
   if (args.help) return "help";
   if (args.version) return "version";
-  const [socketPath, second] = args._;
-  if (socketPath === undefined || socketPath === "") throw new UsageError("missing the path of the node's socket");
+  const [given, second] = args._;
+  const socketPath = socketPathOf(given ?? "");
+  if (socketPath === "") throw new UsageError("missing the path of the node's socket");
   if (second !== undefined) throw new UsageError(`unexpected argument "${second}" after the socket path`);
   const pathBytes = Buffer.byteLength(socketPath);
   if (pathBytes > MAX_SOCKET_PATH_BYTES) {
@@ -174,6 +197,7 @@ export function readOptions(rawArgs: string[]): Options | "help" | "version" {
     traceBudgetPercent: readTraceBudget(text(args["trace-budget"], "trace-budget")),
     subscribe: args.subscribe,
     layout: args.layout === undefined ? undefined : readLayout(text(args.layout, "layout")),
+    rpc: readRpc(args, socketPath),
     collectors: readCollectors(text(args.collectors, "collectors"), excluded),
     feeTargets: readFeeTargets(text(args["fee-targets"], "fee-targets")),
     debug: args.debug ?? false,
@@ -225,6 +249,38 @@ function readLayout(name: string): LayoutName {
   const layout = layoutNamed(name);
   if (layout !== undefined) return layout;
   throw new UsageError(`unknown layout "${name}" for --layout: there are ${Object.keys(LAYOUTS).join(", ")}`);
+}
+
+type RpcFlags = Partial<Record<"rpc-url" | "rpc-cookie-file" | "rpc-user" | "rpc-password-file", string | undefined>>;
+
+function readRpc(flags: RpcFlags, socketPath: string): RpcOptions | undefined {
+  const { "rpc-url": url, "rpc-cookie-file": cookieFile, "rpc-user": user, "rpc-password-file": passwordFile } = flags;
+  if (url === undefined) {
+    const flag = (["rpc-cookie-file", "rpc-user", "rpc-password-file"] as const).find(
+      (name) => flags[name] !== undefined,
+    );
+    if (flag !== undefined) throw new UsageError(`--${flag} needs --rpc-url`);
+    return undefined;
+  }
+  const address = readUrl(text(url, "rpc-url"));
+  if (user === undefined && passwordFile === undefined) {
+    const file = cookieFile === undefined ? join(dirname(socketPath), ".cookie") : text(cookieFile, "rpc-cookie-file");
+    return { address, credentials: { cookieFile: file } };
+  }
+  if (cookieFile !== undefined) throw new UsageError("give either --rpc-cookie-file or --rpc-user, not both");
+  return {
+    address,
+    credentials: { user: text(user, "rpc-user"), passwordFile: text(passwordFile, "rpc-password-file") },
+  };
+}
+
+/** The message does not show the value, which may have a password in it. */
+function readUrl(url: string): RpcAddress {
+  try {
+    return readRpcUrl(url);
+  } catch (error) {
+    throw new UsageError(`bad value for --rpc-url: ${(error as Error).message}`);
+  }
 }
 
 /** citty accepts any flag, so a misspelt one is refused here. citty returns each flag in both spellings. */

@@ -36,7 +36,11 @@ beforeEach(() => {
 });
 
 function open(debug?: (line: string) => void): Promise<NodeClient> {
-  return NodeClient.open(fake.connection, { chain: log.chain, utxoCache: log.utxoCache, debug }, 10_000);
+  return NodeClient.open(
+    fake.connection,
+    { chain: log.chain, utxoCache: log.utxoCache, debug },
+    { callTimeoutMs: 10_000 },
+  );
 }
 
 /** The methods asked since the handshake, but for new threads and whether the node stops. */

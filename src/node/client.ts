@@ -25,6 +25,15 @@ import { warmupStatus } from "./readiness.ts";
 import { NO_DEADLINE_MS, type Threads } from "./server-threads.ts";
 import { type UtxoCacheEvents, utxoCacheTraceReader, utxoCacheTraceServer } from "./utxo-cache-trace.ts";
 
+export interface ClientOptions {
+  /** How long a call may take before it counts as failed, in milliseconds. */
+  readonly callTimeoutMs: number;
+  /** The layout to use; detected when undefined. */
+  readonly layout?: LayoutName | undefined;
+  /** JSON-RPC over HTTP, for a node that has none over IPC. */
+  readonly httpRpc?: JsonRpc | undefined;
+}
+
 export interface ClientEvents {
   readonly chain: ChainEvents;
   readonly utxoCache: UtxoCacheEvents;
@@ -57,8 +66,9 @@ export class NodeClient {
   /** For calls of `queries` and `mining`, which have no deadline; `jsonRpc` applies them itself. */
   readonly timeouts: CallTimeouts;
   readonly #events: ClientEvents;
-  /** JSON-RPC over IPC, where the node supports it. */
+  /** JSON-RPC over IPC where the node supports it, else over HTTP where that is configured. */
   readonly jsonRpc: JsonRpc | undefined;
+  readonly isJsonRpcOverHttp: boolean;
   /** The registrations on this connection, made or being made; the trace's until it fails. */
   #notifications: Registration | undefined;
   #trace: Registration | undefined;
@@ -80,7 +90,7 @@ export class NodeClient {
     connection: Connection,
     capabilities: NodeCapabilities,
     events: ClientEvents,
-    callTimeoutMs: number,
+    { callTimeoutMs, httpRpc }: ClientOptions,
   ) {
     this.#connection = connection;
     this.#capabilities = capabilities;
@@ -90,19 +100,16 @@ export class NodeClient {
     this.#threads = threads.uncanceled(callTimeoutMs);
     if (rpc !== undefined) this.jsonRpc = batchRpc(this.#threads, rpc, this.timeouts);
     else if (node !== undefined) this.jsonRpc = singleRpc(this.#threads, node, this.timeouts);
+    else this.jsonRpc = httpRpc;
+    this.isJsonRpcOverHttp = this.jsonRpc !== undefined && this.jsonRpc === httpRpc;
   }
 
   /**
-   * Does the handshake on a new connection, in `layout` or in the one that is found. Rejects with what the node answered;
+   * Does the handshake on a new connection. Rejects with what the node answered;
    * the caller then closes the connection. The node may be asked more once it has started: see `warmupStatus`.
    */
-  static async open(
-    connection: Connection,
-    events: ClientEvents,
-    callTimeoutMs: number,
-    layout?: LayoutName,
-  ): Promise<NodeClient> {
-    return new NodeClient(connection, await handshake(connection, layout), events, callTimeoutMs);
+  static async open(connection: Connection, events: ClientEvents, options: ClientOptions): Promise<NodeClient> {
+    return new NodeClient(connection, await handshake(connection, options.layout), events, options);
   }
 
   /** What the node supports is final once `warmupStatus` has resolved to undefined. */

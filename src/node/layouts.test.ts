@@ -215,7 +215,7 @@ describe("a node with Rpc is a v32 node, whatever Init@5 is", () => {
     await node.warmup("Loading block index…");
     const connection = await connectUnix(node.socketPath, { deadlineMs: 20_000, onEnd: () => {} });
     const { chain, utxoCache } = eventLog();
-    const client = await NodeClient.open(connection, { chain, utxoCache }, 10_000);
+    const client = await NodeClient.open(connection, { chain, utxoCache }, { callTimeoutMs: 10_000 });
     expect(await client.warmupStatus()).toBe("Loading block index…");
     expect([client.layout, client.hasNotifications, await fifthCalls(node)]).toEqual(["v32", false, 0]);
     await node.warmup("");

@@ -6,9 +6,10 @@ import type { ExporterCollector } from "../collectors/exporter.ts";
 import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
 import { type ClientEvents, NodeClient } from "../node/client.ts";
+import { httpRpc } from "../node/http-rpc.ts";
 import { failureOf } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
-import { connectUnix } from "../node/socket.ts";
+import { connectUnix, nodeHasStarted } from "../node/socket.ts";
 import type { Options } from "../options.ts";
 import type { BusyClock } from "../rpc/busy-clock.ts";
 import type { Connection } from "../rpc/connection.ts";
@@ -17,7 +18,7 @@ import { Pause } from "./pause.ts";
 import { PollSchedule } from "./poll-schedule.ts";
 import { Poller } from "./poller.ts";
 import { chooseQuestions, type Questions, type SourceKind } from "./questions.ts";
-import { startGraceMs } from "./start-grace.ts";
+import { waitForReadiness } from "./readiness.ts";
 import { TipPolls } from "./tip-polls.ts";
 import { watchTips } from "./tip-watcher.ts";
 import type { TraceBudget } from "./trace-budget.ts";
@@ -25,7 +26,7 @@ import { TraceKeeper } from "./trace-keeper.ts";
 
 type SessionFlags = Pick<
   Options,
-  "socketPath" | "pollIntervalMs" | "callTimeoutMs" | "utxoTrace" | "subscribe" | "layout" | "debug"
+  "socketPath" | "pollIntervalMs" | "callTimeoutMs" | "utxoTrace" | "subscribe" | "layout" | "rpc" | "debug"
 >;
 
 export interface SessionOptions extends SessionFlags {
@@ -54,9 +55,6 @@ const STALLED_CALLS = 2;
 
 /** How often it is decided whether the trace should start or end, and which samples are too old. */
 const TEND_INTERVAL_MS = 1000;
-
-/** How often a node that is starting is asked whether it is ready. */
-const WARMUP_INTERVAL_MS = 1000;
 
 export class Session {
   readonly #options: SessionOptions;
@@ -143,7 +141,7 @@ export class Session {
   }
 
   async #open(): Promise<void> {
-    const { socketPath, callTimeoutMs, layout, collectors, metrics, announce, busyClock } = this.#options;
+    const { socketPath, callTimeoutMs, layout, rpc, collectors, metrics, announce, busyClock } = this.#options;
     this.#connection = await connectUnix(socketPath, {
       deadlineMs: callTimeoutMs,
       busyClock,
@@ -154,10 +152,14 @@ export class Session {
     });
     // Stopped while connecting: nothing is subscribed yet, so closing is enough.
     if (this.#isLeaving) this.#connection.close();
-    this.#opening = NodeClient.open(this.#connection, this.#events(), callTimeoutMs, layout);
+    this.#opening = NodeClient.open(this.#connection, this.#events(), {
+      callTimeoutMs,
+      layout,
+      httpRpc: rpc === undefined ? undefined : httpRpc(rpc.address, rpc.credentials, { deadlineMs: callTimeoutMs }),
+    });
     const client = await this.#opening;
     this.#client = client;
-    await this.#waitForReadiness(client);
+    await this.#waitForReadiness(client, this.#connection);
     // Not before: while it starts, a node may not be asked for everything that it supports.
     const questions = chooseQuestions(collectors.polled, sourcesOf(client));
     this.#tipPolls = this.#makeTipPolls(client, questions);
@@ -166,7 +168,7 @@ export class Session {
     else await this.#startWatching(client);
     this.#upSince = performance.now();
     metrics.connected(client.layout);
-    announce(`connected to the node at ${socketPath}: layout ${client.layout}, ${describe(client)}`);
+    announce(`connected to the node at ${socketPath}: layout ${client.layout}, ${describe(client, rpc !== undefined)}`);
     await this.#pollUntilEnd(client, questions);
   }
 
@@ -195,48 +197,23 @@ export class Session {
     void this.#watch(client);
   }
 
-  /** Waits while the node is starting. Rejects when the connection ends. */
-  async #waitForReadiness(client: NodeClient): Promise<void> {
+  #waitForReadiness(client: NodeClient, connection: Connection): Promise<void> {
     const { socketPath, log } = this.#options;
-    if (client.layout === "v31") return this.#waitForMining(client);
-    if (client.jsonRpc === undefined) {
-      this.#refuseLeaving();
-      const graceMs = startGraceMs(socketPath);
-      if (graceMs === 0) return;
-      log(`waiting ${Math.ceil(graceMs / 1000)} s for the node to start: its socket is new, and it cannot be asked`);
-      await this.#pause.wait(graceMs);
-      return this.#refuseLeaving();
-    }
-    let isLogged = false;
-    for (;;) {
-      this.#refuseLeaving();
-      const status = await client.warmupStatus();
-      if (status === undefined) return;
-      if (isLogged) this.#debug(`the node is starting: ${status}`);
-      else log(`waiting for the node to start: ${status}`);
-      isLogged = true;
-      await this.#pause.wait(WARMUP_INTERVAL_MS);
-    }
-  }
-
-  /** A v31 node answers once its chain is loaded. */
-  async #waitForMining(client: NodeClient): Promise<void> {
-    this.#refuseLeaving();
-    const { log } = this.#options;
-    const timer = setTimeout(
-      () => log("waiting for the node to start: its chain is not loaded yet"),
-      WARMUP_INTERVAL_MS,
-    );
-    try {
-      await client.mining();
-    } finally {
-      clearTimeout(timer);
-    }
+    return waitForReadiness({
+      client,
+      socketPath,
+      nodeHasStarted: () => nodeHasStarted(connection),
+      refuseLeaving: () => this.#refuseLeaving(),
+      pause: this.#pause,
+      log,
+      debug: this.#debug,
+    });
   }
 
   /** Stopped during the handshake or a wait: `leave` has the client, and the node is asked nothing more. */
   #refuseLeaving(): void {
     if (this.#isLeaving) throw new Error("the exporter is stopping");
+    if (this.#connection?.ended !== undefined) throw this.#connection.ended;
   }
 
   /** Where the node's callbacks go. A block that becomes the tip is asked about, too. */
@@ -418,18 +395,20 @@ function sourcesOf(client: NodeClient): ReadonlySet<SourceKind> {
 }
 
 /** What this node supports and what it does not, for the log. */
-function describe(client: NodeClient): string {
+function describe(client: NodeClient, hasRpcUrl: boolean): string {
   const interfaces = {
     notifications: client.hasNotifications,
     "utxo trace": client.hasUtxoTrace,
     "chain and node": client.queries !== undefined,
-    "json-rpc": client.jsonRpc !== undefined,
+    [client.isJsonRpcOverHttp ? "json-rpc over HTTP" : "json-rpc"]: client.jsonRpc !== undefined,
     mining: true,
   };
   const list = (wanted: boolean) =>
     Object.entries(interfaces).flatMap(([name, isSupported]) => (isSupported === wanted ? [name] : []));
   const missing = list(false);
-  return `supports ${list(true).join(", ")}${missing.length === 0 ? "" : `; not ${missing.join(", ")}`}`;
+  const line = `supports ${list(true).join(", ")}${missing.length === 0 ? "" : `; not ${missing.join(", ")}`}`;
+  if (client.jsonRpc === undefined) return `${line}; --rpc-url would add json-rpc`;
+  return hasRpcUrl && !client.isJsonRpcOverHttp ? `${line}; --rpc-url is not needed` : line;
 }
 
 function valueText(value: unknown): string {
