@@ -15,7 +15,6 @@ import {
   registered,
   session,
   TEST_TIMEOUT_MS,
-  withCallDeadline,
 } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -23,7 +22,7 @@ beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 /** Time enough for a call that does not hang, on a busy machine too. */
-const options = { ...withCallDeadline(2_000), args: ["--poll-interval", "0.1"] };
+const options = { args: ["--poll-interval", "0.1", "--call-timeout", "2"] };
 /** Longer than the deadline, and shorter than the deadline and leaving together. */
 const LATE_MS = 3_500;
 const SIZE = "Node.getMempoolSize";

@@ -18,7 +18,7 @@ const CALLS = 50;
 
 test("file descriptors and memory stay what they were", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await session(node, { ...withFirstPause(5), args: ["--poll-interval", "0.1"] });
+  await using exporter = await session(node, { ...withFirstPause(5, 0), args: ["--poll-interval", "0.1"] });
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
   let early: Usage | undefined;
   for (let sessions = 1; sessions < VISITS; sessions++) {

@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { eventually } from "../eventually.ts";
-import { type Constants, exporterWith } from "../exporter-command.ts";
+import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess, type Metrics, type StartOptions } from "../exporter-process.ts";
 import type { ReferenceNode, Stats } from "../reference-node/reference-node.ts";
 
@@ -57,14 +57,15 @@ export function callErrors(metrics: Metrics, method: string): number {
   return metrics.get(`bitcoin_ipc_call_errors_total{method="${method}"}`) ?? 0;
 }
 
-/** An exporter whose pauses between attempts begin with this instead of half a second, and end with 60 times as long. */
-export function withFirstPause(ms: number) {
-  return exporterWith({ "session/backoff": { FIRST_MS: ms, LONGEST_MS: 60 * ms } });
-}
-
-/** An exporter that waits this long for the answer to a call instead of 10 s. */
-export function withCallDeadline(ms: number, others: Constants = {}) {
-  return exporterWith({ "session/session": { CALL_DEADLINE_MS: ms }, ...others });
+/**
+ * An exporter whose pauses between attempts begin with this instead of half a second and end with 60 times as long, and whose
+ * sessions are stable after `stableAfterMs` instead of half a minute: the next pause is the first again.
+ */
+export function withFirstPause(ms: number, stableAfterMs = 30_000) {
+  return exporterWith({
+    "session/backoff": { FIRST_MS: ms, LONGEST_MS: 60 * ms },
+    "session/session": { STABLE_AFTER_MS: stableAfterMs },
+  });
 }
 
 /** Waits until the node has the registrations of one session. */

@@ -14,7 +14,6 @@ import {
   registered,
   session,
   TEST_TIMEOUT_MS,
-  withCallDeadline,
   withFirstPause,
 } from "./sessions.ts";
 
@@ -104,7 +103,7 @@ test("a node that does not say whether it stops is left all the same", async () 
 test("a node at which all is stuck, and that says too late whether it stops, is left all the same", async () => {
   const stuck = ["Chain.getHeight", "Node.getHeaderTip", "Node.getMempoolSize", "Node.getNodeCount"];
   await using node = await ReferenceNode.start();
-  await using exporter = await session(node, withCallDeadline(500));
+  await using exporter = await session(node, { args: ["--call-timeout", "1"] });
   for (const method of stuck) await node.hang(method);
   await exporter.waitUntil("all were given up", (metrics) => stuck.every((method) => callErrors(metrics, method) > 0));
   await node.delay(QUESTION, QUESTION_DEADLINE_MS + 500);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess, type StartOptions } from "../exporter-process.ts";
-import { TEST_TIMEOUT_MS, withCallDeadline } from "./sessions.ts";
+import { TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
@@ -76,7 +76,7 @@ test.concurrent.each([
   const path = join(folder, `${what.replaceAll(" ", "-")}.sock`);
   const listener = Bun.listen({ unix: path, socket: { open: greet, data() {} } });
   try {
-    await expectFailure(path, reason, withCallDeadline(500));
+    await expectFailure(path, reason, { args: ["--call-timeout", "1"] });
   } finally {
     listener.stop(true);
   }
@@ -86,9 +86,9 @@ test.concurrent("a listener that says nothing is waited for, and ends nobody's l
   const path = join(folder, "silent.sock");
   const listener = Bun.listen({ unix: path, socket: { data() {} } });
   try {
-    await using exporter = await ExporterProcess.start(path, withCallDeadline(500));
+    await using exporter = await ExporterProcess.start(path, { args: ["--call-timeout", "1"] });
     await exporter.logs(
-      /^no answer from the node: bootstrap was not answered within 500 ms; waiting until it has returned every call$/,
+      /^no answer from the node: bootstrap was not answered within 1000 ms; waiting until it has returned every call$/,
     );
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
     exporter.signal("SIGTERM");

@@ -14,7 +14,6 @@ import {
   registered,
   session,
   TEST_TIMEOUT_MS,
-  withCallDeadline,
 } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
 import { ExporterProcess, readMetrics } from "../exporter-process.ts";
@@ -117,7 +116,7 @@ describe("no file descriptors left", () => {
 
     await node.drop();
     await node.waitFor("disconnected");
-    await exporter.logs(/^still cannot reach the node: too many open files \(EMFILE\); next attempt in/);
+    await exporter.logs(/^cannot reach the node at \S+: too many open files \(EMFILE\); next attempt in/);
     for (const client of clients) client.close();
     await registered(node);
     await exporter.waitFor(CONNECTS, 2);
@@ -171,15 +170,15 @@ describe("an exporter that is stopped", () => {
 });
 
 describe("a node that is stopped", () => {
-  const impatient = withCallDeadline(500);
+  const args = ["--call-timeout", "1", "--poll-interval", "0.2"];
 
   test("is said to be stalled, is waited for, and goes on where it was", async () => {
     await using node = await ReferenceNode.start();
-    await using exporter = await session(node, { ...impatient, args: ["--poll-interval", "0.2"] });
+    await using exporter = await session(node, { args });
     await callBack(node, 100);
     await exporter.polled();
     node.signal("SIGSTOP");
-    await exporter.logs(/^the node is stalled: \S+ was not answered within 500 ms; still polling$/);
+    await exporter.logs(/^the node is stalled: \S+ was not answered within 1000 ms; still polling$/);
     const stalled = await exporter.waitUntil("no polled value", (metrics) => polledMetrics(metrics).length === 0);
     expect(stalled.get("bitcoin_ipc_up")).toBe(1);
     node.signal("SIGCONT");
@@ -198,8 +197,8 @@ describe("a node that is stopped", () => {
   test("before it has answered at all is waited for, and met when it goes on", async () => {
     await using node = await ReferenceNode.start();
     node.signal("SIGSTOP");
-    await using exporter = await ExporterProcess.start(node.socketPath, impatient);
-    await exporter.logs(/^no answer from the node: bootstrap was not answered within 500 ms; waiting until/);
+    await using exporter = await ExporterProcess.start(node.socketPath, { args });
+    await exporter.logs(/^no answer from the node: bootstrap was not answered within 1000 ms; waiting until/);
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
     node.signal("SIGCONT");
     await registered(node);

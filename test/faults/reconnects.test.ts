@@ -25,7 +25,7 @@ test(`${VISITS} reconnects leave nothing behind`, async () => {
   await using node = await ReferenceNode.start();
   // One poll a session, of what each needs.
   const args = ["--poll-interval", "3600", "--collectors", "chain,utxocache"];
-  await using exporter = await session(node, { ...withFirstPause(1), args });
+  await using exporter = await session(node, { ...withFirstPause(1, 0), args });
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
   let fds = 0;
   let early = 0;
