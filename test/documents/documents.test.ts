@@ -57,6 +57,14 @@ test("the README describes every flag of --help", async () => {
   expect([...new Set(flags)].filter((flag) => !described.includes(flag))).toEqual([]);
 });
 
+test("the README describes no flag that --help lacks", async () => {
+  const help = await usage();
+  const section = /^## Flags$.*?(?=^## )/ms.exec(readme)![0];
+  const described = [...section.matchAll(/--[a-z][a-z-]+/g)].map(([flag]) => flag);
+  expect(described.length).toBeGreaterThan(10);
+  expect(described.filter((flag) => !new RegExp(`${flag}(?![a-z-])`).test(help))).toEqual([]);
+});
+
 test("README and METRICS.md have every layout", () => {
   const table = /^\| node \| layout \|.*?\n\n/ms.exec(readme)![0];
   const inReadme = [...table.matchAll(/^\| [^|]+ \| `([^`]+)` \|/gm)].map(([, layout]) => layout!);
