@@ -7,7 +7,7 @@ import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
 import { type ClientEvents, NodeClient } from "../node/client.ts";
 import { httpRpc } from "../node/http-rpc.ts";
-import { failureOf } from "../node/json-rpc.ts";
+import { failureOf, isPermanent } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
 import { connectUnix, nodeHasStarted } from "../node/socket.ts";
 import type { Options } from "../options.ts";
@@ -362,13 +362,13 @@ export class Session {
     this.#unanswered = 0;
   }
 
+  /** A method that this node does not answer at all is no failed call: the log says so once, and it has no sample. */
   #callFailed(method: string, error: unknown): void {
     const { metrics, log } = this.#options;
     const failure = failureOf(error);
     this.#debug(`${method} failed: ${errorText(error)}`);
-    // The node's options switch off what the method reads: no failure, and no sample.
-    if (failure === "disabled") return;
-    metrics.callFailed(method);
+    if (!isPermanent(error)) metrics.callFailed(method);
+    // An option of the node that switches off what a method reads is meant so.
     if ((failure !== "missing" && failure !== "refused") || this.#loggedMethods.has(method)) return;
     this.#loggedMethods.add(method);
     const reason = failure === "missing" ? `the node does not support ${method}` : errorText(error);
