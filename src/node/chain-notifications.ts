@@ -9,15 +9,15 @@ import { readInt32, WORD_BYTES } from "../wire/words.ts";
 import { displayHash } from "./hash.ts";
 import { transactionId } from "./transaction.ts";
 
-/** Handles the events of the node's chain and mempool. A handler must be fast: a thread of the node waits. */
+/** Handles the events of the node's chain and mempool. Handlers must be fast: a thread of the node waits for each. */
 export interface ChainEvents {
   /** `sizeBytes` of the transaction, with its witnesses. */
   transactionAddedToMempool(sizeBytes: number): void;
-  /** `reason` is a MemPoolRemovalReason. Transactions that leave in a block are not reported. */
+  /** `reason` is a MemPoolRemovalReason. Transactions removed by a block are not reported. */
   transactionRemovedFromMempool(reason: number): void;
   /**
-   * `height` of the block, from 0. Blocks that a node started from a snapshot connects to its historical chain state, below
-   * the snapshot, are not reported: they do not extend the active chain, and Bitcoin Core's own listeners skip them, too.
+   * `height` of the block, from 0. Blocks below a snapshot, which a node connects to its historical chain state, are not
+   * reported: they do not extend the active chain, and Bitcoin Core's own listeners skip them too.
    */
   blockConnected(height: number): void;
   blockDisconnected(height: number): void;
@@ -119,7 +119,7 @@ const HEIGHT_AT = 0;
 const ROLE_BITS_AT = 0;
 const HISTORICAL = 1 << 1;
 
-/** Ignores every event: for rehearsals, and for events that are not counted. */
+/** Ignores every event: for rehearsals (hot-reader.ts), and for events that are not counted. */
 export const NO_EVENTS: ChainEvents = {
   transactionAddedToMempool() {},
   transactionRemovedFromMempool() {},

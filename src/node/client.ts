@@ -1,4 +1,4 @@
-// One session to a node: handshake, subscriptions, questions, and leaving in order. Made anew for each connection.
+// One connection to a node: handshake, subscriptions, calls, and disconnecting in order. Session makes one per connection.
 
 import type { Server } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
@@ -41,49 +41,49 @@ export interface ClientEvents {
   readonly debug?: DebugLine | undefined;
 }
 
-/** A registration in the node; it resolves to what ends it. */
+/** A registration in the node. Resolves to the handler that ends it. */
 type Registration = Promise<ImportedCapability>;
 
 /**
- * A registration that comes late has to be ended like any other: its caller may give up, the call is never. The longest
- * that a timer takes.
+ * A registration that completes late has to be ended like any other. So its call is never canceled, even if its caller no longer
+ * waits.
  */
 const NEVER = { deadlineMs: NO_DEADLINE_MS };
 const REGISTERING = { ...NEVER, read: readCapability };
 
-/** Of the time to leave, what is kept for ending the registration for notifications. */
+/** The part of the deadline of `leave` that is reserved for ending the registration for notifications. */
 const UNREGISTER_MS = 1500;
 
 const FOR_LEAVING = { isForLeaving: true };
 
-/** Leaving waits for this answer, and a flush does. It is a flag in the node, which takes no lock to read it. */
+/** `leave` and flushes wait for this answer. The node reads a flag for it, without a lock. */
 const STOPPING_DEADLINE_MS = 1000;
 
 export class NodeClient {
   readonly #connection: Connection;
   #capabilities: NodeCapabilities;
   readonly #threads: Threads;
-  /** For calls of `queries` and `mining`, which have no deadline; `jsonRpc` applies them itself. */
+  /** For calls of `queries` and `mining`, which have no deadline of their own; `jsonRpc` applies them itself. */
   readonly timeouts: CallTimeouts;
   readonly #events: ClientEvents;
   /** JSON-RPC over IPC where the node supports it, else over HTTP where that is configured. */
   readonly jsonRpc: JsonRpc | undefined;
   readonly isJsonRpcOverHttp: boolean;
-  /** The registrations on this connection, made or being made; the trace's until it fails. */
+  /** The registrations on this connection, complete or under way. The trace's is undefined again once it has failed. */
   #notifications: Registration | undefined;
   #trace: Registration | undefined;
   /** Set while the trace is being ended. */
   #endingTrace: Promise<void> | undefined;
   #mining: ImportedCapability | undefined;
-  /** Set while Mining is asked for: the first poll and the tip watcher may want it at once. */
+  /** Set while the call for Mining is under way: the first poll and the tip watcher may need it at the same time. */
   #makingMining: Promise<ImportedCapability> | undefined;
-  /** The question whether the node stops, while it is asked. */
+  /** The call that asks whether the node is stopping, while it is under way. */
   #stopping: Promise<boolean> | undefined;
-  /** Resolves when the node stops and waits for our answer to its last flush. */
+  /** Resolves when the node is stopping and waits for our answer to its last flush. */
   readonly #lastFlush = Promise.withResolvers<void>();
-  /** Resolves when who leaves can wait for that no longer. */
+  /** Resolves when the deadline of `leave` leaves no more time to wait for that flush. */
   readonly #outOfPatience = Promise.withResolvers<void>();
-  /** Resolves when nothing is registered any more. Set when leaving begins. */
+  /** Resolves when all registrations have ended. Set when `leave` is called. */
   #unregistered: Promise<void> | undefined;
 
   private constructor(
@@ -105,8 +105,8 @@ export class NodeClient {
   }
 
   /**
-   * Does the handshake on a new connection. Rejects with what the node answered;
-   * the caller then closes the connection. The node may be asked more once it has started: see `warmupStatus`.
+   * Does the handshake on a new connection. Rejects with the node's error; the caller then closes the connection. Calls that need
+   * the chain must wait until the node has started: see `warmupStatus`.
    */
   static async open(connection: Connection, events: ClientEvents, options: ClientOptions): Promise<NodeClient> {
     return new NodeClient(connection, await handshake(connection, options.layout), events, options);
@@ -131,10 +131,7 @@ export class NodeClient {
     return this.#capabilities.tracing !== undefined;
   }
 
-  /**
-   * What a node that is starting does; undefined once it has started and may be asked anything, or where it has no JSON-RPC
-   * to be asked by.
-   */
+  /** What a starting node is doing; undefined once it has started, and on a node without JSON-RPC. */
   async warmupStatus(): Promise<string | undefined> {
     if (this.jsonRpc === undefined) return undefined;
     const status = await warmupStatus(this.jsonRpc);
@@ -144,7 +141,7 @@ export class NodeClient {
     return status;
   }
 
-  /** Mining. Nodes from v31 on answer once their chain is loaded; a v30 node must not be asked before (`nodeHasStarted`). */
+  /** Mining. Nodes from v31 on answer once their chain is loaded. A v30 node crashes if called before (`nodeHasStarted`). */
   async mining(): Promise<MiningQueries> {
     if (this.#mining === undefined) {
       this.#makingMining ??= this.#capabilities.makeMining().finally(() => {
@@ -160,12 +157,12 @@ export class NodeClient {
     return this.#unregistered !== undefined;
   }
 
-  /** Whether `leave` was called or the connection has ended: no question should be begun any more. */
+  /** Whether `leave` was called or the connection has ended: no further call should be made. */
   get isOver(): boolean {
     return this.isLeaving || this.#connection.ended !== undefined;
   }
 
-  /** Whether the node was told to stop. False when it cannot say, or not within a second. */
+  /** Whether the node is stopping. False when it does not support the call, or does not answer within a second. */
   async isStopping(): Promise<boolean> {
     this.#stopping ??= Promise.race([this.#askStopping(), Bun.sleep(STOPPING_DEADLINE_MS).then(() => false)])
       .catch(() => false)
@@ -181,11 +178,11 @@ export class NodeClient {
       const options = { deadlineMs: STOPPING_DEADLINE_MS, isForLeaving: true };
       return (await threads.call(node, CALLS.node.shutdownRequested, undefined, options)).result;
     }
-    // Mining has no such question, but only a node that stops has no tip for who waits for any.
+    // Mining has no such method. But a wait for any tip returns none only if the node is stopping.
     return (await (await this.mining()).waitTipChanged(NO_TIP, 0)) === undefined;
   }
 
-  /** Registers for blocks, mempool changes and flushes. Rejects when the node refuses, or is not through in time. */
+  /** Subscribes to blocks, mempool changes and flushes. Rejects when the node refuses, or does not answer in time. */
   async subscribe(deadlineMs: number): Promise<void> {
     const { threads, chain } = this.#capabilities;
     const { chain: events, debug } = this.#events;
@@ -201,8 +198,8 @@ export class NodeClient {
   }
 
   /**
-   * Registers for the coins of the UTXO cache. Rejects when the node refuses, or is not through in time; to be called
-   * again then. Twice in the node would be counted twice.
+   * Subscribes to the coins of the UTXO cache. Rejects when the node refuses, or does not answer in time; call it again then. It
+   * registers once at most, because two registrations would count each coin twice.
    */
   async traceUtxoCache(deadlineMs: number): Promise<void> {
     this.#refuseWhenLeaving();
@@ -211,8 +208,8 @@ export class NodeClient {
   }
 
   /**
-   * Ends the registration for coins, which traceUtxoCache may make anew. Rejects when the node refuses, or is not through in
-   * time: then it may still be registered, and this is to be called again.
+   * Unsubscribes from the coins; `traceUtxoCache` may subscribe again. Rejects when the node refuses, or does not answer in time:
+   * the registration may then still exist, and this is to be called again.
    */
   async endUtxoTrace(deadlineMs: number): Promise<void> {
     this.#refuseWhenLeaving();
@@ -221,13 +218,12 @@ export class NodeClient {
   }
 
   /**
-   * Ends every registration, gives everything back and closes the connection. A pr/trace node dies when a connection
-   * closes with a registration or a call on it; so this waits until the node has let go of every object of ours and has
-   * returned every call, and closes without that only when `deadlineMs`, which may be infinite, is over. Resolves to
-   * whether the node was done with us. Never rejects.
+   * Ends every registration, releases every capability and closes the connection. A pr/trace node crashes if a connection closes
+   * with a registration or a call on it. So this waits until the node has released every object of ours and returned every call,
+   * or until `deadlineMs`, which may be infinite, is over. Resolves to whether the node did so in time. Never rejects.
    */
   async leave(deadlineMs: number): Promise<boolean> {
-    // Told to leave while it leaves already: each registration is ended once.
+    // `leave` may be called again meanwhile: each registration is ended once.
     this.#unregistered ??= this.#unregister();
     const { promise: timeout, resolve } = Promise.withResolvers<boolean>();
     const isPatient = !Number.isFinite(deadlineMs);
@@ -282,15 +278,15 @@ export class NodeClient {
     if (this.isOver) throw new RpcError("disconnected", "the exporter is leaving the node");
   }
 
-  /** Events are read by offset, unless each is to be described in a line. */
+  /** Reads events by offset, unless the debug log describes each in a line. */
   #readHot(server: Server, reader: HotReader): void {
     if (this.#events.debug === undefined) this.#connection.setHotReader(server, reader);
   }
 
   /**
-   * Ends the registrations, the one for notifications last: as long as it is there, a node that stops waits for us in its
-   * last flush. Once it has gone on, it closes all connections, and dies if anything is registered on one. A flush that does
-   * not come in time is not waited for: what is still registered when we go is the node's death, too.
+   * Ends the registrations, the one for notifications last: while it exists, a stopping node waits for our answer to its last
+   * flush. After that answer the node closes all connections, and crashes if a registration is left on one. If the flush does not
+   * come in time, the registration is ended without it, because disconnecting with a registration crashes the node as well.
    */
   async #unregister(): Promise<void> {
     this.#capabilities.threads.startLeaving();
@@ -305,22 +301,22 @@ export class NodeClient {
   async #disconnect(registration: Registration | undefined): Promise<void> {
     const handler = await registration?.catch(() => undefined);
     if (handler === undefined) return;
-    // A failure shows in the exports that the node keeps.
+    // After a failure the node keeps our object, and `#ended` does not resolve.
     await this.#capabilities.threads.call(handler, CALLS.handler.disconnect, undefined, FOR_LEAVING).catch(() => {});
     handler.close();
   }
 
-  /** Resolves to true when the node is done with us: it has let go of our objects and returned our calls. */
+  /** Resolves to true when the node has released our objects and returned our calls. */
   async #ended(): Promise<boolean> {
     await this.#connection.exportsReleased();
     await this.#capabilities.threads.quiet();
     return true;
   }
 
-  /** What the answer to a flush waits for: nothing, unless the node stops. */
+  /** The answer to a flush waits for this. It resolves at once, unless the node is stopping. */
   async #flushed(): Promise<void> {
-    // The node may have been told to stop after it answered a question that is under way. What is asked once that has ended,
-    // by whomever, is asked after the flush came.
+    // A call under way may have been answered before the node began to stop. A call made after it has ended is made after the
+    // flush came.
     await this.#stopping;
     if (!(await this.isStopping())) return;
     this.#lastFlush.resolve();

@@ -1,4 +1,4 @@
-// Mining: what a stock node of v30 and v31 offers, and nothing else. Its tip, and waiting for the next one.
+// Mining: the tip, and waiting for the next one. v30 and v31 expose no other interface.
 
 import { utils } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
@@ -16,7 +16,7 @@ export interface Tip {
   readonly height: number;
 }
 
-/** The hash of no block: whoever waits for another tip than this waits for nothing. */
+/** No block has this hash, so a wait for a tip other than this one returns at once. */
 export const NO_TIP: Tip = { hash: "00".repeat(32), height: -1 };
 
 /** Rejects as ServerThreads.call does. */
@@ -26,13 +26,13 @@ export interface MiningQueries {
   isInitialBlockDownload(): Promise<boolean>;
   /** Whether the chain is another than mainnet. */
   isTestChain(): Promise<boolean>;
-  /** Resolves to the tip once it is another than `tip`, to the same one after `timeoutMs`, to none when the node stops. */
+  /** Resolves to the tip once it differs from `tip`, to `tip` after `timeoutMs`, to undefined when the node is stopping. */
   waitTipChanged(tip: Tip, timeoutMs: number): Promise<Tip | undefined>;
 }
 
 type WaitTipChanged = Mining_WaitTipChanged$Params;
 
-/** Beyond the timeout that the node was given, how long its answer may take. */
+/** Time that the answer may take beyond the timeout in the request. */
 const GRACE_MS = 10_000;
 
 export function miningQueries(threads: Threads, mining: ImportedCapability, layout: LayoutName): MiningQueries {
@@ -53,7 +53,7 @@ export function miningQueries(threads: Threads, mining: ImportedCapability, layo
         params._initCurrentTip(bytes.length).copyBuffer(bytes);
         writeTimeout(params, timeoutMs, layout);
       };
-      // A stock node was left, and its client killed, during a wait: it lived on (run on v32).
+      // Run on v32: the node survives a client that disconnects, or is killed, during the wait.
       const options = { deadlineMs: timeoutMs + GRACE_MS, mayBeLeft: true };
       const results = await threads.call(mining, CALLS.mining.waitTipChanged, fill, options);
       return results._hasResult() ? tipOf(results.result) : undefined;
@@ -67,7 +67,7 @@ function tipOf({ hash, height }: BlockRef): Tip {
 
 /** Byte of Mining.waitTipChanged's timeout in its parameters. */
 const TIMEOUT_AT = 0;
-/** Layouts whose schema gives that timeout no default. Later ones have the largest double, and store the XOR with it. */
+/** Layouts whose schema has no default for that timeout. Later ones have the largest double, and store the XOR with it. */
 const WITHOUT_DEFAULT: readonly LayoutName[] = ["v30", "ipc-2026-02"];
 
 function writeTimeout(params: WaitTipChanged, timeoutMs: number, layout: LayoutName): void {

@@ -1,4 +1,4 @@
-// The questions that polls ask of Chain and Node, in plain numbers. Every one runs on a thread of the node.
+// The calls to Chain and Node that polls make, with plain numbers as results. Each runs on a thread of the node.
 
 import type { ImportedCapability } from "../rpc/capability.ts";
 import { CALLS } from "./calls.ts";
@@ -18,9 +18,9 @@ export interface NodeQueries {
   getVerificationProgress(): Promise<number>;
   /** Transactions in the mempool. */
   getMempoolSize(): Promise<bigint>;
-  /** Memory that the mempool takes, in bytes. */
+  /** Memory that the mempool uses, in bytes. */
   getMempoolDynamicUsage(): Promise<bigint>;
-  /** Memory that the mempool may take, in bytes. */
+  /** Memory that the mempool may use, in bytes. */
   getMempoolMaxUsage(): Promise<bigint>;
   /** Connected peers, inbound and outbound. */
   getNodeCount(): Promise<bigint>;

@@ -1,5 +1,5 @@
-// The node's threads that run our calls. A node runs one call at a time on a thread and refuses more (v30 even asserts),
-// so a thread is lent to one call and comes back with its Return, not with its deadline.
+// The node's threads that run our calls. A node runs one call at a time on a thread and refuses more (v30 even asserts). So a
+// thread serves one call, and is free again at the call's Return, not at its deadline.
 
 import type { Method, Struct } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
@@ -14,35 +14,32 @@ export interface ContextParams extends Struct {
 }
 
 export interface ThreadCallOptions<R = unknown, T = R> extends CallOptions<R, T> {
-  /** What a method is asked about, where calls of it have nothing to do with each other: one that hangs stops only its own. */
+  /** Separates calls of one method: one that hangs blocks only those with its subject. */
   readonly subject?: string;
-  /**
-   * Whether leaving needs the call: it is made while we leave, when no other is begun any more, and gets a thread when all
-   * others are stuck.
-   */
+  /** Whether disconnecting needs the call: it is made even after `startLeaving`, and has threads in reserve. */
   readonly isForLeaving?: boolean;
-  /** Milliseconds after which the call counts as late, though its caller still waits; then no other of its kind is made. */
+  /** Milliseconds after which the call counts as late, although its caller still waits. No other call of its kind is made then. */
   readonly lateAfterMs?: number;
-  /** Whether the node takes no harm when the connection ends during the call: then leaving does not wait for it. */
+  /** Whether the connection may end during the call without harm to the node: disconnecting does not wait for it then. */
   readonly mayBeLeft?: boolean;
 }
 
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
 const MAX_THREADS = 4;
 /**
- * Two more for what leaving needs, which has to get through whatever is stuck: no other call ever gets them. One call at a
- * time ends a registration, and beside it the question whether the node stops may be late.
+ * Two more, only for calls that disconnecting needs, which must succeed even if all other threads are stuck: one to end a
+ * registration, one to ask whether the node is stopping.
  */
 const MAX_THREADS_LEAVING = 2;
 
-/** The longest that a timer takes. */
+/** The longest duration that a timer accepts. */
 export const NO_DEADLINE_MS = 2 ** 31 - 1;
 
-/** Threads that are lent to the same calls. */
+/** Threads for the same calls. */
 class Pool {
   readonly max: number;
   readonly idle: ImportedCapability[] = [];
-  /** Threads that the node has made or is making. */
+  /** Threads that exist or are being made. */
   made = 0;
 
   constructor(max: number) {
@@ -59,30 +56,30 @@ export class ServerThreads {
   readonly #threads: ImportedCapability[] = [];
   readonly #common = new Pool(MAX_THREADS);
   readonly #reserve = new Pool(MAX_THREADS_LEAVING);
-  /** Calls whose callers gave up and that the node has not returned yet, with what `keyOf` says of each. */
+  /** Late calls that the node has not returned yet, with their `keyOf`. */
   readonly #late = new Map<OpenQuestion, string>();
   #isLeaving = false;
-  /** Calls from the moment that they ask for a thread until the node has returned them. */
+  /** Calls from their request for a thread until the node has returned them. */
   #underWay = 0;
-  /** Called, and forgotten, when none is under way any more. */
+  /** Called once, when no call is under way. */
   readonly #onQuiet: (() => void)[] = [];
   #isClosing = false;
 
-  /** `name` is what the node calls the threads in its log. */
+  /** `name` names the threads in the node's log. */
   constructor(threadMap: ImportedCapability, name: string) {
     this.#threadMap = threadMap;
     this.#name = name;
   }
 
-  /** Makes the first thread, so that a node that cannot is found out at once. Rejects as ImportedCapability.ask does. */
+  /** Makes the first thread, so that a failure shows at once. Rejects as ImportedCapability.ask does. */
   async start(): Promise<void> {
     this.#common.idle.push(await this.#makeThread(this.#common));
   }
 
   /**
-   * Calls `method` on a thread of its own and resolves to the results. Rejects as ImportedCapability.ask does, and with
-   * `overloaded` when the node is still at an earlier call of it that was late, so that one that hangs takes one thread and
-   * not all, or when every thread is stuck. Refuses a method that is not in the table of calls.ts.
+   * Calls `method` on a thread of its own and resolves to the results. Rejects as ImportedCapability.ask does. Rejects with
+   * `overloaded` while a late call of the same kind is under way, so that a method that hangs blocks one thread only, and when
+   * every thread is stuck. Refuses a method that is not in the table of calls.ts.
    */
   async call<P extends ContextParams, R extends Struct, T = R>(
     capability: ImportedCapability,
@@ -130,10 +127,7 @@ export class ServerThreads {
     return question.results;
   }
 
-  /**
-   * Makes calls that are never canceled, so that a late answer can still be used: their callers have timeouts of their own.
-   * After `lateAfterMs` they count as late.
-   */
+  /** Makes calls that are never canceled, so that late answers can be used: callers have timeouts of their own. */
   uncanceled(lateAfterMs: number): Threads {
     return {
       call: (capability, method, fill, options) =>
@@ -141,14 +135,14 @@ export class ServerThreads {
     };
   }
 
-  /** From now on only calls that leave the node are made. */
+  /** From now on only calls that disconnecting needs are made. */
   startLeaving(): void {
     this.#isLeaving = true;
   }
 
   /**
-   * Begins no more calls, and resolves when the node has returned those that are under way: a pr/trace node dies when a
-   * connection ends during a call, or a thread before its first one.
+   * Makes no more calls, and resolves when the node has returned those that are under way: a pr/trace node crashes if a connection
+   * ends during a call, or a thread ends before its first call.
    */
   quiet(): Promise<void> {
     this.#isClosing = true;
@@ -158,7 +152,7 @@ export class ServerThreads {
     });
   }
 
-  /** Gives all threads back to the node, which ends each once its call is done. */
+  /** Releases all threads. The node ends each when its call is complete. */
   close(): void {
     for (const thread of this.#threads) thread.close();
     this.#threadMap.close();
@@ -169,7 +163,7 @@ export class ServerThreads {
     if (this.#underWay === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
   }
 
-  /** Where a thread is idle, or else may still be made; the common ones first. */
+  /** A pool with an idle thread, or else one that may make another; the common one first. */
   #poolFor(isForLeaving: boolean): Pool {
     const pools = isForLeaving ? [this.#common, this.#reserve] : [this.#common];
     const pool = pools.find(({ idle }) => idle.length > 0) ?? pools.find(({ made, max }) => made < max);
@@ -202,8 +196,8 @@ export class ServerThreads {
 type AnyMethod = Pick<Method<Struct, Struct>, "interfaceId" | "methodId">;
 
 /**
- * Equal for calls of which one that is late stops the other. Calls that may be left are waits, each as long as it is given:
- * one for the next tip says nothing of one of no length, by which some nodes are asked whether they stop.
+ * Equal for calls of one kind: a late one blocks the others. Calls with `mayBeLeft` are waits, which differ by their duration: a
+ * late wait for the next tip does not block the wait of 0 ms that shows whether a node is stopping.
  */
 function keyOf(
   { importId }: ImportedCapability,

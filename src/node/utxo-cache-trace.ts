@@ -1,5 +1,5 @@
-// UtxoCacheTrace: our object that the node calls for each coin that enters, is spent from or leaves its UTXO cache. The
-// node's validation waits for each answer, and no call is more frequent.
+// UtxoCacheTrace: our object that the node calls for each coin that it adds to its UTXO cache, spends, or removes. The node's
+// validation waits for each answer, and no call is more frequent.
 
 import { HotReader } from "../rpc/hot-reader.ts";
 import { UtxoCacheTrace$Client, UtxoCacheTrace$Server, type UtxoInfo } from "../schema/tracing.ts";
@@ -8,8 +8,8 @@ import type { DebugLine } from "./chain-notifications.ts";
 import { displayHash } from "./hash.ts";
 
 /**
- * Handles the events of the UTXO cache. The value of a coin, in satoshis, is given as the two 32-bit halves of a signed 64-bit
- * integer: a bigint would be an allocation per event.
+ * Handles the events of the UTXO cache. A coin's value, in satoshis, comes as the two 32-bit halves of a signed 64-bit integer: a
+ * bigint would be an allocation per event.
  */
 export interface UtxoCacheEvents {
   add(valueLow: number, valueHigh: number): void;
