@@ -1,5 +1,4 @@
-// How the peers spread over autonomous systems, which a node knows with -asmap. Without it, or while no peer is mapped, there
-// are no samples.
+// The peers by autonomous system. No samples on a node without -asmap, nor while no peer is mapped.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";

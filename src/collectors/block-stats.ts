@@ -1,4 +1,4 @@
-// The last block: when it arrived, the interval to the block before, its contents. Asked once for each new tip.
+// The last block: its arrival, the interval to its predecessor, its contents. Read once for each new tip.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
@@ -8,7 +8,7 @@ import { type Collector, fromBlock, type NewTip, polled, polledInto, type Target
 import { samplesOf } from "./labelled.ts";
 import * as result from "./result.ts";
 
-/** Named, because without names the node computes all of its thirty. */
+/** The call names the statistics, because without names the node computes all thirty. */
 const STATS = [
   "height",
   "txs",
@@ -26,10 +26,10 @@ const STATS = [
   "utxo_increase_actual",
 ] as const;
 
-/** Of the weight of a block's transactions, those that the node answers a fee rate for. */
+/** Percentiles of the weight of a block's transactions for which the node reports a fee rate. */
 const PERCENTILES = ["10", "25", "50", "75", "90"];
 
-/** Upper bounds. A miner renews the time of a header every few seconds to minutes, and its clock may be ahead. */
+/** Upper bounds. A miner updates the time of a header every few seconds to minutes, and its clock may be ahead. */
 const ARRIVAL_BOUNDS_S = [0, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600];
 
 /** RPC_MISC_ERROR of Bitcoin Core, and its message when the block was pruned or never downloaded. */
@@ -125,7 +125,7 @@ function readPercentiles(stats: JsonValue) {
   return rates && PERCENTILES.map((percentile, index) => [[percentile], rates[index]] as const);
 }
 
-/** Times of the block and its predecessor by their headers, in seconds of Unix time, and NewTip.arrivedMs. */
+/** Times in the headers of the block and its predecessor, in seconds of Unix time, and NewTip.arrivedMs. */
 interface Headers {
   readonly time: number | undefined;
   readonly previousTime: number | undefined;

@@ -29,7 +29,7 @@ import { uploadTargetCollector } from "./upload-target.ts";
 import { utxoCacheCollector } from "./utxo-cache.ts";
 import { utxoSetCollector } from "./utxo-set.ts";
 
-/** What collectors are made from. */
+/** The parameters of all collectors. */
 export interface CollectorContext {
   readonly registry: Registry;
   /** As feesCollector takes them. */
@@ -44,7 +44,7 @@ interface Entry {
    * the command line adds it.
    */
   readonly use: "always" | "default" | "off";
-  /** What it costs the node, in one line. METRICS.md has it too. */
+  /** The cost to the node, in one line. METRICS.md has it too. */
   readonly cost: string;
   make(context: CollectorContext): Collector;
 }

@@ -19,7 +19,7 @@ import * as result from "./result.ts";
 
 type Events = Pick<ChainEvents, "blockConnected" | "blockDisconnected" | "updatedBlockTip" | "chainStateFlushed">;
 
-/** Unknown until the node has answered in this session. A node that left it does not enter it again before a restart. */
+/** Unknown until the node has answered in this session. Once over, it stays over until the node restarts. */
 export type InitialBlockDownload = "unknown" | "active" | "over";
 
 export interface ChainCollector extends Collector {
@@ -28,7 +28,7 @@ export interface ChainCollector extends Collector {
   blocksCounted(change: TipChange, height: number): void;
   /** Shows the height of a tip to which blocks cannot be counted. */
   tipSeen(height: number): void;
-  /** As the node answered last in this session. A poll that fails changes nothing. */
+  /** The node's last answer in this session. A failed poll does not change it. */
   readonly initialBlockDownload: InitialBlockDownload;
   startSession(reported: Reported): void;
   endSession(): void;
@@ -102,7 +102,7 @@ export function chainCollector(registry: Registry): ChainCollector {
       polled(
         height,
         fromNode("Chain.getHeight", (node) => node.getHeight()),
-        // Before JSON-RPC, which may be refused or unreachable on a node that has Mining.
+        // Before JSON-RPC, which may be refused or unreachable on a node that exposes Mining.
         fromMining("Mining.getTip", async (mining) => (await mining.getTip())?.height),
         blockchainInfo(result.count, "blocks"),
       ),

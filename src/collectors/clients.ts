@@ -1,4 +1,4 @@
-// What the peers run: client, protocol version, services.
+// The peers by client, protocol version and service.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
@@ -9,10 +9,10 @@ import * as result from "./result.ts";
 /** Bitcoin Core's name for itself on the network, with its last ten major versions. Any other user agent is `other`. */
 const MAJOR_VERSIONS = [23, 24, 25, 26, 27, 28, 29, 30, 31, 32];
 const CLIENTS = MAJOR_VERSIONS.map((version) => `Satoshi:${version}`);
-/** The whole of it: a client that is derived from Bitcoin Core appends its own name. */
+/** Matches the whole user agent: derived clients append a name to Bitcoin Core's. */
 const USER_AGENT = /^\/(Satoshi:\d+)\.[^/]*\/$/;
 
-/** Protocol versions that Bitcoin Core introduced since compact blocks, the last of them in v32. */
+/** Protocol versions of Bitcoin Core since compact blocks; v32 introduced the last one. */
 const PROTOCOLS = ["70014", "70015", "70016", "70017"];
 
 const SERVICES = ["NETWORK", "NETWORK_LIMITED", "WITNESS", "COMPACT_FILTERS", "P2P_V2"];

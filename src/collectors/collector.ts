@@ -1,5 +1,5 @@
-// What a collector is: the families of one subject, and where each of them can be read. The session owns the timer, the order
-// and the connection (src/session); a collector says what to ask and where the answer goes.
+// A collector: the families of one subject, and the sources of each. The session (src/session) owns timers, order and connection;
+// a collector declares which calls to make and where the answers go.
 
 import type { Gauge } from "../metrics/cells.ts";
 import type { RpcMethod } from "../node/calls.ts";
@@ -11,21 +11,21 @@ import type { NodeQueries } from "../node/node-queries.ts";
 import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
 
 export interface Collector {
-  /** Families whose values the node is asked for. */
+  /** Families whose values are polled. */
   readonly polled?: readonly PolledFamily[];
-  /** Counts what the node reports of its chain and mempool. No two collectors count the same event. */
+  /** Counts events of the node's chain and mempool. No two collectors count the same event. */
   readonly events?: Partial<ChainEvents>;
-  /** Counts what the node reports of its UTXO cache. */
+  /** Counts events of the node's UTXO cache. */
   readonly utxoCacheEvents?: UtxoCacheEvents;
-  /** A session with a node begins: event counters that it can report have a sample from now on. */
+  /** A session begins: counters of events that the node reports have a sample from now on. */
   startSession?(reported: Reported): void;
-  /** The session is over: what the node reported last is not known any more. Polled families are cleared anyway. */
+  /** The session is over: clears values that came with events. The session itself clears polled families. */
   endSession?(): void;
-  /** Whether the UTXO trace is active; undefined where it is not supported or not wanted. */
+  /** Whether the UTXO trace is active; undefined if it is disabled or not supported. */
   setUtxoTraceActive?(isActive: boolean | undefined): void;
 }
 
-/** Which events the exporter learns of in a session. Changes of the tip it always does. */
+/** Which events a session reports. Changes of the tip are always reported. */
 export interface Reported {
   /** Mempool changes and flushes, by notifications. */
   readonly notifications: boolean;
@@ -42,10 +42,10 @@ export interface Target<Value> {
   clear(): void;
 }
 
-/** A target and the sources of its value, in order of preference. The first one that the node supports serves a session. */
+/** A target and the sources of its value, in order of preference. A session uses the first one that the node supports. */
 export interface PolledFamily<Value = unknown> {
   readonly target: Target<Value>;
-  /** Whether a new tip changes the value: then it is read again soon after one. */
+  /** Whether a new tip changes the value: then it is polled again soon after each. */
   readonly followsTip?: boolean;
   readonly sources: readonly Source<Value>[];
 }
@@ -75,15 +75,15 @@ export interface RpcSource<Value> {
   readonly params?: RpcRequest["params"];
   /** As RpcRequest has it: for lists that are too long to keep. */
   readonly items?: RpcRequest["items"];
-  /** Asked at every Nth poll; 1 if not set. For methods that cost the node more. */
+  /** Called at every Nth poll; 1 if not set. For methods that cost the node more. */
   readonly every?: number;
-  /** Whether the node takes the request, by its answers so far. Until it is known to, the request is not sent. */
+  /** Whether the node's answers so far show that it accepts the request. Before that the request is not sent. */
   readonly isWanted?: () => boolean;
-  /** Throws an Error when the result does not have the shape that the method is known for. */
+  /** Throws an Error when the result does not have the expected shape. */
   read(result: JsonValue): Value;
 }
 
-/** A part of what JSON-RPC says about a block, asked once for each block that becomes the tip. */
+/** A part of what JSON-RPC reports about a block, read once for each block that becomes the tip. */
 export interface BlockSource<Value, Answer = unknown> {
   readonly kind: "block";
   readonly method: RpcMethod;
@@ -93,15 +93,15 @@ export interface BlockSource<Value, Answer = unknown> {
   read(answer: Answer): Value;
 }
 
-/** Resolves to undefined when the node does not have such data of the block: no sample. */
+/** Resolves to undefined when the node does not have the data of the block: no sample. */
 export type AskBlock<Answer> = (rpc: JsonRpc, block: NewTip) => Promise<Answer | undefined>;
 
 export interface NewTip extends Tip {
-  /** When it became the tip, in milliseconds of Unix time; undefined if nobody saw it arrive, or in initial block download. */
+  /** When it became the tip, in Unix milliseconds; undefined for a session's first tip and in initial block download. */
   readonly arrivedMs?: number | undefined;
 }
 
-/** `undefined`: the node has no such value. */
+/** `undefined`: the node does not have the value. */
 export type PolledValue = number | bigint | boolean | undefined;
 
 /** A family of one gauge. */
@@ -109,12 +109,12 @@ export function polled(gauge: Gauge, ...sources: readonly Source<PolledValue>[])
   return polledInto({ set: (value) => setOrClear(gauge, value), clear: () => gauge.clear() }, ...sources);
 }
 
-/** A family whose samples are more than one value of the node. */
+/** A family with more than one sample, or that transforms the value. */
 export function polledInto<Value>(target: Target<Value>, ...sources: readonly Source<Value>[]): PolledFamily<Value> {
   return { target, sources };
 }
 
-/** The same families, read again soon after each new tip. */
+/** The same families, polled again soon after each new tip. */
 export function followingTip(families: readonly PolledFamily[]): readonly PolledFamily[] {
   return families.map((family) => ({ ...family, followsTip: true }));
 }
@@ -152,7 +152,7 @@ export function fromRpc(
   });
 }
 
-/** Makes the sources that read what `askAbout` answers. */
+/** Makes the sources that read what `askAbout` resolves to. */
 export function fromBlock<Answer>(method: RpcMethod, askAbout: AskBlock<Answer>) {
   return <Value>(read: Read<Value, Answer>, field = ""): BlockSource<Value, Answer> => ({
     kind: "block",

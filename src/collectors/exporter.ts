@@ -14,14 +14,14 @@ export interface ExporterCollector {
   /** A session with a node of this layout begins. */
   connected(layout: string): void;
   disconnected(): void;
-  /** A call to the node, or one of the node's, failed. `method` is interface and method. */
+  /** A call to or from the node failed. `method` is interface and method. */
   callFailed(method: string): void;
   /** A poll ended, with or without failed calls. */
   polled(durationMs: number): void;
   logLineDropped(): void;
 }
 
-/** `busyMs`: milliseconds so far that the node's callbacks kept its threads waiting. */
+/** `busyMs`: milliseconds so far in which callbacks kept threads of the node waiting. */
 export function exporterCollector(registry: Registry, build: Build, busyMs: () => number): ExporterCollector {
   const up = registry.gauge("bitcoin_ipc_up", "1 while the exporter has a session with the node, else 0.");
   const connects = registry.counter("bitcoin_ipc_connects_total", "Sessions opened with the node.");

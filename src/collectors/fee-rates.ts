@@ -1,6 +1,6 @@
-// The mempool by fee rate, and the fee rates that fill the next blocks, from the node's diagram of its mempool: chunks of
-// transactions that would be mined together, from the highest fee rate to the lowest. A full mempool has some 100,000, which
-// are read one by one.
+// The mempool by fee rate, and the fee rates that fill the next blocks. The source is the node's diagram of its mempool: chunks of
+// transactions that would be mined together, from the highest fee rate to the lowest. A full mempool has some 100,000 chunks,
+// which are read one by one.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
@@ -16,7 +16,7 @@ const BOUNDS = [0.1, 0.2, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300,
 const BANDS = [0, ...BOUNDS].map((from, index) => (index < BOUNDS.length ? `${from}-${BOUNDS[index]}` : `${from}+`));
 
 const WEIGHT_PER_VBYTE = 4;
-/** What the transactions of a block may weigh: 4,000,000 without what Bitcoin Core reserves for header and coinbase. */
+/** Maximum weight of a block's transactions: 4,000,000 without what Bitcoin Core reserves for header and coinbase. */
 const BLOCK_WEIGHT = 3_992_000;
 const NEXT_BLOCKS = [1, 2, 3, 6];
 
@@ -77,13 +77,13 @@ function byBand(values: Float64Array) {
   return BANDS.map((band, index) => [[band], values[index]] as const);
 }
 
-/** What is made of the points of one diagram. Each is the weight and the fees of all chunks up to it; the first is 0. */
+/** Sums over the points of one diagram. A point is the weight and the fees of all chunks up to it; the first is 0. */
 class Diagram {
   /** By band. */
   readonly vbytes = new Float64Array(BANDS.length);
   /** By band, in satoshis. */
   readonly fees = new Float64Array(BANDS.length);
-  /** By NEXT_BLOCKS; undefined while the mempool has too little for so many blocks. */
+  /** By NEXT_BLOCKS; undefined while the mempool does not fill so many blocks. */
   readonly fillRates: (number | undefined)[] = [];
   /** In satoshis. */
   nextBlockFees = 0;
@@ -91,7 +91,7 @@ class Diagram {
   #weight = 0;
   #fee = 0;
 
-  /** @throws Error when it is no point of a diagram. */
+  /** @throws Error when it is not a point of a diagram. */
   add(point: JsonValue): void {
     const weight = Number(result.count(point, "weight"));
     const fee = Number(result.satoshis(point, "fee"));

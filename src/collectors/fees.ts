@@ -1,26 +1,25 @@
-// Fee estimates of the node, by confirmation target: its own answer, and that of each of its estimators. Nodes before v32 have
-// one estimator, which looks at the fee rates of past blocks. v32 adds one that looks at the mempool, and answers the lower
-// estimate of the two.
+// Fee estimates of the node by confirmation target: its own answer, and the estimate of each estimator. Nodes before v32 have one
+// estimator, which uses the fee rates of past blocks. v32 adds one that uses the mempool, and answers the lower of both estimates.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { type Collector, followingTip, fromRpc, polled, polledInto, setOrClear, type Target } from "./collector.ts";
 import * as result from "./result.ts";
 
-/** In blocks. The node refuses a target outside of these, and treats 1 as 2. */
+/** In blocks. The node refuses a target outside of this range, and treats 1 as 2. */
 export const MIN_FEE_TARGET = 1;
 export const MAX_FEE_TARGET = 1008;
 
 const BLOCK_POLICY = "block_policy";
 const MEMPOOL_POLICY = "mempool_policy";
 
-/** The one target that the mempool estimator has (mempool_estimator.h of Bitcoin Core). */
+/** The only target of the mempool estimator (mempool_estimator.h of Bitcoin Core). */
 const MEMPOOL_TARGET = 2;
 
 /** The mempool estimator makes a block template, which the node keeps for 7 seconds. */
 const ESTIMATORS_EVERY = 5;
 
-/** An answer: the estimate in satoshis per virtual byte, and the estimator that it is of, where the node names it. */
+/** An answer: the estimate in satoshis per virtual byte, and its estimator if the node names it. */
 interface Estimate {
   readonly rate: number | undefined;
   readonly estimator: string | undefined;
@@ -41,10 +40,10 @@ export function feesCollector(registry: Registry, targets: readonly number[]): C
     targets.length + 1,
   );
 
-  /** Whether the node of this session has several estimators. Only such a node takes a third parameter. */
+  /** Whether the node of this session has several estimators. Only such a node accepts a third parameter. */
   let hasEstimators = false;
 
-  /** The answer of a node with one estimator is that estimator's. */
+  /** A node with one estimator does not name it. */
   const onlyEstimator = (target: number): Target<Estimate> => {
     const gauge = byEstimator.with(BLOCK_POLICY, String(target));
     return {
@@ -73,7 +72,7 @@ export function feesCollector(registry: Registry, targets: readonly number[]): C
         targets.flatMap((target) => {
           const smartFee = fromRpc("estimatesmartfee", { params: [target] });
           return [
-            // An answer has no rate while the node has not seen enough blocks.
+            // No rate while the node has too little data.
             polled(estimates.with(String(target)), smartFee(result.feeRate, "feerate")),
             polledInto(onlyEstimator(target), smartFee(readEstimate)),
           ];

@@ -1,4 +1,4 @@
-// Targets whose samples are told apart by labels, and counts by label.
+// Targets with labelled samples, and counts by label.
 
 import type { Gauge } from "../metrics/cells.ts";
 import type { Family, LabelValues } from "../metrics/family.ts";
@@ -7,7 +7,7 @@ import { type PolledValue, setOrClear, type Target } from "./collector.ts";
 /** Label values, and the value of the sample that has them. */
 export type LabelledValue<L extends readonly string[]> = readonly [labels: LabelValues<L>, value: PolledValue];
 
-/** What is counted of a value that a list does not have. */
+/** Label value for everything that a list does not name. */
 const OTHER = "other";
 
 /** Shows exactly these samples, or none for `undefined`. */
@@ -24,7 +24,7 @@ export function samplesOf<L extends readonly string[]>(
   };
 }
 
-/** How often each of `known` is among `found`, 0 included, and how often something else is, as `other`. */
+/** The number of each of `known` in `found`, 0 included, and the number of all others as `other`. */
 export function countBy(
   known: readonly string[],
   found: Iterable<string | undefined>,

@@ -1,4 +1,4 @@
-// The node in the peer-to-peer network: number of peers, traffic, bans; where it is reachable, and what it offers.
+// The node in the peer-to-peer network: number of peers, traffic, bans, reachable networks, own addresses and services.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";

@@ -1,4 +1,4 @@
-// The state of the connections: peers that do not answer, that serve blocks, whose clocks differ, and what they relay.
+// The state of the connections: overdue pings, blocks in flight, clocks, relay, fee filters.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
@@ -7,7 +7,7 @@ import { samplesOf } from "./labelled.ts";
 import { median } from "./median.ts";
 import * as result from "./result.ts";
 
-/** A ping that waits longer for its answer is overdue. */
+/** A ping without an answer for longer is overdue. */
 const OVERDUE_PING_S = 5;
 /** A peer's clock that differs by more is counted. */
 const CLOCK_TOLERANCE_S = 10;
@@ -93,7 +93,7 @@ export function peerHealthCollector(registry: Registry): Collector {
   };
 }
 
-/** Reads how many peers are such. */
+/** Reads the number of peers for which the predicate is true. */
 function countIf(isSuch: (peer: JsonValue) => boolean) {
   return peerInfo((peers) => result.asList(peers).filter(isSuch).length);
 }
@@ -110,7 +110,7 @@ function countHighBandwidth(peers: JsonValue) {
   ] as const;
 }
 
-/** Reads a number of each peer; no value where there are peers and none has it. */
+/** Reads a number of each peer; no value if there are peers and none has the field. */
 function ofAll(read: (values: readonly number[]) => number) {
   return (info: JsonValue, field: string): number | undefined => {
     const peers = result.asList(info);
@@ -123,7 +123,7 @@ function total(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0);
 }
 
-/** In ascending order; those of peers that have sent one. A peer that sends none accepts any rate, or no transactions. */
+/** Fee filters of the peers that sent one, in ascending order. A peer without one accepts any rate, or no transactions. */
 function feeFilters(peers: JsonValue): number[] {
   const rates = result.asList(peers).flatMap((peer) => result.feeRate(peer, "minfeefilter") ?? []);
   return rates.filter((rate) => rate > 0).sort((a, b) => a - b);

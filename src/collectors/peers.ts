@@ -6,7 +6,7 @@ import { type Collector, fromRpc, polled, polledInto, type Target } from "./coll
 import { median } from "./median.ts";
 import * as result from "./result.ts";
 
-// The values that Bitcoin Core has. Any other value, or none, counts as OTHER, so the number of series is bounded.
+// The values of Bitcoin Core. Any other value, or none, counts as OTHER, so the number of series is bounded.
 const NETWORKS = ["ipv4", "ipv6", "onion", "i2p", "cjdns", "not_publicly_routable", "internal"];
 const CONNECTION_TYPES = [
   "inbound",
@@ -51,7 +51,7 @@ export function peersCollector(registry: Registry): Collector {
     set(peers) {
       for (const labels of ALWAYS_SHOWN) connections.with(...labels);
       const byLabels = Map.groupBy(peers, (peer) => connections.with(...labelsOf(peer)));
-      // A series stays once shown, at 0, so that its graph has no gap.
+      // A series that was shown remains, at 0, so that its graph has no gap.
       for (const gauge of connections) gauge.set(byLabels.get(gauge)?.length ?? 0);
     },
     clear: () => connections.clear(),
@@ -85,7 +85,7 @@ function known(values: readonly string[], text: string | undefined): string {
   return text !== undefined && values.includes(text) ? text : OTHER;
 }
 
-/** The times of the peers that have one. A peer that was not pinged yet has none. */
+/** The ping times. A peer that has not answered a ping yet has none. */
 function times(peers: JsonValue, name: string): number[] {
   return result.asList(peers).flatMap((peer) => result.number(peer, name) ?? []);
 }

@@ -1,4 +1,4 @@
-// Transactions that a node with -privatebroadcast sends over short connections of their own. Other nodes do not answer.
+// Transactions that a node with -privatebroadcast sends over short separate connections. Other nodes refuse the method.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
@@ -27,7 +27,7 @@ export function privateBroadcastCollector(registry: Registry): Collector {
   };
 }
 
-/** No value where transactions do not say how many attempts remain, as before v32. */
+/** No value if the transactions do not have the remaining attempts, as before v32. */
 function countExhausted(info: JsonValue): number | undefined {
   const attempts = result
     .list(info, "transactions")

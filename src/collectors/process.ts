@@ -1,5 +1,4 @@
-// This process, by the names and meanings that all Prometheus clients share. Read from /proc at scrapes, at most once a
-// second.
+// This process, with the names and meanings that all Prometheus clients share. Read from /proc at scrapes, at most once a second.
 // Source: https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -45,7 +44,7 @@ function readProc(file: string): string {
   }
 }
 
-/** A field of /proc/self/status, given there in KiB whatever the page size. */
+/** A field of /proc/self/status, which is in KiB whatever the page size. */
 function statusBytes(status: string, field: string): number | undefined {
   const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status);
   return match === null ? undefined : Number(match[1]) * 1024;

@@ -1,5 +1,5 @@
-// Transactions that the node has to announce to its peers, and how fast it may. Bitcoin Core limits announcements by two
-// token buckets per direction, one by transactions and one by their bytes.
+// Transactions that wait to be announced to peers. Bitcoin Core limits announcements with two token buckets per direction: one
+// counts transactions, one their bytes.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
@@ -40,7 +40,7 @@ export function relayCollector(registry: Registry): Collector {
   };
 }
 
-/** Reads a field of each bucket; undefined where the node has no buckets. */
+/** Reads a field of each bucket; undefined if the node has no buckets. */
 function buckets(read: (bucket: JsonValue, field: string) => PolledValue, field: string) {
   return (info: JsonValue) => {
     const byDirection = result.object(info, "inv_buckets");

@@ -1,5 +1,5 @@
-// Reads results of JSON-RPC methods. Nodes differ from version to version: a field that is not there is no value, and one
-// of another type than the method is known for is an error that says so.
+// Reads results of JSON-RPC methods. Versions differ: a missing field is no value, and a field of an unexpected type is an error
+// that names it.
 
 import { Decimal, isObject, type JsonObject, type JsonValue } from "../node/json.ts";
 
@@ -13,19 +13,19 @@ export function asList(value: JsonValue): readonly JsonValue[] {
   return Array.isArray(value) ? value : wrong("the result", "a list", value);
 }
 
-/** A whole number, not negative: a result by itself. */
+/** A result that is a whole number, not negative. */
 export function asCount(value: JsonValue): bigint {
   return toCount("the result", value);
 }
 
-// The fields of a result that is an object. Each throws an Error when the result is none, or the field is not of its type.
+// The fields of a result that is an object. Each throws an Error when the result is not an object, or the field has another type.
 
 /** A whole number, not negative. */
 export function count(result: JsonValue, name: string): bigint | undefined {
   return field(result, name, toCount);
 }
 
-/** A height, which is -1 where the node has no such block: no value. */
+/** A height. The node has -1 if there is no such block: no value. */
 export function height(result: JsonValue, name: string): bigint | undefined {
   return field(result, name, (what, value) =>
     value instanceof Decimal && value.text === "-1" ? undefined : toCount(what, value),
@@ -69,7 +69,7 @@ export function object(result: JsonValue, name: string): JsonObject | undefined 
   return field(result, name, (what, value) => (isObject(value) ? value : wrong(what, "an object", value)));
 }
 
-/** Reads a field of the object that is the result's field `outer`; without that object there is no value. */
+/** Reads a field of the object in the field `outer`; no value without that object. */
 export function within<T>(outer: string, read: (result: JsonValue, name: string) => T | undefined) {
   return (result: JsonValue, name: string): T | undefined => {
     const inner = object(result, outer);
@@ -83,7 +83,7 @@ export function satoshis(result: JsonValue, name: string): bigint | undefined {
     try {
       if (value instanceof Decimal) return value.toSatoshis();
     } catch {
-      // No whole number of satoshis.
+      // Not a whole number of satoshis.
     }
     return wrong(what, "an amount", value);
   });
@@ -100,7 +100,7 @@ export function feeRate(result: JsonValue, name: string): number | undefined {
   return perKvb === undefined ? undefined : Number(perKvb) / VBYTES_PER_KVB;
 }
 
-/** How many warnings there are: a list of them, or up to v27 and with -deprecatedrpc=warnings the last of them as text. */
+/** The number of warnings: a list; up to v27, and with -deprecatedrpc=warnings, the last one as text. */
 export function warningCount(result: JsonValue, name: string): number | undefined {
   return field(result, name, (what, value) => {
     if (typeof value === "string") return value === "" ? 0 : 1;
@@ -117,7 +117,7 @@ function toCount(what: string, value: JsonValue): bigint {
   return value instanceof Decimal && /^\d+$/.test(value.text) ? BigInt(value.text) : wrong(what, "a count", value);
 }
 
-/** How much of a value that was not expected an error shows. */
+/** Characters of an unexpected value that an error shows. */
 const SHOWN_CHARACTERS = 60;
 
 function wrong(what: string, expected: string, value: JsonValue): never {

@@ -1,4 +1,4 @@
-// The JSON-RPC commands that the node is executing, for any client: one that runs for minutes is often what the node waits for.
+// The JSON-RPC commands that the node is executing for any client. One that runs for minutes often blocks the node.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
@@ -40,7 +40,7 @@ export function rpcInfoCollector(registry: Registry): Collector {
   };
 }
 
-/** The commands but for the one that this answers, which is the newest of its method; the longest first. */
+/** The commands, the longest first, without this `getrpcinfo` itself, the newest one of its method. */
 function othersOf(info: JsonValue): { method: string; seconds: number }[] | undefined {
   const commands = result.list(info, "active_commands")?.map((command) => ({
     method: result.text(command, "method") ?? "",

@@ -1,5 +1,5 @@
-// The background validation of a node that started from a snapshot of the UTXO set: it works with the snapshot at once and
-// verifies the blocks below it meanwhile. Other nodes have no samples, nor has a node that is done.
+// The background validation of a node that loaded a snapshot of the UTXO set: it uses the snapshot at once and validates the
+// blocks below it meanwhile. No samples on other nodes, and once the validation is complete.
 
 import type { Registry } from "../metrics/registry.ts";
 import { type Collector, fromRpc, polled } from "./collector.ts";

@@ -9,7 +9,7 @@ const STATUSES = ["active", "valid-fork", "valid-headers", "headers-only", "inva
 /** For a status that is newer than this exporter, and for the node's own `unknown`. */
 const OTHER = "other";
 
-/** The node walks its whole block index for an answer, some 900,000 entries on mainnet, and holds cs_main meanwhile. */
+/** For an answer the node reads its whole block index, some 900,000 entries on mainnet, and holds cs_main meanwhile. */
 const EVERY = 10;
 
 export function tipsCollector(registry: Registry): Collector {

@@ -1,5 +1,5 @@
-// Traffic with peers by message type. The node counts per connected peer, and what it counted for a peer is gone with the
-// peer; so the exporter adds up what each peer's counts rise by from poll to poll.
+// Traffic with peers by message type. The node counts per peer, and drops the counts when the peer disconnects. So the exporter
+// adds up by how much each peer's counts rise from poll to poll.
 
 import type { EventCounter } from "../metrics/cells.ts";
 import type { Registry } from "../metrics/registry.ts";
@@ -21,7 +21,7 @@ const RECEIVED = "bytesrecv_per_msg";
 const SENT = "bytessent_per_msg";
 type Direction = "received" | "sent";
 
-/** The counts of one peer by message type, as the node answered. Most are the same from poll to poll. */
+/** The counts of one peer by message type. Most do not change from poll to poll. */
 type Counts = Readonly<Record<Direction, JsonObject>>;
 
 /** Bytes so far of each connected peer, by its id: the node uses each id once. */
@@ -38,7 +38,7 @@ export function trafficCollector(registry: Registry): Collector {
     new Map([...MESSAGES, OTHER].map((message) => [message, bytes.with(direction, message)]));
   const cells = { received: cellsOf("received"), sent: cellsOf("sent") };
 
-  /** Of the last poll of this session, unless it failed. */
+  /** The last poll of this session, unless it failed. */
   let last: Peers | undefined;
 
   const counts: Target<Peers> = {
@@ -63,8 +63,8 @@ export function trafficCollector(registry: Registry): Collector {
 }
 
 /**
- * Adds what a peer's counts rose by; all of it for a peer that connected since. Returns the counts that the next poll goes on
- * from: an answer that arrives late is older than the last one, and its lower counts are ignored.
+ * Adds by how much a peer's counts rose; all of them for a peer that connected since. Returns the counts for the next poll to
+ * compare with. A late answer may be older than the last one: its lower counts are ignored.
  */
 function add(cells: ReadonlyMap<string, EventCounter>, now: JsonObject, before: JsonObject = {}): JsonObject {
   for (const message of Object.keys(now)) {

@@ -1,6 +1,6 @@
 // The set of unspent outputs at the last block, from the node's coinstatsindex. Without that index the node would read its whole
-// chain state for an answer, for minutes; so it is asked only when the index says that it is synced, and for a block by its hash,
-// which the node refuses without the index.
+// chain state, for minutes. So the method is called only if the index is synced, and with a block's hash, which the node refuses
+// without the index.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
