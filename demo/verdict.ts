@@ -83,7 +83,7 @@ function differences(reported: Tally, counted: SeriesMap, choice: Choice): strin
     );
 }
 
-/** An exporter that never connected, or did what crashes a real node. */
+/** Faults of an exporter that never connected, or that would have crashed a real node. */
 function misconduct(node: SimulatedNode, counted: SeriesMap, { subscribe = true }: Choice): string[] {
   const { reported, uncleanLeaves, subscriptions, fatalCalls } = node;
   const faults: string[] = [];

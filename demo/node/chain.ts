@@ -158,7 +158,7 @@ export class SimulatedChain {
     const waiting = this.mempool;
     this.#mempool.clear();
     for (const transaction of freed.slice(confirmed.length)) events.push(...this.#enterMempool(transaction));
-    // They may spend outputs of those that returned, so they come after them.
+    // These may spend outputs of the returned transactions, so they come after them.
     for (const transaction of waiting) this.#mempool.set(hex(transaction.txid), transaction);
     events.push(...this.#connect(confirmed));
     for (let connected = 0; connected < depth; connected++) events.push(...this.#connect([]));

@@ -1,5 +1,5 @@
-// The JSON-RPC methods that the exporter calls, with the fields that it reads, answered from the same state as Chain and
-// Node. test/fixtures/rpc has whole answers of real nodes.
+// The JSON-RPC methods that the exporter calls, with the fields that it reads, from the same state as Chain and Node.
+// test/fixtures/rpc has whole answers of real nodes.
 
 import type { RpcMethod } from "../../src/node/calls.ts";
 import { displayHash } from "../../src/node/hash.ts";

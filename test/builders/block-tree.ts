@@ -1,4 +1,4 @@
-// A tree of blocks, and a node that knows it: what its JSON-RPC methods say of blocks, without a node.
+// A tree of blocks, and the answers of JSON-RPC methods about them, without a node.
 
 import { Decimal, type JsonValue } from "../../src/node/json.ts";
 import { type JsonRpc, JsonRpcError, type RpcRequest } from "../../src/node/json-rpc.ts";
@@ -26,7 +26,7 @@ export class BlockTree implements JsonRpc {
     return this.#add(previous);
   }
 
-  /** `count` blocks on `previous`, the active chain's tip unless another is said; returns the last. */
+  /** Adds `count` blocks on `previous`, by default the active chain's tip; returns the last. */
   extend(count: number, previous = this.active): Block {
     let tip = previous;
     for (let block = 0; block < count; block++) tip = this.mine(tip);

@@ -1,5 +1,5 @@
-// A small interface for tests of the RPC layer: numbered methods that all take a Box and give a Box. What a method does is
-// said where it is tested.
+// A small interface for tests of the RPC layer: numbered methods whose parameters and results are a Box. Each test defines what they
+// do.
 
 import { type Client, type Method, ObjectSize, Server, Struct, utils } from "capnp-es";
 
@@ -54,7 +54,7 @@ export const OTHER_METHOD = boxMethod(1);
 
 export type Implementation = (params: Box, results: Box) => unknown;
 
-/** An object whose methods, by their ids, do this. */
+/** An object with these methods, by their ids. */
 export function hosting(...implementations: Implementation[]): Server {
   const methods = implementations.map((impl, methodId) => ({ ...boxMethod(methodId), impl }));
   return new Server({}, methods as Server["methods"]);

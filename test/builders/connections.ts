@@ -1,5 +1,5 @@
-// Connections for tests, without sockets: two of ours back to back, or one with a peer that says what a test writes.
-// A test file that makes some says `afterEach(expectEmptyTables)`: whatever a test did, nothing may be left in a table.
+// Connections for tests, without sockets: two of ours back to back, or one whose peer sends what a test writes. A test file that uses
+// them calls `afterEach(expectEmptyTables)`: after each test all tables must be empty.
 
 import { expect } from "bun:test";
 import { Connection, type ConnectionOptions, type TableSizes, type Transport } from "../../src/rpc/connection.ts";
@@ -7,7 +7,7 @@ import type { HotReader } from "../../src/rpc/hot-reader.ts";
 import { splitFrames } from "./frames.ts";
 import { type PlainMessage, plainMessage } from "./rpc-messages.ts";
 
-/** Counts the calls that the hot path takes on `connection`, by readers that are set after this. */
+/** Counts the calls that the hot path reads on `connection`, with readers that are set after this. */
 export function countHotCalls(connection: Connection): () => number {
   let count = 0;
   const setHotReader = connection.setHotReader.bind(connection);
@@ -24,14 +24,14 @@ export function countHotCalls(connection: Connection): () => number {
 
 export const EMPTY_TABLES: TableSizes = { questions: 0, answers: 0, imports: 0, exports: 0 };
 
-/** Longer than any test takes: where no deadline is the subject, none is to be seen. */
+/** Longer than any test: no deadline ends in tests of other subjects. */
 const NO_DEADLINE_MS = 60_000;
 
 type Options = Partial<Omit<ConnectionOptions, "transport">>;
 
 const opened: { connection: Connection; settled: () => Promise<void> }[] = [];
 
-/** Fails unless every connection that the test opened has empty tables once all is quiet. Ends them. */
+/** Fails unless every connection of the test has empty tables once nothing is under way. Ends the connections. */
 export async function expectEmptyTables(): Promise<void> {
   const connections = opened.splice(0);
   for (const { settled } of connections) await settled();
@@ -55,7 +55,7 @@ function open(transport: Transport, options: Options): { connection: Connection;
   return { connection, ended: promise };
 }
 
-/** Lets the connection read a chunk, and spoils it: whoever kept a part of it reads nonsense later. */
+/** Passes a chunk to the connection and then overwrites it, so that a part that was kept by mistake has wrong bytes. */
 function receive(connection: Connection, chunk: Uint8Array): void {
   connection.receive(chunk);
   chunk.fill(0xff);
@@ -63,13 +63,13 @@ function receive(connection: Connection, chunk: Uint8Array): void {
 
 // ---- two of ours ----
 
-/** How a link hands on what is written: write by write, byte by byte, or taking only a few bytes of each write. */
+/** How a link delivers writes: whole, byte by byte, or accepting only a few bytes of each write. */
 export type Delivery = "whole" | "bytes" | "partial";
 export const DELIVERIES: readonly Delivery[] = ["whole", "bytes", "partial"];
 
 const PARTIAL_BYTES = 13;
 
-/** One direction of a stream. What is written arrives in a later microtask, or, while held, when it is let go. */
+/** One direction of a stream. Written bytes arrive in a later microtask, or, while held, when they are released. */
 class Link implements Transport {
   readonly #delivery: Delivery;
   #chunks: Uint8Array[] = [];
@@ -136,7 +136,7 @@ export interface Pair {
   /** The streams from the client to the server and back. */
   readonly up: Link;
   readonly down: Link;
-  /** Resolves when nothing is under way, but for what is held and for methods that wait for something else. */
+  /** Resolves when nothing is under way except held bytes and methods that wait for something else. */
   settled(): Promise<void>;
 }
 
@@ -167,13 +167,13 @@ export function connectPair(options: { client?: Options; server?: Options; deliv
 
 // ---- one of ours, and a peer by hand ----
 
-/** The peer of one connection, which says what a test writes and keeps what it hears. */
+/** The peer of one connection: sends what a test writes and keeps what it receives. */
 export class RawPeer {
   readonly connection: Connection;
   readonly ended: Promise<Error>;
   /** Whether the connection closed the stream. */
   isClosed = false;
-  /** Bytes that the stream takes of each write, from now on. */
+  /** Bytes that the stream accepts of each write, from now on. */
   takesBytes = Number.POSITIVE_INFINITY;
   /** Sizes of the writes so far. */
   readonly writes: number[] = [];
@@ -205,22 +205,22 @@ export class RawPeer {
     return this.#countHotCalls();
   }
 
-  /** Says these frames, in one chunk. */
+  /** Sends these frames in one chunk. */
   send(...frames: Uint8Array[]): void {
     receive(this.connection, Buffer.concat(frames));
   }
 
-  /** What was heard since the last time, frame by frame. */
+  /** The frames received since the last call. */
   takeFrames(): Uint8Array[] {
     return splitFrames(Buffer.concat(this.#heard.splice(0)));
   }
 
-  /** What was heard since the last time. */
+  /** The messages received since the last call. */
   take(): PlainMessage[] {
     return this.takeFrames().map(plainMessage);
   }
 
-  /** Says these frames and hears what comes back once all is quiet. */
+  /** Sends these frames, and resolves to the messages received once nothing is under way. */
   async ask(...frames: Uint8Array[]): Promise<PlainMessage[]> {
     this.send(...frames);
     await turn();

@@ -1,4 +1,4 @@
-// Takes the events of a node and keeps them as lines, in order.
+// Records the events of a node as lines, in order.
 
 import type { ChainEvents } from "../../src/node/chain-notifications.ts";
 import type { UtxoCacheEvents } from "../../src/node/utxo-cache-trace.ts";
@@ -7,7 +7,7 @@ import type { RecordedFrame } from "./recorded-frames.ts";
 export interface EventLog {
   readonly chain: ChainEvents;
   readonly utxoCache: UtxoCacheEvents;
-  /** What happened since the last time, such as "blockConnected 121" or "add 5000000000". */
+  /** The events since the last call, such as "blockConnected 121" or "add 5000000000". */
   take(): string[];
 }
 

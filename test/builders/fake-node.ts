@@ -1,5 +1,5 @@
-// A small pr/trace node in memory: the generated server classes behind one of our own connections. It keeps what it was
-// asked, runs one call at a time on a thread as real nodes do, and can be told to refuse or to hold what it is asked.
+// A small pr/trace node in memory: the generated server classes behind one of our own connections. It records its calls, runs one
+// call at a time on a thread as real nodes do, and can refuse calls or delay their answers.
 
 import { type Client, Server } from "capnp-es";
 import type { NodeCapabilities } from "../../src/node/handshake.ts";
@@ -31,15 +31,15 @@ interface Gate {
 }
 
 export class FakeNode {
-  /** What was asked of it, in order: "Init.construct", "Node.getMempoolSize", … */
+  /** The calls that it received, in order: "Init.construct", "Node.getMempoolSize", … */
   readonly asked: string[] = [];
-  /** What the client registered, as long as it did not end it. */
+  /** Objects that the client registered and whose registration has not ended. */
   readonly registered: { name: string; callback: ImportedCapability }[] = [];
-  /** Threads that it was asked to make. */
+  /** Threads that the client requested. */
   readonly threadNames: string[] = [];
-  /** Whether it was told to stop. */
+  /** Whether it is stopping. */
   isStopping = false;
-  /** Instead of an object, these methods give a null capability. */
+  /** Methods that return a null capability instead of an object. */
   readonly givesNull = new Set<string>();
   readonly pair: Pair;
   readonly #values: Values;
@@ -66,13 +66,13 @@ export class FakeNode {
     return this.#countHotCalls();
   }
 
-  /** From now on `name` answers with this exception, until `undefined` is given. */
+  /** From now on `name` answers with this exception; `undefined` ends that. */
   refuse(name: string, error: Error | undefined): void {
     if (error === undefined) this.#refusals.delete(name);
     else this.#refusals.set(name, error);
   }
 
-  /** From now on calls of `name` are not answered before what is returned is called. */
+  /** From now on calls of `name` are not answered until the returned function is called. */
   hold(name: string): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#gates.set(name, { opened: promise, open: resolve });
@@ -82,14 +82,14 @@ export class FakeNode {
     };
   }
 
-  /** Resolves when `name` is asked the next time. */
+  /** Resolves at the next call of `name`. */
   nextCallOf(name: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push({ name, arrived: resolve });
     return promise;
   }
 
-  /** What the client registered for with this method. */
+  /** The objects that the client registered with this method. */
   callbackOf(name: string): ImportedCapability {
     return this.registered.find((entry) => entry.name === name)!.callback;
   }
@@ -149,7 +149,7 @@ export class FakeNode {
     });
   }
 
-  /** Registers a callback, and hosts what ends that: as a real node, it says `destroy` before it lets go. */
+  /** Registers a callback and returns its handler. As a real node, it calls `destroy` before it releases the callback. */
   #register(name: string, client: Client): Handler$Server {
     const callback = (client as ImportedCapability).retain();
     const entry = { name, callback };
@@ -165,7 +165,7 @@ export class FakeNode {
     });
   }
 
-  /** Adds methods that give the values which the test chose for this interface. */
+  /** Adds methods that return the values which the test chose for this interface. */
   #withValues(interfaceName: string, target: object): object {
     const methods = Object.entries(this.#values).map(([name, values]) => {
       const [ofInterface, methodName = ""] = name.split(".");
@@ -207,7 +207,7 @@ export class FakeNode {
   }
 }
 
-/** Gives back what a handshake got. */
+/** Releases the capabilities of a handshake. */
 export function closeAll({ init, threads, chain, node, tracing, rpc }: NodeCapabilities): void {
   for (const owned of [init, threads, chain, node, tracing, rpc]) owned?.close();
 }

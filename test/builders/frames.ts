@@ -1,5 +1,5 @@
-// Frames of the stream encoding as bytes: made from nothing but their segments, and cut out of a stream. Nothing here
-// depends on the code under test.
+// Frames of the stream encoding as bytes: made from their segments, and cut out of a stream. Nothing here depends on the code
+// under test.
 
 /** A frame whose segments hold these bytes, each a whole number of words. */
 export function frameOf(...segments: readonly Uint8Array[]): Uint8Array {

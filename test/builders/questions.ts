@@ -12,7 +12,7 @@ export type { Questions, SourceKind };
 
 type Families = Pick<Collector, "polled">;
 
-/** What a session asks a node that supports these sources; JSON-RPC unless said. */
+/** The questions of a session with a node that supports these sources, by default JSON-RPC. */
 export function questionsOf({ polled = [] }: Families, ...kinds: SourceKind[]): Questions {
   return chooseQuestions(polled, new Set(kinds.length === 0 ? ["jsonRpc"] : kinds));
 }
@@ -27,14 +27,14 @@ export function answerRpc(collector: Families, method: string, answer: string, p
   }
 }
 
-/** What becomes of an answer to this request: of a list that is read item by item, the number of its items. */
+/** The value of an answer to this request. A list that is read item by item becomes the number of its items. */
 export function resultOf({ items }: RpcRequest, answer: JsonValue): JsonValue {
   if (items === undefined || !Array.isArray(answer)) return answer;
   if (items !== "count") for (const item of answer) items(item);
   return new Decimal(String(answer.length));
 }
 
-/** Asks `node` or `mining` what the collector wants of it; a call that fails removes its sample. */
+/** Calls `node` or `mining` for the collector's families. A failed call removes the samples. */
 export async function ask(collector: Families, source: { node?: NodeQueries; mining?: MiningQueries }): Promise<void> {
   const { node, mining } = source;
   for (const question of questionsOf(collector, "node").node) {
@@ -68,7 +68,7 @@ export async function askBlock(questions: Questions["block"], rpc: JsonRpc, bloc
   return errors;
 }
 
-/** Of a session that reports every event, and of one that reports tips only. */
+/** Sessions that report every event, and tips only. */
 export const ALL_EVENTS: Reported = { notifications: true, blocks: true, utxoTrace: true };
 export const TIPS_ONLY: Reported = { notifications: false, blocks: false, utxoTrace: false };
 

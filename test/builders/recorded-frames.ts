@@ -1,4 +1,4 @@
-// The frames that real nodes were recorded to send, with what their manifests say of them.
+// Recorded frames of real nodes, with the entries of their manifests.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ export interface RecordedFrame {
   readonly questionId?: number;
   readonly importedCap?: number;
   readonly params?: Readonly<Record<string, unknown>>;
-  /** Of a Return: what was asked. */
+  /** Of a Return: the method of the call. */
   readonly answers?: string;
   readonly answerId?: number;
   readonly results?: Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-// What real nodes answered to JSON-RPC methods (test/fixtures/rpc), and collectors fed with it.
+// Answers of real nodes to JSON-RPC methods (test/fixtures/rpc), and collectors that show them.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -17,7 +17,7 @@ const answers = new Map(
     .map((file) => [basename(file, ".json"), parseJson(readFileSync(join(FOLDER, file), "utf8")) as JsonObject]),
 );
 
-/** The nodes that were asked; not each was asked everything. */
+/** The recorded nodes; not each has an answer for every method. */
 export const NODES = [
   "v32",
   "v31",
@@ -29,19 +29,19 @@ export const NODES = [
 ] as const;
 export type RecordedNode = (typeof NODES)[number];
 
-/** What `node` answered, or undefined when it was not asked. */
+/** The recorded answer of `node`, or undefined without one. */
 export function recorded({ method, params = [] }: RpcRequest, node: RecordedNode): JsonValue | undefined {
   const file = answers.get(method);
   const answer = method === "getblockheader" ? file?.[String(params[0])] : file?.[node];
   return method === "estimatesmartfee" && isObject(answer) ? answer[feeKey(params)] : answer;
 }
 
-/** The target, and the estimator where one is asked for. */
+/** The target, and the estimator if the request has one. */
 function feeKey([target, , options]: NonNullable<RpcRequest["params"]>): string {
   return Object.values({ target, ...(options as object) }).join(" ");
 }
 
-/** Shows what `node` answered, as one poll does. Questions that the node was not asked are left out. */
+/** Shows the answers of `node`, as one poll does. Questions without a recorded answer are left out. */
 export function feed(collector: Pick<Collector, "polled">, node: RecordedNode, ...kinds: SourceKind[]): void {
   for (const question of questionsOf(collector, ...kinds).jsonRpc) {
     const { isWanted = () => true } = question.source;

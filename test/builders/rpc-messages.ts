@@ -1,5 +1,5 @@
-// Messages of rpc.capnp as plain objects: what a connection sent, to be compared in tests, and what a peer sends to it. Made
-// and read with the generated classes of capnp-es alone, so that nothing here depends on the code under test.
+// Messages of rpc.capnp as plain objects: those that a connection sent, for comparison, and those that a peer sends to it. Made and
+// read with the generated classes of capnp-es only, so that nothing here depends on the code under test.
 
 import { Message, ObjectSize, type Struct, utils } from "capnp-es";
 import {
@@ -49,7 +49,7 @@ export function rootOf(frame: Uint8Array): RpcMessage {
   return new Message(frame, false).getRoot(RpcMessage);
 }
 
-/** What the message in `frame` says, but for the contents of parameters and results. */
+/** The message in `frame`, without the contents of parameters and results. */
 export function plainMessage(frame: Uint8Array): PlainMessage {
   return describe(rootOf(frame));
 }
@@ -282,7 +282,7 @@ export function abortFrame(type: number, reason: string): Uint8Array {
   return messageFrame((root) => writeException(root._initAbort(), type, reason));
 }
 
-/** What a peer sends that does not know the message in `received`. */
+/** The answer of a peer that does not know the message in `received`. */
 export function unimplementedFrame(received: Uint8Array): Uint8Array {
   return messageFrame((root) => {
     root.unimplemented = rootOf(received);
@@ -321,7 +321,7 @@ function writeDescriptor(descriptor: CapDescriptor, plain: Descriptor): void {
   else Object.assign(descriptor, plain);
 }
 
-/** The content of `payload`, made anew as a struct of this size. */
+/** The content of `payload`, initialized as a struct of this size. */
 export function contentOf(payload: Payload, dataWords: number, pointerCount: number): Struct {
   const pointer = utils.getPointer(0, payload) as Struct;
   utils.initStruct(new ObjectSize(dataWords * 8, pointerCount), pointer);

@@ -1,4 +1,4 @@
-// What a registry renders, for tests of what fills it.
+// The page of a registry, for tests of collectors.
 
 import { readSeries } from "../../scripts/text-format.ts";
 import type { Registry } from "../../src/metrics/registry.ts";

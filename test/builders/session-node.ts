@@ -1,5 +1,5 @@
-// A node as a session sees it, without a connection: what NodeClient answers is up to the test. Every part of src/session takes
-// it as its client. test/builders/fake-node.ts is a node at the other end of a connection.
+// A stand-in for NodeClient without a connection: the test decides its answers. Every part of src/session accepts it as its client.
+// test/builders/fake-node.ts is a node at the other end of a connection.
 
 import { CallTimeouts } from "../../src/node/call-timeouts.ts";
 import type { RpcMethod } from "../../src/node/calls.ts";
@@ -11,7 +11,7 @@ import type { SourceKind } from "../../src/session/questions.ts";
 import { type Block, BlockTree } from "./block-tree.ts";
 import { NO_QUERIES } from "./unasked.ts";
 
-/** Of a call of Chain, Node or Mining, in milliseconds. */
+/** Timeout of a call of Chain, Node or Mining, in milliseconds. */
 const TIMEOUT_MS = 20;
 
 type Client = Pick<
@@ -22,7 +22,7 @@ type Client = Pick<
 export class SessionNode implements Client {
   isOver = false;
   readonly timeouts = new CallTimeouts(TIMEOUT_MS);
-  /** Of each call of JSON-RPC, its methods; tests add others. */
+  /** The methods of each JSON-RPC call; tests add others. */
   readonly calls: string[][] = [];
   readonly kinds: ReadonlySet<SourceKind>;
 
@@ -30,7 +30,7 @@ export class SessionNode implements Client {
     this.kinds = new Set(kinds);
   }
 
-  /** Tests of families have sources that ask nothing of it. */
+  /** Sources in tests of families do not use it. */
   get queries() {
     return this.kinds.has("node") ? NO_QUERIES : undefined;
   }
@@ -41,7 +41,7 @@ export class SessionNode implements Client {
   readonly tree = new BlockTree();
   /** JSON-RPC method → its outcome. Other methods about blocks are answered from the tree, all others with true. */
   readonly outcomes = new Map<RpcMethod, RpcOutcome>();
-  /** Methods that make a whole call fail. The outcome of one that is late arrives when the test says so. */
+  /** Methods that make a whole call fail. A late outcome arrives when the test resolves it. */
   readonly fatal = new Map<RpcMethod, Error>();
   readonly late = Promise.withResolvers<RpcOutcome>();
   /** Called while a call is under way. */
@@ -89,7 +89,7 @@ export class SessionNode implements Client {
     },
   });
 
-  /** Answers the waits, because the tip is another or the time is over. */
+  /** Answers the waits, because the tip has changed or the timeout is over. */
   wake(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
-// A connection whose peer holds our ChainNotifications as export 0 and our UtxoCacheTrace as export 1, as a node does that
-// was subscribed to. What the node sends is up to the test.
+// A connection whose peer holds our ChainNotifications as export 0 and our UtxoCacheTrace as export 1, as a node with
+// subscriptions does. The test decides what the node sends.
 
 import { chainNotificationsReader, chainNotificationsServer } from "../../src/node/chain-notifications.ts";
 import { utxoCacheTraceReader, utxoCacheTraceServer } from "../../src/node/utxo-cache-trace.ts";
@@ -8,7 +8,7 @@ import { RawPeer } from "./connections.ts";
 import { type EventLog, eventLog } from "./event-log.ts";
 import { releaseFrame, returnBootstrapFrame, returnFrame } from "./rpc-messages.ts";
 
-/** Calls are read by offset where they can be, or all by generated classes. */
+/** Whether calls are read by offset where possible, or all with generated classes. */
 export type Path = "hot" | "slow";
 
 /** Exports that the peer holds. */
@@ -19,7 +19,7 @@ export interface Subscriber extends EventLog {
   readonly peer: RawPeer;
   /** Lines that describe the events, on the slow path. */
   readonly debugLines: string[];
-  /** Gives everything back. */
+  /** Releases everything. */
   unsubscribe(): void;
 }
 
@@ -34,7 +34,7 @@ export function subscriber(path: Path): Subscriber {
     connection.setHotReader(chain, chainNotificationsReader(log.chain));
     connection.setHotReader(utxoCache, utxoCacheTraceReader(log.utxoCache));
   }
-  // Any call that passes both on will do; the peer keeps them.
+  // Any call with both as parameters is enough; the peer retains them.
   connection.bootstrap().then((object) => {
     object.ask(METHOD, (params) => Object.assign(params, { first: chain, second: utxoCache }));
     object.close();

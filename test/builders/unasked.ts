@@ -1,4 +1,4 @@
-// Interfaces of a node that a test needs and whose methods nothing calls.
+// Interfaces that a test needs but whose methods nothing calls.
 
 import type { MiningQueries } from "../../src/node/mining.ts";
 import type { NodeQueries } from "../../src/node/node-queries.ts";

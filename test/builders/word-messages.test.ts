@@ -1,4 +1,4 @@
-// The layouts themselves, read by capnp-es: what the tests of both paths are built on.
+// The layouts themselves, read by capnp-es. The tests of both paths depend on them.
 
 import { expect, test } from "bun:test";
 import { Message, Struct, utils } from "capnp-es";

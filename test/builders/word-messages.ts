@@ -16,14 +16,14 @@ export type PointerNode =
   | { readonly structs: readonly StructNode[] }
   | { readonly capability: number };
 
-/** How objects are laid out. Each function is asked once an object, in the order of the tree. */
+/** How objects are laid out. Each function is called once per object, in the order of the tree. */
 export interface Layout {
   readonly segments: number;
   /** The segment of an object, of `segments`. */
   segmentOf(depth: number): number;
   /** Unused words before an object. */
   paddingOf(depth: number): number;
-  /** How the pointer to an object is written, as far as there is a choice: one to another segment is never near. */
+  /** How the pointer to an object is written. A pointer to another segment is never near. */
   pointerTo(depth: number): "near" | "far" | "double far";
 }
 
@@ -59,12 +59,12 @@ class WordWriter {
     return place;
   }
 
-  /** Writes `node`, and at `pointer` what refers to it. */
+  /** Writes `node`, and at `pointer` the pointer to it. */
   write(pointer: Place, node: PointerNode, depth: number): void {
     if (node === null) return;
     if ("capability" in node) return this.#set(pointer, 3n | (BigInt(node.capability) << 32n));
     const place = this.#place(wordsOf(node), depth);
-    // The pointer is written first: what it refers to may need landing pads after the object itself.
+    // The pointer is written first: its target may need landing pads after the object itself.
     this.#point(pointer, place, tagOf(node), depth);
     if ("bytes" in node) this.#writeBytes(place, node.bytes);
     else if ("structs" in node) this.#writeStructs(place, node.structs, depth);
