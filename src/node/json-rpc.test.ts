@@ -2,11 +2,12 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:te
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
 import { type ReferenceClient, session } from "../../test/reference-node/client.ts";
 import { type Layout, ReferenceNode } from "../../test/reference-node/reference-node.ts";
-import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { DeadlineError, ResultsTooLargeError, RpcError } from "../rpc/errors.ts";
 import { CallTimeouts } from "./call-timeouts.ts";
 import type { RpcMethod } from "./calls.ts";
 import { Decimal, type JsonValue } from "./json.ts";
 import {
+  AnswerTooLargeError,
   batchRpc,
   callRpc,
   type Failure,
@@ -20,6 +21,7 @@ import {
   rpcOver,
   singleRpc,
 } from "./json-rpc.ts";
+import type { Threads } from "./server-threads.ts";
 
 beforeAll(buildReferenceNode, buildTimeoutMs);
 
@@ -418,4 +420,15 @@ test("what a failure means for asking again", () => {
     expect(failureOf(error), error.message).toBe(failure);
     expect(isPermanent(error), error.message).toBe(["missing", "refused", "disabled"].includes(failure));
   }
+});
+
+test("results that the connection dropped for their size are an error with the method and the size", async () => {
+  await start("v32");
+  const dropped = new ResultsTooLargeError("Rpc.executeRpc: results of 57.2 MiB are over the limit", 60_000_000);
+  const threads: Threads = { call: () => Promise.reject(dropped) };
+  const error = await callRpc(batchRpc(threads, client.rpc!, new CallTimeouts(DEADLINE_MS)), "listbanned").catch(
+    (e) => e,
+  );
+  expect(error).toBeInstanceOf(AnswerTooLargeError);
+  expect(error.message).toBe("listbanned answered 57.2 MiB, more than the limit of 32.0 MiB");
 });

@@ -3,7 +3,7 @@
 
 import { type Struct, Text, utils } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
-import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { DeadlineError, ResultsTooLargeError, RpcError } from "../rpc/errors.ts";
 import type { Node_ExecuteRpc$Params } from "../schema/node.ts";
 import type { Rpc_ExecuteRpc$Params } from "../schema/rpc.ts";
 import type { CallTimeouts } from "./call-timeouts.ts";
@@ -210,7 +210,7 @@ export function batchRpc(threads: Threads, rpc: ImportedCapability, timeouts: Ca
       fields.request = request;
       fields.uri = "/";
     };
-    return textBytes(0, await threads.call(rpc, CALLS.rpc.executeRpc, fill, { subject }));
+    return textBytes(0, await withSubject(subject, threads.call(rpc, CALLS.rpc.executeRpc, fill, { subject })));
   };
   return rpcOver(exchange, timeouts);
 }
@@ -234,13 +234,22 @@ export function singleRpc(threads: Threads, node: ImportedCapability, timeouts: 
       fields.params = JSON.stringify(params);
       fields.uri = "/";
     };
-    const results = await threads.call(node, CALLS.node.executeRpc, fill, { subject: method });
+    const results = await withSubject(method, threads.call(node, CALLS.node.executeRpc, fill, { subject: method }));
     // Of the three texts, the one that applies is not empty.
     const rpcError = textBytes(1, results);
     if (rpcError.length > 0) return { error: errorOf(method, await read(method, rpcError)) };
     const { error } = results;
     if (error !== "") return { error: new RpcError("failed", `${method}: ${error}`) };
     return { result: await read(method, textBytes(2, results), { items }) };
+  }
+}
+
+/** An answer that the connection dropped for its size is too large, too, and the error says what was asked. */
+async function withSubject<T>(subject: string, results: Promise<T>): Promise<T> {
+  try {
+    return await results;
+  } catch (error) {
+    throw error instanceof ResultsTooLargeError ? new AnswerTooLargeError(subject, error.sizeBytes) : error;
   }
 }
 

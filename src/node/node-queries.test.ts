@@ -41,6 +41,11 @@ test.each<[keyof NodeQueries, string, Record<string, unknown>, unknown]>([
   expect(await ask({ [`${interfaceName}.${query}`]: results }, query)).toBe(expected);
 });
 
+test.each(["getTotalBytesRecv", "getTotalBytesSent"] as const)("a negative %s is an error", async (query) => {
+  const answer = ask({ [`Node.${query}`]: { result: -1n } }, query);
+  await expect(answer).rejects.toThrow(`Node.${query} answered -1, which is no count`);
+});
+
 test("peers are counted in both directions", async () => {
   const answer = ({ flags }: { flags: number }) => ({ result: BigInt(flags) });
   // ConnectionDirection of Bitcoin Core: in is 1, out is 2.

@@ -1,6 +1,7 @@
 // The calls to Chain and Node that polls make, with plain numbers as results. Each runs on a thread of the node.
 
 import type { ImportedCapability } from "../rpc/capability.ts";
+import { RpcError } from "../rpc/errors.ts";
 import { CALLS } from "./calls.ts";
 import type { Threads } from "./server-threads.ts";
 
@@ -62,10 +63,16 @@ export function nodeQueries(threads: Threads, chain: ImportedCapability, node: I
       return (await threads.call(node, CALLS.node.getNodeCount, fill)).result;
     },
     async getTotalBytesRecv() {
-      return (await threads.call(node, CALLS.node.getTotalBytesRecv)).result;
+      return toCount("Node.getTotalBytesRecv", (await threads.call(node, CALLS.node.getTotalBytesRecv)).result);
     },
     async getTotalBytesSent() {
-      return (await threads.call(node, CALLS.node.getTotalBytesSent)).result;
+      return toCount("Node.getTotalBytesSent", (await threads.call(node, CALLS.node.getTotalBytesSent)).result);
     },
   };
+}
+
+/** A signed integer that counts something: a negative one would be a counter that Prometheus cannot read. */
+function toCount(method: string, value: bigint): bigint {
+  if (value >= 0n) return value;
+  throw new RpcError("failed", `${method} answered ${value}, which is no count`);
 }

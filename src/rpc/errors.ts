@@ -36,6 +36,16 @@ export class DeadlineError extends Error {
   }
 }
 
+/** Results beyond the limit of this connection, of which all but the head was dropped. */
+export class ResultsTooLargeError extends RpcError {
+  readonly sizeBytes: number;
+
+  constructor(reason: string, sizeBytes: number) {
+    super("failed", reason);
+    this.sizeBytes = sizeBytes;
+  }
+}
+
 /** Characters kept of a peer's reason: it may be as long as a frame, 64 MiB, and goes into the log. */
 export const MAX_REASON_LENGTH = 500;
 

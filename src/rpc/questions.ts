@@ -5,7 +5,7 @@ import { Message_Which, type Payload, type Return, Return_Which, type Message as
 import { ProtocolError } from "../wire/protocol-error.ts";
 import { capabilitiesOf, receiveCapabilities, writeCapTable } from "./cap-table.ts";
 import { type ImportedCapability, importOf } from "./capability.ts";
-import { errorOf, RpcError } from "./errors.ts";
+import { errorOf, ResultsTooLargeError, RpcError } from "./errors.ts";
 import { IdTable } from "./id-table.ts";
 import * as messages from "./messages.ts";
 import { type CallOptions, type OpenQuestion, Question } from "./question.ts";
@@ -91,7 +91,8 @@ export class Questions {
     if (!question.canceled) {
       const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
       const limit = `the limit of ${mib(MAX_RETURN_BYTES)}`;
-      question.reject(new RpcError("failed", `${question.name}: results of ${mib(sizeBytes)} are over ${limit}`));
+      const reason = `${question.name}: results of ${mib(sizeBytes)} are over ${limit}`;
+      question.reject(new ResultsTooLargeError(reason, sizeBytes));
       this.#vat.send(messages.finish(questionId, true));
     }
     question.end();

@@ -107,6 +107,9 @@ export class Poller {
       const isOfBatch = "error" in outcome && errors.filter((error) => error === outcome.error).length > 1;
       if (isOfBatch) again.push(question);
       this.#settle(question, outcome, isOfBatch);
+      // Callbacks of the node take their turn between two answers of the batch.
+      await Bun.sleep(0);
+      if (this.#options.client.isOver) return;
     }
     // The methods of a failed batch are asked one by one in the same round, so that only the one at fault misses it.
     for (const question of again) {
