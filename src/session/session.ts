@@ -53,7 +53,10 @@ const STABLE_AFTER_MS = 30_000;
 /** So many failed deadlines in a row mean a node that is stalled. One may be a slow method. */
 const STALLED_CALLS = 2;
 
-/** How often it is decided whether the trace should start or end, and which samples are too old. */
+/** The blocks of a reorganization's new branch come later than those of the old one by the time that it takes to connect them. */
+const UNREPORTED_TIP_MS = 500;
+
+/** How often it is decided whether the trace should start or end, which samples are too old, and whether a tip is unreported. */
 const TEND_INTERVAL_MS = 1000;
 
 export class Session {
@@ -74,8 +77,8 @@ export class Session {
   #hasPolled = false;
   /** Methods whose refusal by the node was logged. */
   readonly #loggedMethods = new Set<string>();
-  /** Blocks were disconnected, and no new tip was reported since. */
-  #isTipUnreported = false;
+  /** When the last block was disconnected, if no block was connected and no tip reported since; by performance.now. */
+  #tipUnreportedSince: number | undefined;
   /** Calls of polls in a row that missed their deadline. */
   #unanswered = 0;
   #isLeaving = false;
@@ -224,16 +227,17 @@ export class Session {
       ...events,
       blockConnected: (height) => {
         events.blockConnected(height);
+        this.#tipUnreportedSince = undefined;
         // A BlockInfo without a height has -1.
         if (height >= 0) this.#tipChanged(height, Date.now());
       },
       blockDisconnected: (height) => {
         events.blockDisconnected(height);
-        this.#isTipUnreported = true;
+        this.#tipUnreportedSince = performance.now();
         if (height > 0) this.#tipChanged(height - 1);
       },
       updatedBlockTip: () => {
-        this.#isTipUnreported = false;
+        this.#tipUnreportedSince = undefined;
         events.updatedBlockTip();
       },
     };
@@ -288,6 +292,7 @@ export class Session {
     const trace = this.#makeTraceKeeper(client);
     this.#tendTimer = setInterval(() => {
       void trace?.tend();
+      this.#countUnreportedTip();
       // A value that two polls in a row did not read again is not known any more.
       poller.clearOld((every) => (every + 1) * pollIntervalMs + callTimeoutMs);
     }, TEND_INTERVAL_MS);
@@ -300,7 +305,6 @@ export class Session {
       if (await this.#isStopping(client)) return void client.leave(Number.POSITIVE_INFINITY);
       const start = performance.now();
       this.#schedule.started(kind, start);
-      if (kind === "tip") this.#countUnreportedTip();
       await (kind === "all" ? poller.poll() : poller.pollAfterTip());
       if (client.isOver) return;
       this.#schedule.ended(kind, performance.now());
@@ -318,8 +322,10 @@ export class Session {
 
   /** A node reports disconnected blocks, but the new tip only when a block is connected: after `invalidateblock` none is. */
   #countUnreportedTip(): void {
-    if (this.#isTipUnreported) this.#options.collectors.events.updatedBlockTip();
-    this.#isTipUnreported = false;
+    const since = this.#tipUnreportedSince;
+    if (since === undefined || performance.now() - since < UNREPORTED_TIP_MS) return;
+    this.#tipUnreportedSince = undefined;
+    this.#options.collectors.events.updatedBlockTip();
   }
 
   /** Notifications report future blocks only, so the current tip is asked about here. */

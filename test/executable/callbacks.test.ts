@@ -50,6 +50,9 @@ describe.each([
 
     await fire(node, DISCONNECTED, { block: block(119) }, { count: 2 });
     expected["bitcoin_blocks_disconnected_total"] = "2";
+    // No block and no tip follows, as with `invalidateblock`.
+    expected["bitcoin_tip_updates_total"] = "5";
+    await exporter.waitFor("bitcoin_tip_updates_total", 5);
     expect(await events(exporter)).toEqual(expected);
 
     await fire(node, CONNECTED, { role: ROLE, block: block(121) });

@@ -203,7 +203,7 @@ export class BitcoinNode implements AsyncDisposable {
   /** Calls a JSON-RPC method without a process for it, where calls are timed. Throws when the node refuses. */
   async rpc<T = unknown>(method: string, ...params: readonly Parameter[]): Promise<T> {
     this.#cookie ??= await Bun.file(join(this.#dataDir, this.#chain, ".cookie")).text();
-    const response = await fetch(`http://127.0.0.1:${this.#rpcPort}/`, {
+    const response = await fetch(this.rpcUrl, {
       method: "POST",
       headers: { Authorization: `Basic ${btoa(this.#cookie)}` },
       body: JSON.stringify({ id: 0, method, params }),
@@ -241,6 +241,11 @@ export class BitcoinNode implements AsyncDisposable {
 
   get isRunning(): boolean {
     return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Where it answers JSON-RPC over HTTP. */
+  get rpcUrl(): string {
+    return `http://127.0.0.1:${this.#rpcPort}`;
   }
 
   get socketExists(): boolean {

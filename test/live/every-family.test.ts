@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess, type Samples } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeEachBuild, type NodeBuild, PR_TRACE, V32, WITH_JSON_RPC } from "./executables.ts";
+import { describeEachBuild, type NodeBuild, PR_TRACE, V32, WITH_JSON_RPC, WITH_RPC_URL } from "./executables.ts";
 import {
   ask,
   COINS,
@@ -42,21 +42,21 @@ const METRICS_PAGE = join(import.meta.dirname, "../../METRICS.md");
 const FEE_TARGETS = [1, 2, 6, 25, 1008];
 const PRUNE_HEIGHT = "bitcoin_prune_height";
 
-describeEachBuild("every family is what bitcoin-cli says", (build) => {
+const always = (build: NodeBuild, hasRpcUrl = false) => {
   test("each family of METRICS.md that the node reports is compared with bitcoin-cli", async () => {
-    const reported = (await documented(build)).filter(({ isGiven }) => isGiven).map(({ name }) => name);
+    const reported = (await documented(build, hasRpcUrl)).filter(({ isGiven }) => isGiven).map(({ name }) => name);
     const { connected, disconnected, ...tips } = TIP_EVENTS;
     const events = {
       ...tips,
-      ...(WITH_JSON_RPC.includes(build) ? { connected, disconnected, ...SINCE_CONNECT } : {}),
+      ...(WITH_JSON_RPC.includes(build) || hasRpcUrl ? { connected, disconnected, ...SINCE_CONNECT } : {}),
       ...(build === PR_TRACE ? { ...NOTIFICATIONS, ...COINS, IS_TRACED } : {}),
     };
-    expect([...(await polledFamilies(build)), ...Object.values(events)].sort()).toEqual(reported.sort());
+    expect([...(await polledFamilies(build, hasRpcUrl)), ...Object.values(events)].sort()).toEqual(reported.sort());
   });
 
   test("of a node that has only its first block", async () => {
     await using node = await BitcoinNode.start([], { build });
-    const compared = await expectAgreement(node, build);
+    const compared = await expectAgreement(node, build, hasRpcUrl);
     expect(compared).toMatchObject({ bitcoin_chain_height: { "": "0" }, bitcoin_ibd: { "": "1" } });
     expect(compared["bitcoin_last_block_height"] ?? {}).toEqual({});
   });
@@ -64,12 +64,13 @@ describeEachBuild("every family is what bitcoin-cli says", (build) => {
   test("of a node with a few blocks", async () => {
     await using node = await BitcoinNode.start([], { build });
     await mine(node, 3);
-    const compared = await expectAgreement(node, build);
+    const compared = await expectAgreement(node, build, hasRpcUrl);
     expect(compared).toMatchObject({ bitcoin_chain_height: { "": "3" }, bitcoin_ibd: { "": "0" } });
   });
-});
+};
+describeEachBuild("every family is what bitcoin-cli says", (build) => always(build));
 
-const withJsonRpc = (build: NodeBuild) => {
+const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
   test("of a node with a long story", async () => {
     await using miner = await BitcoinNode.start([], { build });
     await using node = await BitcoinNode.start(
@@ -95,7 +96,7 @@ const withJsonRpc = (build: NodeBuild) => {
     await using second = await BitcoinNode.start([], { build, listens: true });
     await connectPeers(node, first, second);
 
-    const compared = await expectAgreement(node, build);
+    const compared = await expectAgreement(node, build, hasRpcUrl);
     // A node that keeps all its blocks has no prune height.
     const missing = [PRUNE_HEIGHT, ...NEVER, ...(build === V32 ? [] : NEWER)];
     const expected = Object.keys(POLLED).filter((name) => !missing.includes(name));
@@ -126,7 +127,9 @@ const withJsonRpc = (build: NodeBuild) => {
     await using node = await BitcoinNode.start([], { build });
     const [coin] = await fund(node, 1);
     // Nothing of it comes from a poll.
-    await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "3600"] });
+    await using exporter = await ExporterProcess.start(node.socketPath, {
+      args: ["--poll-interval", "3600", ...rpcUrl(node, hasRpcUrl)],
+    });
     await exporter.waitUntil("the block that was there", (page) => page.has(LAST_BLOCK));
     const { time } = await node.cli<{ time: number }>("getblockheader", await node.cli<string>("getbestblockhash"));
     const families = Object.keys(POLLED).filter((name) => name.startsWith("bitcoin_last_block_"));
@@ -156,7 +159,7 @@ const withJsonRpc = (build: NodeBuild) => {
   test("of the traffic with a peer that connects", async () => {
     await using node = await BitcoinNode.start([], { build, listens: true });
     await mine(node);
-    await using exporter = await ExporterProcess.start(node.socketPath);
+    await using exporter = await ExporterProcess.start(node.socketPath, { args: rpcUrl(node, hasRpcUrl) });
     await exporter.polled();
     await using peer = await BitcoinNode.start([], { build });
     await peer.cli("addnode", node.p2pAddress, "onetry");
@@ -177,14 +180,27 @@ const withJsonRpc = (build: NodeBuild) => {
     await mine(node, 700);
     await node.cli("pruneblockchain", 400);
     await node.cli("setnetworkactive", false);
-    const compared = await expectAgreement(node, build);
+    const compared = await expectAgreement(node, build, hasRpcUrl);
     expect(Number(compared[PRUNE_HEIGHT]![""])).toBeGreaterThan(1);
     expect(compared).toMatchObject({ bitcoin_pruned: { "": "1" }, bitcoin_network_active: { "": "0" } });
     // Nothing happened yet that could be estimated from.
     expect(compared["bitcoin_fee_estimate_satoshis_per_vbyte"]).toEqual({});
   });
 };
-describeEachBuild("every family is what bitcoin-cli says of JSON-RPC", withJsonRpc, WITH_JSON_RPC);
+describeEachBuild("every family is what bitcoin-cli says of JSON-RPC", (build) => withJsonRpc(build), WITH_JSON_RPC);
+
+describeEachBuild(
+  "every family is what bitcoin-cli says, with --rpc-url",
+  (build) => {
+    always(build, true);
+    withJsonRpc(build, true);
+  },
+  WITH_RPC_URL,
+);
+
+function rpcUrl(node: BitcoinNode, isWanted: boolean): string[] {
+  return isWanted ? ["--rpc-url", node.rpcUrl] : [];
+}
 
 /** JSON-RPC prints 16 digits, the exporter as many as it takes. */
 const ROUNDING = 1e-12;
@@ -193,12 +209,17 @@ const ROUNDING = 1e-12;
  * Compares a page with what bitcoin-cli says both before and after the poll that made it, and returns that, by family. The
  * exporter is a new one: its first poll asks for everything.
  */
-async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Record<string, FamilySamples>> {
+async function expectAgreement(
+  node: BitcoinNode,
+  build: NodeBuild,
+  hasRpcUrl: boolean,
+): Promise<Record<string, FamilySamples>> {
   const collectors = "default,feerates,utxoset";
-  const args = ["--fee-targets", FEE_TARGETS.join(), "--poll-interval", "0.5", "--collectors", collectors];
+  const options = ["--fee-targets", FEE_TARGETS.join(), "--poll-interval", "0.5", "--collectors", collectors];
+  const args = [...options, ...rpcUrl(node, hasRpcUrl)];
   await using exporter = await ExporterProcess.start(node.socketPath, { args });
-  const families = await polledFamilies(build);
-  const others = (await documented(build)).filter(({ isGiven }) => !isGiven);
+  const families = await polledFamilies(build, hasRpcUrl);
+  const others = (await documented(build, hasRpcUrl)).filter(({ isGiven }) => !isGiven);
   let moving: string[] = [];
   const ask = async () => {
     const before = pick(await expected(node), families);
@@ -222,10 +243,8 @@ async function expectAgreement(node: BitcoinNode, build: NodeBuild): Promise<Rec
         expect(Number(value), name).toBeLessThanOrEqual(bounds[1]! * (1 + ROUNDING));
       }
     }
-    // A family that the node does not report has no sample, or 0 where it is a counter.
-    for (const { name } of others) {
-      expect({ [name]: Object.values(samplesOf(page, name)).filter((value) => value !== "0") }).toEqual({ [name]: [] });
-    }
+    // A family that the node does not report has no sample, not even 0 where it is a counter.
+    for (const { name } of others) expect({ [name]: samplesOf(page, name) }).toEqual({ [name]: {} });
     expect(samplesOf(page, "bitcoin_ipc_layout_info")).toEqual({ [`{layout="${build.layout}"}`]: "1" });
     expect(samplesOf(page, "bitcoin_ipc_call_errors_total")).toEqual({});
     return after;
@@ -252,13 +271,13 @@ async function messageBytes(node: BitcoinNode): Promise<FamilySamples> {
   return samples;
 }
 
-async function documented(build: NodeBuild): Promise<DocumentedFamily[]> {
-  return documentedFamilies(await Bun.file(METRICS_PAGE).text(), build);
+async function documented(build: NodeBuild, hasRpcUrl: boolean): Promise<DocumentedFamily[]> {
+  return documentedFamilies(await Bun.file(METRICS_PAGE).text(), build, hasRpcUrl);
 }
 
 /** The families of `POLLED` that the node reports, by METRICS.md. */
-async function polledFamilies(build: NodeBuild): Promise<string[]> {
-  const reported = (await documented(build)).filter(({ isGiven }) => isGiven).map(({ name }) => name);
+async function polledFamilies(build: NodeBuild, hasRpcUrl: boolean): Promise<string[]> {
+  const reported = (await documented(build, hasRpcUrl)).filter(({ isGiven }) => isGiven).map(({ name }) => name);
   return Object.keys(POLLED).filter((name) => reported.includes(name));
 }
 

@@ -26,6 +26,9 @@ export const RELEASES: readonly NodeBuild[] = [V32, V31, V30];
 /** Nodes that answer JSON-RPC methods on the socket. */
 export const WITH_JSON_RPC: readonly NodeBuild[] = [V32, PR_TRACE];
 
+/** Nodes that answer them over HTTP only: with --rpc-url. */
+export const WITH_RPC_URL: readonly NodeBuild[] = [V31, V30];
+
 function build(layout: LayoutName, suffix: string, alias = suffix): NodeBuild {
   const name = (program: string) => {
     const [variable, other] = [`${program}${suffix}`, `${program}${alias}`];

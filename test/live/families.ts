@@ -479,14 +479,15 @@ export interface DocumentedFamily {
   readonly isGiven: boolean;
 }
 
-/** The families of METRICS.md that are a node's, with what it says of nodes of this build's layout. */
-export function documentedFamilies(metricsPage: string, { layout }: NodeBuild): DocumentedFamily[] {
+/** The families of METRICS.md that are a node's, with what it says of nodes of this build's layout, with --rpc-url or without. */
+export function documentedFamilies(metricsPage: string, { layout }: NodeBuild, hasRpcUrl: boolean): DocumentedFamily[] {
   const rows = metricsPage.split("\n").map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
   const head = rows.find((row) => row[1] === "source")!;
   const column = head.indexOf(`\`${layout}\``);
   if (column < 0) throw new Error(`METRICS.md has no column for ${layout}`);
   const sources = rows.slice(rows.indexOf(head) + 2).filter((row) => row.length === head.length);
-  const gives = sources.filter((row) => row[column]!.startsWith("yes")).map((row) => row[1]!);
+  const isYes = (cell: string) => cell.startsWith("yes") || (hasRpcUrl && cell === "with `--rpc-url`");
+  const gives = sources.filter((row) => isYes(row[column]!)).map((row) => row[1]!);
   const isGiven = (on: string) => on === "all" || on === layout || gives.some((source) => source.startsWith(on));
   // Families of the exporter itself stand in tables without "from" and "on".
   return rows
