@@ -4,6 +4,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";
 import { eventually } from "../eventually.ts";
+import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
 import { describeEachBuild } from "./executables.ts";
@@ -21,7 +22,9 @@ describeEachBuild("the start race", (build) => {
     await using node = await BitcoinNode.start([], { build });
     await mine(node, 110);
     await node.stop();
-    await using exporter = await ExporterProcess.start(node.socketPath);
+    // Sessions of less than half a minute would have longer and longer pauses after them.
+    const options = exporterWith({ "session/session": { STABLE_AFTER_MS: 0 } });
+    await using exporter = await ExporterProcess.start(node.socketPath, options);
     const delaysMs: number[] = [];
     for (let restart = 1; restart <= RESTARTS; restart++) {
       await exporter.waitFor("bitcoin_ipc_up", 0);

@@ -123,7 +123,7 @@ describeLive("utxo cache", () => {
     await send(node, split(coin!, 50, 10_000));
     await mine(node, 2);
     await exporter.waitFor("bitcoin_blocks_connected_total", 2);
-    expect(pick(await exporter.polled())).toEqual(NOTHING);
+    expect(Object.values(pick(await exporter.polled()))).toEqual(ALL.map(() => undefined));
     // It is said that the node has a trace; nothing else is.
     const said = exporter.log.filter((line) => !line.startsWith("connected to the node at "));
     expect(said.filter((line) => /utxo|trac/i.test(line))).toEqual([]);
