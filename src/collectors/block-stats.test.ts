@@ -134,7 +134,7 @@ describe("arrival", () => {
   }
   const TIP_TIME = 1_795_358_589;
 
-  test("has no sample before the first answer, and is 0 after a block that nobody saw arrive", async () => {
+  test("has no sample before the first answer, and is 0 after a block whose arrival was not observed", async () => {
     expect(samplesOf(registry)).toEqual({});
     expect(await arrivals(undefined)).toMatchObject({ 'bucket{le="+Inf"}': "0", sum: "0", count: "0" });
   });

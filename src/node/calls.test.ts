@@ -16,8 +16,8 @@ import type { ContextParams } from "./server-threads.ts";
 const SRC = join(import.meta.dirname, "..");
 
 /**
- * Every method that may be called, once more: a method comes into the table only together with a look at this list. Init's
- * other ordinals are those that hand out an interface in some layout; which of them a node is asked for is in layouts.ts.
+ * Every method that may be called, once more, so that a change of the table is a change here too. Init's other ordinals are those
+ * that return an interface in some layout; layouts.ts has which of them are called.
  */
 const EXPECTED = [
   "Chain.getHeight",

@@ -1,5 +1,5 @@
-// A session to a node, from its handshake to its end: a node with a registration on a connection dies when it closes, so above
-// all, that every registration is ended first.
+// A connection to a node, from its handshake to its end. A node crashes if a connection closes with a registration on it, so every
+// registration must be ended first.
 
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { EMPTY_TABLES, expectEmptyTables } from "../../test/builders/connections.ts";
@@ -309,7 +309,7 @@ describe("leaving", () => {
     return session;
   }
 
-  test("ends each registration, waits until the node let go of everything, then closes", async () => {
+  test("ends each registration, waits until the node has released everything, then closes", async () => {
     const session = await openWithBoth();
     const heldAtClose = fake.pair.clientEnded.then(() => fake.registered.length);
     const sizesAtClose = fake.pair.serverEnded.then(() => fake.pair.server.sizes);
@@ -339,7 +339,7 @@ describe("leaving", () => {
     expect(fake.registered).toEqual([]);
   });
 
-  test("gives back everything that the node handed out before it closes", async () => {
+  test("releases every capability of the node before it closes", async () => {
     const session = await openWithBoth();
     const { exports } = fake.pair.server;
     const exported = new Set<number>();

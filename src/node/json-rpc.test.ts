@@ -206,7 +206,7 @@ describe("a batch", () => {
     expect(await rpc.callAll([])).toEqual([]);
   });
 
-  test("may be answered in any order, and with what nobody asked for", async () => {
+  test("may be answered in any order, and with unrequested replies", async () => {
     const replies = [
       { jsonrpc: "2.0", result: ["peer"], id: 1 },
       { jsonrpc: "2.0", result: "whose", id: 7 },

@@ -44,7 +44,7 @@ test("a layout has its name, and the former one is an alias", () => {
 });
 
 describe.each(names)("a node of layout %s", (name) => {
-  test("is known by what it hands out, and lives on", async () => {
+  test("is detected by the interfaces that it returns, and survives", async () => {
     await using node = await ReferenceNode.start({ layout: name });
     for (let connection = 1; connection <= 2; connection++) {
       using client = await session(node);
@@ -267,10 +267,10 @@ describe("what says nothing of the layout is no answer", () => {
   test("the end of the connection", async () => {
     await using node = await ReferenceNode.start({ layout: "pr/trace" });
     await node.hang("Init.makeChain");
-    const visited = failure(session(node));
+    const failed = failure(session(node));
     while ((await node.stats()).calls["Init.makeChain"] !== 1) await Bun.sleep(1);
     await node.drop();
-    expect(await visited).toMatchObject({ name: "RpcError", kind: "disconnected" });
+    expect(await failed).toMatchObject({ name: "RpcError", kind: "disconnected" });
   });
 });
 
@@ -323,7 +323,7 @@ test("a layout that asks for more is refused when the node turns out to be of an
   );
 });
 
-/** Every interface that was handed out answers as what it is taken for. */
+/** Every interface that the node returned answers as the interface that it should be. */
 async function expectUsable(client: ReferenceClient): Promise<void> {
   const { layout, threads, chain, node, tracing, rpc } = client;
   const handedOut = Object.entries({ chain, node, tracing, rpc }).flatMap(([name, object]) => (object ? [name] : []));

@@ -1,4 +1,4 @@
-// Connections over a real Unix socket: to nobody, to a peer that answers, that reads slowly, and that goes away.
+// Connections over a real Unix socket: without a listener, to a peer that answers, that reads slowly, and that disconnects.
 
 import { dlopen, ptr } from "bun:ffi";
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
@@ -231,7 +231,7 @@ test("what was read of a large message is not kept", async () => {
   const large = chunks.filter(({ sizeBytes }) => sizeBytes > 64 * 1024);
   expect(large).not.toBeEmpty();
   for (const { chunk, sizeBytes, ownBytes } of large) {
-    expect(ownBytes).toBe(sizeBytes); // it shared its memory with nobody
+    expect(ownBytes).toBe(sizeBytes); // its memory is not shared
     expect(chunk.length).toBe(0);
   }
 });
@@ -249,7 +249,7 @@ describe("the end", () => {
 
   test("of a peer that closes before it has read all is told in the system's words", async () => {
     const path = newPath();
-    // The bytes that nobody read make the end a reset (unix(7)).
+    // Unread bytes make the end a reset (unix(7)).
     listen(path, (socket) => {
       socket.pause();
       setTimeout(() => socket.terminate(), 20);

@@ -71,7 +71,7 @@ async function watched(): Promise<void> {
   told.length = 0;
 }
 
-/** Waits until the watcher waits for the so manieth time. */
+/** Resolves when the watcher waits for the Nth time. */
 async function waiting(count: number): Promise<void> {
   await eventually(`${count} waits`, () => node.waits.length >= count && Bun.peek.status(watching) === "pending");
   await new Promise((resolve) => setTimeout(resolve));

@@ -1,5 +1,5 @@
-// Keeps the UTXO trace registered as long as the node can afford it: begins it once initial block download is over, ends it
-// when it keeps the node waiting beyond the budget, and tries again later.
+// Keeps the UTXO trace active while it stays within the budget: begins it once initial block download is over, ends it when callbacks
+// exceed the budget, and begins it again later.
 
 import type { NodeClient } from "../node/client.ts";
 import type { BusyClock } from "../rpc/busy-clock.ts";
@@ -26,7 +26,7 @@ export interface TraceKeeperOptions {
 export class TraceKeeper {
   readonly #options: TraceKeeperOptions;
   #isActive = false;
-  /** Whether a registration was late: it is under way, or there by now, and nobody watches what it costs. */
+  /** Whether a registration was late: it is under way or complete by now, and its cost is not measured. */
   #isPending = false;
   /** The share that was too much, from then on until the trace has ended. */
   #excess: number | undefined;
@@ -62,7 +62,7 @@ export class TraceKeeper {
       if (!client.isOver) onError("Tracing.traceUtxoCache", error);
       return;
     }
-    // Told to leave meanwhile: the client ends it, and whoever comes next says whether there is a trace.
+    // Stopped meanwhile: the client ends the trace, and the next session reports whether there is one.
     if (client.isOver) return;
     budget.restart(performance.now(), clock.busyMs);
     this.#isActive = true;

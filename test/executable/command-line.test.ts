@@ -148,7 +148,7 @@ describe("an address", () => {
   });
 });
 
-/** A TCP port that nobody listens on now. */
+/** A TCP port without a listener. */
 function freePort(): number {
   const listener = Bun.listen({ hostname: "::", port: 0, socket: { data() {} } });
   const { port } = listener;

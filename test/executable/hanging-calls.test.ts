@@ -97,7 +97,7 @@ describe.concurrent("a poll", () => {
 });
 
 describe.concurrent("an arrival", () => {
-  // A real node dies of a connection that ends during a call, so the late one is waited for.
+  // A real node crashes if a connection ends during a call, so the exporter waits for the late one.
   test.each(ARRIVAL.slice(0, -1))(
     "that is late at %s is tried again when the node has returned the call",
     async (method) => {
@@ -124,7 +124,7 @@ describe.concurrent("an arrival", () => {
   });
 });
 
-// A registration that nobody waits for is one in the node all the same.
+// A registration exists in the node even if its caller no longer waits for it.
 describe.concurrent("a registration that takes long", () => {
   test("of the UTXO cache is made once, and ended", async () => {
     const trace = "Tracing.traceUtxoCache";

@@ -11,7 +11,7 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-const VISITS = 100;
+const SESSIONS = 100;
 /** By then, everything has been used that a session uses. */
 const WARM_UP = 20;
 const CALLS = 50;
@@ -21,7 +21,7 @@ test("file descriptors and memory stay what they were", async () => {
   await using exporter = await session(node, { ...withFirstPause(5, 0), args: ["--poll-interval", "0.1"] });
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
   let early: Usage | undefined;
-  for (let sessions = 1; sessions < VISITS; sessions++) {
+  for (let sessions = 1; sessions < SESSIONS; sessions++) {
     await node.fire("UtxoCacheTrace.add", { utxoInfo }, { count: CALLS });
     if (sessions === WARM_UP) early = await usage(exporter);
     await node.drop();
@@ -32,11 +32,11 @@ test("file descriptors and memory stay what they were", async () => {
   expect(late.residentBytes - early!.residentBytes).toBeLessThan(16 * 1024 * 1024);
 
   const metrics = await exporter.connected();
-  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(VISITS);
-  expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(CALLS * (VISITS - 1));
-  expect(exporter.log.filter((line) => line.startsWith("lost the node"))).toHaveLength(VISITS - 1);
-  expect(await node.stats()).toMatchObject({ connections: VISITS, liveConnections: 1, subscriptions: 2 });
-  for (let dropped = 1; dropped < VISITS; dropped++) await node.waitFor("disconnected");
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(SESSIONS);
+  expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(CALLS * (SESSIONS - 1));
+  expect(exporter.log.filter((line) => line.startsWith("lost the node"))).toHaveLength(SESSIONS - 1);
+  expect(await node.stats()).toMatchObject({ connections: SESSIONS, liveConnections: 1, subscriptions: 2 });
+  for (let dropped = 1; dropped < SESSIONS; dropped++) await node.waitFor("disconnected");
   exporter.signal("SIGTERM");
   await expectOrderlyLeave(node, exporter);
 });

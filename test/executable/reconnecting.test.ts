@@ -224,7 +224,7 @@ async function expectAway(exporter: ExporterProcess): Promise<void> {
   await expectCounted(exporter, 1);
 }
 
-/** The node is there again, and what it tells is added. */
+/** The exporter is connected to the node again, and counts its events. */
 async function expectBack(node: ReferenceNode, exporter: ExporterProcess, sessions: number): Promise<void> {
   await registered(node);
   const metrics = await exporter.polled();

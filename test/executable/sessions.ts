@@ -96,7 +96,7 @@ export async function expectOrderlyLeave(node: ReferenceNode, exporter: Exporter
   await expectNothingLeft(node);
 }
 
-/** The node's last connection ended cleanly, and nobody holds anything of its. */
+/** The node's last connection ended cleanly, and no client holds an object of it. */
 export async function expectNothingLeft(node: ReferenceNode): Promise<void> {
   expect((await node.waitFor("disconnected")).how).toBe("clean");
   let stats = await node.stats();

@@ -1,5 +1,5 @@
-// A node that was told to stop waits for the answer to its last flush, and dies of what is registered on it after that. So
-// the exporter ends its registrations before it answers, and stays away from a node that is stopping.
+// A stopping node waits for the answer to its last flush, and crashes if a registration is left after that. So the exporter ends
+// its registrations before it answers, and does not subscribe to a node that is stopping.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
@@ -54,7 +54,7 @@ describe.concurrent.each([
     expect(metrics.get("bitcoin_chain_state_flushes_total")).toBe(1);
     await exporter.logs(/^lost the node: it is stopping; next attempt in/);
 
-    // Until it is gone it is not visited again, and then it is another.
+    // The exporter does not subscribe to it again before it has ended.
     await called(node, "Init.makeTracing", 3);
     expect((await node.stats()).calls["Chain.handleNotifications"]).toBe(1);
     await node.kill();

@@ -1,5 +1,5 @@
-// Sockets that are none, that nobody may open, or behind which there is no node: the log says what is wrong, and the exporter
-// serves and can be ended all the same.
+// Paths that are not sockets, sockets that the user may not open, and sockets without a node: the log has the cause, and the exporter
+// still serves and can be ended.
 
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -16,7 +16,7 @@ const folder = await mkdtemp(join(tmpdir(), "unreachable-node-"));
 afterAll(() => rm(folder, { recursive: true }));
 
 /** A user who is not root. */
-const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+const UNPRIVILEGED = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
 test.concurrent("a path where nothing is", async () => {
   await expectFailure(join(folder, "nothing"), /^no such file or directory \(ENOENT\)$/);
@@ -41,7 +41,7 @@ test.concurrent("a socket that this user may not open", async () => {
   await chmod(path, isRoot ? 0o600 : 0);
   const [executable] = await compiledExporter();
   // One that others may read and run.
-  const command = [...(isRoot ? NOBODY : []), join(folder, "exporter")];
+  const command = [...(isRoot ? UNPRIVILEGED : []), join(folder, "exporter")];
   await Bun.write(command.at(-1)!, Bun.file(executable!));
   await chmod(command.at(-1)!, 0o755);
   await chmod(folder, 0o755);
@@ -82,7 +82,7 @@ test.concurrent.each([
   }
 });
 
-test.concurrent("a listener that says nothing is waited for, and ends nobody's leaving", async () => {
+test.concurrent("a listener that sends nothing is waited for, and does not delay the exporter's exit", async () => {
   const path = join(folder, "silent.sock");
   const listener = Bun.listen({ unix: path, socket: { data() {} } });
   try {

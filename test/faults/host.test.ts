@@ -1,5 +1,5 @@
 // What goes wrong around the exporter: no room for its log, a clock that is set, no file descriptors left, a process that is
-// stopped and goes on, on either side of the socket. That nobody reads stderr is in test/executable/unread-log.test.ts;
+// stopped and goes on, on either side of the socket. An unread stderr is in test/executable/unread-log.test.ts;
 // calls that hang one by one in test/executable/hanging-calls.test.ts; SIGTERM at full callback rate, 20 of 20, in
 // test/executable/leaving.test.ts, and on a real node in test/live/leaving.test.ts.
 

@@ -11,17 +11,17 @@ import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { openFds, residentBytes } from "./usage.ts";
 
-const VISITS = Number(process.env["RECONNECTS"] ?? 1000);
+const SESSIONS = Number(process.env["RECONNECTS"] ?? 1000);
 /** By then everything was used that a session uses, and the garbage of some was collected. */
-const WARM_UP = Math.floor(VISITS / 4);
+const WARM_UP = Math.floor(SESSIONS / 4);
 const CALLS = 20;
 const MIB = 1024 * 1024;
 
-setDefaultTimeout(60_000 + VISITS * 100);
+setDefaultTimeout(60_000 + SESSIONS * 100);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-test(`${VISITS} reconnects leave nothing behind`, async () => {
+test(`${SESSIONS} reconnects leave nothing behind`, async () => {
   await using node = await ReferenceNode.start();
   // One poll a session, of what each needs.
   const args = ["--poll-interval", "3600", "--collectors", "chain,utxocache"];
@@ -30,7 +30,7 @@ test(`${VISITS} reconnects leave nothing behind`, async () => {
   let fds = 0;
   let early = 0;
   let most = 0;
-  for (let sessions = 1; sessions < VISITS; sessions++) {
+  for (let sessions = 1; sessions < SESSIONS; sessions++) {
     if (sessions % 10 === 0) await node.fire("UtxoCacheTrace.add", { utxoInfo }, { count: CALLS });
     const now = residentBytes(exporter.pid);
     if (sessions === WARM_UP) fds = openFds(exporter.pid);
@@ -48,11 +48,11 @@ test(`${VISITS} reconnects leave nothing behind`, async () => {
   expect(late - early).toBeLessThan(16 * MIB);
 
   const metrics = await exporter.connected();
-  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(VISITS);
-  expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(CALLS * Math.floor((VISITS - 1) / 10));
+  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(SESSIONS);
+  expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(CALLS * Math.floor((SESSIONS - 1) / 10));
   const { connections, liveConnections, subscriptions, live } = await node.stats();
   expect({ connections, liveConnections, subscriptions }).toEqual({
-    connections: VISITS,
+    connections: SESSIONS,
     liveConnections: 1,
     subscriptions: 2,
   });

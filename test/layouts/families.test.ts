@@ -87,7 +87,7 @@ const BLOCK_STATS = {
 describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
   const gives = GIVES[layout];
 
-  test("shows what it gives, and nothing else", async () => {
+  test("shows the families that it reports, and no others", async () => {
     await using node = await start(layout);
     await using exporter = await session(node);
     await settled(exporter, layout);

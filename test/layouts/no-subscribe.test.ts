@@ -41,7 +41,7 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
     for (const method of ["Chain.handleNotifications", "Tracing.traceUtxoCache"]) {
       expect(Object.keys(calls)).not.toContain(method);
     }
-    // A node that dies of a call which its client leaves behind is never made to wait in one.
+    // A node that crashes if a client disconnects during a call never gets a call that waits.
     expect(Object.keys(calls).includes("Mining.waitTipChanged")).toBe(!notifications);
     expect(metrics.has(ACTIVE)).toBe(false);
     expect(callErrors(metrics)).toEqual({});
@@ -67,7 +67,7 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
     if (notifications) {
       await expectNothingLeft(node);
     } else {
-      // A stock node takes no harm of a wait that nobody is there for any more.
+      // A stock node survives a wait whose client has disconnected.
       expect((await node.waitFor("disconnected")).how).toBe("clean");
       expect(await node.stats()).toMatchObject({ uncleanLeaves: 0, subscriptions: 0 });
     }

@@ -305,7 +305,7 @@ function asWritten(_key: string, value: unknown, context?: { readonly source?: s
   return typeof value === "number" ? context!.source : value;
 }
 
-/** A TCP port that nobody listens on now. */
+/** A TCP port without a listener. */
 export function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;

@@ -88,7 +88,7 @@ const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
     await makeFeeHistory(node, coins[0]!);
     await makeBranches(node, miner);
     await makeBlockOfThree(node, coins[1]!);
-    // Before there are peers, so that nobody asks for them.
+    // Before there are peers, so that no peer requests them.
     await fillMempool(node, coins.slice(2));
     await node.cli("setban", "192.0.2.0/24", "add");
     await node.cli("setban", "198.51.100.7", "add");

@@ -219,7 +219,7 @@ function othersOf(build: NodeBuild): readonly NodeBuild[] {
   return BUILDS.filter((other) => other !== build && isNamed(other.node) && isNamed(other.cli));
 }
 
-/** A node of a few blocks stops within 0.2 s when nobody is connected. */
+/** A node of a few blocks stops within 0.2 s without clients. */
 async function expectOrderlyStop(node: BitcoinNode): Promise<void> {
   const { exitCode, signal, durationMs } = await node.stop();
   expect({ exitCode, signal, lastWords: exitCode === 0 ? "" : await node.lastWords() }).toEqual({

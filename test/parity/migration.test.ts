@@ -33,7 +33,7 @@ test("its tables and rules are those of the maps", () => {
 });
 
 test("a place for an unknown map is refused", () => {
-  expect(() => withGenerated("<!-- table: nobody -->\n<!-- end -->")).toThrow("no map for <!-- table: nobody -->");
+  expect(() => withGenerated("<!-- table: unknown -->\n<!-- end -->")).toThrow("no map for <!-- table: unknown -->");
 });
 
 test("its rewritten queries name families that exist", () => {

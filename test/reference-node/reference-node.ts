@@ -105,7 +105,7 @@ export interface Stats {
   callbacks: Record<string, number>;
   /** Interface → objects that a client still holds. Those that it held once stay in it as 0. */
   live: Record<string, number>;
-  /** Calls of makeWalletLoader, at whatever ordinal the layout has it: nobody has to make one. */
+  /** Calls of makeWalletLoader, at whatever ordinal the layout has it: no client makes one. */
   walletLoaderCalls: number;
   /** JSON-RPC method → requests received, through Rpc.executeRpc or Node.executeRpc. */
   rpcCalls: Record<string, number>;
@@ -200,7 +200,7 @@ export class ReferenceNode implements AsyncDisposable {
     await this.answer("Mining.getTip", { result: { hash: wireHash, height }, hasResult: true });
   }
 
-  /** Calls a callback of every subscriber; resolves when all calls are answered. Rejects when nobody is subscribed. */
+  /** Calls a callback of every subscriber; resolves when all calls are answered. Rejects without a subscriber. */
   async fire<Method extends keyof CallbackParams>(
     method: Method,
     params: CallbackParams[Method],
@@ -286,7 +286,7 @@ export class ReferenceNode implements AsyncDisposable {
     await this.#ended;
   }
 
-  /** Stops the process where it is, or lets it go on: its sockets stay open, and nobody answers. */
+  /** Stops the process, or continues it. While it is stopped its sockets stay open, without answers. */
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
     this.#child.kill(signal);
   }
