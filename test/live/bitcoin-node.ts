@@ -202,15 +202,20 @@ export class BitcoinNode implements AsyncDisposable {
 
   /** Calls a JSON-RPC method without a process for it, where calls are timed. Throws when the node refuses. */
   async rpc<T = unknown>(method: string, ...params: readonly Parameter[]): Promise<T> {
-    this.#cookie ??= await Bun.file(join(this.#dataDir, this.#chain, ".cookie")).text();
     const response = await fetch(this.rpcUrl, {
       method: "POST",
-      headers: { Authorization: `Basic ${btoa(this.#cookie)}` },
+      headers: { Authorization: `Basic ${btoa(await this.cookie())}` },
       body: JSON.stringify({ id: 0, method, params }),
     });
     const { result, error } = (await response.json()) as { result: T; error: { message: string } | null };
     if (error !== null) throw new Error(`${method}: ${error.message}`);
     return result;
+  }
+
+  /** User and password of the running process. */
+  async cookie(): Promise<string> {
+    this.#cookie ??= await Bun.file(join(this.#dataDir, this.#chain, ".cookie")).text();
+    return this.#cookie;
   }
 
   /** Stops the node by its own `stop`. Resolves when the process has ended, and tells how. */

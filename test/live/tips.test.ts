@@ -13,6 +13,10 @@ setDefaultTimeout(60_000);
 
 /** Nothing that these tests wait for comes from a poll. */
 const SELDOM = ["--poll-interval", "3600"];
+/** Polls after tips are at least five seconds apart. */
+const QUIET_MS = 5_500;
+/** A quarter of a second, and what a busy machine adds. */
+const FOLLOWS_WITHIN_MS = 2_000;
 const options = { build: V32, listens: true };
 
 describeEachBuild(
@@ -41,6 +45,21 @@ describeEachBuild(
   },
   RELEASES,
 );
+
+describeEachBuild("the height of the chain", (build) => {
+  test("follows the tip within a second or so, whatever the poll interval", async () => {
+    await using node = await BitcoinNode.start([], { build });
+    await mine(node, 3);
+    await using exporter = await ExporterProcess.start(node.socketPath, { args: SELDOM });
+    await exporter.waitFor("bitcoin_chain_height", 3);
+    // What is asked about the first tip is over.
+    await Bun.sleep(QUIET_MS);
+    await mine(node);
+    const start = performance.now();
+    await exporter.waitFor("bitcoin_chain_height", 4);
+    expect(performance.now() - start).toBeLessThan(FOLLOWS_WITHIN_MS);
+  });
+});
 
 describeLive(
   "tips of v32",

@@ -1,0 +1,81 @@
+// --rpc-url on nodes that answer JSON-RPC over HTTP only. That each family is right is in every-family.test.ts.
+
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ExporterProcess } from "../exporter-process.ts";
+import { BitcoinNode } from "./bitcoin-node.ts";
+import { describeEachBuild, WITH_RPC_URL } from "./executables.ts";
+import { TIP_EVENTS } from "./families.ts";
+import { BRANCH_DESCRIPTOR, mine } from "./transactions.ts";
+
+setDefaultTimeout(60_000);
+
+const OF_JSON_RPC = "bitcoin_mempool_size";
+/** A node of a few blocks stops within 0.2 s when nobody is connected. */
+const STOP_MS = 5_000;
+
+describeEachBuild(
+  "--rpc-url",
+  (build) => {
+    test("each block is counted", async () => {
+      await using node = await BitcoinNode.start([], { build });
+      await mine(node, 3);
+      await using exporter = await start(node);
+      await mine(node, 4);
+      await exporter.waitFor(TIP_EVENTS.connected, 4);
+      await node.cli("invalidateblock", await node.cli<string>("getblockhash", 6));
+      await exporter.waitFor(TIP_EVENTS.disconnected, 2);
+      await mine(node, 3, BRANCH_DESCRIPTOR);
+      const metrics = await exporter.waitFor(TIP_EVENTS.connected, 7);
+      expect(metrics.get(TIP_EVENTS.disconnected)).toBe(2);
+      expect(exporter.log.at(-1)).toMatch(/ supports json-rpc over HTTP, mining; not notifications, /);
+    });
+
+    test("the node stops at once, and its next cookie is read", async () => {
+      await using node = await BitcoinNode.start([], { build });
+      await mine(node, 3);
+      await using exporter = await start(node);
+      for (let stops = 1; stops <= 3; stops++) {
+        await Bun.sleep(20 * stops);
+        const { exitCode, signal, durationMs } = await node.stop();
+        expect({ exitCode, signal }).toEqual({ exitCode: 0, signal: null });
+        expect(durationMs).toBeLessThan(STOP_MS);
+        const down = await exporter.waitFor("bitcoin_ipc_up", 0);
+        expect(down.has(OF_JSON_RPC)).toBe(false);
+        node.launch();
+        await node.ready();
+        await exporter.waitFor("bitcoin_ipc_connects_total", stops + 1);
+        await exporter.waitFor(OF_JSON_RPC, 0);
+      }
+      await mine(node);
+      await exporter.waitFor(TIP_EVENTS.connected, 1);
+    });
+
+    test("a wrong cookie: the log says what to do, and the right one is read from then on", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "live-cookie-"));
+      const cookie = join(folder, "cookie");
+      await Bun.write(cookie, "__cookie__:wrong");
+      await using node = await BitcoinNode.start([], { build });
+      await using exporter = await ExporterProcess.start(node.socketPath, {
+        args: ["--rpc-url", node.rpcUrl, "--rpc-cookie-file", cookie],
+      });
+      const refused = `the node refuses the user or password (401); check ${cookie}`;
+      await exporter.logs(new RegExp(RegExp.escape(refused)));
+      await Bun.write(cookie, await node.cookie());
+      await exporter.waitFor(OF_JSON_RPC, 0);
+      expect(exporter.log.join("\n")).not.toContain("__cookie__");
+      await rm(folder, { recursive: true });
+    });
+  },
+  WITH_RPC_URL,
+);
+
+/** An exporter that knows the tip, and has the first answers over HTTP. */
+async function start(node: BitcoinNode): Promise<ExporterProcess> {
+  const exporter = await ExporterProcess.start(node.socketPath, { args: ["--rpc-url", node.rpcUrl] });
+  await exporter.waitFor(OF_JSON_RPC, 0);
+  await exporter.waitUntil("the first tip", (metrics) => metrics.has("bitcoin_last_block_transactions"));
+  return exporter;
+}
