@@ -269,9 +269,9 @@ test("what the node is not known to take waits, and is asked in the first round 
   expect(await round()).toEqual(["uptime"]);
   expect(await round()).toEqual(["uptime"]);
   isWanted = true;
-  expect(await round()).toEqual(["uptime", "estimatesmartfee"]);
+  expect(await round()).toEqual(["estimatesmartfee", "uptime"]);
   // Due by its turn.
-  expect(await round()).toEqual(["uptime", "estimatesmartfee"]);
+  expect(await round()).toEqual(["estimatesmartfee", "uptime"]);
   expect(await round()).toEqual(["uptime"]);
   isWanted = false;
   expect([await round(), await round()]).toEqual([["uptime"], ["uptime"]]);
@@ -308,6 +308,18 @@ test("what answers too much is asked again after longer and longer pauses", asyn
   expect(node.calls.length).toBe(asked.length + 2);
 });
 
+test("the method that a stopping node may wait for is asked first, on its own", async () => {
+  const node = new SessionNode("jsonRpc");
+  const shown = new Shown();
+  const fees = [2, 6].map((target) => shown.rpc("estimatesmartfee", { params: [target] }, `fee ${target}`));
+  const { poller } = pollerOf(node, shown.rpc("uptime"), ...fees, shown.rpc("listbanned"));
+  await poller.poll();
+  expect(node.calls).toEqual([
+    ["estimatesmartfee", "estimatesmartfee"],
+    ["uptime", "listbanned"],
+  ]);
+});
+
 test("what the node's options switch off is asked once", async () => {
   const node = new SessionNode("jsonRpc");
   const { poller } = pollerOf(node, new Shown().rpc("estimatesmartfee"), new Shown().rpc("uptime"));
@@ -315,7 +327,7 @@ test("what the node's options switch off is asked once", async () => {
   node.outcomes.set("uptime", { error: new RefusedError("uptime: refused by the node's RPC whitelist") });
   await poller.poll();
   await poller.poll();
-  expect(node.calls).toEqual([["estimatesmartfee", "uptime"]]);
+  expect(node.calls).toEqual([["estimatesmartfee"], ["uptime"]]);
 });
 
 test("what is asked rarely and failed is asked again at the next poll", async () => {

@@ -20,6 +20,12 @@ export interface PollerOptions {
 
 type RpcQuestion = Question<RpcSource<unknown>>;
 
+/**
+ * A v32 node never ends if this method is called after its scheduler has ended in a stop (SyncWithValidationInterfaceQueue). So it
+ * follows at once what the session asks before each round: whether the node is stopping.
+ */
+const ASKED_FIRST = "estimatesmartfee";
+
 /** The longest pause, in rounds, after answers that were too large. */
 const MAX_PAUSE_ROUNDS = 64;
 
@@ -74,7 +80,14 @@ export class Poller {
     if (queries !== undefined) await this.#askEach(questions.node.filter(isAsked), (source) => source.read(queries));
     const readMining = async (source: MiningSource<unknown>) => source.read(await client.mining());
     await this.#askEach(questions.mining.filter(isAsked), readMining);
-    if (jsonRpc !== undefined) await this.#askRpc(jsonRpc, questions.jsonRpc.filter(isAsked));
+    if (jsonRpc === undefined) return;
+    const asked = questions.jsonRpc.filter(isAsked);
+    for (const isFirst of [true, false]) {
+      await this.#askRpc(
+        jsonRpc,
+        asked.filter(({ source }) => (source.method === ASKED_FIRST) === isFirst),
+      );
+    }
   }
 
   async #askEach<S extends NodeSource<unknown> | MiningSource<unknown>>(

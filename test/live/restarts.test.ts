@@ -130,7 +130,7 @@ describeEachBuild("reconnecting", (build) => {
     test("it ends in order while an exporter connects", async () => {
       await using node = await BitcoinNode.start([], { build });
       await mine(node);
-      for (let delayMs = 0; delayMs <= 30; delayMs += 5) {
+      for (let delayMs = 0; delayMs <= 40; delayMs += 2) {
         await using _exporter = await ExporterProcess.start(node.socketPath);
         await Bun.sleep(delayMs);
         await expectOrderlyStop(node);
