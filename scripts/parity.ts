@@ -2,7 +2,7 @@
 // the maps say.
 
 import { compare } from "./parity/compare.ts";
-import { MAPS, mapFor } from "./parity/map.ts";
+import { MAPS, mapFor } from "./parity/maps.ts";
 import { readParityOptions, USAGE } from "./parity/options.ts";
 import { ParityError } from "./parity/parity-error.ts";
 import { jsonReport, tableReport } from "./parity/report.ts";

@@ -1,11 +1,6 @@
-// What the families of another exporter are called here. maps/ has a map for each exporter that parity knows.
+// What the families of another exporter are called here.
 
-import type { Page } from "../text-format.ts";
 import { readExpression } from "./expression.ts";
-import { jvstein } from "./maps/jvstein.ts";
-import { lnliz } from "./maps/lnliz.ts";
-import { original } from "./maps/original.ts";
-import { usdtDash } from "./maps/usdt-dash.ts";
 
 export interface ExporterMap {
   readonly exporter: string;
@@ -33,20 +28,6 @@ export interface Entry {
   readonly query?: string;
   /** Required unless the two are the same. */
   readonly note?: string;
-}
-
-/** By the name that `--map` accepts. */
-export const MAPS: Readonly<Record<string, ExporterMap>> = { original, "usdt-dash": usdtDash, jvstein, lnliz };
-
-/** The map that names most families of the page; undefined when none does, or two name equally many. */
-export function mapFor(page: Page): ExporterMap | undefined {
-  const familyOf = (metric: string) => metric.replace(/_(sum|count|bucket)$/, "");
-  // Placeholders stand for what all clients of a library expose, so they match no name here.
-  const named = ({ entries }: ExporterMap) => new Set(entries.map(({ theirs }) => familyOf(metricOf(theirs))));
-  const [best, second] = Object.values(MAPS)
-    .map((map) => ({ map, known: [...page.keys()].filter((name) => named(map).has(familyOf(name))).length }))
-    .sort((a, b) => b.known - a.known);
-  return best!.known > second!.known ? best!.map : undefined;
 }
 
 /** Whether the values of the two should agree. */

@@ -1,7 +1,8 @@
 // The command line of parity.
 
 import { parseArgs } from "node:util";
-import { type ExporterMap, MAPS } from "./map.ts";
+import type { ExporterMap } from "./map.ts";
+import { MAPS } from "./maps.ts";
 import { ParityError } from "./parity-error.ts";
 
 export interface ParityOptions {

@@ -3,7 +3,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { MISMATCHES, type Row } from "../../scripts/parity/compare.ts";
-import { MAPS } from "../../scripts/parity/map.ts";
+import { MAPS } from "../../scripts/parity/maps.ts";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";

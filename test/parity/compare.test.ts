@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { type Comparison, compare, type Outcome, type Row } from "../../scripts/parity/compare.ts";
-import { type Entry, type ExporterMap, MAPS, mapFor } from "../../scripts/parity/map.ts";
+import type { Entry, ExporterMap } from "../../scripts/parity/map.ts";
+import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
 import type { Page } from "../../scripts/text-format.ts";
 import { EXPORTERS, fixture, pageOf, quietRounds, RECORDED, theirFixture } from "./pages.ts";
 

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { readExpression } from "../../scripts/parity/expression.ts";
-import { isCompared, MAPS, metricOf } from "../../scripts/parity/map.ts";
+import { isCompared, metricOf } from "../../scripts/parity/map.ts";
+import { MAPS } from "../../scripts/parity/maps.ts";
 import type { Page } from "../../scripts/text-format.ts";
 import { FIXTURES, fixture, fixtureText, OUR_FAMILIES, RECORDED, theirFixture, unknownFamilies } from "./pages.ts";
 

@@ -1,7 +1,7 @@
 // The command line: defaults, values, and what it refuses.
 
 import { expect, test } from "bun:test";
-import { MAPS } from "../../scripts/parity/map.ts";
+import { MAPS } from "../../scripts/parity/maps.ts";
 import { readParityOptions, USAGE } from "../../scripts/parity/options.ts";
 import { ParityError } from "../../scripts/parity/parity-error.ts";
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type SimulatedNode, startSimulatedNode } from "../../demo/simulated-node.ts";
 import { compare, type Row } from "../../scripts/parity/compare.ts";
-import { MAPS, mapFor } from "../../scripts/parity/map.ts";
+import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
 import type { Round } from "../../scripts/parity/scrape.ts";
 import { readPage } from "../../scripts/text-format.ts";
 import { Exporter } from "../../src/exporter.ts";
