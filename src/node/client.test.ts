@@ -507,6 +507,13 @@ describe("a node that stops", () => {
     await session.leave(TIME_ENOUGH_MS);
   });
 
+  test("makes no Mining any more, where its chain is waited for", async () => {
+    const events = { chain: log.chain, utxoCache: log.utxoCache };
+    const session = await NodeClient.open(fake.connection, events, { callTimeoutMs: TIME_ENOUGH_MS, layout: "v31" });
+    expect(await session.isStopping()).toBe(true);
+    await session.leave(TIME_ENOUGH_MS);
+  });
+
   test("waits in its last flush until nothing is registered any more", async () => {
     const session = await open();
     await session.subscribe(TIME_ENOUGH_MS);

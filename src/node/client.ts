@@ -18,7 +18,7 @@ import {
 } from "./chain-notifications.ts";
 import { completeHandshake, handshake, type NodeCapabilities } from "./handshake.ts";
 import { batchRpc, type JsonRpc, singleRpc } from "./json-rpc.ts";
-import type { LayoutName } from "./layouts.ts";
+import { type LayoutName, StoppingError } from "./layouts.ts";
 import { type MiningQueries, miningQueries, NO_TIP } from "./mining.ts";
 import { type NodeQueries, nodeQueries } from "./node-queries.ts";
 import { warmupStatus } from "./readiness.ts";
@@ -179,7 +179,12 @@ export class NodeClient {
       return (await threads.call(node, CALLS.node.shutdownRequested, undefined, options)).result;
     }
     // Mining has no such method. But a wait for any tip returns none only if the node is stopping.
-    return (await (await this.mining()).waitTipChanged(NO_TIP, 0)) === undefined;
+    try {
+      return (await (await this.mining()).waitTipChanged(NO_TIP, 0)) === undefined;
+    } catch (error) {
+      if (error instanceof StoppingError) return true;
+      throw error;
+    }
   }
 
   /** Subscribes to blocks, mempool changes and flushes. Rejects when the node refuses, or does not answer in time. */

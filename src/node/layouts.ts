@@ -46,13 +46,18 @@ export class UnknownLayoutError extends Error {
   override readonly name = "UnknownLayoutError";
 }
 
+/** The node is stopping, so it makes no Mining any more. */
+export class StoppingError extends Error {
+  override readonly name = "StoppingError";
+}
+
 /** What was found, and the interfaces that were made on the way, by ordinal of Init. They are the caller's. */
 export interface Detected {
   readonly layout: LayoutName;
   readonly made: ReadonlyMap<MakeOrdinal, ImportedCapability>;
   /** Whether the node may have Chain and Node, too: `makeChainAfterRpc` finds out. */
   readonly mayHaveChain: boolean;
-  /** Makes Mining, which nodes from v31 on do only once their chain is loaded. Rejects as detectLayout does. */
+  /** Makes Mining, which nodes from v31 on do only once their chain is loaded. Rejects as detectLayout does, and with StoppingError. */
   makeMining(): Promise<ImportedCapability>;
 }
 
@@ -153,6 +158,9 @@ const MINING = { deadlineMs: 24 * 60 * 60 * 1000, mayBeLeft: true };
 /** Layouts of nodes that make Mining once their chain is loaded, and whose clients may disconnect during a call. */
 const WAITS_IN_MINING: readonly LayoutName[] = ["v31", "v32"];
 
+/** How the error of a call ends that was answered with a null capability (rpc/capability.ts). */
+const NO_CAPABILITY = "the peer sent no capability";
+
 class Probe {
   readonly #init: ImportedCapability;
   readonly #threads: ServerThreads;
@@ -171,6 +179,9 @@ class Probe {
     const makeMining = async () => {
       const options = WAITS_IN_MINING.includes(layout) ? MINING : undefined;
       const mining = await this.make(LAYOUTS[layout].mining, options);
+      // While it stops, such a node answers with null (MakeMining in node/interfaces.cpp).
+      if (options === MINING && this.#answers.at(-1)?.endsWith(NO_CAPABILITY))
+        throw new StoppingError("the node is stopping");
       return mining === undefined || mining === "refused" ? this.failUnknown() : mining;
     };
     return { layout, made: this.#made, mayHaveChain, makeMining };

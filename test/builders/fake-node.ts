@@ -107,6 +107,8 @@ export class FakeNode {
       makeNode: this.#onThread("Init.makeNode", (_, results) => {
         results.result = this.#node().client();
       }),
+      // A null capability.
+      makeMining: this.#onThread("Init.makeMining", () => {}),
       makeTracing: this.#onThread("Init.makeTracing", (_, results) => {
         results.result = this.#tracing().client();
       }),

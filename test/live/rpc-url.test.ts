@@ -30,7 +30,7 @@ describeEachBuild(
       await mine(node, 3, BRANCH_DESCRIPTOR);
       const metrics = await exporter.waitFor(TIP_EVENTS.connected, 7);
       expect(metrics.get(TIP_EVENTS.disconnected)).toBe(2);
-      expect(exporter.log.at(-1)).toMatch(/ supports json-rpc over HTTP, mining; not notifications, /);
+      expect(exporter.logged(/ supports json-rpc over HTTP, mining; not notifications, /)).toBeDefined();
     });
 
     test("the node stops at once, and its next cookie is read", async () => {
