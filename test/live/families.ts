@@ -143,7 +143,7 @@ export async function ask(node: BitcoinNode, feeTargets: readonly number[]): Pro
     addresses: await node.cliExact("getaddrmaninfo"),
     privateBroadcast: await ifThere(node.cliExact("getprivatebroadcastinfo")),
     feeRates: await ifThere(node.cliExact("getmempoolfeeratediagram")),
-    utxoSet: hasUtxoSet ? await node.cliExact("gettxoutsetinfo", "none", chain.bestblockhash) : undefined,
+    utxoSet: hasUtxoSet ? await node.cliExact("gettxoutsetinfo", "none", Number(chain.blocks)) : undefined,
     fees,
     estimators: Object.values(fees).some(({ estimator }) => estimator !== undefined)
       ? {
@@ -151,7 +151,7 @@ export async function ask(node: BitcoinNode, feeTargets: readonly number[]): Pro
           mempoolPolicy: await estimateOf(node, 2, "mempool_policy"),
         }
       : undefined,
-    block: isSyncing ? undefined : await node.cliExact("getblockstats", chain.bestblockhash),
+    block: isSyncing ? undefined : await node.cliExact("getblockstats", Number(chain.blocks)),
     headers: isSyncing ? [] : await lastHeaders(node, chain.bestblockhash),
   };
 }
