@@ -31,6 +31,8 @@ test.each([
   [[...EARLY, "b-net"], "starting"],
   [[...EARLY, "b-net", "b-addcon", "b-opencon", "b-msghand"], "started"],
   [["bitcoin-node", "b-msghand"], "unknown"],
+  [["b-shutoff", "b-capnp-loop", "b-net", "b-msghand"], "stopping"],
+  [["b-shutoff", "b-capnp-loop"], "stopping"],
 ] as const)("threads %p: %s", (threads, state) => {
   expect(nodeStart(processOf(...threads), folder)).toMatchObject({ state });
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 /** `unknown` where this host does not show the process; `reason` says why. */
 export type NodeStart =
-  | { readonly state: "started" | "starting" }
+  | { readonly state: "started" | "starting" | "stopping" }
   | { readonly state: "unknown"; readonly reason: string };
 
 /**
@@ -15,6 +15,8 @@ export type NodeStart =
  */
 const AFTER_LOADING = ["b-net", "b-msghand"];
 const SERVES_IPC = "b-capnp-loop";
+/** What the main thread calls itself once the node stops (init.cpp, Shutdown). */
+const STOPS = "b-shutoff";
 
 /**
  * Looks at the process `pid`, as of SO_PEERCRED. Costs some 30 small reads of files that every user may read, unless /proc is
@@ -25,6 +27,7 @@ export function nodeStart(pid: number, procDir = "/proc"): NodeStart {
   const tasks = join(procDir, String(pid), "task");
   try {
     const threads = readdirSync(tasks).map((id) => threadName(join(tasks, id, "comm")));
+    if (threads.includes(STOPS)) return { state: "stopping" };
     if (AFTER_LOADING.every((name) => threads.includes(name))) return { state: "started" };
     if (threads.includes(SERVES_IPC)) return { state: "starting" };
     return unknown(`the process behind the socket is not bitcoin-node but ${threadName(join(tasks, "../comm"))}`);

@@ -76,6 +76,11 @@ test("a v30 node is asked nothing before its threads show that it has started", 
   ]);
 });
 
+test("a v30 node that stops is left at once: it does not end before", async () => {
+  starts = [{ state: "starting" }, { state: "stopping" }];
+  await expect(wait("v30", "none")).rejects.toThrow("the node is stopping");
+});
+
 test("a v30 node whose process is not visible is left alone while its socket is new, and the log says why", async () => {
   spyOn(startGrace, "startGraceMs").mockReturnValueOnce(299_500).mockReturnValueOnce(0);
   const unknown: NodeStart = { state: "unknown", reason: "the node is in another PID namespace" };

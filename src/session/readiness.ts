@@ -72,6 +72,8 @@ async function waitForProcess(options: ReadinessOptions): Promise<void> {
     refuseLeaving();
     const start = await nodeHasStarted();
     if (start.state === "started") return;
+    // A v30 node does not end before its last client has disconnected.
+    if (start.state === "stopping") throw new Error("the node is stopping");
     if (start.state === "unknown") return waitForGrace(options, start.reason);
     if (!isLogged) log("waiting for the node to start: its threads show that its chain is not loaded yet");
     isLogged = true;
