@@ -111,8 +111,8 @@ export class Exporter {
       if (debug || !logged.has(text)) log(`${text}; ${retry}`);
       logged.add(text);
       if (logged.size > MAX_LOGGED_REASONS) logged.delete([...logged][0]!);
-      // Frees memory of the session.
-      if (wasUp) garbage.collectAll();
+      // Frees what the attempt left, also what a hostile peer sent. No node waits for an answer now.
+      garbage.collectAll();
       await this.#pause.wait(delayMs);
     }
   }
