@@ -1,7 +1,7 @@
 // A node that is busy: transactions enter the mempool, and blocks take them out, one after the other, until told to stop.
 
 import type { BitcoinNode } from "./bitcoin-node.ts";
-import { type Coin, mine, send, spend, split } from "./transactions.ts";
+import { type Coin, mine, spend, split, type Transaction } from "./transactions.ts";
 
 /** Each transaction makes or spends this many coins: as many calls of the UTXO trace, and more. */
 const COINS = 1000;
@@ -32,13 +32,18 @@ export class Load implements AsyncDisposable {
     let coin = first;
     while (!this.#isStopping) {
       const many = split(coin, COINS, FEE);
-      await send(node, many);
+      await sendOverHttp(node, many);
       await mine(node);
       const value = many.coins.reduce((sum, { value }) => sum + value, 0);
       const one = spend(many.coins, [value - FEE]);
-      await send(node, one);
+      await sendOverHttp(node, one);
       await mine(node);
       coin = one.coins[0]!;
     }
   }
+}
+
+/** bitcoin-cli of v32 uses the socket, and a stopping v32 node crashes when a transaction comes that way. */
+async function sendOverHttp(node: BitcoinNode, { hex }: Transaction): Promise<void> {
+  await node.rpc("sendrawtransaction", hex, 0);
 }
