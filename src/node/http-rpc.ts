@@ -28,6 +28,8 @@ export type RpcCredentials = { readonly cookieFile: string } | { readonly user: 
 export interface HttpRpcOptions {
   /** Milliseconds until a request is given up. The next one waits as long: the node may still be at this one. */
   readonly deadlineMs: number;
+  /** Ends the request under way and refuses later ones. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -50,12 +52,16 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
   let authorization: string | undefined;
   /** What the node refused last: it logs each wrong password and takes 250 ms for it, so none is sent twice. */
   let refused: string | undefined;
+  /** After a request that was late, none is sent for a while, twice as long each time: the node may still be at it. */
   let quietUntil = 0;
+  let quietMs = options.deadlineMs;
 
   const answer: Exchange = async (request, subject) => {
+    options.signal?.throwIfAborted();
     if (performance.now() < quietUntil)
       throw new RpcError("overloaded", `${where}: the node is still at an earlier call`);
     const { status, body } = await sendAuthorized(request, subject);
+    quietMs = options.deadlineMs;
     if (status === 403) throw new RefusedError(`${subject}: ${where} is forbidden (403); ${ALLOW}`);
     if (status === 503) throw failed(`the node's queue is full or it stops (503); raise -rpcworkqueue if it lasts`);
     // Errors of methods come with 404 or 500 and JSON up to v27.
@@ -68,9 +74,11 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
   async function sendAuthorized(request: string, subject: string): Promise<Response> {
     authorization ??= readAuthorization(credentials);
     if (authorization !== refused) {
-      const response = await send(request, subject, authorization);
+      // Another request may read a new cookie meanwhile.
+      const used = authorization;
+      const response = await send(request, subject, used);
       if (response.status !== 401) return response;
-      refused = authorization;
+      refused = used;
     }
     // A node that was restarted has a new cookie.
     authorization = readAuthorization(credentials);
@@ -94,10 +102,11 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
     ];
     const bytes = Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]);
     try {
-      return await exchange(address, bytes, options.deadlineMs);
+      return await exchange(address, bytes, options);
     } catch (error) {
       if (error instanceof Late) {
-        quietUntil = performance.now() + options.deadlineMs;
+        quietUntil = performance.now() + quietMs;
+        quietMs = Math.min(2 * quietMs, MAX_QUIET_MS);
         throw new DeadlineError(`${subject}: ${where} did not answer within ${options.deadlineMs} ms`);
       }
       if (error instanceof TooLarge) throw new AnswerTooLargeError(subject, error.sizeBytes);
@@ -107,6 +116,8 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
     }
   }
 }
+
+const MAX_QUIET_MS = 60 * 60_000;
 
 const ALLOW = "allow this host with the node's -rpcallowip, or the method with its -rpcwhitelist";
 
@@ -146,7 +157,11 @@ function isConnectError(error: unknown): boolean {
 }
 
 /** Sends `request` on a connection of its own. Rejects with Late, TooLarge, the system's error, or an Error of its own. */
-async function exchange({ hostname, port }: RpcAddress, request: Uint8Array, deadlineMs: number): Promise<Response> {
+async function exchange(
+  { hostname, port }: RpcAddress,
+  request: Uint8Array,
+  { deadlineMs, signal }: HttpRpcOptions,
+): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
   const reader = new ResponseReader();
   let socket: Socket | undefined;
@@ -156,6 +171,8 @@ async function exchange({ hostname, port }: RpcAddress, request: Uint8Array, dea
     unsent = unsent.subarray(Math.max(0, to.write(unsent)));
   };
   const timer = setTimeout(() => reject(new Late()), deadlineMs);
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener("abort", abort);
   Bun.connect({
     hostname,
     port,
@@ -184,6 +201,7 @@ async function exchange({ hostname, port }: RpcAddress, request: Uint8Array, dea
     return await promise;
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
     isOver = true;
     socket?.terminate();
   }

@@ -226,6 +226,30 @@ test("a late answer is shown when it arrives, and until then the last one is", a
   expect([...shown.values.values()]).toEqual([2, false]);
 });
 
+test("a late batch does not overwrite the newer answers of its methods", async () => {
+  const node = new SessionNode("jsonRpc");
+  const shown = new Shown();
+  const { poller, failures } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getnettotals"));
+  node.fatal.set("uptime", new DeadlineError("late"));
+  await poller.poll();
+  expect(shown.values.get("getnettotals")).toBe(true);
+  node.late.resolve({ result: false });
+  await Bun.sleep(0);
+  // Of the method that is late by itself, too, the late answer is the newest.
+  expect(Object.fromEntries(shown.values)).toEqual({ uptime: false, getnettotals: true });
+  expect(failures).toMatchObject([{ method: "uptime" }]);
+});
+
+test("a call that is refused because an earlier one is late leaves the sample", async () => {
+  const node = new SessionNode("jsonRpc");
+  const shown = new Shown();
+  const { poller } = pollerOf(node, shown.rpc("uptime"));
+  await poller.poll();
+  node.outcomes.set("uptime", { error: new RpcError("overloaded", "the node is still at an earlier call of it") });
+  await poller.poll();
+  expect(shown.values.get("uptime")).toBe(true);
+});
+
 test("a late answer after the session is not shown", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();

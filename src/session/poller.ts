@@ -54,7 +54,7 @@ export class Poller {
 
   /** Asks what a new tip changes. */
   async pollAfterTip(): Promise<void> {
-    await this.#ask(({ followsTip }) => followsTip);
+    await this.#ask((question) => question.followsTip && !this.#isPaused(question));
   }
 
   /** The node is gone: removes the samples of all families. */
@@ -103,7 +103,7 @@ export class Poller {
       } catch (error) {
         if (error instanceof DeadlineError) {
           void error.late?.then((answer) => this.#showLate(() => this.#showAnswer(question, answer))).catch(() => {});
-        } else question.clear();
+        } else if (!isLate(error)) question.clear();
         this.#failed(question, error);
       }
     }
@@ -132,8 +132,12 @@ export class Poller {
     }
   }
 
+  #isPaused(question: Question): boolean {
+    return this.#round < (this.#paused.get(question)?.until ?? 0);
+  }
+
   #isDue(question: Question): boolean {
-    if (this.#round < (this.#paused.get(question)?.until ?? 0)) return false;
+    if (this.#isPaused(question)) return false;
     if (this.#round % everyOf(question) !== 0 && !this.#overdue.has(question)) return false;
     if (isWanted(question)) return true;
     this.#overdue.add(question);
@@ -143,12 +147,13 @@ export class Poller {
   #settle(question: RpcQuestion, outcome: RpcOutcome, isAskedAgain = false): void {
     this.#overdue.delete(question);
     if ("error" in outcome) {
+      // Its own answer comes next, and is newer than what a late batch may still bring.
+      if (isAskedAgain) return;
       // A late answer is shown when it arrives. Until then the last one is, while it is not too old.
-      if (outcome.late !== undefined) {
+      if (outcome.late !== undefined)
         void outcome.late.then((late) => this.#showLate(() => this.#settle(question, late)));
-      } else question.clear();
-      if (!isAskedAgain) this.#rpcFailed(question, outcome.error);
-      return;
+      else if (!isLate(outcome.error)) question.clear();
+      return this.#rpcFailed(question, outcome.error);
     }
     try {
       this.#paused.delete(question);

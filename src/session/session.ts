@@ -54,7 +54,7 @@ const STABLE_AFTER_MS = 30_000;
 const STALLED_CALLS = 2;
 
 /** The blocks of a reorganization's new branch come later than those of the old one by the time that it takes to connect them. */
-const UNREPORTED_TIP_MS = 500;
+const UNREPORTED_TIP_MS = 3000;
 
 /** How often it is decided whether the trace should start or end, which samples are too old, and whether a tip is unreported. */
 const TEND_INTERVAL_MS = 1000;
@@ -64,6 +64,8 @@ export class Session {
   readonly #debug: (line: string) => void;
   readonly #ended = Promise.withResolvers<Error>();
   readonly #pause = new Pause();
+  /** Ends requests over HTTP with the session: no node takes harm from that. */
+  readonly #httpRpc = new AbortController();
   #connection: Connection | undefined;
   #client: NodeClient | undefined;
   /** The handshake. A pr/trace node may crash when a connection ends in the middle of it. */
@@ -107,6 +109,8 @@ export class Session {
     this.#poller?.clear();
     this.#tipPolls?.clear();
     await this.#leaveAfterFailure();
+    // A node that stops may have reported blocks until the end.
+    collectors.endSession();
     const reason = isStopping ? "it is stopping" : errorText(await this.#ended.promise);
     const wasStable = wasUp && this.#hasPolled && performance.now() - this.#upSince! >= STABLE_AFTER_MS;
     return { wasUp, wasStable, reason };
@@ -131,6 +135,7 @@ export class Session {
   /** Disconnects in order, as NodeClient.leave does, at any moment of the session. */
   async leave(deadlineMs: number): Promise<boolean> {
     this.#isLeaving = true;
+    this.#httpRpc.abort();
     this.#pause.end();
     const end = performance.now() + deadlineMs;
     const client = this.#client ?? (await Promise.race([this.#opening?.catch(() => undefined), Bun.sleep(deadlineMs)]));
@@ -150,6 +155,7 @@ export class Session {
       busyClock,
       onEnd: (reason) => {
         this.#ended.resolve(reason);
+        this.#httpRpc.abort();
         this.#pause.end();
       },
     });
@@ -158,7 +164,10 @@ export class Session {
     this.#opening = NodeClient.open(this.#connection, this.#events(), {
       callTimeoutMs,
       layout,
-      httpRpc: rpc === undefined ? undefined : httpRpc(rpc.address, rpc.credentials, { deadlineMs: callTimeoutMs }),
+      httpRpc:
+        rpc === undefined
+          ? undefined
+          : httpRpc(rpc.address, rpc.credentials, { deadlineMs: callTimeoutMs, signal: this.#httpRpc.signal }),
     });
     const client = await this.#opening;
     this.#client = client;
@@ -290,11 +299,15 @@ export class Session {
     });
     this.#poller = poller;
     const trace = this.#makeTraceKeeper(client);
+    /** How long the last round took, and when the one under way began. */
+    let lastRoundMs = 0;
+    let roundSince: number | undefined;
     this.#tendTimer = setInterval(() => {
       void trace?.tend();
       this.#countUnreportedTip();
       // A value that two polls in a row did not read again is not known any more.
-      poller.clearOld((every) => (every + 1) * pollIntervalMs + callTimeoutMs);
+      const roundMs = Math.max(lastRoundMs, roundSince === undefined ? 0 : performance.now() - roundSince);
+      poller.clearOld((every) => (every + 1) * (pollIntervalMs + roundMs) + callTimeoutMs);
     }, TEND_INTERVAL_MS);
     while (!client.isOver) {
       const { kind, delayMs } = this.#schedule.next(performance.now());
@@ -305,12 +318,15 @@ export class Session {
       if (await this.#isStopping(client)) return void client.leave(Number.POSITIVE_INFINITY);
       const start = performance.now();
       this.#schedule.started(kind, start);
+      if (kind === "all") roundSince = start;
       await (kind === "all" ? poller.poll() : poller.pollAfterTip());
       if (client.isOver) return;
       this.#schedule.ended(kind, performance.now());
       if (kind === "all") {
-        metrics.polled(performance.now() - start);
-        if (!this.#hasPolled) await this.#askAboutTip(client);
+        roundSince = undefined;
+        lastRoundMs = performance.now() - start;
+        metrics.polled(lastRoundMs);
+        if (!this.#hasPolled) void this.#askAboutTip(client);
         this.#hasPolled = true;
       }
       // This poll may have found initial block download over.

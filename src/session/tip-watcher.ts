@@ -80,6 +80,7 @@ class TipWatcher {
       // The node has no tip yet, or it stops and ends all waits.
       if (next === undefined && seen !== undefined) onStopping();
       if (next === undefined) return SYNCING_MS;
+      if (client.isOver) return 0;
       const hasChanged = await this.#report(next);
       if (lookEveryMs !== undefined) return lookEveryMs;
       // While the tip changes, the next look comes at once, so that fewer changes are missed.
@@ -113,7 +114,9 @@ class TipWatcher {
     const { client, events, onError } = this.#options;
     try {
       if (client.jsonRpc !== undefined && this.#canCount) {
-        events.blocksCounted(await compareTips(client.jsonRpc, from, to), to.height);
+        const change = await compareTips(client.jsonRpc, from, to);
+        if (client.isOver) return;
+        events.blocksCounted(change, to.height);
       } else {
         events.tipSeen(to.height);
       }
