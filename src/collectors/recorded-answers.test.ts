@@ -245,6 +245,55 @@ test("v31, which does not limit announcements by buckets", () => {
   });
 });
 
+test("v30, which has no clusters, no fee rate diagram, no announcement queues, no private broadcast", () => {
+  expect(shown("v30")).toEqual({
+    ...without(
+      V32,
+      "bitcoin_node_info",
+      "bitcoin_relay_",
+      "bitcoin_private_broadcast_",
+      "bitcoin_fee_estimate_by",
+      "bitcoin_mempool_optimal",
+      "bitcoin_mempool_max_cluster_",
+      "bitcoin_mempool_fee_rate_band_",
+      "bitcoin_mempool_next_block_fees_",
+      "bitcoin_peer_announcement_queue_",
+    ),
+    ...blockPolicy("156.185"),
+    bitcoin_tip_timestamp_seconds: "1795873359",
+    bitcoin_tip_median_timestamp_seconds: "1795873358",
+    bitcoin_size_on_disk_bytes: "64550",
+    bitcoin_mempool_bytes: "4832",
+    bitcoin_bytes_recv_total: "16440",
+    bitcoin_bytes_sent_total: "146020",
+    ...each("bitcoin_local_addresses", "network", {
+      ipv4: "1",
+      ipv6: "0",
+      onion: "0",
+      i2p: "0",
+      cjdns: "0",
+      other: "0",
+    }),
+    bitcoin_upload_target_left_bytes: "524141980",
+    bitcoin_upload_target_cycle_left_seconds: "86387",
+    'bitcoin_node_info{chain="regtest",version="300300",subversion="/Satoshi:30.3.0/",protocol="70016"}': "1",
+    bitcoin_uptime_seconds: "14",
+    bitcoin_warnings: "0",
+    // Between 0.001292 and 0.005513, as doubles.
+    bitcoin_peer_ping_median_seconds: "0.0034024999999999997",
+    bitcoin_peer_ping_min_seconds: "0.001292",
+    ...each("bitcoin_peers_by_client", "client", { "Satoshi:30": "2", "Satoshi:31": "0" }),
+    ...each("bitcoin_peers_by_protocol", "protocol", { 70016: "2", 70017: "0" }),
+    ...each("bitcoin_fee_estimate_satoshis_per_vbyte", "target", {
+      1: "156.185",
+      2: "156.185",
+      6: "156.185",
+      144: "156.185",
+      1008: "156.185",
+    }),
+  });
+});
+
 const MASTER = {
   ...blockPolicy("2"),
   bitcoin_chain_height: "214",

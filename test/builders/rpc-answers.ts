@@ -21,6 +21,7 @@ const answers = new Map(
 export const NODES = [
   "v32",
   "v31",
+  "v30",
   "master",
   "pr/trace",
   "master, new",
