@@ -299,15 +299,13 @@ export class Session {
     });
     this.#poller = poller;
     const trace = this.#makeTraceKeeper(client);
-    /** How long the last round took, and when the one under way began. */
+    /** Of the last round that has ended: one under way says nothing, as the node may be stalled. */
     let lastRoundMs = 0;
-    let roundSince: number | undefined;
     this.#tendTimer = setInterval(() => {
       void trace?.tend();
       this.#countUnreportedTip();
       // A value that two polls in a row did not read again is not known any more.
-      const roundMs = Math.max(lastRoundMs, roundSince === undefined ? 0 : performance.now() - roundSince);
-      poller.clearOld((every) => (every + 1) * (pollIntervalMs + roundMs) + callTimeoutMs);
+      poller.clearOld((every) => (every + 1) * (pollIntervalMs + lastRoundMs) + callTimeoutMs);
     }, TEND_INTERVAL_MS);
     while (!client.isOver) {
       const { kind, delayMs } = this.#schedule.next(performance.now());
@@ -318,12 +316,10 @@ export class Session {
       if (await this.#isStopping(client)) return void client.leave(Number.POSITIVE_INFINITY);
       const start = performance.now();
       this.#schedule.started(kind, start);
-      if (kind === "all") roundSince = start;
       await (kind === "all" ? poller.poll() : poller.pollAfterTip());
       if (client.isOver) return;
       this.#schedule.ended(kind, performance.now());
       if (kind === "all") {
-        roundSince = undefined;
         lastRoundMs = performance.now() - start;
         metrics.polled(lastRoundMs);
         if (!this.#hasPolled) void this.#askAboutTip(client);
