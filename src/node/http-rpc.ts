@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { Socket } from "bun";
-import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
 import { CallTimeouts } from "./call-timeouts.ts";
 import {
   AnswerTooLargeError,
@@ -58,8 +58,7 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
 
   const answer: Exchange = async (request, subject) => {
     options.signal?.throwIfAborted();
-    if (performance.now() < quietUntil)
-      throw new RpcError("overloaded", `${where}: the node is still at an earlier call`);
+    if (performance.now() < quietUntil) throw new NotSentError(`${where}: the node is still at an earlier call`);
     const { status, body } = await sendAuthorized(request, subject);
     quietMs = options.deadlineMs;
     if (status === 403) throw new RefusedError(`${subject}: ${where} is forbidden (403); ${ALLOW}`);

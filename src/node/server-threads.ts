@@ -3,7 +3,7 @@
 
 import type { Method, Struct } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
-import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
 import type { CallOptions, OpenQuestion } from "../rpc/question.ts";
 import { type Context, Thread$Client } from "../schema/mp/proxy.ts";
 import { CALLS, isAllowed, readCapability } from "./calls.ts";
@@ -95,7 +95,7 @@ export class ServerThreads {
       throw new RpcError("disconnected", "the exporter is leaving the node");
     const key = keyOf(capability, method, options);
     if ([...this.#late.values()].includes(key)) {
-      throw new RpcError("overloaded", "the node is still at an earlier call of it");
+      throw new NotSentError("the node is still at an earlier call of it");
     }
     const pool = this.#poolFor(options.isForLeaving === true);
     this.#underWay++;
@@ -169,7 +169,7 @@ export class ServerThreads {
     const pool = pools.find(({ idle }) => idle.length > 0) ?? pools.find(({ made, max }) => made < max);
     if (pool !== undefined) return pool;
     const count = pools.reduce((sum, { max }) => sum + max, 0);
-    throw new RpcError("overloaded", `all ${count} threads of the node are stuck in earlier calls`);
+    throw new NotSentError(`all ${count} threads of the node are stuck in earlier calls`);
   }
 
   async #lendThread(pool: Pool): Promise<ImportedCapability> {

@@ -36,6 +36,13 @@ export class DeadlineError extends Error {
   }
 }
 
+/** A call that was not sent, because the node is still at earlier ones: nothing is known of its answer. */
+export class NotSentError extends RpcError {
+  constructor(reason: string) {
+    super("overloaded", reason);
+  }
+}
+
 /** Results beyond the limit of this connection, of which all but the head was dropped. */
 export class ResultsTooLargeError extends RpcError {
   readonly sizeBytes: number;

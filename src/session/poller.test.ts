@@ -12,7 +12,7 @@ import {
 } from "../collectors/collector.ts";
 import type { RpcMethod } from "../node/calls.ts";
 import { AnswerTooLargeError, isPermanent, JsonRpcError, RefusedError, type RpcOutcome } from "../node/json-rpc.ts";
-import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
 import { Poller } from "./poller.ts";
 import { chooseQuestions } from "./questions.ts";
 
@@ -245,9 +245,12 @@ test("a call that is refused because an earlier one is late leaves the sample", 
   const shown = new Shown();
   const { poller } = pollerOf(node, shown.rpc("uptime"));
   await poller.poll();
-  node.outcomes.set("uptime", { error: new RpcError("overloaded", "the node is still at an earlier call of it") });
+  node.outcomes.set("uptime", { error: new NotSentError("the node is still at an earlier call of it") });
   await poller.poll();
   expect(shown.values.get("uptime")).toBe(true);
+  node.outcomes.set("uptime", { error: new RpcError("overloaded", "the node's own answer") });
+  await poller.poll();
+  expect(shown.values.size).toBe(0);
 });
 
 test("a late answer after the session is not shown", async () => {

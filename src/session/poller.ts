@@ -4,7 +4,7 @@
 import type { MiningSource, NodeSource, RpcSource, Source } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
 import { AnswerTooLargeError, isPermanent, type JsonRpc, type RpcOutcome } from "../node/json-rpc.ts";
-import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
 import type { Question, Questions } from "./questions.ts";
 
 /** What polls need of a node. */
@@ -103,7 +103,7 @@ export class Poller {
       } catch (error) {
         if (error instanceof DeadlineError) {
           void error.late?.then((answer) => this.#showLate(() => this.#showAnswer(question, answer))).catch(() => {});
-        } else if (!isLate(error)) question.clear();
+        } else if (!(error instanceof NotSentError)) question.clear();
         this.#failed(question, error);
       }
     }
@@ -152,7 +152,7 @@ export class Poller {
       // A late answer is shown when it arrives. Until then the last one is, while it is not too old.
       if (outcome.late !== undefined)
         void outcome.late.then((late) => this.#showLate(() => this.#settle(question, late)));
-      else if (!isLate(outcome.error)) question.clear();
+      else if (!(outcome.error instanceof NotSentError)) question.clear();
       return this.#rpcFailed(question, outcome.error);
     }
     try {
