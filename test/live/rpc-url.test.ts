@@ -13,7 +13,7 @@ import { BRANCH_DESCRIPTOR, mine } from "./transactions.ts";
 setDefaultTimeout(60_000);
 
 const OF_JSON_RPC = "bitcoin_mempool_size";
-/** A node of a few blocks stops within 0.2 s when nobody is connected. */
+/** A node of a few blocks stops within 0.2 s without a client. */
 const STOP_MS = 5_000;
 
 describeEachBuild(
