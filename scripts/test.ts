@@ -1,4 +1,5 @@
-// Runs all tests and ends with a line `N passed, N failed, N skipped`. Arguments go to `bun test`, such as a path.
+// Runs all tests, then names each that failed, and ends with a line `N passed, N failed, N skipped`. Arguments go to
+// `bun test`, such as a path.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,33 +9,45 @@ import { join } from "node:path";
 const TEST_TIMEOUT_MS = 120_000;
 
 const folder = mkdtempSync(join(tmpdir(), "bitcoind-ipc-exporter-test-"));
-const report = join(folder, "report.xml");
+const reportFile = join(folder, "report.xml");
+const selection = process.argv.slice(2);
 const tests = Bun.spawnSync(
-  [
-    "bun",
-    "test",
-    `--timeout=${TEST_TIMEOUT_MS}`,
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...process.argv.slice(2),
-  ],
+  ["bun", "test", `--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${reportFile}`, ...selection],
   { stdio: ["ignore", "inherit", "inherit"] },
 );
-const { total, failed, skipped } = readReport();
+const report = readReport();
 rmSync(folder, { recursive: true });
-console.log(`${total - failed - skipped} passed, ${failed} failed, ${skipped} skipped`);
-process.exit(tests.exitCode === 0 && failed === 0 && total > skipped ? 0 : 1);
 
-/** The counts in the report's root element. A run without a report counts as one failure. */
-function readReport(): { total: number; failed: number; skipped: number } {
+const { total, skipped } = counts(report);
+// A file that fails outside of any test, such as one that cannot be loaded, is not in the report.
+const unreported = selection.length > 0 ? [] : testFiles().filter((file) => !report.includes(`file="${file}"`));
+const failed = Math.max(counts(report).failed + unreported.length, tests.exitCode === 0 ? 0 : 1);
+for (const name of failedTests(report)) console.log(`failed: ${name}`);
+for (const file of unreported) console.log(`failed: ${file} as a whole; see "Unhandled error between tests" above`);
+console.log(`${total - counts(report).failed - skipped} passed, ${failed} failed, ${skipped} skipped`);
+process.exit(failed === 0 && total > skipped ? 0 : 1);
+
+/** Bun's JUnit report; empty when it wrote none. */
+function readReport(): string {
   try {
-    const root = /<testsuites[^>]*>/.exec(readFileSync(report, "utf8"))![0];
-    const count = (name: string) => Number(new RegExp(` ${name}="(\\d+)"`).exec(root)?.[1] ?? 0);
-    const failed = count("failures") + count("errors");
-    // A file that fails outside of any test is in no count of the report.
-    const unreported = tests.exitCode !== 0 && failed === 0 ? 1 : 0;
-    return { total: count("tests") + unreported, failed: failed + unreported, skipped: count("skipped") };
+    return readFileSync(reportFile, "utf8");
   } catch {
-    return { total: 1, failed: 1, skipped: 0 };
+    return "";
   }
+}
+
+function counts(xml: string): { total: number; failed: number; skipped: number } {
+  const root = /<testsuites[^>]*>/.exec(xml)?.[0] ?? "";
+  const count = (name: string) => Number(new RegExp(` ${name}="(\\d+)"`).exec(root)?.[1] ?? 0);
+  return { total: count("tests"), failed: count("failures") + count("errors"), skipped: count("skipped") };
+}
+
+function failedTests(xml: string): string[] {
+  const failures = xml.matchAll(/<testcase name="([^"]*)"[^>]* file="([^"]*)"[^>]*[^/]>\s*<failure/g);
+  return [...failures].map(([, name, file]) => `${file}: ${name}`);
+}
+
+function testFiles(): string[] {
+  const files = new Bun.Glob("**/*.test.ts").scanSync({ cwd: join(import.meta.dirname, ".."), dot: false });
+  return [...files].filter((file) => !file.startsWith("node_modules/")).sort();
 }

@@ -1,6 +1,5 @@
-// When a node that cannot be asked whether it has started may be asked at all. v30 and v31 offer only Mining over IPC, and
-// a question to it before the chain is loaded ends the node. All that is known is when the node made its socket: then it
-// began to start.
+// When a v30 node whose process this host does not show may be asked. A call of its Mining before the chain is loaded crashes
+// it. All that is known is when the node made its socket: then it began to start.
 
 import { statSync } from "node:fs";
 import { uptime } from "node:os";

@@ -12,7 +12,7 @@ beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 /** A node that is starting is asked every 50 ms instead of every second. */
-const options = exporterWith({ "session/session": { WARMUP_INTERVAL_MS: 50 }, "session/backoff": { FIRST_MS: 25 } });
+const options = exporterWith({ "session/readiness": { WARMUP_INTERVAL_MS: 50 }, "session/backoff": { FIRST_MS: 25 } });
 
 const HANDSHAKE = {
   "Init.construct": 1,

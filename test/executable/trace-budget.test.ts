@@ -26,7 +26,7 @@ const TIMES = { WINDOW_MS: 500, FIRST_PAUSE_MS: 3_000, LONGEST_PAUSE_MS: 180_000
 const budget = (times: Partial<typeof TIMES> = {}) =>
   exporterWith({
     "session/trace-budget": { ...TIMES, ...times },
-    "session/session": { TRACE_INTERVAL_MS: 50 },
+    "session/session": { TEND_INTERVAL_MS: 50 },
   });
 const options = { ...budget(), args: ["--poll-interval", "0.2", "--trace-budget", "5"] };
 
