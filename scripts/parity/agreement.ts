@@ -9,7 +9,7 @@ export interface Reading {
 }
 
 export interface Judgement {
-  readonly agreement: "equal" | "within" | "different" | "missing-here" | "missing-there";
+  readonly outcome: "equal" | "within" | "different" | "missing-here" | "missing-there";
   /** What was compared, as text. */
   readonly theirs?: string;
   readonly ours?: string;
@@ -29,47 +29,56 @@ const ROUNDING = 1e-12;
 
 /** Needs at least one reading; for growth at least two. */
 export function judge(readings: readonly Reading[], { growth, tolerance, absentIsZero }: Terms): Judgement {
-  const theirs = readings.flatMap((one) => one.theirs ?? []);
-  const ours = readings.flatMap(({ before, after }) => [before ?? [], after ?? []].flat());
-  const grown = (values: readonly number[]) => values.at(-1)! - values[0]!;
-  const show = (values: readonly number[]) => (growth ? `+${format(grown(values))}` : format(values.at(-1)!));
-
+  const [theirs, ours] = [theirsOf(readings), oursOf(readings)];
+  const shown = {
+    ...(theirs.length > 0 && { theirs: growth ? growthText(theirs) : format(theirs.at(-1)!) }),
+    ...(ours.length > 0 && { ours: growth ? growthText(ours) : format(ours.at(-1)!) }),
+  };
   if (theirs.length === 0 || ours.length === 0) {
     const known = [...theirs, ...ours];
-    const shown = ours.length === 0 ? { theirs: show(theirs) } : { ours: show(ours) };
     const isZero = absentIsZero && known.every((value) => value === (growth ? known[0] : 0));
-    const missing = ours.length === 0 ? "missing-here" : "missing-there";
-    return { agreement: isZero ? "equal" : missing, ...shown };
+    return { outcome: isZero ? "equal" : ours.length === 0 ? "missing-here" : "missing-there", ...shown };
   }
-  const shown = { theirs: show(theirs), ours: show(ours) };
-  if (growth) {
-    const fallen = { ...fall("theirs", theirs), ...fall("ours", ours) };
-    if (Object.keys(fallen).length > 0) return { agreement: "different", ...shown, ...fallen };
-    // Ours grew by this much at least between their first and last scrape.
-    const least = (readings.at(-1)!.before ?? ours[0]!) - (readings[0]!.after ?? ours.at(-1)!);
-    const reading = { before: Math.max(0, least), theirs: grown(theirs), after: grown(ours) };
-    return { agreement: compared([reading], tolerance), ...shown };
-  }
-  return { agreement: compared(readings, tolerance), ...shown };
+  if (!growth) return { outcome: compared(readings, tolerance), ...shown };
+  if (fallOf(theirs) > 0 || fallOf(ours) > 0) return { outcome: "different", ...shown };
+  // Ours grew by this much at least between their first and last scrape.
+  const least = (readings.at(-1)!.before ?? ours[0]!) - (readings[0]!.after ?? ours.at(-1)!);
+  const reading = { before: Math.max(0, least), theirs: grown(theirs), after: grown(ours) };
+  return { outcome: compared([reading], tolerance), ...shown };
 }
 
 function compared(readings: readonly Reading[], tolerance: number): "equal" | "within" | "different" {
-  const isEqual = readings.every(({ before, theirs, after }) => {
-    const ours = [before ?? after, after ?? before].filter((value) => value !== undefined);
-    return theirs === undefined ? ours.length === 0 : ours.length > 0 && isBetween(theirs, ours, 0);
+  const isEqual = readings.every((reading) => {
+    const ours = oursOf([reading]);
+    return reading.theirs === undefined ? ours.length === 0 : ours.length > 0 && isBetween(reading.theirs, ours, 0);
   });
   if (isEqual) return "equal";
   // The two read a changing value at different times: the ranges have to meet.
-  const theirs = readings.flatMap((one) => one.theirs ?? []);
-  const ours = readings.flatMap(({ before, after }) => [before ?? [], after ?? []].flat());
+  const [theirs, ours] = [theirsOf(readings), oursOf(readings)];
   const isNear = isBetween(Math.max(...theirs), ours, tolerance) || isBetween(Math.max(...ours), theirs, tolerance);
   return isNear ? "within" : "different";
 }
 
-/** A counter falls only when it restarts. */
-function fall(side: "theirs" | "ours", values: readonly number[]): { theirs?: string; ours?: string } {
-  const at = values.findIndex((value, index) => value < values[index - 1]!);
-  return at < 0 ? {} : { [side]: `fell from ${format(values[at - 1]!)} to ${format(values[at]!)}` };
+function theirsOf(readings: readonly Reading[]): number[] {
+  return readings.flatMap(({ theirs }) => theirs ?? []);
+}
+
+function oursOf(readings: readonly Reading[]): number[] {
+  return readings.flatMap(({ before, after }) => [before ?? [], after ?? []].flat());
+}
+
+function grown(values: readonly number[]): number {
+  return values.at(-1)! - values[0]!;
+}
+
+/** Index of the first value that is less than the one before; a counter falls only when it restarts. */
+function fallOf(values: readonly number[]): number {
+  return values.findIndex((value, index) => value < values[index - 1]!);
+}
+
+function growthText(values: readonly number[]): string {
+  const at = fallOf(values);
+  return at < 0 ? `+${format(grown(values))}` : `fell from ${format(values[at - 1]!)} to ${format(values[at]!)}`;
 }
 
 /** Whether `value` is in the range of `values`, or outside of it by no more than the share `tolerance`. */

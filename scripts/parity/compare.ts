@@ -2,8 +2,8 @@
 
 import type { Family, Page } from "../text-format.ts";
 import { judge } from "./agreement.ts";
-import { evaluate, isCounter, readExpression, type Vector } from "./expression.ts";
-import { type Entry, type ExporterMap, filledIn, isCompared, metricOf, metricPattern } from "./map.ts";
+import { evaluate, isCounter, metricOf, type Vector } from "./expression.ts";
+import { type Entry, type ExporterMap, filledIn, isCompared, metricPattern } from "./map.ts";
 import type { Round } from "./scrape.ts";
 
 /**
@@ -15,7 +15,7 @@ export const OUTCOMES = [
   ...(["within", "equal", "other-meaning", "none", "missing-there"] as const),
 ];
 export type Outcome = (typeof OUTCOMES)[number];
-export const MISMATCHES: readonly Outcome[] = ["different", "missing-here", "unknown"];
+export const MISMATCHES: readonly Outcome[] = OUTCOMES.slice(0, 3);
 
 export interface Row {
   readonly outcome: Outcome;
@@ -40,12 +40,6 @@ export interface Comparison {
   readonly isGood: boolean;
 }
 
-/** An entry, filled in, and the metrics of their page that it is about. */
-interface Pair {
-  readonly entry: Entry;
-  readonly metrics: readonly string[];
-}
-
 /** @param tolerance the share that two values may differ by, such as 0.01 */
 export function compare(rounds: readonly Round[], map: ExporterMap, tolerance: number): Comparison {
   const [theirs, ours] = [[...rounds.at(-1)!.theirs.values()], [...rounds.at(-1)!.after.values()]];
@@ -54,24 +48,24 @@ export function compare(rounds: readonly Round[], map: ExporterMap, tolerance: n
   const patterns = pairs.flatMap(({ entry }) => entry.ours ?? []).map((text) => metricPattern(metricOf(text)));
   const isPaired = (name: string) => patterns.some((pattern) => pattern.test(name));
   const rows: Row[] = [
-    ...pairs.flatMap((pair) => rowOf(pair, rounds, tolerance) ?? []),
+    ...pairs.flatMap(({ entry, metrics }) => rowOf(entry, metrics.length > 0, rounds, tolerance) ?? []),
     ...theirs
       .filter((family) => !namesOf(family).some((name) => known.has(name)))
       .map(({ name }): Row => ({ outcome: "unknown", theirs: name, series: [], note: "the map does not list it" })),
     ...ours
       .filter((family) => !namesOf(family).some(isPaired))
       .map(({ name }): Row => ({ outcome: "missing-there", ours: name, series: [] })),
-  ].sort((a, b) => rank(a) - rank(b));
+  ].sort(worstFirst);
   return { rows, isGood: !rows.some(({ outcome }) => MISMATCHES.includes(outcome)) };
 }
 
 /**
- * A compared entry with a placeholder makes a pair for each metric that it stands for; an entry that names a metric outright
- * goes before one whose placeholder stands for it.
+ * Each entry with the metrics of their page that it is about. A compared entry with a placeholder is filled in for each of
+ * them. An entry that names a metric outright goes before one whose placeholder stands for it.
  */
-function pairsOf(map: ExporterMap, theirs: ReadonlySet<string>): Pair[] {
-  const named = new Set(map.entries.map((entry) => metricOf(entry.theirs)));
-  return map.entries.flatMap((entry) => {
+function pairsOf({ entries }: ExporterMap, theirs: ReadonlySet<string>): { entry: Entry; metrics: string[] }[] {
+  const named = new Set(entries.map((entry) => metricOf(entry.theirs)));
+  return entries.flatMap((entry) => {
     const metric = metricOf(entry.theirs);
     const pattern = metricPattern(metric);
     const metrics = [...theirs].filter((name) => name === metric || (!named.has(name) && pattern.test(name)));
@@ -81,54 +75,47 @@ function pairsOf(map: ExporterMap, theirs: ReadonlySet<string>): Pair[] {
 }
 
 /** Undefined when neither exposes it. */
-function rowOf({ entry, metrics }: Pair, rounds: readonly Round[], tolerance: number): Row | undefined {
+function rowOf(entry: Entry, isThere: boolean, rounds: readonly Round[], tolerance: number): Row | undefined {
   const { theirs, ours, note } = entry;
   const row = { theirs, ...(ours !== undefined && { ours }), ...(note !== undefined && { note }) };
   const pattern = ours === undefined ? undefined : metricPattern(metricOf(ours));
   const isHere = [...rounds.at(-1)!.after.values()].flatMap(namesOf).some((name) => pattern?.test(name));
-  if (metrics.length === 0) return isHere ? { ...row, outcome: "missing-there", series: [] } : undefined;
+  if (!isThere) return isHere ? { ...row, outcome: "missing-there", series: [] } : undefined;
   const series = seriesOf(entry, rounds, tolerance);
   if (!isCompared(entry)) {
     const outcome = ours === undefined ? "none" : "other-meaning";
     return { ...row, outcome, series: series.map((one) => ({ ...one, outcome })) };
   }
   // Two families without samples are equal.
-  const [worst] = series.toSorted((a, b) => rank(a) - rank(b));
-  return { ...row, outcome: worst?.outcome ?? (isHere ? "equal" : "missing-here"), series };
+  const worst = series.toSorted(worstFirst)[0]?.outcome ?? (isHere ? "equal" : "missing-here");
+  return { ...row, outcome: worst, series };
 }
 
 function seriesOf(entry: Entry, rounds: readonly Round[], tolerance: number): Series[] {
-  const { factor = 1, absent } = entry;
-  const [theirs, ours] = [
-    readExpression(entry.theirs),
-    entry.ours === undefined ? undefined : readExpression(entry.ours),
-  ];
-  const ourVector = (page: Page) => {
-    const vector = ours && evaluate(ours, page);
-    return vector && new Map([...vector].map(([labels, value]) => [labels, value * factor]));
-  };
-  const vectors = rounds.map((round) => {
-    const known = [...(evaluate(theirs, round.theirs) ?? [])].filter(([, value]) => value !== absent);
-    const theirVector = known.length === 0 ? undefined : new Map(known);
-    return { before: ourVector(round.before), theirs: theirVector, after: ourVector(round.after) };
-  });
+  const { theirs, ours, factor = 1, absent, compare } = entry;
   const last = rounds.at(-1)!;
-  const areCounters = ours !== undefined && isCounter(theirs.metric, last.theirs) && isCounter(ours.metric, last.after);
-  const isThere = vectors.some((round) => round.theirs);
-  const isHere = vectors.some(({ before, after }) => before ?? after);
-  // Where the family has series, a missing one counts as 0: it may appear while we look.
-  const valueAt = (vector: Vector | undefined, key: string, hasSeries: boolean) =>
-    vector?.get(key) ?? (hasSeries && key !== "" && isCompared(entry) ? 0 : undefined);
-  const keys = vectors.flatMap((round) => Object.values(round).flatMap((vector) => [...(vector?.keys() ?? [])]));
+  const areCounters =
+    ours !== undefined && isCounter(metricOf(theirs), last.theirs) && isCounter(metricOf(ours), last.after);
+  const ourVector = (page: Page): Vector =>
+    new Map([...(ours === undefined ? [] : evaluate(ours, page))].map(([labels, value]) => [labels, value * factor]));
+  const vectors = rounds.map(({ before, theirs: page, after }) => ({
+    before: ourVector(before),
+    theirs: new Map([...evaluate(theirs, page)].filter(([, value]) => value !== absent)),
+    after: ourVector(after),
+  }));
+  const isThere = vectors.some((round) => round.theirs.size > 0);
+  const isHere = vectors.some(({ before, after }) => before.size + after.size > 0);
+  const keys = vectors.flatMap((round) => Object.values(round).flatMap((vector) => [...vector.keys()]));
   return [...new Set(keys)].sort().map((labels) => {
+    // Where the family has series, a missing one counts as 0: it may appear between two scrapes.
+    const missing = (hasSeries: boolean) => (hasSeries && labels !== "" && isCompared(entry) ? 0 : undefined);
     const readings = vectors.map((round) => ({
-      before: valueAt(round.before, labels, isHere),
-      theirs: valueAt(round.theirs, labels, isThere),
-      after: valueAt(round.after, labels, isHere),
+      before: round.before.get(labels) ?? missing(isHere),
+      theirs: round.theirs.get(labels) ?? missing(isThere),
+      after: round.after.get(labels) ?? missing(isHere),
     }));
-    const terms = { growth: areCounters && entry.compare !== "value", tolerance, absentIsZero: labels !== "" };
-    const { agreement, ...values } = judge(readings, terms);
-    return { outcome: agreement, labels, ...values };
+    const terms = { growth: areCounters && compare !== "value", tolerance, absentIsZero: labels !== "" };
+    return { labels, ...judge(readings, terms) };
   });
 }
 
@@ -137,6 +124,6 @@ function namesOf({ name, samples }: Family): string[] {
   return [...new Set([name, ...samples.map((sample) => sample.name)])];
 }
 
-function rank({ outcome }: { readonly outcome: Outcome }): number {
-  return OUTCOMES.indexOf(outcome);
+function worstFirst(a: { readonly outcome: Outcome }, b: { readonly outcome: Outcome }): number {
+  return OUTCOMES.indexOf(a.outcome) - OUTCOMES.indexOf(b.outcome);
 }

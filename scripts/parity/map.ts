@@ -1,7 +1,5 @@
 // What the families of another exporter are called here.
 
-import { readExpression } from "./expression.ts";
-
 export interface ExporterMap {
   readonly exporter: string;
   /** Where its families were looked up. */
@@ -39,10 +37,6 @@ export function isCompared({ ours, differs }: Entry): boolean {
 export function filledIn(entry: Entry, value: string): Entry {
   const fill = (text: string) => text.replaceAll(/<\w+>/g, value);
   return { ...entry, theirs: fill(entry.theirs), ...(entry.ours !== undefined && { ours: fill(entry.ours) }) };
-}
-
-export function metricOf(expression: string): string {
-  return readExpression(expression).metric;
 }
 
 /** Matches the names that a metric with a placeholder stands for. */

@@ -1,7 +1,8 @@
 // The exporters that parity knows, each with its map in maps/.
 
 import type { Page } from "../text-format.ts";
-import { type ExporterMap, metricOf } from "./map.ts";
+import { metricOf } from "./expression.ts";
+import type { ExporterMap } from "./map.ts";
 import { jvstein } from "./maps/jvstein.ts";
 import { lnliz } from "./maps/lnliz.ts";
 import { original } from "./maps/original.ts";

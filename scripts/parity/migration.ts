@@ -3,7 +3,8 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Entry, type ExporterMap, filledIn, isCompared, metricOf } from "./map.ts";
+import { metricOf } from "./expression.ts";
+import { type Entry, type ExporterMap, filledIn, isCompared } from "./map.ts";
 import { MAPS } from "./maps.ts";
 
 export const GUIDE = join(import.meta.dirname, "..", "..", "docs", "migration.md");

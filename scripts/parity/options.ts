@@ -3,7 +3,6 @@
 import { parseArgs } from "node:util";
 import type { ExporterMap } from "./map.ts";
 import { MAPS } from "./maps.ts";
-import { ParityError } from "./parity-error.ts";
 
 export interface ParityOptions {
   readonly ours: string;
@@ -17,7 +16,7 @@ export interface ParityOptions {
   readonly tolerancePct: number;
 }
 
-const NAMES = Object.keys(MAPS).join(", ");
+export const MAP_NAMES = Object.keys(MAPS).join(", ");
 
 export const USAGE = `Compares the metrics of two exporters of one node, family by family.
 
@@ -25,7 +24,7 @@ USAGE parity --ours URL --theirs URL [--theirs URL] [--map NAME] [--json]
 
     --ours URL         The page of bitcoind-ipc-exporter
     --theirs URL       The page of the exporter to replace; repeat it for the two pages of usdt-dash
-    --map NAME         Which exporter it is: ${NAMES} (default: by the families on their page)
+    --map NAME         Which exporter it is: ${MAP_NAMES} (default: by the families on their page)
     --samples N        Scrapes of each, 2 or more (default: 3)
     --interval S       Seconds between scrapes (default: 5)
     --tolerance PCT    How far apart two values may be, in percent (default: 1)
@@ -46,7 +45,7 @@ const OPTIONS = {
   help: { type: "boolean", short: "h", default: false },
 } as const;
 
-/** @throws ParityError */
+/** @throws Error with the usage in its message */
 export function readParityOptions(args: readonly string[]): ParityOptions | "help" {
   try {
     const { ours, theirs, map, json, help, ...numbers } = parseArgs({ args: [...args], options: OPTIONS }).values;
@@ -58,28 +57,30 @@ export function readParityOptions(args: readonly string[]): ParityOptions | "hel
       theirs: theirs.map((url) => readUrl("theirs", url)),
       map: map === undefined ? undefined : readMap(map),
       json,
-      samples: readNumber("samples", numbers.samples, { min: 2, max: 10_000, whole: true }),
-      intervalMs: readNumber("interval", numbers.interval, { min: 0, max: 86_400 }) * 1000,
-      tolerancePct: readNumber("tolerance", numbers.tolerance, { min: 0, max: 100 }),
+      samples: readNumber("samples", numbers.samples, 2, 10_000, /^\d+$/),
+      intervalMs: readNumber("interval", numbers.interval, 0, 86_400) * 1000,
+      tolerancePct: readNumber("tolerance", numbers.tolerance, 0, 100),
     };
   } catch (error) {
-    throw new ParityError(`${(error as Error).message}\n\n${USAGE}`);
+    throw new Error(`${(error as Error).message}\n\n${USAGE}`, { cause: error });
   }
 }
 
 function readMap(name: string): ExporterMap {
-  if (Object.hasOwn(MAPS, name)) return MAPS[name]!;
-  throw new Error(`bad value "${name}" for --map: give one of ${NAMES}`);
+  return Object.hasOwn(MAPS, name) ? MAPS[name]! : refuse("map", name, `one of ${MAP_NAMES}`);
 }
 
 function readUrl(flag: string, text: string): string {
-  if (/^https?:$/.test(URL.parse(text)?.protocol ?? "")) return text;
-  throw new Error(`bad value "${text}" for --${flag}: give a URL such as http://127.0.0.1:9332/metrics`);
+  const isHttp = /^https?:$/.test(URL.parse(text)?.protocol ?? "");
+  return isHttp ? text : refuse(flag, text, "a URL such as http://127.0.0.1:9332/metrics");
 }
 
-function readNumber(flag: string, text: string, limits: { min: number; max: number; whole?: true }): number {
-  const { min, max, whole = false } = limits;
-  const value = (whole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new Error(`bad value "${text}" for --${flag}: give a ${whole ? "whole " : ""}number from ${min} to ${max}`);
+function readNumber(flag: string, text: string, min: number, max: number, form = /^\d+(\.\d+)?$/): number {
+  const isUsable = form.test(text) && Number(text) >= min && Number(text) <= max;
+  const kind = form.test("0.5") ? "number" : "whole number";
+  return isUsable ? Number(text) : refuse(flag, text, `a ${kind} from ${min} to ${max}`);
+}
+
+function refuse(flag: string, text: string, expected: string): never {
+  throw new Error(`bad value "${text}" for --${flag}: give ${expected}`);
 }

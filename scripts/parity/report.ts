@@ -4,14 +4,6 @@ import { type Comparison, MISMATCHES, OUTCOMES, type Outcome, type Row } from ".
 import type { ExporterMap } from "./map.ts";
 import type { ParityOptions } from "./options.ts";
 
-const TITLES: Readonly<Partial<Record<Outcome, string>>> = {
-  "missing-here": "missing here",
-  within: "within tolerance",
-  "other-meaning": "other meaning",
-  none: "no counterpart",
-  "missing-there": "missing there",
-};
-const titleOf = (outcome: Outcome) => TITLES[outcome] ?? outcome;
 const NO_VALUE = "–";
 /** Series shown of a family that disagrees. */
 const MAX_SERIES = 5;
@@ -26,30 +18,32 @@ export function jsonReport({ rows, isGood }: Comparison, { exporter }: ExporterM
 /** Families that only this exporter has are one list at the end. */
 export function tableReport({ rows }: Comparison, { exporter }: ExporterMap, { tolerancePct }: ParityOptions): string {
   const lines = rows.filter(({ theirs }) => theirs !== undefined).map(lineOf);
-  const cells = [["", "theirs", "there", "here", "ours"], ...lines.map((line) => line.cells)];
-  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const table = cells.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join("  ")
-      .trimEnd(),
-  );
-  const onlyOurs = rows.filter(({ theirs }) => theirs === undefined).map(({ ours }) => ours);
+  const table = [{ cells: ["", "theirs", "there", "here", "ours"], below: [] }, ...lines];
+  const widthOf = (column: number) => Math.max(...table.map(({ cells }) => cells[column]!.length));
+  const widths = table[0]!.cells.map((_, column) => widthOf(column));
+  const onlyOurs = rows.flatMap(({ theirs, ours }) => (theirs === undefined ? ours! : []));
   const counts = countsOf(rows).map(([outcome, count]) => `${count} ${titleOf(outcome)}`);
   return [
-    ...table.flatMap((line, index) => [line, ...(lines[index - 1]?.below ?? []).map((text) => `    ${text}`)]),
+    ...table.flatMap(({ cells, below }) => [
+      cells
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+      ...below.map((text) => `    ${text}`),
+    ]),
     "",
     ...(onlyOurs.length === 0 ? [] : [`only here: ${onlyOurs.join(", ")}`, ""]),
     `compared with ${exporter}, tolerance ${tolerancePct} %: ${counts.join(", ")}`,
   ].join("\n");
 }
 
+function titleOf(outcome: Outcome): string {
+  return outcome === "within" ? "within tolerance" : outcome.replace("-", " ");
+}
+
 function countsOf(rows: readonly Row[]): [Outcome, number][] {
-  const counts = OUTCOMES.map((outcome): [Outcome, number] => [
-    outcome,
-    rows.filter((row) => row.outcome === outcome).length,
-  ]);
-  return counts.filter(([, count]) => count > 0);
+  const countOf = (outcome: Outcome) => rows.filter((row) => row.outcome === outcome).length;
+  return OUTCOMES.map((outcome): [Outcome, number] => [outcome, countOf(outcome)]).filter(([, count]) => count > 0);
 }
 
 function lineOf({ outcome, theirs = "", ours = "", series, note }: Row): { cells: string[]; below: string[] } {
@@ -59,10 +53,9 @@ function lineOf({ outcome, theirs = "", ours = "", series, note }: Row): { cells
   };
   const cells = [titleOf(outcome), theirs, shown("theirs"), shown("ours"), ours === theirs ? "the same name" : ours];
   if (outcome === "equal" || outcome === "within") return { cells, below: [] };
-  const worst = series.filter((one) => one.labels !== "" && one.outcome === outcome && MISMATCHES.includes(outcome));
-  const below = worst
-    .slice(0, MAX_SERIES)
+  const below = series
+    .filter((one) => one.labels !== "" && one.outcome === outcome && MISMATCHES.includes(outcome))
     .map(({ labels, theirs = NO_VALUE, ours = NO_VALUE }) => `${labels} there ${theirs}, here ${ours}`);
-  if (worst.length > MAX_SERIES) below.push(`and ${worst.length - MAX_SERIES} more`);
-  return { cells, below: [...(note === undefined ? [] : [note]), ...below] };
+  const more = below.length > MAX_SERIES ? [`and ${below.length - MAX_SERIES} more`] : [];
+  return { cells, below: [...(note === undefined ? [] : [note]), ...below.slice(0, MAX_SERIES), ...more] };
 }

@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { FormatError, type Page, readPage } from "../text-format.ts";
-import { ParityError } from "./parity-error.ts";
+import type { ParityOptions } from "./options.ts";
 
 /** The other exporter's page between two of ours: agreement.ts says why. */
 export interface Round {
@@ -14,15 +14,8 @@ export interface Round {
 /** Some exporters call the node only when they are scraped. */
 const DEADLINE_MS = 30_000;
 
-/**
- * @param theirs URLs of one exporter, whose pages count as one; of a family on two pages the first counts
- * @throws ParityError
- */
-export async function scrapeRounds(
-  ours: string,
-  theirs: readonly string[],
-  { samples, intervalMs }: { readonly samples: number; readonly intervalMs: number },
-): Promise<Round[]> {
+/** Of a family on two of their pages the first counts. @throws Error when a page is not usable */
+export async function scrapeRounds({ ours, theirs, samples, intervalMs }: ParityOptions): Promise<Round[]> {
   const rounds: Round[] = [];
   while (rounds.length < samples) {
     if (rounds.length > 0) await pause(intervalMs);
@@ -42,6 +35,6 @@ async function scrape(url: string): Promise<Page> {
     return readPage(new TextDecoder("utf-8", { fatal: true }).decode(await response.arrayBuffer()));
   } catch (error) {
     const why = `${error instanceof FormatError ? "not the text format: " : ""}${(error as Error).message}`;
-    throw new ParityError(`cannot scrape ${url}: ${why}`, { cause: error });
+    throw new Error(`cannot scrape ${url}: ${why}`, { cause: error });
   }
 }

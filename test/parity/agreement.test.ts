@@ -11,7 +11,7 @@ type Numbers = readonly [before: number | undefined, theirs: number | undefined,
 
 function agreement(terms: Terms, ...rounds: readonly Numbers[]) {
   const readings: Reading[] = rounds.map(([before, theirs, after]) => ({ before, theirs, after }));
-  return judge(readings, terms).agreement;
+  return judge(readings, terms).outcome;
 }
 
 const none = undefined;
@@ -74,7 +74,7 @@ test("shows what it compared", () => {
   expect(judge(rounds([1, 2, 3], [5, 8, 9]), GROWTH)).toMatchObject({ theirs: "+6", ours: "+8" });
   expect(judge(rounds([1, 2, 1], [1, 0, 1]), GROWTH)).toMatchObject({ theirs: "fell from 2 to 0", ours: "+0" });
   expect(judge(rounds([4.2 * 1e-5, 4.2e-5, 4.2e-5]), VALUE)).toMatchObject({ theirs: "0.000042", ours: "0.000042" });
-  expect(judge(rounds([none, 2, none]), VALUE)).toEqual({ agreement: "missing-here", theirs: "2" });
+  expect(judge(rounds([none, 2, none]), VALUE)).toEqual({ outcome: "missing-here", theirs: "2" });
 });
 
 test("two exporters that count the same events agree, whenever they started and are scraped", () => {
@@ -88,9 +88,9 @@ test("two exporters that count the same events agree, whenever they started and 
         events = between + three;
         return { before: before + oursBegan, theirs: between + theirsBegan, after: events + oursBegan };
       });
-      expect(judge(readings, { ...GROWTH, tolerance: 0 }).agreement).toBe("equal");
+      expect(judge(readings, { ...GROWTH, tolerance: 0 }).outcome).toBe("equal");
       const together = readings.map((one) => ({ ...one, theirs: one.theirs - theirsBegan + oursBegan }));
-      expect(judge(together, { ...VALUE, tolerance: 0 }).agreement).toBe("equal");
+      expect(judge(together, { ...VALUE, tolerance: 0 }).outcome).toBe("equal");
     }),
   );
 });
