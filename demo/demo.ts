@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { BUILD } from "../src/build-info.ts";
 import { Exporter } from "../src/exporter.ts";
-import { type MetricsServer, serve } from "../src/http/server.ts";
+import { createServer, type MetricsServer } from "../src/http/server.ts";
 import type { Address, Options } from "../src/options.ts";
 import { autopilot } from "./autopilot.ts";
 import { news } from "./news.ts";
@@ -33,12 +33,14 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
   const node = undo.use(startSimulatedNode({ socketPath, warmupMs: WARMUP_MS, now: unixTime }));
   const log = (line: string) => view.say(`exporter: ${line}`);
   const exporter = new Exporter({ ...options, socketPath, build: BUILD, log });
-  const server = listen(options.metricsAddress, exporter, (line) => view.say(line));
+  const server = createServer(exporter.serving);
   undo.defer(() => server.stop());
+  const addresses = options.metricsAddresses.map((address) => listen(server, address, (line) => view.say(line)));
   undo.defer(async () => void (await exporter.leave(LEAVE_DEADLINE_MS)));
 
-  const url = urlOf(server);
-  view.say(`metrics on ${url}`);
+  const urls = addresses.map(urlOf);
+  for (const url of urls) view.say(`metrics on ${url}`);
+  const url = urls[0]!;
   exporter.start();
   await Promise.all([autopilot(node, signal), watch(url, view, signal)]);
   view.say("the exporter disconnects");
@@ -47,13 +49,13 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
 }
 
 /** Listens on `address`, or on a free port if that port is in use. */
-function listen(address: Address, { serving }: Exporter, log: (line: string) => void): MetricsServer {
+function listen(server: MetricsServer, address: Address, log: (line: string) => void): Address {
   try {
-    return serve({ ...address, ...serving });
+    return server.listen(address);
   } catch (error) {
     if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
     log(`port ${address.port} is in use, using a free one`);
-    return serve({ ...address, port: 0, ...serving });
+    return server.listen({ ...address, port: 0 });
   }
 }
 

@@ -13,7 +13,7 @@ test.each([[["--duration", "2.5"]], [["--duration=2.5"]]])("reads a duration: %p
 test("passes the other flags on to the exporter", () => {
   const args = ["--metrics-addr=127.0.0.1:1234", "--duration", "1", "--no-utxo-trace", "--poll-interval", "2"];
   expect(readDemoOptions(args)).toMatchObject({
-    exporter: { metricsAddress: { hostname: "127.0.0.1", port: 1234 }, utxoTrace: false, pollIntervalMs: 2000 },
+    exporter: { metricsAddresses: [{ hostname: "127.0.0.1", port: 1234 }], utxoTrace: false, pollIntervalMs: 2000 },
     durationMs: 1000,
   });
 });

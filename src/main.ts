@@ -3,7 +3,7 @@
 import { BUILD, NAME } from "./build-info.ts";
 import { Exporter } from "./exporter.ts";
 import { listenErrorText } from "./http/listen-error.ts";
-import { type MetricsServer, serve } from "./http/server.ts";
+import { createServer, type MetricsServer } from "./http/server.ts";
 import { Log } from "./log.ts";
 import { type Address, hostPort, type Options, readOptions, UsageError, usage } from "./options.ts";
 import { handleSignals, stopProcess } from "./signals.ts";
@@ -44,18 +44,20 @@ async function readCommandLine(): Promise<Options> {
 }
 
 async function run(options: Options): Promise<void> {
-  const { metricsAddress } = options;
   const log = new Log(() => exporter.logLineDropped());
   const exporter = new Exporter({ ...options, build: BUILD, log: log.line });
-  const server = await listen(metricsAddress, exporter);
+  const server = createServer(exporter.serving);
+  const addresses: Address[] = [];
+  for (const address of options.metricsAddresses) addresses.push(await listen(server, address));
   leaveInOrder(exporter, server, log);
-  log.line(`${NAME} ${BUILD.version} serves metrics on http://${hostPort(server)}/metrics`);
+  for (const address of addresses)
+    log.line(`${NAME} ${BUILD.version} serves metrics on http://${hostPort(address)}/metrics`);
   exporter.start();
 }
 
-async function listen(address: Address, exporter: Exporter): Promise<MetricsServer> {
+async function listen(server: MetricsServer, address: Address): Promise<Address> {
   try {
-    return serve({ ...address, ...exporter.serving });
+    return server.listen(address);
   } catch (error) {
     console.error(`${NAME}: cannot listen on ${hostPort(address)}: ${await listenErrorText(address.hostname, error)}`);
     process.exit(EXIT_FAILURE);

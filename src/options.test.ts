@@ -7,7 +7,7 @@ const read = (...args: string[]) => readOptions(args) as Options;
 test("the socket path alone gives the defaults", () => {
   expect(read("/run/node.sock")).toEqual({
     socketPath: "/run/node.sock",
-    metricsAddress: { hostname: "127.0.0.1", port: 9332 },
+    metricsAddresses: [{ hostname: "127.0.0.1", port: 9332 }],
     pollIntervalMs: 60_000,
     callTimeoutMs: 10_000,
     utxoTrace: true,
@@ -34,7 +34,7 @@ test("flags may stand before and after the path, with a space or an equals sign"
   );
   expect(options).toEqual({
     socketPath: "/run/node.sock",
-    metricsAddress: { hostname: "0.0.0.0", port: 1 },
+    metricsAddresses: [{ hostname: "0.0.0.0", port: 1 }],
     pollIntervalMs: 500,
     callTimeoutMs: 10_000,
     utxoTrace: false,
@@ -58,7 +58,17 @@ test.each([
   ["localhost:0", { hostname: "localhost", port: 0 }],
   ["[fe80::1]:65535", { hostname: "fe80::1", port: 65535 }],
 ])("--metrics-addr %s", (address, expected) => {
-  expect(read("--metrics-addr", address, "s").metricsAddress).toEqual(expected);
+  expect(read("--metrics-addr", address, "s").metricsAddresses).toEqual([expected]);
+});
+
+test("--metrics-addr may be repeated", () => {
+  expect(read("--metrics-addr", "[::1]:1", "s", "--metrics-addr=localhost:2").metricsAddresses).toEqual([
+    { hostname: "::1", port: 1 },
+    { hostname: "localhost", port: 2 },
+  ]);
+  expect(() => read("--metrics-addr=:1", "--metrics-addr", ":2", "--metrics-addr", ":1", "s")).toThrow(
+    new UsageError("--metrics-addr :1 is given twice; give each address once"),
+  );
 });
 
 test.each(["--help", "-h", "--debug --help", "--help --version"])("%s asks for help", (args) => {
@@ -99,7 +109,7 @@ describe("what is wrong is said in one line", () => {
     [[], "missing the path of the node's socket"],
     [[""], "missing the path of the node's socket"],
     [["--bogus", "s"], "unknown flag --bogus"],
-    [["--no-bogus", "s"], "unknown flag --bogus"],
+    [["--no-bogus", "s"], "unknown flag --no-bogus"],
     [["--debgu", "s"], "unknown flag --debgu"],
     [["-x", "s"], "unknown flag -x"],
     [["a", "b"], 'unexpected argument "b" after the socket path'],
@@ -169,8 +179,8 @@ describe("--rpc-url", () => {
   test.each([
     [["--rpc-user", "u"], "--rpc-user needs --rpc-url"],
     [["--rpc-cookie-file", "/c"], "--rpc-cookie-file needs --rpc-url"],
-    [["--rpc-url", "http://h:1", "--rpc-user", "u"], "--rpc-password-file needs a value"],
-    [["--rpc-url", "http://h:1", "--rpc-password-file", "/p"], "--rpc-user needs a value"],
+    [["--rpc-url", "http://h:1", "--rpc-user", "u"], "--rpc-user needs --rpc-password-file"],
+    [["--rpc-url", "http://h:1", "--rpc-password-file", "/p"], "--rpc-password-file needs --rpc-user"],
     [
       ["--rpc-url", "http://h:1", "--rpc-cookie-file", "/c", "--rpc-user", "u", "--rpc-password-file", "/p"],
       "give either --rpc-cookie-file or --rpc-user, not both",

@@ -1,7 +1,8 @@
 // The options, their defaults, and the command line that changes them.
 
 import { dirname, join } from "node:path";
-import { type ArgsDef, defineCommand, parseArgs, renderUsage } from "citty";
+import { type ArgsDef, defineCommand, renderUsage } from "citty";
+import { readArguments, UsageError } from "./arguments.ts";
 import { BUILD, NAME } from "./build-info.ts";
 import {
   COLLECTOR_NAMES,
@@ -19,7 +20,8 @@ import { MAX_SOCKET_PATH_BYTES, socketPathOf } from "./node/socket-path.ts";
 export interface Options {
   /** The node's Unix socket. */
   readonly socketPath: string;
-  readonly metricsAddress: Address;
+  /** Where to serve the metrics: one address or more, all different. */
+  readonly metricsAddresses: readonly Address[];
   readonly pollIntervalMs: number;
   /** How long a call may take before it counts as failed. */
   readonly callTimeoutMs: number;
@@ -52,10 +54,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** A fault of the command line, in one line. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
+export { UsageError };
 
 /** Stands for the collectors that run by default, so that `--collectors` can add others to them. */
 const DEFAULT = "default";
@@ -63,7 +62,7 @@ const OTHER_COLLECTORS = COLLECTOR_NAMES.filter((name) => !DEFAULT_COLLECTORS.in
 
 /** The options without any flag. */
 export const DEFAULTS: Omit<Options, "socketPath"> = {
-  metricsAddress: { hostname: "127.0.0.1", port: 9332 },
+  metricsAddresses: [{ hostname: "127.0.0.1", port: 9332 }],
   pollIntervalMs: 60_000,
   callTimeoutMs: 10_000,
   utxoTrace: true,
@@ -84,9 +83,9 @@ const ARGS = {
   },
   "metrics-addr": {
     type: "string",
-    default: hostPort(DEFAULTS.metricsAddress),
+    default: DEFAULTS.metricsAddresses.map(hostPort).join(" "),
     valueHint: "HOST:PORT",
-    description: "Where to serve the metrics; [::1]:9332 and :9332 work too",
+    description: "Where to serve the metrics; [::1]:9332 and :9332 work too; may be repeated",
   },
   "poll-interval": {
     type: "string",
@@ -124,7 +123,6 @@ const ARGS = {
     description: `What to collect: default (${DEFAULT_COLLECTORS.join(", ")}), ${OTHER_COLLECTORS.join(", ")}`,
     default: DEFAULT,
   },
-  // citty would read --no-collector as the negation of a flag "collector", so it is taken out before.
   "no-collector": { type: "string", valueHint: "A,B,…", description: "Collectors to exclude" },
   "fee-targets": {
     type: "string",
@@ -171,14 +169,18 @@ export async function usage(): Promise<string> {
  * Reads the arguments after the program's name.
  * @throws UsageError when they are not valid.
  */
-export function readOptions(rawArgs: string[]): Options | "help" | "version" {
-  const { rest, excluded } = takeExclusions(rawArgs);
-  const args = parseArgs<typeof ARGS>(rest, ARGS);
-  refuseUnknown(args);
-  refuseValues(rest);
-  if (args.help) return "help";
-  if (args.version) return "version";
-  const [given, second] = args._;
+export function readOptions(rawArgs: readonly string[]): Options | "help" | "version" {
+  const { positionals, values, switches } = readArguments(rawArgs, ARGS);
+  const isOn = (flag: FlagOf<"boolean">) => switches.get(flag);
+  const all = (flag: FlagOf<"string">) => values.get(flag) ?? [];
+  const last = (flag: FlagOf<"string">) => all(flag).at(-1);
+  const read = <T>(flag: FlagOf<"string">, reader: (value: string, flag: string) => T): T | undefined => {
+    const value = last(flag);
+    return value === undefined ? undefined : reader(value, flag);
+  };
+  if (isOn("help")) return "help";
+  if (isOn("version")) return "version";
+  const [given, second] = positionals;
   const socketPath = socketPathOf(given ?? "");
   if (socketPath === "") throw new UsageError("missing the path of the node's socket");
   if (second !== undefined) throw new UsageError(`unexpected argument "${second}" after the socket path`);
@@ -190,36 +192,26 @@ export function readOptions(rawArgs: string[]): Options | "help" | "version" {
   }
   return {
     socketPath,
-    metricsAddress: readAddress(text(args["metrics-addr"], "metrics-addr")),
-    pollIntervalMs: readSeconds("poll-interval", args["poll-interval"], 0.1, 86_400) * 1000,
-    callTimeoutMs: readSeconds("call-timeout", args["call-timeout"], 1, 600) * 1000,
-    utxoTrace: args["utxo-trace"],
-    traceBudgetPercent: readTraceBudget(text(args["trace-budget"], "trace-budget")),
-    subscribe: args.subscribe,
-    layout: args.layout === undefined ? undefined : readLayout(text(args.layout, "layout")),
-    rpc: readRpc(args, socketPath),
-    collectors: readCollectors(text(args.collectors, "collectors"), excluded),
-    feeTargets: readFeeTargets(text(args["fee-targets"], "fee-targets")),
-    debug: args.debug ?? false,
+    metricsAddresses: readAddresses(all("metrics-addr")) ?? DEFAULTS.metricsAddresses,
+    pollIntervalMs: read("poll-interval", milliseconds(0.1, 86_400)) ?? DEFAULTS.pollIntervalMs,
+    callTimeoutMs: read("call-timeout", milliseconds(1, 600)) ?? DEFAULTS.callTimeoutMs,
+    utxoTrace: isOn("utxo-trace") ?? DEFAULTS.utxoTrace,
+    traceBudgetPercent: read("trace-budget", readTraceBudget) ?? DEFAULTS.traceBudgetPercent,
+    subscribe: isOn("subscribe") ?? DEFAULTS.subscribe,
+    layout: read("layout", readLayout),
+    rpc: readRpc(last, socketPath),
+    collectors: readCollectors(last("collectors") ?? DEFAULT, all("no-collector")),
+    feeTargets: read("fee-targets", readFeeTargets) ?? DEFAULTS.feeTargets,
+    debug: isOn("debug") ?? DEFAULTS.debug,
   };
 }
 
-/** Separates each --no-collector and its value from the other arguments. */
-function takeExclusions(rawArgs: readonly string[]): { rest: string[]; excluded: string } {
-  const rest: string[] = [];
-  const excluded: string[] = [];
-  for (let index = 0; index < rawArgs.length; index++) {
-    const arg = rawArgs[index]!;
-    if (arg === "--no-collector") excluded.push(text(rawArgs[++index], "no-collector"));
-    else if (arg.startsWith("--no-collector="))
-      excluded.push(text(arg.slice("--no-collector=".length), "no-collector"));
-    else rest.push(arg);
-  }
-  return { rest, excluded: excluded.join(",") };
-}
+type FlagOf<Type> = {
+  [Name in keyof typeof ARGS]: (typeof ARGS)[Name]["type"] extends Type ? Name : never;
+}[keyof typeof ARGS];
 
-function readCollectors(chosen: string, excluded: string): CollectorName[] {
-  const leftOut = new Set(readCollectorNames(excluded, "no-collector"));
+function readCollectors(chosen: string, excluded: readonly string[]): CollectorName[] {
+  const leftOut = new Set(readCollectorNames(excluded.join(","), "no-collector"));
   for (const name of leftOut) {
     if (isAlwaysUsed(name)) throw new UsageError(`--no-collector ${name}: the exporter needs what it reads`);
   }
@@ -251,27 +243,26 @@ function readLayout(name: string): LayoutName {
   throw new UsageError(`unknown layout "${name}" for --layout: there are ${Object.keys(LAYOUTS).join(", ")}`);
 }
 
-type RpcFlags = Partial<Record<"rpc-url" | "rpc-cookie-file" | "rpc-user" | "rpc-password-file", string | undefined>>;
+const RPC_DETAILS = ["rpc-cookie-file", "rpc-user", "rpc-password-file"] as const;
 
-function readRpc(flags: RpcFlags, socketPath: string): RpcOptions | undefined {
-  const { "rpc-url": url, "rpc-cookie-file": cookieFile, "rpc-user": user, "rpc-password-file": passwordFile } = flags;
+function readRpc(
+  last: (flag: "rpc-url" | (typeof RPC_DETAILS)[number]) => string | undefined,
+  socketPath: string,
+): RpcOptions | undefined {
+  const url = last("rpc-url");
   if (url === undefined) {
-    const flag = (["rpc-cookie-file", "rpc-user", "rpc-password-file"] as const).find(
-      (name) => flags[name] !== undefined,
-    );
+    const flag = RPC_DETAILS.find((name) => last(name) !== undefined);
     if (flag !== undefined) throw new UsageError(`--${flag} needs --rpc-url`);
     return undefined;
   }
-  const address = readUrl(text(url, "rpc-url"));
-  if (user === undefined && passwordFile === undefined) {
-    const file = cookieFile === undefined ? join(dirname(socketPath), ".cookie") : text(cookieFile, "rpc-cookie-file");
-    return { address, credentials: { cookieFile: file } };
-  }
+  const address = readUrl(url);
+  const [cookieFile, user, passwordFile] = RPC_DETAILS.map(last);
+  if (user === undefined && passwordFile === undefined)
+    return { address, credentials: { cookieFile: cookieFile ?? join(dirname(socketPath), ".cookie") } };
   if (cookieFile !== undefined) throw new UsageError("give either --rpc-cookie-file or --rpc-user, not both");
-  return {
-    address,
-    credentials: { user: text(user, "rpc-user"), passwordFile: text(passwordFile, "rpc-password-file") },
-  };
+  if (user === undefined) throw new UsageError("--rpc-password-file needs --rpc-user");
+  if (passwordFile === undefined) throw new UsageError("--rpc-user needs --rpc-password-file");
+  return { address, credentials: { user, passwordFile } };
 }
 
 /** The message does not show the value, which may have a password in it. */
@@ -283,32 +274,17 @@ function readUrl(url: string): RpcAddress {
   }
 }
 
-/** citty accepts any flag, so a misspelt one is refused here. citty returns each flag in both spellings. */
-function refuseUnknown(args: Record<string, unknown>): void {
-  const names = Object.keys(ARGS).flatMap((name) => [name, name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())]);
-  const known = new Set(["_", "h", ...names]);
-  const unknown = Object.keys(args).find((name) => !known.has(name));
-  if (unknown !== undefined) throw new UsageError(`unknown flag ${unknown.length === 1 ? "-" : "--"}${unknown}`);
-}
-
-/** citty reads --subscribe=no as --subscribe, and any other text but "false". */
-function refuseValues(rawArgs: readonly string[]): void {
-  const flags = Object.entries(ARGS).flatMap(([name, { type }]) => (type === "boolean" ? [name] : []));
-  for (const arg of rawArgs) {
-    const flag = /^--([^=]+)=/.exec(arg)?.[1];
-    if (flag !== undefined && flags.includes(flag))
-      throw new UsageError(`--${flag} takes no value: leave out "${arg.slice(arg.indexOf("="))}"`);
-  }
-}
-
 /** An address as the command line has it. */
 export function hostPort({ hostname, port }: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-function text(value: unknown, flag: string): string {
-  if (typeof value === "string" && value !== "") return value;
-  throw new UsageError(`--${flag} needs a value`);
+/** Undefined without any. */
+function readAddresses(texts: readonly string[]): readonly Address[] | undefined {
+  const duplicate = texts.find((text, index) => texts.indexOf(text) < index);
+  if (duplicate !== undefined)
+    throw new UsageError(`--metrics-addr ${duplicate} is given twice; give each address once`);
+  return texts.length === 0 ? undefined : texts.map(readAddress);
 }
 
 function readAddress(address: string): Address {
@@ -326,9 +302,11 @@ function readTraceBudget(value: string): number {
   throw new UsageError(`bad value "${value}" for --trace-budget: give percent, more than 0 and up to 100`);
 }
 
-function readSeconds(flag: string, value: unknown, min: number, max: number): number {
-  const given = text(value, flag);
-  const seconds = /^\d+(\.\d+)?$/.test(given) ? Number(given) : Number.NaN;
-  if (seconds >= min && seconds <= max) return seconds;
-  throw new UsageError(`bad value "${given}" for --${flag}: give seconds from ${min} to ${max}`);
+/** Makes a reader of seconds from `min` to `max`. */
+function milliseconds(min: number, max: number) {
+  return (value: string, flag: string): number => {
+    const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
+    if (seconds >= min && seconds <= max) return seconds * 1000;
+    throw new UsageError(`bad value "${value}" for --${flag}: give seconds from ${min} to ${max}`);
+  };
 }

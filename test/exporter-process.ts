@@ -48,7 +48,8 @@ export class ExporterProcess implements AsyncDisposable {
     { args = [], command, env = {} }: StartOptions = {},
   ): Promise<ExporterProcess> {
     const program = command ?? (await compiledExporter());
-    const options = ["--metrics-addr", "127.0.0.1:0", "--poll-interval", POLL_INTERVAL_S, ...args];
+    const address = args.includes("--metrics-addr") ? [] : ["--metrics-addr", "127.0.0.1:0"];
+    const options = [...address, "--poll-interval", POLL_INTERVAL_S, ...args];
     const exporter = new ExporterProcess([...program, socketPath, ...options], env);
     exporter.#url = await eventually("the exporter serves metrics", () => {
       if (!exporter.isRunning) throw new Error(`the exporter has ended:\n${exporter.log.join("\n")}`);

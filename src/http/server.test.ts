@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { connectRaw, type RawClient } from "../../test/http-client.ts";
-import { type MetricsServer, type ServerOptions, serve } from "./server.ts";
+import { createServer, type ListenAddress, type MetricsServer, type ServerOptions } from "./server.ts";
 
 const PAYLOAD = Buffer.from("# TYPE bitcoin_blocks gauge\nbitcoin_blocks 900000\n");
 const GET = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -11,13 +11,15 @@ afterEach(() => {
   for (const one of open.splice(0)) "stop" in one ? one.stop() : one.close();
 });
 
-function start(options: Partial<ServerOptions> = {}): MetricsServer {
-  const server = serve({ hostname: "127.0.0.1", port: 0, payload: () => PAYLOAD, ...options });
+type Listening = MetricsServer & Pick<ListenAddress, "port">;
+
+function start(options: Partial<ServerOptions> = {}, { hostname = "127.0.0.1", port = 0 } = {}): Listening {
+  const server = createServer({ payload: () => PAYLOAD, ...options });
   open.push(server);
-  return server;
+  return { ...server, port: server.listen({ hostname, port }).port };
 }
 
-async function client(server: MetricsServer, hostname?: string): Promise<RawClient> {
+async function client(server: Pick<ListenAddress, "port">, hostname?: string): Promise<RawClient> {
   const raw = await connectRaw(server.port, hostname);
   open.push(raw);
   return raw;
@@ -30,7 +32,7 @@ function counted(sizeBytes: number): { payload: () => Uint8Array; count: () => n
 }
 
 /** Resolves once a server that serves one connection serves another one. */
-async function freed(server: MetricsServer): Promise<void> {
+async function freed(server: Listening): Promise<void> {
   let status: number;
   do {
     const next = await client(server);
@@ -361,20 +363,34 @@ describe("limits", () => {
 
 describe("listening", () => {
   test.each(["127.0.0.1", "0.0.0.0", "::"])("on %s", async (hostname) => {
-    const { send, response } = await client(start({ hostname }));
+    const { send, response } = await client(start({}, { hostname }));
     send(GET);
     expect((await response()).status).toBe(200);
   });
 
   test("on ::1", async () => {
-    const { send, response } = await client(start({ hostname: "::1" }), "::1");
+    const { send, response } = await client(start({}, { hostname: "::1" }), "::1");
     send(GET);
     expect((await response()).status).toBe(200);
   });
 
   test("throws what the system says when the port is taken", () => {
     const { port } = start();
-    expect(() => start({ port })).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
+    expect(() => start({}, { port })).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
+  });
+
+  test("on several addresses, with the limits of one", async () => {
+    const server = start({ limits: { maxConnections: 1 } });
+    const other = server.listen({ hostname: "127.0.0.1", port: 0 });
+    const first = await client(server);
+    first.send(GET);
+    expect((await first.response()).status).toBe(200);
+    const second = await client(other);
+    second.send(GET);
+    expect((await second.response()).status).toBe(503);
+    server.stop();
+    expect(await first.ended()).toHaveLength(0);
+    expect(() => start({}, other)).not.toThrow();
   });
 
   test("stop closes the connections and frees the port", async () => {
@@ -384,6 +400,6 @@ describe("listening", () => {
     await response();
     server.stop();
     expect(await ended()).toHaveLength(0);
-    expect(start({ port: server.port }).port).toBe(server.port);
+    expect(start({}, { port: server.port }).port).toBe(server.port);
   });
 });

@@ -1,5 +1,5 @@
 // Listens for HTTP and answers every request with the payload, whatever its method and path; limits the connections.
-// main calls serve() at start and stop() at the end.
+// main creates it at start and stops it at the end.
 
 import type { Socket } from "bun";
 import { Backlog } from "./backlog.ts";
@@ -8,10 +8,6 @@ import { ResponseBuffer } from "./response-buffer.ts";
 import { createTurnQueue } from "./turn-queue.ts";
 
 export interface ServerOptions {
-  /** The address to listen on; `::` is all IPv6 and IPv4 addresses, and all IPv4 addresses on a host without IPv6. */
-  readonly hostname: string;
-  /** 0 chooses a free one. */
-  readonly port: number;
   /**
    * The current exposition; called for each response. The bytes must not change afterwards: while the function returns the
    * same object, it is compressed once. If it throws, the response is 500.
@@ -36,11 +32,19 @@ export interface ServerLimits {
   readonly lingerTimeoutMs: number;
 }
 
-export interface MetricsServer {
-  /** The address listened on: that of the options, or `0.0.0.0` instead of `::` on a host without IPv6. */
+export interface ListenAddress {
+  /** `::` is all IPv6 and IPv4 addresses, and all IPv4 addresses on a host without IPv6. */
   readonly hostname: string;
-  /** The port listened on. */
+  /** 0 chooses a free one. */
   readonly port: number;
+}
+
+export interface MetricsServer {
+  /**
+   * Listens on one more address; the limits are those of all addresses together. Returns the address listened on, with
+   * `0.0.0.0` instead of `::` on a host without IPv6. Throws Bun's error: see `listenErrorText`.
+   */
+  listen(address: ListenAddress): ListenAddress;
   /** Stops listening and closes every connection; the kernel still delivers what it has taken of a response. */
   stop(): void;
 }
@@ -52,9 +56,10 @@ const DEFAULT_LIMITS: ServerLimits = {
   lingerTimeoutMs: 2_000,
 };
 
-/** Listens, or throws Bun's error: see `listenErrorText`. */
-export function serve(options: ServerOptions): MetricsServer {
+/** Listens on no address yet. */
+export function createServer(options: ServerOptions): MetricsServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const listeners: Bun.TCPSocketListener<HttpConnection>[] = [];
   const served = new Set<HttpConnection>();
   const refused = new Set<HttpConnection>();
   const context: ConnectionContext = {
@@ -85,10 +90,10 @@ export function serve(options: ServerOptions): MetricsServer {
     socket.data.closed();
   }
 
-  const listener = listen(options.hostname, (hostname) =>
+  const listenOn = (hostname: string, port: number) =>
     Bun.listen<HttpConnection>({
       hostname,
-      port: options.port,
+      port,
       allowHalfOpen: true, // a client may send its FIN right after its request and still waits for the response
       socket: {
         open,
@@ -98,8 +103,7 @@ export function serve(options: ServerOptions): MetricsServer {
         end: (socket) => socket.data.endInput(),
         error: (socket) => socket.terminate(), // a handler threw: this client loses its connection, the process goes on
       },
-    }),
-  );
+    });
 
   const sweep = setInterval(
     () => {
@@ -111,17 +115,20 @@ export function serve(options: ServerOptions): MetricsServer {
   sweep.unref(); // the listener keeps the process alive, the sweep does not
 
   return {
-    hostname: listener.hostname,
-    port: listener.port,
+    listen({ hostname, port }) {
+      const listener = withIpv4Fallback(hostname, (host) => listenOn(host, port));
+      listeners.push(listener);
+      return { hostname: listener.hostname, port: listener.port };
+    },
     stop() {
       clearInterval(sweep);
-      listener.stop(true);
+      for (const listener of listeners) listener.stop(true);
     },
   };
 }
 
 /** `listenOn` all IPv4 addresses if the host has no IPv6, for which Bun reports no code. */
-function listen<T>(hostname: string, listenOn: (hostname: string) => T): T {
+function withIpv4Fallback<T>(hostname: string, listenOn: (hostname: string) => T): T {
   try {
     return listenOn(hostname);
   } catch (error) {

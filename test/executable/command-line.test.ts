@@ -62,6 +62,10 @@ describe.concurrent("a wrong command line", () => {
     [[], "missing the path of the node's socket"],
     [["--bogus", NO_NODE], "unknown flag --bogus"],
     [["-d", NO_NODE], "unknown flag -d"],
+    [["--noCollector", "fees", NO_NODE], "unknown flag --noCollector"],
+    [["--utxoTrace=no", NO_NODE], "unknown flag --utxoTrace"],
+    [[`--socket-path=${NO_NODE}`, NO_NODE], "unknown flag --socket-path"],
+    [["--subscribe=no", NO_NODE], '--subscribe takes no value: leave out "=no"'],
     [[NO_NODE, "more"], 'unexpected argument "more" after the socket path'],
     [["x".repeat(108)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
     [[NO_NODE, "--metrics-addr", "9332"], /^bad address "9332" for --metrics-addr: /],
@@ -89,6 +93,28 @@ describe("an address", () => {
     await using other = await ExporterProcess.start(NO_NODE);
     const address = new URL(other.url).host;
     expect(await run("--metrics-addr", address, NO_NODE)).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: `${NAME}: cannot listen on ${address}: the address is in use (EADDRINUSE); choose another with --metrics-addr\n`,
+    });
+  });
+
+  test("and another one: both are served, and the log has a line for each", async () => {
+    const port = freePort();
+    await using exporter = await ExporterProcess.start(NO_NODE, {
+      args: ["--metrics-addr", "127.0.0.1:0", "--metrics-addr", `127.0.0.1:${port}`],
+    });
+    const [first, second] = await exporter.logs(/serves metrics on http:/, 2);
+    expect(first).toEndWith(` serves metrics on ${exporter.url}`);
+    expect(second).toEndWith(` serves metrics on http://127.0.0.1:${port}/metrics`);
+    for (const url of [exporter.url, `http://127.0.0.1:${port}/metrics`])
+      expect(await (await fetch(url)).text()).toContain("bitcoin_ipc_up 0\n");
+  });
+
+  test("and another one that is in use: nothing is served", async () => {
+    await using other = await ExporterProcess.start(NO_NODE);
+    const address = new URL(other.url).host;
+    expect(await run("--metrics-addr", "127.0.0.1:0", "--metrics-addr", address, NO_NODE)).toEqual({
       exitCode: 1,
       stdout: "",
       stderr: `${NAME}: cannot listen on ${address}: the address is in use (EADDRINUSE); choose another with --metrics-addr\n`,
