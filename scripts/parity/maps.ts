@@ -6,10 +6,17 @@ import type { ExporterMap } from "./map.ts";
 import { jvstein } from "./maps/jvstein.ts";
 import { lnliz } from "./maps/lnliz.ts";
 import { original } from "./maps/original.ts";
+import { peerObserver } from "./maps/peer-observer.ts";
 import { usdtDash } from "./maps/usdt-dash.ts";
 
 /** By the name that `--map` accepts. */
-export const MAPS: Readonly<Record<string, ExporterMap>> = { original, "usdt-dash": usdtDash, jvstein, lnliz };
+export const MAPS: Readonly<Record<string, ExporterMap>> = {
+  original,
+  "usdt-dash": usdtDash,
+  jvstein,
+  lnliz,
+  "peer-observer": peerObserver,
+};
 
 /** The map that names most families of the page; undefined when none does, or two name equally many. */
 export function mapFor(page: Page): ExporterMap | undefined {

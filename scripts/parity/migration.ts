@@ -31,8 +31,8 @@ function table({ entries, source }: ExporterMap): string {
   );
 }
 
-function relationOf({ ours, differs, factor }: Entry): string {
-  if (ours === undefined) return "none";
+function relationOf({ ours, differs, factor, query }: Entry): string {
+  if (ours === undefined) return query === undefined ? "none" : "query";
   return differs ? "other meaning" : factor === undefined ? "same" : "other unit";
 }
 

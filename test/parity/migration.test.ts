@@ -11,7 +11,12 @@ import { labelText, type Page, type Sample } from "../../scripts/text-format.ts"
 import { EXPORTERS, fixture, OUR_FAMILIES, theirFixture, unknownFamilies } from "./pages.ts";
 
 /** Queries that are exact although parity does not compare them. */
-const EXACT_QUERIES = ["bitcoind_block_inputs", "bitcoin_latest_block_utxo_increase"];
+const EXACT_QUERIES = [
+  "bitcoind_block_inputs",
+  "bitcoin_latest_block_utxo_increase",
+  "peerobserver_rpc_peer_info_transport_protocol_type_peers",
+  "peerobserver_rpc_peer_info_protocol_version_peers",
+];
 
 const guide = readFileSync(GUIDE, "utf8");
 const promtool = Bun.which("promtool");

@@ -53,7 +53,10 @@ test.each([
   [[...URLS, "--interval", "1e3"], 'bad value "1e3" for --interval'],
   [[...URLS, "--tolerance", "101"], 'bad value "101" for --tolerance'],
   [[...URLS, "--tolerance="], 'bad value "" for --tolerance'],
-  [[...URLS, "--map", "toString"], 'bad value "toString" for --map: give one of original, usdt-dash, jvstein, lnliz'],
+  [
+    [...URLS, "--map", "toString"],
+    'bad value "toString" for --map: give one of original, usdt-dash, jvstein, lnliz, peer-observer',
+  ],
   [[...URLS, "--maps", "x"], "Unknown option '--maps'"],
   [[...URLS, "here"], "here"],
 ])("refuses %j", (args, why) => {

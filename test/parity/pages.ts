@@ -23,6 +23,7 @@ export const FIXTURES = {
   "usdt-dash": ["usdt-dash-trace", "usdt-dash-rpc"],
   jvstein: ["jvstein"],
   lnliz: ["lnliz"],
+  "peer-observer": ["peer-observer"],
 } as const;
 export type ExporterName = keyof typeof FIXTURES;
 export const EXPORTERS = Object.keys(FIXTURES) as ExporterName[];

@@ -1,116 +1,30 @@
 import type { ExporterMap } from "../map.ts";
+import { BITCOIN_NAMES, hashRate, inBtc, inBtcPerKvb, PYTHON } from "./shared.ts";
 
 export const jvstein: ExporterMap = {
   exporter: "jvstein/bitcoin-prometheus-exporter",
   source: "github.com/jvstein/bitcoin-prometheus-exporter at a3e1e02, bitcoind-monitor.py",
   entries: [
-    { theirs: "bitcoin_blocks", ours: "bitcoin_chain_height" },
-    { theirs: "bitcoin_difficulty", ours: "bitcoin_difficulty" },
-    { theirs: "bitcoin_size_on_disk", ours: "bitcoin_size_on_disk_bytes" },
-    { theirs: "bitcoin_verification_progress", ours: "bitcoin_verification_progress" },
-    { theirs: "bitcoin_txcount", ours: "bitcoin_chain_transactions" },
+    ...BITCOIN_NAMES,
     {
       theirs: "bitcoin_num_chaintips",
       ours: "sum without (status) (bitcoin_chain_tips)",
       note: "read at every 10th poll",
     },
-    {
-      theirs: "bitcoin_hashps",
-      query: "bitcoin_difficulty * 2^32 * delta(bitcoin_chain_height[1d]) / 86400",
-      note: "an approximation: the expected work of the last day's blocks; the exporter does not read the node's own estimate",
-    },
-    { theirs: "bitcoin_hashps_<blocks>", note: "the exporter does not read it" },
-    { theirs: "bitcoin_peers", ours: "bitcoin_peers" },
-    {
-      theirs: "bitcoin_conn_in",
-      ours: "sum without (direction, network, connection_type, transport) (bitcoin_connections{direction='inbound'})",
-    },
-    {
-      theirs: "bitcoin_conn_out",
-      ours: "sum without (direction, network, connection_type, transport) (bitcoin_connections{direction='outbound'})",
-    },
-    {
-      theirs: "bitcoin_total_bytes_recv",
-      ours: "bitcoin_bytes_recv_total",
-      note: "a gauge there, a counter here",
-    },
-    {
-      theirs: "bitcoin_total_bytes_sent",
-      ours: "bitcoin_bytes_sent_total",
-      note: "a gauge there, a counter here",
-    },
-    { theirs: "bitcoin_uptime", ours: "bitcoin_uptime_seconds" },
-    {
-      theirs: "bitcoin_server_version",
-      differs: true,
-      ours: "bitcoin_node_info",
-      note: "the label version of bitcoin_node_info here",
-    },
-    {
-      theirs: "bitcoin_protocol_version",
-      differs: true,
-      ours: "bitcoin_node_info",
-      note: "the label protocol of bitcoin_node_info here",
-    },
+    hashRate("bitcoin_hashps"),
     {
       theirs: "bitcoin_warnings_total",
       differs: true,
       ours: "bitcoin_warnings",
       note: "theirs counts the scrapes with a warning, bitcoin_warnings the current warnings",
     },
-    {
-      theirs: "bitcoin_mempool_bytes",
-      ours: "bitcoin_mempool_vsize_bytes",
-      note: "virtual bytes",
-    },
-    {
-      theirs: "bitcoin_mempool_bytes",
-      differs: true,
-      ours: "bitcoin_mempool_bytes",
-      note: "virtual bytes there, memory here",
-    },
-    { theirs: "bitcoin_mempool_size", ours: "bitcoin_mempool_size" },
     { theirs: "bitcoin_mempool_usage", ours: "bitcoin_mempool_bytes", note: "memory" },
-    {
-      theirs: "bitcoin_mempool_minfee",
-      ours: "bitcoin_mempool_min_fee_rate_satoshis_per_vbyte",
-      factor: 1e-5,
-      note: "theirs is in BTC per 1000 virtual bytes",
-    },
+    inBtcPerKvb("bitcoin_mempool_minfee", "bitcoin_mempool_min_fee_rate_satoshis_per_vbyte"),
     { theirs: "bitcoin_mempool_unbroadcast", ours: "bitcoin_mempool_unbroadcast_transactions" },
-    { theirs: "bitcoin_latest_block_height", ours: "bitcoin_last_block_height" },
-    { theirs: "bitcoin_latest_block_weight", ours: "bitcoin_last_block_weight" },
     { theirs: "bitcoin_latest_block_size", ours: "bitcoin_last_block_size_bytes" },
-    { theirs: "bitcoin_latest_block_txs", ours: "bitcoin_last_block_transactions" },
-    { theirs: "bitcoin_latest_block_inputs", ours: "bitcoin_last_block_inputs" },
-    { theirs: "bitcoin_latest_block_outputs", ours: "bitcoin_last_block_outputs" },
-    { theirs: "bitcoin_latest_block_value", note: "the exporter does not read it" },
-    {
-      theirs: "bitcoin_latest_block_fee",
-      ours: "bitcoin_last_block_total_fee_satoshis",
-      factor: 1e-8,
-      note: "theirs is in BTC",
-    },
-    {
-      theirs: "bitcoin_est_smart_fee_<target>",
-      ours: "bitcoin_fee_estimate_satoshis_per_vbyte{target='<target>'}",
-      factor: 1e-5,
-      values: ["2", "3", "5", "20"],
-      note: "theirs is in BTC per 1000 virtual bytes; --fee-targets selects the targets here",
-    },
-    {
-      theirs: "bitcoin_ban_created",
-      note: "addresses are no label here, because their number is unlimited; bitcoin_banned_subnets is the count",
-    },
-    {
-      theirs: "bitcoin_banned_until",
-      note: "addresses are no label here, because their number is unlimited; bitcoin_banned_subnets is the count",
-    },
-    {
-      theirs: "bitcoin_meminfo_<name>",
-      note: "the exporter does not read it: it is the locked memory for wallet keys, not the node's memory",
-    },
-    { theirs: "bitcoin_rpc_active", note: "the exporter does not read it" },
+    inBtc("bitcoin_latest_block_value", "bitcoin_last_block_total_out_satoshis"),
+    inBtc("bitcoin_latest_block_fee", "bitcoin_last_block_total_fee_satoshis"),
+    { theirs: "bitcoin_rpc_active", ours: "bitcoin_rpc_active_commands" },
     {
       theirs: "bitcoin_exporter_errors_total",
       differs: true,
@@ -123,16 +37,7 @@ export const jvstein: ExporterMap = {
       ours: "bitcoin_ipc_poll_duration_seconds",
       note: "all refreshes together there; bitcoin_ipc_poll_duration_seconds is the last poll",
     },
-    {
-      theirs: "bitcoin_<counter>_created",
-      note: "their client library adds the creation time of each counter",
-    },
-    { theirs: "python_<name>", note: "describes the runtime of their exporter" },
-    {
-      theirs: "process_<name>",
-      differs: true,
-      ours: "process_<name>",
-      note: "each describes the process of its own exporter",
-    },
+    { theirs: "bitcoin_<counter>_created", note: "their client library adds the creation time of each counter" },
+    PYTHON,
   ],
 };

@@ -37,21 +37,13 @@ export const original: ExporterMap = {
       ours: "bitcoin_verification_progress",
       note: "polled once a minute there",
     },
-    {
-      theirs: "bitcoin_mempool_size",
-      ours: "bitcoin_mempool_size",
-      note: "polled once a minute there",
-    },
+    { theirs: "bitcoin_mempool_size", ours: "bitcoin_mempool_size", note: "polled once a minute there" },
     {
       theirs: "bitcoin_mempool_bytes",
       ours: "bitcoin_mempool_bytes",
       note: "memory in both; polled once a minute there",
     },
-    {
-      theirs: "bitcoin_mempool_max_bytes",
-      ours: "bitcoin_mempool_max_bytes",
-      note: "polled once a minute there",
-    },
+    { theirs: "bitcoin_mempool_max_bytes", ours: "bitcoin_mempool_max_bytes", note: "polled once a minute there" },
     { theirs: "bitcoin_peers", ours: "bitcoin_peers", note: "polled once a minute there" },
     {
       theirs: "bitcoin_bytes_recv_total",
@@ -68,14 +60,8 @@ export const original: ExporterMap = {
     { theirs: "bitcoin_utxo_cache_add_total", ours: "bitcoin_utxo_cache_add_total" },
     { theirs: "bitcoin_utxo_cache_add_value_total", ours: "bitcoin_utxo_cache_add_value_total" },
     { theirs: "bitcoin_utxo_cache_spend_total", ours: "bitcoin_utxo_cache_spend_total" },
-    {
-      theirs: "bitcoin_utxo_cache_spend_value_total",
-      ours: "bitcoin_utxo_cache_spend_value_total",
-    },
+    { theirs: "bitcoin_utxo_cache_spend_value_total", ours: "bitcoin_utxo_cache_spend_value_total" },
     { theirs: "bitcoin_utxo_cache_uncache_total", ours: "bitcoin_utxo_cache_uncache_total" },
-    {
-      theirs: "bitcoin_utxo_cache_uncache_value_total",
-      ours: "bitcoin_utxo_cache_uncache_value_total",
-    },
+    { theirs: "bitcoin_utxo_cache_uncache_value_total", ours: "bitcoin_utxo_cache_uncache_value_total" },
   ],
 };
