@@ -70,7 +70,7 @@ export const RPC_METHODS = [
 export type RpcMethod = (typeof RPC_METHODS)[number];
 
 /** Ordinals of Init that make an interface in some layout (layouts.ts). In others one of them is makeWalletLoader. */
-const MAKE_ORDINALS = [2, 3, 4, 5, 6, 7] as const;
+const MAKE_ORDINALS = [1, 2, 3, 4, 5, 6, 7] as const;
 export type MakeOrdinal = (typeof MAKE_ORDINALS)[number];
 
 type Make = (typeof Init$Client.methods)[4];

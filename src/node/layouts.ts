@@ -68,8 +68,10 @@ export interface Detected {
  *     Init@4 is  a Chain  → pr/trace       (@6 would be makeWalletLoader, and is not asked)
  *                a Node   → ipc-2026-02    (@5 would be)
  *                an Rpc   → v32, or pr-29409 where Init@5 is a Chain  (@7 would be)
- *                missing, and Init@2 is  there    → v30
- *                                        refused  → v31, which has Mining at @3
+ *                missing, and Init@3 is  there, or pending until the chain is loaded  → v31
+ *                                        missing, and Init@2 is there                 → v30
+ *
+ * A v31 node is not asked for Init@2: it would write an error into its debug log at each connect.
  */
 export async function detectLayout(init: ImportedCapability, threads: ServerThreads): Promise<Detected> {
   const probe = new Probe(init, threads);
@@ -77,12 +79,20 @@ export async function detectLayout(init: ImportedCapability, threads: ServerThre
   return probe.detected(layout, layout === "v32");
 }
 
+/** Mining is waited for as long as a node may take to start. It ends with the connection, which harms none that waits. */
+const MINING = { deadlineMs: 24 * 60 * 60 * 1000, mayBeLeft: true };
+/** Layouts of nodes that make Mining once their chain is loaded, and whose clients may disconnect during a call. */
+const WAITS_IN_MINING: readonly LayoutName[] = ["v31", "v32"];
+
+/** A node answers at once that it lacks an ordinal, even while it starts. */
+const MISSING_WITHIN_MS = 2000;
+
 async function detect(probe: Probe): Promise<LayoutName> {
   const fourth = await probe.make(4);
   if (fourth === undefined) {
-    const second = await probe.make(2);
-    if (second !== "refused") return second === undefined ? probe.failUnknown() : "v30";
-    return "v31";
+    const third = await Promise.race([probe.make(3, MINING), Bun.sleep(MISSING_WITHIN_MS).then(() => "pending")]);
+    if (third !== undefined) return "v31";
+    return typeof (await probe.make(2)) === "object" ? "v30" : probe.failUnknown();
   }
   if (fourth === "refused") return probe.failUnknown();
   if (await probe.isInterface(fourth, CALLS.chain.shutdownRequested)) return "pr/trace";
@@ -100,6 +110,9 @@ export async function confirmLayout(
   threads: ServerThreads,
   layout: LayoutName,
 ): Promise<Detected> {
+  // A v30 node may crash (std::system_error) when a thread ends that has run no call, and a call that the node lacks runs on
+  // none. Every node has makeEcho.
+  (await makeInterface(init, threads, 1)).close();
   const probe = new Probe(init, threads);
   const ordinals: Ordinals = LAYOUTS[layout];
   if (Object.values(ordinals).some((ordinal) => ordinal > 4)) {
@@ -153,11 +166,6 @@ async function isRelease(rpc: JsonRpc): Promise<boolean> {
   return version >= FIRST_RELEASE_WITH_RPC && version % 10_000 < LEAST_OF_TREES;
 }
 
-/** Mining is waited for as long as a node may take to start. It ends with the connection, which harms none that waits. */
-const MINING = { deadlineMs: 24 * 60 * 60 * 1000, mayBeLeft: true };
-/** Layouts of nodes that make Mining once their chain is loaded, and whose clients may disconnect during a call. */
-const WAITS_IN_MINING: readonly LayoutName[] = ["v31", "v32"];
-
 /** How the error of a call ends that was answered with a null capability (rpc/capability.ts). */
 const NO_CAPABILITY = "the peer sent no capability";
 
@@ -166,6 +174,7 @@ class Probe {
   readonly #threads: ServerThreads;
   readonly #options: ThreadCallOptions;
   readonly #made = new Map<MakeOrdinal, ImportedCapability>();
+  readonly #making = new Map<MakeOrdinal, Promise<ImportedCapability | "refused" | undefined>>();
   /** What the node answered, for the error line. */
   readonly #answers: string[] = [];
 
@@ -197,8 +206,14 @@ class Probe {
 
   /** What Init makes at `ordinal`; undefined when it has no such ordinal. It refuses one that it has given up. */
   async make(ordinal: MakeOrdinal, options = this.#options): Promise<ImportedCapability | "refused" | undefined> {
-    const known = this.#made.get(ordinal);
+    const known = this.#made.get(ordinal) ?? this.#making.get(ordinal);
     if (known !== undefined) return known;
+    const making = this.#make(ordinal, options).finally(() => this.#making.delete(ordinal));
+    this.#making.set(ordinal, making);
+    return making;
+  }
+
+  async #make(ordinal: MakeOrdinal, options: ThreadCallOptions): Promise<ImportedCapability | "refused" | undefined> {
     try {
       const capability = await makeInterface(this.#init, this.#threads, ordinal, options);
       this.#made.set(ordinal, capability);

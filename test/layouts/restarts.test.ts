@@ -16,16 +16,22 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 /** Each from the one before, and to what gives more and to what gives less. */
 const ROUTE: readonly LayoutName[] = ["pr/trace", "v32", "v30", "pr-29409", "v31", "ipc-2026-02", "pr/trace"];
 
+const LAST_POLL = "bitcoin_ipc_last_poll_timestamp_seconds";
+
 test("an exporter goes with its node from layout to layout", async () => {
   await using first = await ReferenceNode.start({ layout: ROUTE[0]! });
   // Of sessions that end soon, only the first two have a line.
   await using exporter = await session(first, exporterWith({ "session/session": { STABLE_AFTER_MS: 0 } }));
   let node = first;
+  let lastPoll = 0;
   await using stack = new AsyncDisposableStack();
   for (const [index, layout] of ROUTE.entries()) {
     if (index > 0) node = stack.use(await node.restart(layout));
     await exporter.logs(/^connected to the node/, index + 1);
-    const metrics = await polled(exporter);
+    await polled(exporter);
+    // A session without a whole poll is not stable.
+    const metrics = await exporter.waitUntil("the end of its poll", (metrics) => metrics.get(LAST_POLL)! > lastPoll);
+    lastPoll = metrics.get(LAST_POLL)!;
     expect(shownLayouts(metrics)).toEqual([layout]);
     expect(metrics.get("bitcoin_ipc_connects_total")).toBe(index + 1);
 

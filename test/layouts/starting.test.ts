@@ -73,12 +73,7 @@ test("v31, which answers once its chain is loaded, is waited for, and can be lef
   await using exporter = await startExporter(node);
   await exporter.logs(/^waiting for the node to start: its chain is not loaded yet$/);
   const { calls } = await node.stats();
-  expect(Object.keys(calls).sort()).toEqual([
-    "Init.construct",
-    "Init.makeMining",
-    "Init.makeMiningOld2",
-    "ThreadMap.makeThread",
-  ]);
+  expect(Object.keys(calls).sort()).toEqual(["Init.construct", "Init.makeMining", "ThreadMap.makeThread"]);
   expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
   await node.clear();
   expect(shownLayouts(await polled(exporter))).toEqual(["v31"]);

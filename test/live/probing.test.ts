@@ -125,11 +125,9 @@ async function threadsAtRest(node: BitcoinNode): Promise<number> {
 
 /** Warnings and errors in the node's log, without those of calls that ended with their connection: releases log these as errors. */
 function complaints(log: string): string[] {
-  // The exporter tells v31 from v30 by this answer.
-  const isRefusal = /IPC server unhandled exception: Old mining interface \(@2\) not supported/;
   const callEnded = /IPC server error request #\d+ \S+\$Results kj::Exception: Interrupted by disconnect$/;
   return log
     .split("\n")
     .filter((line) => /\[(error|warning)\]|error|assert|exception|terminate|abort|fatal|thread busy/i.test(line))
-    .filter((line) => !callEnded.test(line.trim()) && !isRefusal.test(line));
+    .filter((line) => !callEnded.test(line.trim()));
 }
