@@ -18,6 +18,8 @@ import {
   makeCollectors,
 } from "./catalogue.ts";
 import type { Collector } from "./collector.ts";
+import { exporterCollector } from "./exporter.ts";
+import { processCollector } from "./process.ts";
 
 let registry: Registry;
 let context: CollectorContext;
@@ -127,6 +129,8 @@ test("no two collectors take the same event", () => {
   expect(new Set(taken).size).toBe(taken.length);
 });
 
+const CALLS_OF_V32 = ["Init.@4", "Init.@3", "Init.@5", "Chain.shutdownRequested", "Mining.waitTipChanged"];
+
 test("the page of the default collectors stays below 400 series with 125 peers of all kinds", () => {
   const collectors = makeCollectors(DEFAULT_COLLECTORS, { ...context, feeTargets: [2, 3, 6, 12, 24, 144, 504, 1008] });
   collectors.startSession(ALL_EVENTS);
@@ -143,6 +147,12 @@ test("the page of the default collectors stays below 400 series with 125 peers o
     minfeefilter: 0.00001,
   }));
   answerRpc(collectors, "getpeerinfo", JSON.stringify(peers));
+  const exporter = exporterCollector(registry, { version: "1", revision: "r", bun: "b" }, () => 0);
+  exporter.connected("v32");
+  exporter.polled(100);
+  for (const method of [...RPC_METHODS, ...CALLS_OF_V32]) exporter.called([method], 1);
+  exporter.called(RPC_METHODS, 1);
+  processCollector(registry);
   // The last block and its arrival have 32 more.
   expect(Object.keys(samplesOf(registry)).length + 32).toBeLessThan(400);
 });

@@ -199,6 +199,7 @@ test("the exporter shows its session, its polls and its failures", () => {
   exporter.connected("pr/trace");
   exporter.callFailed("Node.getMempoolSize");
   exporter.polled(250);
+  exporter.pollsMissed(3);
   exporter.logLineDropped();
   expect(samples()).toMatchObject({
     bitcoin_ipc_up: "1",
@@ -206,6 +207,7 @@ test("the exporter shows its session, its polls and its failures", () => {
     'bitcoin_ipc_layout_info{layout="pr/trace"}': "1",
     'bitcoin_ipc_call_errors_total{method="Node.getMempoolSize"}': "1",
     bitcoin_ipc_poll_duration_seconds: "0.25",
+    bitcoin_ipc_polls_missed_total: "3",
     bitcoin_ipc_exporter_log_lines_dropped_total: "1",
     'bitcoin_ipc_exporter_build_info{version="1",revision="r",bun="b"}': "1",
   });
@@ -213,6 +215,27 @@ test("the exporter shows its session, its polls and its failures", () => {
   exporter.disconnected();
   expect(samples()).toHaveProperty("bitcoin_ipc_up", "0");
   expect(samples()).not.toHaveProperty('bitcoin_ipc_layout_info{layout="pr/trace"}');
+});
+
+test("calls are counted and timed by method, and a batch of several as one besides", () => {
+  const exporter = exporterCollector(registry, { version: "1", revision: "r", bun: "b" }, () => 0);
+  exporter.called(["getpeerinfo"], 250);
+  exporter.called(["estimatesmartfee", "estimatesmartfee"], 500);
+  exporter.called(["getpeerinfo", "uptime"], 1500);
+  exporter.called(["getpeerinfo", "uptime"], 2000);
+  exporter.called(["Mining.waitTipChanged"], undefined);
+  const calls = Object.entries(samples()).filter(([series]) => series.startsWith("bitcoin_ipc_call"));
+  expect(Object.fromEntries(calls)).toEqual({
+    'bitcoin_ipc_calls_total{method="getpeerinfo"}': "3",
+    'bitcoin_ipc_calls_total{method="estimatesmartfee"}': "2",
+    'bitcoin_ipc_calls_total{method="uptime"}': "2",
+    'bitcoin_ipc_calls_total{method="batch"}': "2",
+    'bitcoin_ipc_calls_total{method="Mining.waitTipChanged"}': "1",
+    'bitcoin_ipc_call_seconds_total{method="getpeerinfo"}': "0.25",
+    'bitcoin_ipc_call_seconds_total{method="estimatesmartfee"}': "0.5",
+    'bitcoin_ipc_call_seconds_total{method="batch"}': "3.5",
+    bitcoin_ipc_callback_busy_seconds_total: "0",
+  });
 });
 
 test("the process shows what /proc says of it", () => {

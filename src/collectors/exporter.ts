@@ -16,10 +16,17 @@ export interface ExporterCollector {
   disconnected(): void;
   /** A call to or from the node failed. `method` is interface and method. */
   callFailed(method: string): void;
+  /** As OnCall in src/node/calls.ts. */
+  called(methods: readonly string[], durationMs: number | undefined): void;
   /** A poll ended, with or without failed calls. */
   polled(durationMs: number): void;
+  /** So many polls were due while another one ran. */
+  pollsMissed(count: number): void;
   logLineDropped(): void;
 }
+
+/** The label value of a batch of several JSON-RPC methods. */
+const BATCH = "batch";
 
 /** `busyMs`: milliseconds so far in which callbacks kept threads of the node waiting. */
 export function exporterCollector(registry: Registry, build: Build, busyMs: () => number): ExporterCollector {
@@ -36,6 +43,14 @@ export function exporterCollector(registry: Registry, build: Build, busyMs: () =
     "Calls over the node's IPC socket that failed, by interface and method.",
     ["method"],
   );
+  const calls = registry.counterVec("bitcoin_ipc_calls_total", "Calls to the node that have ended, by method.", [
+    "method",
+  ]);
+  const callSeconds = registry.polledCounterVec(
+    "bitcoin_ipc_call_seconds_total",
+    "Time that the node took for calls, by method; that of a batch of several methods as batch.",
+    ["method"],
+  );
   const busy = registry.polledCounter(
     "bitcoin_ipc_callback_busy_seconds_total",
     "Time in which the node was calling back: a call under way, or half a millisecond or less after another.",
@@ -43,6 +58,10 @@ export function exporterCollector(registry: Registry, build: Build, busyMs: () =
   registry.onRender(() => busy.set(busyMs() / 1000));
   const pollDuration = registry.gauge("bitcoin_ipc_poll_duration_seconds", "Time that the last poll took.");
   const lastPoll = registry.gauge("bitcoin_ipc_last_poll_timestamp_seconds", "When the last poll ended, in Unix time.");
+  const missed = registry.counter(
+    "bitcoin_ipc_polls_missed_total",
+    "Polls that were due while another poll was still running, and were not made.",
+  );
   const dropped = registry.counter(
     "bitcoin_ipc_exporter_log_lines_dropped_total",
     "Log lines that were dropped because stderr was not read.",
@@ -62,6 +81,15 @@ export function exporterCollector(registry: Registry, build: Build, busyMs: () =
       layouts.clear();
     },
     callFailed: (method) => void errors.with(method).inc(),
+    called(methods, durationMs) {
+      for (const method of methods) calls.with(method).inc();
+      const isBatch = new Set(methods).size > 1;
+      if (isBatch) calls.with(BATCH).inc();
+      if (durationMs === undefined) return;
+      const seconds = callSeconds.with(isBatch ? BATCH : methods[0]!);
+      seconds.set(Number(seconds.read() ?? 0) + durationMs / 1000);
+    },
+    pollsMissed: (count) => void missed.add(count),
     polled(durationMs) {
       pollDuration.set(durationMs / 1000);
       lastPoll.set(Date.now() / 1000);

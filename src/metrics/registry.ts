@@ -73,9 +73,19 @@ export class Registry {
     return this.#register({ name, help, type: "counter", labels, maxSeries }, EventCounter);
   }
 
-  /** A counter that the node keeps, set to the node's total: no sample until then, and lower after the node restarts. */
+  /** A counter that is set to a total, such as the node's, which is lower after it restarts: no sample until then. */
   polledCounter(name: string, help: string): Gauge {
-    return this.#register({ name, help, type: "counter", labels: [], maxSeries: 1 }, Gauge).with();
+    return this.polledCounterVec(name, help, [], 1).with();
+  }
+
+  /** Such counters by label. */
+  polledCounterVec<const L extends readonly string[]>(
+    name: string,
+    help: string,
+    labels: L,
+    maxSeries = DEFAULT_MAX_SERIES,
+  ): Family<Gauge, L> {
+    return this.#register({ name, help, type: "counter", labels, maxSeries }, Gauge);
   }
 
   /** A gauge without a sample until it is set. */

@@ -93,6 +93,12 @@ export function readCapability({ result }: { readonly result: { readonly client:
   return importOf(result.client);
 }
 
+/**
+ * Called when a call has ended. `methods`: the one method, or the JSON-RPC methods of a batch. `durationMs` is undefined for a
+ * call that waits for an event.
+ */
+export type OnCall = (methods: readonly string[], durationMs: number | undefined) => void;
+
 /** Whether `method` is in the table. */
 export function isAllowed(method: Pick<Method<Struct, Struct>, "interfaceId" | "methodId">): boolean {
   return allowed.has(keyOf(method));

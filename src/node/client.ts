@@ -9,7 +9,7 @@ import type { HotReader } from "../rpc/hot-reader.ts";
 import type { ChainNotifications$Client } from "../schema/chain.ts";
 import type { UtxoCacheTrace$Client } from "../schema/tracing.ts";
 import { CallTimeouts } from "./call-timeouts.ts";
-import { CALLS, readCapability } from "./calls.ts";
+import { CALLS, type OnCall, readCapability } from "./calls.ts";
 import {
   type ChainEvents,
   chainNotificationsReader,
@@ -32,6 +32,8 @@ export interface ClientOptions {
   readonly layout?: LayoutName | undefined;
   /** JSON-RPC over HTTP, for a node that has none over IPC. */
   readonly httpRpc?: JsonRpc | undefined;
+  /** For calls over IPC; `httpRpc` has its own. */
+  readonly onCall?: OnCall;
 }
 
 export interface ClientEvents {
@@ -109,7 +111,7 @@ export class NodeClient {
    * the chain must wait until the node has started: see `warmupStatus`.
    */
   static async open(connection: Connection, events: ClientEvents, options: ClientOptions): Promise<NodeClient> {
-    return new NodeClient(connection, await handshake(connection, options.layout), events, options);
+    return new NodeClient(connection, await handshake(connection, options.layout, options.onCall), events, options);
   }
 
   /** What the node supports is final once `warmupStatus` has resolved to undefined. */

@@ -5,7 +5,7 @@ import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { RpcError } from "../rpc/errors.ts";
 import type { ThreadMap$Client } from "../schema/mp/proxy.ts";
-import { CALLS, type MakeOrdinal } from "./calls.ts";
+import { CALLS, type MakeOrdinal, type OnCall } from "./calls.ts";
 import type { JsonRpc } from "./json-rpc.ts";
 import {
   confirmLayout,
@@ -40,12 +40,16 @@ const THREAD_NAME = "bitcoind-ipc-exporter";
  * Asks the node for its interfaces, one call after the other, in `layout` or in the one that is found. Rejects with the error
  * of the first call that fails; what was received by then ends with the connection, which the caller closes.
  */
-export async function handshake(connection: Connection, layout?: LayoutName): Promise<NodeCapabilities> {
+export async function handshake(
+  connection: Connection,
+  layout?: LayoutName,
+  onCall?: OnCall,
+): Promise<NodeCapabilities> {
   const init = await connection.bootstrap();
   // Our side of the thread map stays null: the node needs it only to run callbacks on threads of ours.
   const read = (results: { threadMap: ThreadMap$Client }) => importOf(results.threadMap.client);
   const threadMap = await init.ask(CALLS.init.construct, undefined, { read }).results;
-  const threads = new ServerThreads(threadMap, THREAD_NAME);
+  const threads = new ServerThreads(threadMap, THREAD_NAME, onCall);
   await threads.start();
 
   const detected = await (layout === undefined ? detectLayout(init, threads) : confirmLayout(init, threads, layout));

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Socket } from "bun";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
+import type { OnCall } from "./calls.ts";
 import { httpRpc, type RpcCredentials, readRpcUrl } from "./http-rpc.ts";
 import { Decimal } from "./json.ts";
 import { callRpc, failureOf, type JsonRpc, MAX_ANSWER_BYTES } from "./json-rpc.ts";
@@ -127,7 +128,12 @@ describe("a node", () => {
   test("answers with the cookie, one method or a batch a request", async () => {
     writeFileSync(cookieFile, `__cookie__:${SECRET}`);
     const { state, port } = serveNode();
-    const rpc = rpcAt(port);
+    const called: string[] = [];
+    const onCall: OnCall = (methods, durationMs) => {
+      expect(durationMs).toBeWithin(0, DEADLINE_MS);
+      called.push(methods.join());
+    };
+    const rpc = httpRpc({ hostname: "127.0.0.1", port }, { cookieFile }, { deadlineMs: DEADLINE_MS, onCall });
     const requests = [{ method: "uptime" }, { method: "getindexinfo" }, { method: "getpeerinfo" }] as const;
     for (let poll = 0; poll < 2; poll++) {
       const outcomes = await rpc.callAll(requests);
@@ -136,6 +142,7 @@ describe("a node", () => {
       expect(outcomes[2]).toEqual({ result: ["getpeerinfo", "ü"] });
     }
     expect(state.bodies.map((body) => JSON.parse(body).length ?? 1)).toEqual([1, 1, 1, 3]);
+    expect(called).toEqual(["uptime", "getindexinfo", "getpeerinfo", "uptime,getindexinfo,getpeerinfo"]);
   });
 
   test("answers with a user and a password file, whose last line may end", async () => {

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import type { Socket } from "bun";
 import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
 import { CallTimeouts } from "./call-timeouts.ts";
+import type { OnCall, RpcMethod } from "./calls.ts";
 import {
   AnswerTooLargeError,
   type Exchange,
@@ -30,6 +31,7 @@ export interface HttpRpcOptions {
   readonly deadlineMs: number;
   /** Ends the request under way and refuses later ones. */
   readonly signal?: AbortSignal;
+  readonly onCall?: OnCall;
 }
 
 /**
@@ -56,12 +58,12 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
   let quietUntil = 0;
   let quietMs = options.deadlineMs;
 
-  const answer: Exchange = async (request, subject) => {
+  const answer: Exchange = async (request, methods) => {
     options.signal?.throwIfAborted();
     if (performance.now() < quietUntil) throw new NotSentError(`${where}: the node is still at an earlier call`);
-    const { status, body } = await sendAuthorized(request, subject);
+    const { status, body } = await sendAuthorized(request, methods);
     quietMs = options.deadlineMs;
-    if (status === 403) throw new RefusedError(`${subject}: ${where} is forbidden (403); ${ALLOW}`);
+    if (status === 403) throw new RefusedError(`${methods}: ${where} is forbidden (403); ${ALLOW}`);
     if (status === 503) throw failed(`the node's queue is full or it stops (503); raise -rpcworkqueue if it lasts`);
     // Errors of methods come with 404 or 500 and JSON up to v27.
     if (body.length > 0) return body;
@@ -70,26 +72,26 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
   // Each request has a deadline of its own, at which its connection is closed.
   return rpcOver(answer, new CallTimeouts(NO_DEADLINE_MS));
 
-  async function sendAuthorized(request: string, subject: string): Promise<Response> {
+  async function sendAuthorized(request: string, methods: readonly RpcMethod[]): Promise<Response> {
     authorization ??= readAuthorization(credentials);
     if (authorization !== refused) {
       // Another request may read a new cookie meanwhile.
       const used = authorization;
-      const response = await send(request, subject, used);
+      const response = await send(request, methods, used);
       if (response.status !== 401) return response;
       refused = used;
     }
     // A node that was restarted has a new cookie.
     authorization = readAuthorization(credentials);
     if (authorization === refused) throw failed(`the node refuses the user or password (401); check ${file}`);
-    return sendAuthorized(request, subject);
+    return sendAuthorized(request, methods);
   }
 
   function failed(what: string): RpcError {
     return new RpcError("failed", `${where}: ${what}`);
   }
 
-  async function send(request: string, subject: string, authorization: string): Promise<Response> {
+  async function send(request: string, methods: readonly RpcMethod[], authorization: string): Promise<Response> {
     const body = Buffer.from(request);
     const head = [
       "POST / HTTP/1.1",
@@ -100,15 +102,20 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
       "Connection: close",
     ];
     const bytes = Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]);
+    const start = performance.now();
+    const ended = () => options.onCall?.(methods, performance.now() - start);
     try {
-      return await exchange(address, bytes, options);
+      const response = await exchange(address, bytes, options);
+      ended();
+      return response;
     } catch (error) {
+      if (!isConnectError(error)) ended();
       if (error instanceof Late) {
         quietUntil = performance.now() + quietMs;
         quietMs = Math.min(2 * quietMs, MAX_QUIET_MS);
-        throw new DeadlineError(`${subject}: ${where} did not answer within ${options.deadlineMs} ms`);
+        throw new DeadlineError(`${methods}: ${where} did not answer within ${options.deadlineMs} ms`);
       }
-      if (error instanceof TooLarge) throw new AnswerTooLargeError(subject, error.sizeBytes);
+      if (error instanceof TooLarge) throw new AnswerTooLargeError(methods.join(), error.sizeBytes);
       const { message } = withReason(error as NodeJS.ErrnoException);
       const remedy = isConnectError(error) ? "; check that the node runs with -server=1 and this -rpcport" : "";
       throw failed(`${message}${remedy}`);

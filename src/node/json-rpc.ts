@@ -116,8 +116,8 @@ export async function callRpc(rpc: JsonRpc, method: RpcMethod, params: RpcReques
   return outcome!.result;
 }
 
-/** Sends JSON-RPC text and resolves to the text of the reply; `subject` says what it asks. Rejects as ServerThreads.call. */
-export type Exchange = (request: string, subject: string) => Promise<Uint8Array>;
+/** Sends JSON-RPC text that asks `methods`, and resolves to the text of the reply. Rejects as ServerThreads.call. */
+export type Exchange = (request: string, methods: readonly RpcMethod[]) => Promise<Uint8Array>;
 
 /**
  * JSON-RPC by batches. A method that the node has not answered yet is sent on its own, so that one that hangs, or that the
@@ -146,7 +146,7 @@ export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
 
   async function callAlone({ method, params = [], items }: RpcRequest): Promise<RpcOutcome> {
     try {
-      const bytes = await exchange(requestOf(method, params, 0), method);
+      const bytes = await exchange(requestOf(method, params, 0), [method]);
       const reply = await read(method, bytes, { items, listKey: "result" });
       // Bitcoin Core answers null for a forbidden method, and for nothing else that is asked here (httprpc.cpp).
       if (reply === null)
@@ -163,10 +163,9 @@ export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
 
   async function callTogether(requests: readonly RpcRequest[]): Promise<readonly RpcOutcome[]> {
     const methods = requests.map(({ method }) => method);
-    const subject = methods.join();
-    const replies = replyToBatch(requests, subject);
+    const replies = replyToBatch(requests, methods);
     try {
-      const outcomes = await timeouts.wait(`a batch of ${subject}`, replies);
+      const outcomes = await timeouts.wait(`a batch of ${methods}`, replies);
       return outcomes;
     } catch (error) {
       for (const method of methods) answered.delete(method);
@@ -178,9 +177,12 @@ export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
     }
   }
 
-  async function replyToBatch(requests: readonly RpcRequest[], subject: string): Promise<readonly RpcOutcome[]> {
+  async function replyToBatch(
+    requests: readonly RpcRequest[],
+    methods: readonly RpcMethod[],
+  ): Promise<readonly RpcOutcome[]> {
     const texts = requests.map(({ method, params = [] }, id) => requestOf(method, params, id));
-    const replies = repliesOf(await read("a batch", await exchange(`[${texts}]`, subject)));
+    const replies = repliesOf(await read("a batch", await exchange(`[${texts}]`, methods)));
     return requests.map(({ method }, id) => outcomeOf(method, replies.get(String(id))));
   }
 }
@@ -205,12 +207,13 @@ function requestOf(method: RpcMethod, params: RpcRequest["params"], id: number):
 
 /** JSON-RPC through Rpc.executeRpc. */
 export function batchRpc(threads: Threads, rpc: ImportedCapability, timeouts: CallTimeouts): JsonRpc {
-  const exchange: Exchange = async (request, subject) => {
+  const exchange: Exchange = async (request, rpcMethods) => {
     const fill = (fields: Rpc_ExecuteRpc$Params) => {
       fields.request = request;
       fields.uri = "/";
     };
-    return textBytes(0, await withSubject(subject, threads.call(rpc, CALLS.rpc.executeRpc, fill, { subject })));
+    const results = threads.call(rpc, CALLS.rpc.executeRpc, fill, { rpcMethods });
+    return textBytes(0, await withSubject(rpcMethods.join(), results));
   };
   return rpcOver(exchange, timeouts);
 }
@@ -234,7 +237,8 @@ export function singleRpc(threads: Threads, node: ImportedCapability, timeouts: 
       fields.params = JSON.stringify(params);
       fields.uri = "/";
     };
-    const results = await withSubject(method, threads.call(node, CALLS.node.executeRpc, fill, { subject: method }));
+    const call = threads.call(node, CALLS.node.executeRpc, fill, { rpcMethods: [method] });
+    const results = await withSubject(method, call);
     // Of the three texts, the one that applies is not empty.
     const rpcError = textBytes(1, results);
     if (rpcError.length > 0) return { error: errorOf(method, await read(method, rpcError)) };

@@ -7,7 +7,7 @@ import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { Init$Client } from "../schema/init.ts";
 import { Node$Client } from "../schema/node.ts";
-import { readCapability } from "./calls.ts";
+import { type OnCall, readCapability } from "./calls.ts";
 import { ServerThreads } from "./server-threads.ts";
 
 const [construct, , , , , makeNode] = Init$Client.methods;
@@ -32,11 +32,15 @@ let init: ImportedCapability;
 let threads: ServerThreads;
 /** What the methods are called on, by the first thread. */
 let node: ImportedCapability;
+/** Calls that have ended, with what they took. */
+let ended: { methods: readonly string[]; durationMs: number | undefined }[];
 
 beforeEach(async () => {
+  ended = [];
   fake = new FakeNode({ values: VALUES });
   init = await fake.connection.bootstrap();
-  threads = new ServerThreads(await threadMapOf(init), "test threads");
+  const onCall: OnCall = (methods, durationMs) => void ended.push({ methods, durationMs });
+  threads = new ServerThreads(await threadMapOf(init), "test threads", onCall);
   await threads.start();
   node = await threads.call(init, makeNode, undefined, { read: readCapability });
 });
@@ -74,6 +78,24 @@ test("calls at once have a thread each, and the threads serve later calls", asyn
   expect(fake.threadNames).toHaveLength(3);
   expect(await Promise.all([2, 3, 4].map(resultOf))).toEqual([2n, 3n, 4n]);
   expect(fake.threadNames).toHaveLength(3);
+});
+
+test("a call is reported when it has ended, also after its deadline, with what it took; of a wait that is not known", async () => {
+  const HELD_MS = 20;
+  ended.length = 0;
+  const [release] = await stuck([0]);
+  await call(1);
+  await call(2, { mayBeLeft: true });
+  await call(3, { rpcMethods: ["uptime", "getpeerinfo"] });
+  await fake.pair.settled();
+  const methods = () => ended.map(({ methods }) => methods.join());
+  expect(methods()).toEqual([NAMES[1], NAMES[2], "uptime,getpeerinfo"]);
+  expect(ended.map(({ durationMs }) => durationMs)).toEqual([expect.any(Number), undefined, expect.any(Number)]);
+  await Bun.sleep(HELD_MS);
+  release!();
+  await fake.pair.settled();
+  expect(methods().at(-1)).toBe(NAMES[0]);
+  expect(ended.at(-1)!.durationMs).toBeWithin(HELD_MS, 5000);
 });
 
 test("never more than four, however many are called at once", async () => {
@@ -141,7 +163,7 @@ describe("a call that is stuck", () => {
     const late = call(4, { deadlineMs: 1, isForLeaving: true });
     await expect(late).rejects.toBeInstanceOf(DeadlineError);
     fake.hold(NAMES[4])();
-    expect((await call(4, { isForLeaving: true, subject: "the next" })).result).toBe(4n);
+    expect((await call(4, { isForLeaving: true, rpcMethods: ["uptime"] })).result).toBe(4n);
     for (const release of releases) release();
     await fake.pair.settled();
   });

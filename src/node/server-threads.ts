@@ -6,7 +6,7 @@ import type { ImportedCapability } from "../rpc/capability.ts";
 import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
 import type { CallOptions, OpenQuestion } from "../rpc/question.ts";
 import { type Context, Thread$Client } from "../schema/mp/proxy.ts";
-import { CALLS, isAllowed, readCapability } from "./calls.ts";
+import { CALLS, isAllowed, type OnCall, type RpcMethod, readCapability } from "./calls.ts";
 
 /** Parameters of a method that runs on a thread of the node. */
 export interface ContextParams extends Struct {
@@ -14,8 +14,8 @@ export interface ContextParams extends Struct {
 }
 
 export interface ThreadCallOptions<R = unknown, T = R> extends CallOptions<R, T> {
-  /** Separates calls of one method: one that hangs blocks only those with its subject. */
-  readonly subject?: string;
+  /** What an executeRpc asks. One that hangs blocks only those that ask the same. */
+  readonly rpcMethods?: readonly RpcMethod[];
   /** Whether disconnecting needs the call: it is made even after `startLeaving`, and has threads in reserve. */
   readonly isForLeaving?: boolean;
   /** Milliseconds after which the call counts as late, although its caller still waits. No other call of its kind is made then. */
@@ -53,6 +53,7 @@ export type Threads = Pick<ServerThreads, "call">;
 export class ServerThreads {
   readonly #threadMap: ImportedCapability;
   readonly #name: string;
+  readonly #onCall: OnCall;
   readonly #threads: ImportedCapability[] = [];
   readonly #common = new Pool(MAX_THREADS);
   readonly #reserve = new Pool(MAX_THREADS_LEAVING);
@@ -66,9 +67,10 @@ export class ServerThreads {
   #isClosing = false;
 
   /** `name` names the threads in the node's log. */
-  constructor(threadMap: ImportedCapability, name: string) {
+  constructor(threadMap: ImportedCapability, name: string, onCall: OnCall = () => {}) {
     this.#threadMap = threadMap;
     this.#name = name;
+    this.#onCall = onCall;
   }
 
   /** Makes the first thread, so that a failure shows at once. Rejects as ImportedCapability.ask does. */
@@ -104,6 +106,7 @@ export class ServerThreads {
       throw error;
     });
     if (options.mayBeLeft === true) this.#ended();
+    const start = performance.now();
     const question = capability.ask(
       method,
       (params) => {
@@ -120,6 +123,8 @@ export class ServerThreads {
       lateAfterMs === undefined ? undefined : setTimeout(() => this.#late.set(question, key), lateAfterMs);
     question.returned.then(() => {
       clearTimeout(lateTimer);
+      const durationMs = options.mayBeLeft === true ? undefined : performance.now() - start;
+      this.#onCall(options.rpcMethods ?? [question.name], durationMs);
       this.#late.delete(question);
       pool.idle.push(thread);
       if (options.mayBeLeft !== true) this.#ended();
@@ -202,9 +207,9 @@ type AnyMethod = Pick<Method<Struct, Struct>, "interfaceId" | "methodId">;
 function keyOf(
   { importId }: ImportedCapability,
   { interfaceId, methodId }: AnyMethod,
-  options: Pick<ThreadCallOptions, "subject" | "mayBeLeft" | "deadlineMs">,
+  options: Pick<ThreadCallOptions, "rpcMethods" | "mayBeLeft" | "deadlineMs">,
 ): string {
-  const { subject = "", mayBeLeft, deadlineMs } = options;
+  const { rpcMethods = [], mayBeLeft, deadlineMs } = options;
   const waitMs = mayBeLeft === true ? deadlineMs : undefined;
-  return [importId, interfaceId, methodId, subject, waitMs].join(" ");
+  return [importId, interfaceId, methodId, rpcMethods.join(), waitMs].join(" ");
 }

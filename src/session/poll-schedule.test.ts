@@ -12,14 +12,14 @@ beforeEach(() => {
 function run(now: number): { kind: DuePoll["kind"]; at: number } {
   const { kind, delayMs } = schedule.next(now);
   schedule.started(kind, now + delayMs);
-  schedule.ended(kind, now + delayMs);
+  expect(schedule.ended(now + delayMs)).toBe(0);
   return { kind, at: now + delayMs };
 }
 
 test("everything is polled at once, and then an interval after each end", () => {
   expect(schedule.next(1000)).toEqual({ kind: "all", delayMs: 0 });
   schedule.started("all", 1000);
-  schedule.ended("all", 4000);
+  schedule.ended(4000);
   expect(schedule.next(5000)).toEqual({ kind: "all", delayMs: 59_000 });
 });
 
@@ -48,6 +48,28 @@ test("a tip during a poll is polled after, and one before a poll of everything i
   expect(schedule.next(60_001).kind).toBe("all");
   schedule.started("all", 120_000);
   schedule.tipChanged(120_100);
-  schedule.ended("all", 121_000);
+  schedule.ended(121_000);
   expect(schedule.next(121_000)).toEqual({ kind: "tip", delayMs: 0 });
+});
+
+test("a poll that takes longer than the interval misses those that were due meanwhile", () => {
+  schedule.started("all", 1000);
+  expect(schedule.ended(1000 + INTERVAL_MS - 1)).toBe(0);
+  const at = run(60_999).at;
+  schedule.started("all", at + INTERVAL_MS);
+  expect(schedule.ended(at + INTERVAL_MS + 3.5 * INTERVAL_MS)).toBe(3);
+  expect(run(at + 4.5 * INTERVAL_MS)).toEqual({ kind: "all", at: at + 5.5 * INTERVAL_MS });
+});
+
+test("a poll after a tip delays the one that is due meanwhile, and misses those after it", () => {
+  run(0);
+  schedule.tipChanged(50_000);
+  schedule.started("tip", 50_250);
+  expect(schedule.ended(INTERVAL_MS + 5000)).toBe(0);
+  expect(run(INTERVAL_MS + 5000)).toEqual({ kind: "all", at: INTERVAL_MS + 5000 });
+  const due = 2 * INTERVAL_MS + 5000;
+  schedule.tipChanged(due - 500);
+  schedule.started("tip", due - 250);
+  expect(schedule.ended(due + 2 * INTERVAL_MS)).toBe(2);
+  expect(schedule.next(due + 2 * INTERVAL_MS)).toEqual({ kind: "all", delayMs: 0 });
 });

@@ -16,6 +16,7 @@ export interface DuePoll {
 export class PollSchedule {
   readonly #intervalMs: number;
   #allAt = 0;
+  #kind: DuePoll["kind"] = "all";
   /** When a tip came that was not polled after. */
   #tipAt: number | undefined;
   #lastTipPollAt = Number.NEGATIVE_INFINITY;
@@ -40,12 +41,19 @@ export class PollSchedule {
 
   /** A poll starts, which reads what every tip until now changed. */
   started(kind: DuePoll["kind"], now: number): void {
+    this.#kind = kind;
     this.#tipAt = undefined;
     if (kind === "tip") this.#lastTipPollAt = now;
+    else this.#allAt = now;
   }
 
-  /** A poll has ended. The next one of everything follows an interval after the end of the last. */
-  ended(kind: DuePoll["kind"], now: number): void {
-    if (kind === "all") this.#allAt = now + this.#intervalMs;
+  /**
+   * The poll has ended. The next one of everything follows an interval after the end of the last. Returns how many of those
+   * were missed: a whole interval passed since one was due, or started.
+   */
+  ended(now: number): number {
+    const missed = Math.max(0, Math.floor((now - this.#allAt) / this.#intervalMs));
+    if (this.#kind === "all") this.#allAt = now + this.#intervalMs;
+    return missed;
   }
 }

@@ -161,13 +161,15 @@ export class Session {
     });
     // Stopped while connecting: nothing is subscribed yet, so closing is enough.
     if (this.#isLeaving) this.#connection.close();
+    const onCall = metrics.called;
     this.#opening = NodeClient.open(this.#connection, this.#events(), {
       callTimeoutMs,
       layout,
+      onCall,
       httpRpc:
         rpc === undefined
           ? undefined
-          : httpRpc(rpc.address, rpc.credentials, { deadlineMs: callTimeoutMs, signal: this.#httpRpc.signal }),
+          : httpRpc(rpc.address, rpc.credentials, { deadlineMs: callTimeoutMs, signal: this.#httpRpc.signal, onCall }),
     });
     const client = await this.#opening;
     this.#client = client;
@@ -318,7 +320,7 @@ export class Session {
       this.#schedule.started(kind, start);
       await (kind === "all" ? poller.poll() : poller.pollAfterTip());
       if (client.isOver) return;
-      this.#schedule.ended(kind, performance.now());
+      metrics.pollsMissed(this.#schedule.ended(performance.now()));
       if (kind === "all") {
         lastRoundMs = performance.now() - start;
         metrics.polled(lastRoundMs);

@@ -175,6 +175,44 @@ const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
     });
   });
 
+  test("of the exporter's own calls, by the node's log", async () => {
+    await using node = await BitcoinNode.start(["-debug=rpc", "-debug=ipc"], { build });
+    await mine(node, 2);
+    const before = await loggedCalls(node);
+    const args = ["--poll-interval", "1", ...rpcUrl(node, hasRpcUrl)];
+    await using exporter = await ExporterProcess.start(node.socketPath, { args });
+    await exporter.polled();
+    await exporter.polled();
+    await eventually("all calls are counted", async () => {
+      const counted = countedCalls(await exporter.samples());
+      const logged = await loggedCalls(node);
+      for (const [method, calls] of Object.entries(before)) logged[method]! -= calls;
+      const expected = Object.entries(logged).filter(([, calls]) => calls > 0);
+      return Bun.deepEquals(counted, Object.fromEntries(expected));
+    });
+    const page = await exporter.metrics();
+    const hasBatches = build !== PR_TRACE;
+    expect(page.has(`bitcoin_ipc_calls_total{method="batch"}`)).toBe(hasBatches);
+    expect(page.get(`bitcoin_ipc_calls_total{method="getpeerinfo"}`)).toBeGreaterThanOrEqual(2);
+    const timed = hasBatches ? "batch" : "getpeerinfo";
+    expect(page.get(`bitcoin_ipc_call_seconds_total{method="${timed}"}`)).toBeWithin(0, 60);
+    expect(page.get("bitcoin_ipc_polls_missed_total")).toBe(0);
+
+    /** By method, those of JSON-RPC, Node and Chain. The log of pr/trace shows the first as calls of executeRpc. */
+    function countedCalls(page: Samples): Record<string, number> {
+      const counts: Record<string, number> = {};
+      for (const [labels, calls] of Object.entries(samplesOf(page, "bitcoin_ipc_calls_total"))) {
+        const method = /"(.*)"/.exec(labels)![1]!;
+        const isJsonRpc = !method.includes(".") && method !== "batch";
+        const name = isJsonRpc && build === PR_TRACE ? "Node.executeRpc" : method;
+        // Others have no Chain: what asks for it while connecting is not logged.
+        const isLogged = isJsonRpc || (build === PR_TRACE && /^(Node|Chain)\./.test(method));
+        if (isLogged) counts[name] = (counts[name] ?? 0) + Number(calls);
+      }
+      return counts;
+    }
+  });
+
   test("of a pruned node that is cut off", async () => {
     await using node = await BitcoinNode.start(["-prune=1", "-fastprune"], { build });
     await mine(node, 700);
@@ -255,6 +293,16 @@ async function expectAgreement(
 /** Asked once the first poll has found that the node has several. */
 const ESTIMATORS = "bitcoin_fee_estimate_by_estimator_satoshis_per_vbyte";
 const LAST_BLOCK = "bitcoin_last_block_interval_seconds";
+
+/** Calls of all clients by method, in the log of a node with -debug=rpc and -debug=ipc: those of JSON-RPC, Node and Chain. */
+async function loggedCalls(node: BitcoinNode): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  const calls = /ThreadRPCServer method=(\w+) user=|server recv request +#\d+ ((?:Node|Chain)\.\w+)\$Params/g;
+  for (const [, rpcMethod, method = rpcMethod!] of (await node.debugLog()).matchAll(calls)) {
+    counts[method] = (counts[method] ?? 0) + 1;
+  }
+  return counts;
+}
 
 /** What bitcoin-cli counts by direction and message type, of the peers that are connected. */
 async function messageBytes(node: BitcoinNode): Promise<FamilySamples> {
