@@ -3,7 +3,7 @@
 
 import { parseArgs } from "node:util";
 
-/** As citty describes a flag or a positional argument, with what the reader needs beside that. */
+/** The part of a flag's or a positional argument's definition that the reader needs; citty has the same fields. */
 export interface FlagDefinition {
   readonly type: "string" | "boolean" | "positional";
   readonly default?: string | boolean;

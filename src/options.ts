@@ -1,8 +1,8 @@
 // The options, their defaults, and the command line that changes them.
 
 import { dirname, join } from "node:path";
-import { type ArgsDef, defineCommand, renderUsage } from "citty";
-import { readArguments, UsageError } from "./arguments.ts";
+import { type ArgDef, defineCommand, renderUsage } from "citty";
+import { type FlagDefinition, readArguments, UsageError } from "./arguments.ts";
 import { BUILD, NAME } from "./build-info.ts";
 import {
   COLLECTOR_NAMES,
@@ -75,87 +75,137 @@ export const DEFAULTS: Omit<Options, "socketPath"> = {
   debug: false,
 };
 
-const ARGS = {
+/** The flags by subject, as the README and the manual group them. */
+type Group = "Serving" | "Collecting" | "Subscriptions" | "JSON-RPC for v30 and v31" | "Other";
+
+/** A flag as the help, the manual and the shells' completions describe it. */
+export interface Flag extends FlagDefinition {
+  /** The socket path, which is no flag, has none. */
+  readonly group?: Group;
+  readonly description: string;
+  /** Of `--no-NAME`. */
+  readonly negativeDescription?: string;
+  readonly valueHint?: string;
+  /** What shells complete its value with: files, one of these words, or a list of them. */
+  readonly completion?: "files" | { readonly words: readonly string[]; readonly isList?: boolean };
+}
+
+/** The one table of flags. From it come the help, the manual and the completions (scripts/manual.ts). */
+export const FLAGS = {
   "socket-path": {
     type: "positional",
     required: false,
     description: "The node's IPC socket, such as ~/.bitcoin/node.sock",
+    completion: "files",
   },
   "metrics-addr": {
+    group: "Serving",
     type: "string",
     default: DEFAULTS.metricsAddresses.map(hostPort).join(" "),
     valueHint: "HOST:PORT",
     description: "Where to serve the metrics; [::1]:9332 and :9332 work too; may be repeated",
   },
   "poll-interval": {
+    group: "Collecting",
     type: "string",
     default: String(DEFAULTS.pollIntervalMs / 1000),
     valueHint: "SECONDS",
     description: "How often to poll the node",
   },
   "call-timeout": {
+    group: "Collecting",
     type: "string",
     default: String(DEFAULTS.callTimeoutMs / 1000),
     valueHint: "SECONDS",
     description: "How long a call to the node may take before it counts as failed",
   },
+  collectors: {
+    group: "Collecting",
+    type: "string",
+    default: DEFAULT,
+    valueHint: "A,B,…",
+    description: `What to collect: default (${DEFAULT_COLLECTORS.join(", ")}), ${OTHER_COLLECTORS.join(", ")}`,
+    completion: { words: [DEFAULT, ...COLLECTOR_NAMES], isList: true },
+  },
+  "no-collector": {
+    group: "Collecting",
+    type: "string",
+    valueHint: "A,B,…",
+    description: "Collectors to exclude; may be repeated",
+    completion: { words: COLLECTOR_NAMES.filter((name) => !isAlwaysUsed(name)), isList: true },
+  },
+  "fee-targets": {
+    group: "Collecting",
+    type: "string",
+    default: DEFAULTS.feeTargets.join(","),
+    valueHint: "BLOCKS,…",
+    description: "Confirmation targets of the fee estimates",
+  },
   "utxo-trace": {
+    group: "Subscriptions",
     type: "boolean",
     default: DEFAULTS.utxoTrace,
     description: "Count the coins of the node's UTXO cache",
     negativeDescription: "Do not trace the UTXO cache, which costs the node less",
   },
   "trace-budget": {
+    group: "Subscriptions",
     type: "string",
     default: String(DEFAULTS.traceBudgetPercent),
     valueHint: "PERCENT",
     description: "Pause the UTXO trace while callbacks use more than this share of the node's time; 100 = never",
   },
   subscribe: {
+    group: "Subscriptions",
     type: "boolean",
     default: DEFAULTS.subscribe,
     description: "Subscribe to the node's notifications",
     negativeDescription: "Only poll, so that no way of ending the exporter can harm the node",
   },
-  collectors: {
-    type: "string",
-    valueHint: "A,B,…",
-    description: `What to collect: default (${DEFAULT_COLLECTORS.join(", ")}), ${OTHER_COLLECTORS.join(", ")}`,
-    default: DEFAULT,
-  },
-  "no-collector": { type: "string", valueHint: "A,B,…", description: "Collectors to exclude" },
-  "fee-targets": {
-    type: "string",
-    default: DEFAULTS.feeTargets.join(","),
-    valueHint: "BLOCKS,…",
-    description: "Confirmation targets of the fee estimates",
-  },
-  layout: {
-    type: "string",
-    valueHint: "NAME",
-    description: `The node's IPC layout, if it cannot be detected: ${Object.keys(LAYOUTS).join(", ")}`,
-  },
   "rpc-url": {
+    group: "JSON-RPC for v30 and v31",
     type: "string",
     valueHint: "URL",
     description: "JSON-RPC of a v30 or v31 node, such as http://127.0.0.1:8332; newer nodes have it on the socket",
   },
   "rpc-cookie-file": {
+    group: "JSON-RPC for v30 and v31",
     type: "string",
     valueHint: "PATH",
     description: "The node's cookie for --rpc-url; the default is .cookie beside the socket",
+    completion: "files",
   },
-  "rpc-user": { type: "string", valueHint: "NAME", description: "User for --rpc-url, instead of the cookie" },
-  "rpc-password-file": { type: "string", valueHint: "PATH", description: "File with the password of --rpc-user" },
-  debug: { type: "boolean", description: "Log every event and every poll" },
-  version: { type: "boolean", description: "Print the version, the revision and Bun's version" },
-  help: { type: "boolean", alias: "h", description: "Print this help" },
-} as const satisfies ArgsDef;
+  "rpc-user": {
+    group: "JSON-RPC for v30 and v31",
+    type: "string",
+    valueHint: "NAME",
+    description: "User for --rpc-url, instead of the cookie",
+  },
+  "rpc-password-file": {
+    group: "JSON-RPC for v30 and v31",
+    type: "string",
+    valueHint: "PATH",
+    description: "File with the password of --rpc-user",
+    completion: "files",
+  },
+  layout: {
+    group: "Other",
+    type: "string",
+    valueHint: "NAME",
+    description: `The node's IPC layout, if it cannot be detected: ${Object.keys(LAYOUTS).join(", ")}`,
+    completion: { words: Object.keys(LAYOUTS) },
+  },
+  debug: { group: "Other", type: "boolean", description: "Log every event and every poll" },
+  version: { group: "Other", type: "boolean", description: "Print the version, the revision and Bun's version" },
+  help: { group: "Other", type: "boolean", alias: "h", description: "Print this help" },
+} as const satisfies Record<string, Flag & ArgDef>;
 
-/** For the usage text, where the path is required. ARGS leaves it optional for --help and --version. */
+export const DESCRIPTION = "Prometheus exporter for Bitcoin Core over its IPC socket";
+
+/** For the usage text, where the path is required. FLAGS leaves it optional for --help and --version. */
 const COMMAND = defineCommand({
-  meta: { name: NAME, version: BUILD.version, description: "Prometheus exporter for Bitcoin Core over its IPC socket" },
-  args: { ...ARGS, "socket-path": { ...ARGS["socket-path"], required: true } },
+  meta: { name: NAME, version: BUILD.version, description: DESCRIPTION },
+  args: { ...FLAGS, "socket-path": { ...FLAGS["socket-path"], required: true } },
 });
 
 /** The usage as plain text. citty colors it even for a file, and pads its lines with spaces. */
@@ -170,7 +220,7 @@ export async function usage(): Promise<string> {
  * @throws UsageError when they are not valid.
  */
 export function readOptions(rawArgs: readonly string[]): Options | "help" | "version" {
-  const { positionals, values, switches } = readArguments(rawArgs, ARGS);
+  const { positionals, values, switches } = readArguments(rawArgs, FLAGS);
   const isOn = (flag: FlagOf<"boolean">) => switches.get(flag);
   const all = (flag: FlagOf<"string">) => values.get(flag) ?? [];
   const last = (flag: FlagOf<"string">) => all(flag).at(-1);
@@ -207,8 +257,8 @@ export function readOptions(rawArgs: readonly string[]): Options | "help" | "ver
 }
 
 type FlagOf<Type> = {
-  [Name in keyof typeof ARGS]: (typeof ARGS)[Name]["type"] extends Type ? Name : never;
-}[keyof typeof ARGS];
+  [Name in keyof typeof FLAGS]: (typeof FLAGS)[Name]["type"] extends Type ? Name : never;
+}[keyof typeof FLAGS];
 
 function readCollectors(chosen: string, excluded: readonly string[]): CollectorName[] {
   const leftOut = new Set(readCollectorNames(excluded.join(","), "no-collector"));
