@@ -184,7 +184,8 @@ export function isAlwaysUsed(name: CollectorName): boolean {
 }
 
 /** All the collectors of one exporter as one. */
-export interface Collectors extends Pick<ChainCollector, "blocksCounted" | "initialBlockDownload" | "tipSeen"> {
+export interface Collectors
+  extends Pick<ChainCollector, "startCountingBlocks" | "blocksCounted" | "initialBlockDownload" | "tipSeen"> {
   readonly polled: readonly PolledFamily[];
   readonly events: ChainEvents;
   /** Undefined when no collector counts coins: then the trace is not needed. */
@@ -216,6 +217,7 @@ export function makeCollectors(names: Iterable<CollectorName>, context: Collecto
     endSession() {
       for (const collector of all) collector.endSession?.();
     },
+    startCountingBlocks: chain.startCountingBlocks,
     blocksCounted: chain.blocksCounted,
     tipSeen: chain.tipSeen,
     get initialBlockDownload() {

@@ -70,7 +70,7 @@ test("event counters have a sample once a session can report the event, and keep
   expect(samplesOf(registry)).toEqual({});
   chain.startSession(TIPS_ONLY);
   expect(samplesOf(registry)).toEqual({ bitcoin_tip_updates_total: "0" });
-  chain.startSession({ ...TIPS_ONLY, blocks: true });
+  chain.startCountingBlocks();
   chain.blocksCounted({ connected: 3, disconnected: 1 }, 12);
   const counted = {
     bitcoin_tip_updates_total: "0",

@@ -24,6 +24,8 @@ export type InitialBlockDownload = "unknown" | "active" | "over";
 
 export interface ChainCollector extends Collector {
   readonly events: Events;
+  /** Blocks between tips can be counted on this node without notifications: their counters have a sample from now on. */
+  startCountingBlocks(): void;
   /** Counts the blocks between two tips, for a node without notifications. `height` is that of the new tip. */
   blocksCounted(change: TipChange, height: number): void;
   /** Shows the height of a tip to which blocks cannot be counted. */
@@ -78,6 +80,11 @@ export function chainCollector(registry: Registry): ChainCollector {
     if (isActive !== undefined) initialBlockDownload = isActive ? "active" : "over";
   }
 
+  const startCountingBlocks = () => {
+    connected.start();
+    disconnected.start();
+  };
+
   return {
     events: {
       blockConnected(blockConnectedHeight) {
@@ -89,6 +96,7 @@ export function chainCollector(registry: Registry): ChainCollector {
       updatedBlockTip: () => void tipUpdates.inc(),
       chainStateFlushed: () => void flushes.inc(),
     },
+    startCountingBlocks,
     blocksCounted(change, tipHeight) {
       connected.add(change.connected);
       disconnected.add(change.disconnected);
@@ -137,8 +145,9 @@ export function chainCollector(registry: Registry): ChainCollector {
     startSession(reported) {
       initialBlockDownload = "unknown";
       tipUpdates.start();
-      if (reported.blocks) for (const counter of [connected, disconnected]) counter.start();
-      if (reported.notifications) flushes.start();
+      if (!reported.notifications) return;
+      startCountingBlocks();
+      flushes.start();
     },
     endSession: () => blockHeight.clear(),
     get initialBlockDownload() {

@@ -27,10 +27,8 @@ export interface Collector {
 
 /** Which events a session reports. Changes of the tip are always reported. */
 export interface Reported {
-  /** Mempool changes and flushes, by notifications. */
+  /** Blocks, mempool changes and flushes, by notifications. */
   readonly notifications: boolean;
-  /** Blocks, by notifications or counted between tips. */
-  readonly blocks: boolean;
   readonly utxoTrace: boolean;
 }
 

@@ -19,6 +19,12 @@ export class TooFarApartError extends Error {
   override readonly name = "TooFarApartError";
 }
 
+/** Calls what compareTips needs, before there are two tips to compare. Rejects as callRpc does, also when the node refuses a method. */
+export async function checkTip(rpc: JsonRpc, tip: Tip): Promise<void> {
+  await header(rpc, tip.hash);
+  await callRpc(rpc, "getblockhash", [tip.height]);
+}
+
 /**
  * Compares two tips by the node's own headers, whose ancestors it knows even on branches that it left. Blocks below a snapshot
  * that the node loaded are not counted: it jumped over them. Rejects as callRpc does, and with TooFarApartError.

@@ -189,7 +189,7 @@ export class Session {
   #reportedBy(client: NodeClient): Reported {
     const notifications = this.#isToSubscribe(client);
     const utxoTrace = notifications && client.hasUtxoTrace && this.#options.utxoTrace;
-    return { notifications, blocks: notifications || client.jsonRpc !== undefined, utxoTrace };
+    return { notifications, utxoTrace };
   }
 
   #isToSubscribe(client: NodeClient): boolean {

@@ -41,6 +41,7 @@ function watch(lookEveryMs?: number): void {
     },
     lookEveryMs,
     events: {
+      startCountingBlocks: () => told.push("counting"),
       tipChanged: () => told.push("updated"),
       blocksCounted: ({ connected, disconnected }, height) => told.push(`-${disconnected} +${connected} to ${height}`),
       tipSeen: (height) => told.push(`seen ${height}`),
@@ -67,7 +68,8 @@ function countedBlocks(): number {
 async function watched(): Promise<void> {
   watch();
   await waiting(1);
-  expect(told).toEqual([`tip 100 ${Number.parseInt(node.tree.active.hash, 16)}`]);
+  const tip = `tip 100 ${Number.parseInt(node.tree.active.hash, 16)}`;
+  expect(told).toEqual(node.jsonRpc === undefined ? [tip] : [tip, "counting"]);
   told.length = 0;
 }
 
@@ -175,6 +177,37 @@ describe("with JSON-RPC", () => {
   });
 });
 
+describe("blocks are counted only once the node has answered what counting needs", () => {
+  test("a node that refuses it is watched without counting", async () => {
+    node.tree.callAll = async (requests) =>
+      requests.map(() => ({ error: new JsonRpcError(-32601, "Method not found") }));
+    watch();
+    await waiting(1);
+    node.extend(1);
+    await waiting(2);
+    expect(told).toEqual(["tip 100 101", "seen 101", "updated", "tip 101 102"]);
+    expect(errors).toMatchObject([["getblockheader", { code: -32601 }]]);
+    expect(node.waits).toEqual([60_000, 60_000]);
+  });
+
+  test("one that does not answer is asked again after five seconds, and blocks are counted from then on", async () => {
+    const callAll = node.tree.callAll.bind(node.tree);
+    node.tree.callAll = async (requests) => requests.map(() => ({ error: new JsonRpcError(-1, "not now") }));
+    watch();
+    await waiting(1);
+    expect([told, node.waits]).toEqual([["tip 100 101"], [5000]]);
+    node.extend(1);
+    await waiting(2);
+    expect(told.splice(0)).toEqual(["tip 100 101", "seen 101", "updated", "tip 101 102"]);
+    node.tree.callAll = callAll;
+    node.wake();
+    await waiting(3);
+    node.extend(2);
+    await waiting(4);
+    expect(told).toEqual(["counting", "-0 +2 to 103", "updated", "tip 103 104"]);
+  });
+});
+
 test("without JSON-RPC, only that the tip is another, and its height", async () => {
   node = new SessionNode();
   node.tree.extend(100);
@@ -195,7 +228,7 @@ test("a node without a tip is asked for one every second", async () => {
   expect(node.waits).toEqual([]);
   node.hasTip = true;
   await waiting(1);
-  expect(told).toEqual(["tip 100 101"]);
+  expect(told).toEqual(["tip 100 101", "counting"]);
 });
 
 test("a node that is catching up is looked at once a second", async () => {
@@ -248,7 +281,7 @@ describe("looking now and then", () => {
     await looks(5);
     expect(new Set(pauses)).toEqual(new Set([PIECE_MS]));
     expect(node.waits).toEqual([]);
-    expect(told).toEqual(["tip 100 101"]);
+    expect(told).toEqual(["tip 100 101", "counting"]);
   });
 
   test("counts the blocks in between, and those that left", async () => {

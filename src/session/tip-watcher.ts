@@ -3,7 +3,7 @@
 import type { NodeClient } from "../node/client.ts";
 import { isPermanent } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
-import { compareTips, type TipChange, TooFarApartError } from "../node/tip-changes.ts";
+import { checkTip, compareTips, type TipChange, TooFarApartError } from "../node/tip-changes.ts";
 
 /** A wait ends after this even without a new tip, so that none outlives the session for long. */
 const WAIT_MS = 60_000;
@@ -21,6 +21,8 @@ const SYNCING_MS = 1000;
 export interface TipEvents {
   /** The tip is another. */
   tipChanged(): void;
+  /** Blocks can be counted from now on. */
+  startCountingBlocks(): void;
   /** Blocks between two tips; `height` is that of the new one. */
   blocksCounted(change: TipChange, height: number): void;
   /** A tip to which blocks cannot be counted. */
@@ -99,14 +101,34 @@ class TipWatcher {
   /** Resolves to whether the tip is another. */
   async #report(tip: Tip): Promise<boolean> {
     const { events, lookEveryMs, onTip } = this.#options;
-    this.#counted ??= tip;
-    if (tip.hash !== this.#counted.hash) await this.#count(this.#counted, tip);
-    if (tip.hash === this.#seen?.hash) return false;
     const isFirst = this.#seen === undefined;
-    if (!isFirst) events.tipChanged();
-    this.#seen = tip;
-    onTip(tip, !isFirst && lookEveryMs === undefined);
-    return true;
+    const isAnother = tip.hash !== this.#seen?.hash;
+    if (this.#counted !== undefined && tip.hash !== this.#counted.hash) await this.#count(this.#counted, tip);
+    else if (isAnother && !isFirst) events.tipSeen(tip.height);
+    if (isAnother) {
+      if (!isFirst) events.tipChanged();
+      this.#seen = tip;
+      onTip(tip, !isFirst && lookEveryMs === undefined);
+    }
+    if (this.#counted === undefined) await this.#startCounting(tip);
+    return isAnother;
+  }
+
+  /** Blocks are counted from this tip on, if the node answers what that needs. A failure leaves that to the next look. */
+  async #startCounting(tip: Tip): Promise<void> {
+    const { client, events, onError } = this.#options;
+    try {
+      if (client.jsonRpc !== undefined && this.#canCount) {
+        await checkTip(client.jsonRpc, tip);
+        events.startCountingBlocks();
+      }
+      this.#counted = tip;
+    } catch (error) {
+      if (client.isOver) return;
+      this.#canCount = !isPermanent(error);
+      if (!this.#canCount) this.#counted = tip;
+      onError("getblockheader", error);
+    }
   }
 
   /** Counts the blocks between two tips. A failure leaves them to the next look. */

@@ -69,8 +69,8 @@ export async function askBlock(questions: Questions["block"], rpc: JsonRpc, bloc
 }
 
 /** Sessions that report every event, and tips only. */
-export const ALL_EVENTS: Reported = { notifications: true, blocks: true, utxoTrace: true };
-export const TIPS_ONLY: Reported = { notifications: false, blocks: false, utxoTrace: false };
+export const ALL_EVENTS: Reported = { notifications: true, utxoTrace: true };
+export const TIPS_ONLY: Reported = { notifications: false, utxoTrace: false };
 
 /** As at the end of a session. */
 export function clearAll({ polled = [] }: Families): void {

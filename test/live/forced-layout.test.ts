@@ -1,9 +1,8 @@
 // --layout with each name on each node: the exporter says what the node lacks, uses what it has, and harms no node.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { join } from "node:path";
 import type { LayoutName } from "../../src/node/layouts.ts";
-import { preloading } from "../exporter-command.ts";
+import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
 import { describeEachBuild } from "./executables.ts";
@@ -12,8 +11,8 @@ import { mine } from "./transactions.ts";
 
 setDefaultTimeout(60_000);
 
-/** v30 and v31 are not asked while their socket is new. */
-const env = preloading(join(import.meta.dirname, "../layouts/later-clock.ts"));
+/** Connects some hundred times in the two seconds of a test. */
+const RESTLESS = exporterWith({ "session/backoff": { FIRST_MS: 10, LONGEST_MS: 10 } });
 
 const OLD_MINING = /Old mining interface \(@2\) not supported/;
 
@@ -57,7 +56,7 @@ describeEachBuild("--layout", (build) => {
   test.each(Object.entries(COMPLAINTS[build.layout]!))("%s", async (layout, complaint) => {
     await using node = await BitcoinNode.start([], { build });
     await mine(node, 3);
-    await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--layout", layout], env });
+    await using exporter = await ExporterProcess.start(node.socketPath, { ...RESTLESS, args: ["--layout", layout] });
     if (complaint === undefined) {
       await exporter.waitFor(`bitcoin_ipc_layout_info{layout="${layout}"}`, 1);
       expect((await exporter.polled()).get("bitcoin_chain_height")).toBe(3);
@@ -68,7 +67,7 @@ describeEachBuild("--layout", (build) => {
       expect(line).toMatch(complaint);
       expect(line).toMatch(/; next attempt in \d/);
       // It retries, and the node survives that.
-      await Bun.sleep(600);
+      await Bun.sleep(2000);
       expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
     }
     exporter.signal("SIGTERM");
