@@ -8,8 +8,9 @@ import type { SimulatedNode } from "./simulated-node.ts";
 const DEFAULT_BEAT_MS = 250;
 /** From the stop to the next start. */
 const STOPPED_MS = 300;
-/** Per beat. */
-const MAX_TRANSACTIONS = 6;
+/** Transactions per beat in busy and in quiet times, which alternate: more and fewer than the blocks have room for. */
+const MAX_TRANSACTIONS = { busy: 9, quiet: 2 };
+const BUSY_BEATS = 120;
 /** Blocks of the initial block download. */
 const DOWNLOADED_BLOCKS = 5;
 
@@ -38,7 +39,9 @@ export async function autopilot(
   }
   node.setInitialBlockDownload(false);
   for (let count = 0; !signal.aborted; count++) {
-    for (let left = random.integer(0, MAX_TRANSACTIONS); left > 0; left--) await node.addTransaction();
+    const isBusy = Math.floor(count / BUSY_BEATS) % 2 === 0;
+    const max = isBusy ? MAX_TRANSACTIONS.busy : MAX_TRANSACTIONS.quiet;
+    for (let left = random.integer(0, max); left > 0; left--) await node.addTransaction();
     for (const { every, first, play } of SCHEDULE) {
       if (count >= first && (count - first) % every === 0) await play(node, random);
     }

@@ -20,6 +20,8 @@ const TITLE = "bitcoind-ipc-exporter demo: a simulated node and the real exporte
 const SCRAPE_INTERVAL_MS = 500;
 const WARMUP_MS = 800;
 const LEAVE_DEADLINE_MS = 4000;
+const MAX_BEHIND_S = 16;
+const BEHIND_PERIOD_S = 60;
 
 /** Runs until `signal` aborts, then disconnects and stops. Rejects when it cannot listen. */
 export async function runDemo(options: Options, output: Output, signal: AbortSignal): Promise<Verdict> {
@@ -30,7 +32,7 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
   const view = viewOn(output, TITLE);
   undo.defer(() => view.close());
   const socketPath = join(folder, "node.sock");
-  const node = undo.use(startSimulatedNode({ socketPath, warmupMs: WARMUP_MS, now: unixTime }));
+  const node = undo.use(startSimulatedNode({ socketPath, warmupMs: WARMUP_MS, now: minersTime }));
   const log = (line: string) => view.say(`exporter: ${line}`);
   const exporter = new Exporter({ ...options, socketPath, build: BUILD, log });
   const server = createServer(exporter.serving);
@@ -59,8 +61,11 @@ function listen(server: MetricsServer, address: Address, log: (line: string) => 
   }
 }
 
-function unixTime(): number {
-  return Math.floor(Date.now() / 1000);
+/** Unix time by the miners' clocks, which are behind by a varying time. It never goes back. */
+function minersTime(): number {
+  const nowS = Date.now() / 1000;
+  const behindS = (MAX_BEHIND_S / 2) * (1 + Math.sin((2 * Math.PI * nowS) / BEHIND_PERIOD_S));
+  return Math.floor(nowS - behindS);
 }
 
 /** The URL for clients on this machine. */

@@ -1,14 +1,25 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readSeries, type SeriesMap } from "../scripts/text-format.ts";
+import { readPage, readSeries, type SeriesMap } from "../scripts/text-format.ts";
 import { Exporter } from "../src/exporter.ts";
-import { DEFAULTS } from "../src/options.ts";
+import { DEFAULTS, type Options } from "../src/options.ts";
+import { type DemoOptions, readDemoOptions } from "./options.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";
 
 const POLL_INTERVAL_MS = 20;
+setDefaultTimeout(30_000);
+
+/** Families of METRICS.md that the demo does not show, and why. */
+const NOT_SHOWN: Readonly<Record<string, string>> = {
+  bitcoin_prune_height: "the simulated node is not pruned",
+  bitcoin_background_validation_height: "the simulated node has not loaded a snapshot",
+  bitcoin_snapshot_height: "the simulated node has not loaded a snapshot",
+  bitcoin_background_validation_progress: "the simulated node has not loaded a snapshot",
+  bitcoin_ipc_call_errors_total: "the simulated node fails no call",
+};
 
 let folder: string;
 let node: SimulatedNode;
@@ -26,12 +37,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-function newExporter({ debug = false } = {}): Exporter {
+function newExporter(options: Partial<Options> = {}): Exporter {
   return new Exporter({
     ...DEFAULTS,
+    ...options,
     socketPath: node.socketPath,
     pollIntervalMs: POLL_INTERVAL_MS,
-    debug,
     build: { version: "0", revision: "0", bun: "0" },
     log: (line) => log.push(line),
   });
@@ -102,6 +113,27 @@ test("gets an answer to every JSON-RPC call", async () => {
   expect(log.filter((line) => line.includes("fail"))).toEqual([]);
 });
 
+test("shows every family of METRICS.md with the demo's options, except those listed", async () => {
+  const { exporter: options } = readDemoOptions([]) as DemoOptions;
+  exporter = newExporter(options);
+  exporter.start();
+  await until(isTraced);
+  await play();
+  // More than a block has room for.
+  for (let count = 0; count < 100; count++) await node.addTransaction();
+  const documented = [...(await Bun.file("METRICS.md").text()).matchAll(/^\| `((?:bitcoin|process)_\w+)` \|/gm)];
+  const expected = documented.map(([, name]) => name!).filter((name) => !Object.hasOwn(NOT_SHOWN, name));
+  expect(expected.length).toBe(documented.length - Object.keys(NOT_SHOWN).length);
+  const shown = new Set<string>();
+  // Some families have a sample only at times.
+  await until(() => {
+    for (const { name, samples } of readPage(new TextDecoder().decode(exporter.render())).values())
+      if (samples.length > 0) shown.add(name);
+    return expected.every((name) => shown.has(name));
+  });
+  expect([...shown].sort()).toEqual(expected.sort());
+});
+
 test("does not trace the UTXO cache during the initial block download", async () => {
   node.setInitialBlockDownload(true);
   exporter.start();
@@ -130,4 +162,4 @@ test("reconnects after a restart, and does not call a node that is starting", as
   expect(value("bitcoin_ipc_connects_total")).toBe(2);
   expect(log.filter((line) => line.startsWith("waiting for the node to start"))).toHaveLength(1);
   expect(judge(node, page())).toMatchObject({ isGood: true });
-}, 20_000);
+});

@@ -20,8 +20,8 @@ USAGE demo [--duration=<SECONDS>] [the exporter's flags]
     --debug                        Log every event and every poll
     --help                         Print this help`;
 
-/** Before the user's flags: a socket, which the demo replaces, and polls as frequent as its events. */
-const DEFAULTS = ["node.sock", "--poll-interval=0.5"];
+/** Before the user's flags: a socket, which the demo replaces, polls as frequent as its events, and every collector. */
+const DEFAULTS = ["node.sock", "--poll-interval=0.5", "--collectors=default,feerates,utxoset"];
 const MAX_DURATION_S = 86_400;
 
 /** @throws UsageError */

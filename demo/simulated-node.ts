@@ -52,7 +52,7 @@ export class SimulatedNode implements AsyncDisposable {
   }
 
   get peerCount(): number {
-    return this.#state.peers.length;
+    return this.#state.peers.connected.length;
   }
 
   get mempoolSize(): number {

@@ -120,7 +120,8 @@ test("a reorg disconnects blocks and connects one more; what is not confirmed ag
   const forked = chain();
   for (let count = 0; count < 5; count++) forked.addTransaction();
   forked.mineBlock();
-  const { transactions } = forked.tip;
+  const disconnected = forked.tip;
+  const { transactions } = disconnected;
   expect(notifications(forked.reorg(2))).toEqual([
     "blockDisconnected",
     "blockDisconnected",
@@ -132,6 +133,7 @@ test("a reorg disconnects blocks and connects one more; what is not confirmed ag
     "updatedBlockTip",
   ]);
   expect(forked.tip.height).toBe(BLOCKS + 1);
+  expect(forked.blockWithHash(disconnected.hash)).toBe(disconnected);
   const waiting = [...transactions.slice(3), ...forked.mempool.slice(2)];
   expect(forked.mempool).toEqual(waiting);
   expect(forked.mempool).toHaveLength(3);

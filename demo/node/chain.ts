@@ -56,11 +56,21 @@ const MAX_REORG_DEPTH = 6;
 const COINBASE_MATURITY = 100;
 /** Older blocks are dropped, so that memory does not grow. */
 const KEPT_BLOCKS = 144;
-const SUBSIDY_SAT = 50_0000_0000n;
-const MAX_FEE_SAT = 2000;
+export const SUBSIDY_SAT = 50_0000_0000n;
+/** Weight units of a transaction per byte of it: 130 times those of a real one, so that a few dozen transactions fill a block. */
+const WEIGHT_PER_BYTE = 130 * 4;
+export const WEIGHT_PER_VBYTE = 4;
+/** The most of a block's transactions: what Bitcoin Core leaves to them of 4,000,000. */
+export const MAX_BLOCK_WEIGHT = 3_992_000;
+/** Fee rates of new transactions in satoshis per virtual byte, while the mempool is empty. */
+const FEE_RATES = { min: 0.15, max: 40 };
+/** With so many waiting transactions, new ones pay twice as much. */
+const DOUBLED_FEES_AT = 60;
+/** Of a transaction, per input. */
+const TYPICAL_BYTES = 220;
 /** With more coins than this, transactions merge instead of splitting. */
 const MANY_COINS = 500;
-/** The share of the mempool that a block confirms. */
+/** The share of the mempool that a block confirms if it has room. */
 const BLOCK_SHARE = 0.8;
 const GENESIS_TIME = 1_296_688_602;
 const BLOCK_INTERVAL_S = 600;
@@ -71,8 +81,12 @@ export class SimulatedChain {
   readonly #random: Random;
   /** The last blocks of the active chain, the tip last. */
   readonly #blocks: Block[] = [];
+  /** The last ones that reorganizations disconnected. As a node does, it keeps them. */
+  readonly #disconnected: Block[] = [];
   /** By transaction id, parents before their children. */
   readonly #mempool = new Map<string, Transaction>();
+  /** Its transactions sorted, since it last changed. */
+  #byFeeRate: readonly Transaction[] | undefined;
   /** Mature coins that neither the chain nor the mempool spends, by outpoint. */
   readonly #coins = new Map<string, Coin>();
   /** Coinbases of the last blocks, the newest last. */
@@ -103,19 +117,19 @@ export class SimulatedChain {
 
   /** A block of the active chain; undefined when it is dropped. */
   block(height: number): Block | undefined {
-    return this.findBlock((block) => block.height === height);
+    return this.#blocks.findLast((block) => block.height === height);
   }
 
-  /** The newest block of the active chain for which `isWanted` is true, unless it is dropped. */
-  findBlock(isWanted: (block: Block) => boolean): Block | undefined {
-    return this.#blocks.findLast(isWanted);
+  /** A block of any branch; undefined when it is dropped. */
+  blockWithHash(hash: Uint8Array): Block | undefined {
+    return [...this.#blocks, ...this.#disconnected].findLast((block) => Buffer.compare(block.hash, hash) === 0);
   }
 
   /** Adds a transaction of 1 to 3 inputs and outputs to the mempool. */
   addTransaction(): NodeEvent[] {
     const count = this.#coins.size > MANY_COINS ? 3 : 1;
     const inputs = this.#coins.values().take(count).toArray();
-    return this.#accept(this.#transaction(inputs, BigInt(this.#random.integer(200, MAX_FEE_SAT))));
+    return this.#accept(this.#transaction(inputs, this.#feeRate()));
   }
 
   /** Replaces a transaction by one with the same inputs and a higher fee. An empty mempool gets a transaction first. */
@@ -130,14 +144,32 @@ export class SimulatedChain {
       events.push(coinEvent("uncache", coin));
     }
     events.push({ name: "transactionRemovedFromMempool", transaction: old, reason: REPLACED });
-    events.push(...this.#accept(this.#transaction(old.inputs, old.feeSat + BigInt(MAX_FEE_SAT))));
+    events.push(...this.#accept(this.#transaction(old.inputs, 2 * feeRateOf(old))));
     return events;
   }
 
-  /** Mines a block with most of the mempool. As in a node, its transactions leave the mempool without an event. */
+  /** Mines a block with the dearest transactions. As in a node, they leave the mempool without an event. */
   mineBlock(): NodeEvent[] {
-    const fitting = this.mempool.slice(0, Math.ceil(this.#mempool.size * BLOCK_SHARE));
+    const wanted = this.byFeeRate().slice(0, Math.ceil(this.#mempool.size * BLOCK_SHARE));
+    const fitting = wanted.slice(0, fittingInto(MAX_BLOCK_WEIGHT, wanted));
     return [...this.#connect(fitting), { name: "updatedBlockTip" }];
+  }
+
+  /** The mempool, the dearest transactions first. One that pays more than its parents comes right after them. */
+  byFeeRate(): readonly Transaction[] {
+    this.#byFeeRate ??= this.#sortByFeeRate();
+    return this.#byFeeRate;
+  }
+
+  #sortByFeeRate(): Transaction[] {
+    const rates = new Map<string, number>();
+    for (const [id, transaction] of this.#mempool) {
+      const parents = transaction.inputs.map(({ txid }) => rates.get(hex(txid)) ?? Number.POSITIVE_INFINITY);
+      rates.set(id, Math.min(feeRateOf(transaction), ...parents));
+    }
+    const rate = ({ txid }: Transaction) => rates.get(hex(txid))!;
+    // The sort is stable, so parents stay before their children.
+    return this.mempool.toSorted((a, b) => rate(b) - rate(a));
   }
 
   /**
@@ -179,6 +211,7 @@ export class SimulatedChain {
 
   #enterMempool(transaction: Transaction): NodeEvent[] {
     this.#mempool.set(hex(transaction.txid), transaction);
+    this.#byFeeRate = undefined;
     return [...spent(transaction), { name: "transactionAddedToMempool", transaction }];
   }
 
@@ -187,6 +220,7 @@ export class SimulatedChain {
     const coinbase = this.#coinbase(height, transactions);
     const block = this.#block(height, [coinbase, ...transactions]);
     const events: NodeEvent[] = [];
+    this.#byFeeRate = undefined;
     for (const transaction of block.transactions) {
       this.#mempool.delete(hex(transaction.txid));
       for (const coin of transaction.outputs) coin.height = height;
@@ -205,6 +239,8 @@ export class SimulatedChain {
   /** Disconnects the tip. Its transactions are then neither in a block nor in the mempool. */
   #disconnectTip(): NodeEvent[] {
     const block = this.#blocks.pop()!;
+    this.#disconnected.push(block);
+    if (this.#disconnected.length > KEPT_BLOCKS) this.#disconnected.shift();
     this.#immature.pop();
     const events: NodeEvent[] = [];
     for (const { inputs, outputs } of block.transactions.toReversed()) {
@@ -243,9 +279,19 @@ export class SimulatedChain {
     return { txid, bytes, feeSat: 0n, inputs: [], outputs };
   }
 
+  /** In satoshis per virtual byte: low ones are more frequent, and all rise with the mempool. */
+  #feeRate(): number {
+    const { min, max } = FEE_RATES;
+    const height = this.#random.integer(0, 1000) / 1000;
+    return min * (max / min) ** height * 2 ** (this.#mempool.size / DOUBLED_FEES_AT);
+  }
+
   /** A new transaction. The fee is at most half of the value of `inputs`. */
-  #transaction(inputs: readonly Coin[], wantedFeeSat: bigint): Transaction {
+  #transaction(inputs: readonly Coin[], feeRate: number): Transaction {
     const worthSat = inputs.reduce((sum, { valueSat }) => sum + valueSat, 0n);
+    const wantedFeeSat = BigInt(
+      Math.ceil((feeRate * WEIGHT_PER_BYTE * TYPICAL_BYTES * inputs.length) / WEIGHT_PER_VBYTE),
+    );
     const feeSat = wantedFeeSat < worthSat / 2n ? wantedFeeSat : worthSat / 2n;
     const values = this.#split(worthSat - feeSat);
     const bytes = serializeTransaction(
@@ -275,6 +321,25 @@ export class SimulatedChain {
     }
     return [...parts, rest];
   }
+}
+
+export function weightOf({ bytes }: Transaction): number {
+  return bytes.length * WEIGHT_PER_BYTE;
+}
+
+/** How many of the transactions, from the first, have `weight` at most. */
+export function fittingInto(weight: number, transactions: readonly Transaction[]): number {
+  let left = weight;
+  for (const [index, transaction] of transactions.entries()) {
+    left -= weightOf(transaction);
+    if (left < 0) return index;
+  }
+  return transactions.length;
+}
+
+/** In satoshis per virtual byte. */
+export function feeRateOf(transaction: Transaction): number {
+  return (Number(transaction.feeSat) * WEIGHT_PER_VBYTE) / weightOf(transaction);
 }
 
 /** The changes of the UTXO cache by a transaction. */

@@ -3,46 +3,33 @@
 
 import type { RpcMethod } from "../../src/node/calls.ts";
 import { displayHash } from "../../src/node/hash.ts";
-import type { Block, Transaction } from "./chain.ts";
-import { MEMPOOL_MAX_BYTES, type NodeState } from "./state.ts";
+import { blockHash, blockHeader, blockStats } from "./block-answers.ts";
+import { SUBSIDY_SAT } from "./chain.ts";
+import { mempoolFeeRateDiagram, mempoolInfo, smartFee } from "./mempool-answers.ts";
+import { addrmanInfo, netTotals, networkInfo, peerInfo, privateBroadcastInfo } from "./network-answers.ts";
+import { RpcFailure } from "./rpc-failure.ts";
+import type { NodeState } from "./state.ts";
 
-/** Error codes of Bitcoin Core: RPC_IN_WARMUP, RPC_METHOD_NOT_FOUND, RPC_INVALID_PARAMETER, RPC_INVALID_ADDRESS_OR_KEY. */
+/** Error codes of Bitcoin Core: RPC_IN_WARMUP, RPC_METHOD_NOT_FOUND. */
 const IN_WARMUP = -28;
 const METHOD_NOT_FOUND = -32601;
-const INVALID_PARAMETER = -8;
-const NOT_FOUND = -5;
 
 /** Regtest's. */
 const DIFFICULTY = 4.656542373906925e-10;
 const MEDIAN_TIME_BLOCKS = 11;
-const WEIGHT_PER_BYTE = 4;
 const SATOSHIS = 100_000_000;
-/** In satoshis per 1000 virtual bytes. */
-const MIN_RELAY_FEE_RATE = 100;
-const VERSION = 310_000;
-const PROTOCOL_VERSION = 70_016;
-
-/** An error answer of a method. */
-export class RpcFailure extends Error {
-  readonly code: number;
-
-  constructor(code: number, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
+/** GetBogoSize of Bitcoin Core, for an output with a script of 22 bytes. */
+const BOGO_SIZE = 72;
+const MICROSECONDS = 1_000_000;
+/** Another client runs a command for the first RUN_S of every RUN_EVERY_S. */
+const RUN_EVERY_S = 45;
+const RUN_S = 15;
 
 type Answer = (state: NodeState, params: readonly unknown[]) => unknown;
 
 const ANSWERS: Readonly<Partial<Record<RpcMethod, Answer>>> = {
-  estimatesmartfee: ({ chain }, [target]) => ({ feerate: feeRate(chain.mempool, Number(target)), blocks: target }),
-  getaddrmaninfo: () => ({
-    ipv4: { new: 41_312, tried: 5_127 },
-    ipv6: { new: 7_934, tried: 1_010 },
-    onion: { new: 12_480, tried: 1_733 },
-    i2p: { new: 1_204, tried: 311 },
-    cjdns: { new: 4, tried: 2 },
-  }),
+  estimatesmartfee: smartFee,
+  getaddrmaninfo: addrmanInfo,
   getblockchaininfo: (state) => ({
     chain: "regtest",
     blocks: state.chain.tip.height,
@@ -57,28 +44,9 @@ const ANSWERS: Readonly<Partial<Record<RpcMethod, Answer>>> = {
     pruned: false,
     warnings: [],
   }),
-  getblockhash({ chain }, [height]) {
-    const block = chain.block(Number(height));
-    if (block === undefined) throw new RpcFailure(INVALID_PARAMETER, "Block height out of range");
-    return displayHash(block.hash);
-  },
-  getblockheader(state, [hash]) {
-    const { height, time, prevHash } = blockOf(state, hash);
-    return { hash, height, time, ...(height > 0 && { previousblockhash: displayHash(prevHash) }) };
-  },
-  getblockstats(state, [hash]) {
-    const { height, transactions } = blockOf(state, hash);
-    const spending = transactions.slice(1);
-    return {
-      height,
-      txs: transactions.length,
-      total_size: sizeOf(spending),
-      total_weight: sizeOf(spending) * WEIGHT_PER_BYTE,
-      ins: spending.reduce((sum, { inputs }) => sum + inputs.length, 0),
-      outs: transactions.reduce((sum, { outputs }) => sum + outputs.length, 0),
-      totalfee: Number(feeOf(spending)),
-    };
-  },
+  getblockhash: blockHash,
+  getblockheader: blockHeader,
+  getblockstats: blockStats,
   getchaintips: ({ forks }) => [
     { status: "active" },
     ...Array.from({ length: forks }, () => ({ status: "valid-fork" })),
@@ -86,43 +54,27 @@ const ANSWERS: Readonly<Partial<Record<RpcMethod, Answer>>> = {
   getchaintxstats: (state) => ({ txcount: state.confirmedTransactions, txrate: transactionRate(state) }),
   getindexinfo: ({ chain: { tip } }) => ({
     txindex: { synced: true, best_block_height: tip.height },
+    coinstatsindex: { synced: true, best_block_height: tip.height },
     "basic block filter index": { synced: true, best_block_height: tip.height },
   }),
-  getmempoolinfo: ({ chain: { mempool }, mempoolUsageBytes }) => ({
-    size: mempool.length,
-    bytes: sizeOf(mempool),
-    usage: mempoolUsageBytes,
-    total_fee: Number(feeOf(mempool)) / SATOSHIS,
-    maxmempool: MEMPOOL_MAX_BYTES,
-    mempoolminfee: MIN_RELAY_FEE_RATE / SATOSHIS,
-    minrelaytxfee: MIN_RELAY_FEE_RATE / SATOSHIS,
-    unbroadcastcount: 0,
+  getmempoolfeeratediagram: mempoolFeeRateDiagram,
+  getmempoolinfo: mempoolInfo,
+  getnettotals: netTotals,
+  getnetworkinfo: networkInfo,
+  getpeerinfo: peerInfo,
+  getprivatebroadcastinfo: privateBroadcastInfo,
+  getrpcinfo: rpcInfo,
+  gettxoutsetinfo: ({ chain: { tip }, unspentOutputs }) => ({
+    height: tip.height,
+    txouts: unspentOutputs,
+    total_amount: (tip.height + 1) * (Number(SUBSIDY_SAT) / SATOSHIS),
+    bogosize: unspentOutputs * BOGO_SIZE,
   }),
-  getnettotals: ({ receivedBytes, sentBytes }) => ({ totalbytesrecv: receivedBytes, totalbytessent: sentBytes }),
-  getnetworkinfo: ({ peers }) => ({
-    version: VERSION,
-    subversion: "/Satoshi:31.0.0(simulated)/",
-    protocolversion: PROTOCOL_VERSION,
-    networkactive: true,
-    connections: peers.length,
-  }),
-  getpeerinfo: ({ peers, chain }) =>
-    peers.map(({ isInbound, network, type, transport, minPingS }, index) => ({
-      inbound: isInbound,
-      network,
-      connection_type: type,
-      transport_protocol_type: transport,
-      // Up to half above the minimum, different at each block.
-      pingtime: minPingS * (1 + ((chain.tip.height + index) % 6) / 10),
-      minping: minPingS,
-    })),
-  getprivatebroadcastinfo: () => ({ transactions: [] }),
-  getrpcinfo: () => ({ active_commands: [{ method: "getrpcinfo", duration: 30 }] }),
-  listbanned: () => [],
+  listbanned: ({ forks }) => Array.from({ length: Math.min(forks, 3) }, () => ({})),
   uptime: ({ uptimeS }) => uptimeS,
 };
 
-/** The methods that it answers: those of the default collectors, as exporter-on-simulated-node.test.ts shows. */
+/** The methods that it answers: those of all collectors, as exporter-on-simulated-node.test.ts shows. */
 export const ANSWERED_METHODS = Object.keys(ANSWERS) as RpcMethod[];
 
 /** @throws RpcFailure when the node's answer is an error */
@@ -134,10 +86,10 @@ export function answerRpc(state: NodeState, method: string, params: readonly unk
   return answer(state, params);
 }
 
-function blockOf({ chain }: NodeState, hash: unknown): Block {
-  const block = chain.findBlock((block) => displayHash(block.hash) === hash);
-  if (block === undefined) throw new RpcFailure(NOT_FOUND, "Block not found");
-  return block;
+function rpcInfo({ uptimeS }: NodeState) {
+  const runningS = uptimeS % RUN_EVERY_S;
+  const other = { method: "scantxoutset", duration: runningS * MICROSECONDS };
+  return { active_commands: [{ method: "getrpcinfo", duration: 30 }, ...(runningS < RUN_S ? [other] : [])] };
 }
 
 function medianTime({ chain }: NodeState): number {
@@ -156,24 +108,4 @@ function transactionRate({ chain }: NodeState): number {
   for (let next = first.height + 1; next <= height; next++) transactions += chain.block(next)!.transactions.length;
   // Simulated blocks may all be of one second.
   return transactions / Math.max(time - first.time, 1);
-}
-
-/**
- * A fee rate in bitcoin per 1000 virtual bytes: a rank among the mempool's, the higher the fewer blocks `target` is. A real
- * node estimates differently.
- */
-function feeRate(mempool: readonly Transaction[], target: number): number {
-  const rates = mempool.map(({ feeSat, bytes }) => Math.floor((Number(feeSat) * 1000) / bytes.length));
-  const sorted = rates.sort((a, b) => b - a);
-  const rank = Math.floor(sorted.length * (1 - 1 / Math.sqrt(target)));
-  return Math.max(sorted[rank] ?? 0, MIN_RELAY_FEE_RATE) / SATOSHIS;
-}
-
-/** Without witnesses bytes and virtual bytes are the same. */
-function sizeOf(transactions: readonly Transaction[]): number {
-  return transactions.reduce((sum, { bytes }) => sum + bytes.length, 0);
-}
-
-function feeOf(transactions: readonly Transaction[]): bigint {
-  return transactions.reduce((sum, { feeSat }) => sum + feeSat, 0n);
 }

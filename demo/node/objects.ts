@@ -12,8 +12,9 @@ import { Node$Client, Node$Server } from "../../src/schema/node.ts";
 import { Tracing$Client, Tracing$Server } from "../../src/schema/tracing.ts";
 import { type Callback, chainNotifications, utxoCacheTrace } from "./callbacks.ts";
 import { implement } from "./implement.ts";
-import { answerRpc, RpcFailure } from "./json-rpc.ts";
+import { answerRpc } from "./json-rpc.ts";
 import type { Peer } from "./peers.ts";
+import { RpcFailure } from "./rpc-failure.ts";
 import { MEMPOOL_MAX_BYTES, type NodeState } from "./state.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Tally } from "./tally.ts";
@@ -116,13 +117,13 @@ function nodeObject({ state, threads }: Host): Node$Server {
         destroy() {},
         getNodeCount({ flags }, results) {
           const isAsked = ({ isInbound }: Peer) => (flags & (isInbound ? INBOUND : OUTBOUND)) !== 0;
-          results.result = BigInt(state.peers.filter(isAsked).length);
+          results.result = BigInt(state.peers.connected.filter(isAsked).length);
         },
         getTotalBytesRecv(_, results) {
-          results.result = BigInt(state.receivedBytes);
+          results.result = BigInt(state.peers.receivedBytes);
         },
         getTotalBytesSent(_, results) {
-          results.result = BigInt(state.sentBytes);
+          results.result = BigInt(state.peers.sentBytes);
         },
         getMempoolSize(_, results) {
           results.result = BigInt(state.chain.mempool.length);

@@ -1,7 +1,7 @@
 // The state of the simulated node, except its clients. The node changes it, and the objects of the clients answer from it.
 
-import type { Block, NodeEvent, SimulatedChain } from "./chain.ts";
-import { type Peer, peersAt } from "./peers.ts";
+import { type Block, type NodeEvent, type SimulatedChain, type Transaction, weightOf } from "./chain.ts";
+import { Peers } from "./peers.ts";
 
 /** The default of -maxmempool. */
 export const MEMPOOL_MAX_BYTES = 300_000_000;
@@ -10,6 +10,7 @@ const MEMPOOL_ENTRY_BYTES = 900;
 
 export class NodeState {
   readonly chain: SimulatedChain;
+  readonly peers = new Peers();
   /** The current step of the start, such as "Loading block index…"; undefined once the node has started. */
   startStep: string | undefined;
   /** Blocks of known headers that are not downloaded yet. */
@@ -21,9 +22,8 @@ export class NodeState {
   diskBytes = 0;
   /** Branches that were active once. */
   forks = 0;
-  /** Since the last start. */
-  receivedBytes = 0;
-  sentBytes = 0;
+  /** Coins of the active chain. */
+  unspentOutputs = 0;
   /** Calls during the start that crash a real node. */
   fatalCalls = 0;
   #startedMs = performance.now();
@@ -31,6 +31,7 @@ export class NodeState {
   constructor(chain: SimulatedChain) {
     this.chain = chain;
     for (let height = 0; height <= chain.tip.height; height++) this.#connected(chain.block(height)!);
+    this.peers.restart(chain.tip.height);
   }
 
   get uptimeS(): number {
@@ -41,42 +42,36 @@ export class NodeState {
     return this.chain.tip.height + this.missingBlocks;
   }
 
-  get peers(): readonly Peer[] {
-    return peersAt(this.chain.tip.height);
-  }
-
   /** From 0 to 1. */
   get verificationProgress(): number {
     return this.chain.tip.height / this.headerHeight;
   }
 
   get mempoolUsageBytes(): number {
-    return this.chain.mempool.reduce((sum, { bytes }) => sum + bytes.length + MEMPOOL_ENTRY_BYTES, 0);
+    return this.chain.mempool.reduce((sum, transaction) => sum + weightOf(transaction) + MEMPOOL_ENTRY_BYTES, 0);
   }
 
   started(): void {
     this.#startedMs = performance.now();
-    this.receivedBytes = this.sentBytes = 0;
+    this.peers.restart(this.chain.tip.height);
   }
 
   /** Counts what the event changes, and the network traffic that it stands for. */
   apply(event: NodeEvent): void {
-    if (event.name === "blockConnected") this.#connected(event.block);
-    if (event.name === "blockDisconnected") this.confirmedTransactions -= event.block.transactions.length;
-    const bytes =
-      event.name === "transactionAddedToMempool"
-        ? event.transaction.bytes
-        : event.name === "blockConnected"
-          ? event.block.bytes
-          : undefined;
-    if (bytes === undefined) return;
-    this.receivedBytes += bytes.length;
-    // Received from one peer and sent to the others.
-    this.sentBytes += bytes.length * (this.peers.length - 1);
+    if (event.name === "transactionAddedToMempool") this.peers.relayTransaction(event.transaction.bytes.length);
+    if (event.name === "blockDisconnected") this.#count(event.block.transactions, -1);
+    if (event.name !== "blockConnected") return;
+    this.#connected(event.block);
+    this.peers.relayBlock(event.block.height, event.block.bytes.length);
   }
 
   #connected({ transactions, bytes }: Block): void {
-    this.confirmedTransactions += transactions.length;
+    this.#count(transactions, 1);
     this.diskBytes += bytes.length;
+  }
+
+  #count(transactions: readonly Transaction[], sign: 1 | -1): void {
+    this.confirmedTransactions += sign * transactions.length;
+    for (const { inputs, outputs } of transactions) this.unspentOutputs += sign * (outputs.length - inputs.length);
   }
 }
