@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
 const { name: NAME, version: VERSION } = packageJson;
 
-const ENCLOSED = ["LICENSE", "README.md", "METRICS.md", "packaging/systemd"];
+const ENCLOSED = ["LICENSE", "README.md", "METRICS.md", "packaging/systemd", "packaging/man", "packaging/completions"];
 
 mkdirSync(DIST, { recursive: true });
 const sums: string[] = [];

@@ -86,6 +86,8 @@ export interface Flag extends FlagDefinition {
   /** Of `--no-NAME`. */
   readonly negativeDescription?: string;
   readonly valueHint?: string;
+  /** Whether each value counts, not the last one alone. */
+  readonly isRepeatable?: boolean;
   /** What shells complete its value with: files, one of these words, or a list of them. */
   readonly completion?: "files" | { readonly words: readonly string[]; readonly isList?: boolean };
 }
@@ -103,6 +105,7 @@ export const FLAGS = {
     type: "string",
     default: DEFAULTS.metricsAddresses.map(hostPort).join(" "),
     valueHint: "HOST:PORT",
+    isRepeatable: true,
     description: "Where to serve the metrics; [::1]:9332 and :9332 work too; may be repeated",
   },
   "poll-interval": {
@@ -130,6 +133,7 @@ export const FLAGS = {
   "no-collector": {
     group: "Collecting",
     type: "string",
+    isRepeatable: true,
     valueHint: "A,B,…",
     description: "Collectors to exclude; may be repeated",
     completion: { words: COLLECTOR_NAMES.filter((name) => !isAlwaysUsed(name)), isList: true },

@@ -5,14 +5,16 @@ import { eventually } from "./eventually.ts";
 export const CTRL_C = "\x03";
 export const CTRL_Z = "\x1a";
 
+const BASH = ["bash", "--norc", "--noprofile", "-i"];
+
 export class Terminal implements AsyncDisposable {
   readonly #shell;
   /** What the terminal has shown and no `shows` has returned yet. */
   #text = "";
 
-  constructor() {
+  constructor(shell: readonly string[] = BASH) {
     const decoder = new TextDecoder();
-    this.#shell = Bun.spawn(["bash", "--norc", "--noprofile", "-i"], {
+    this.#shell = Bun.spawn([...shell], {
       env: { ...process.env, PS1: "$ " },
       terminal: {
         cols: 1000,
@@ -26,7 +28,12 @@ export class Terminal implements AsyncDisposable {
 
   /** Types a command or a control character. */
   type(text: string): void {
-    this.#shell.terminal!.write(text >= " " ? `${text}\n` : text);
+    this.press(text >= " " ? `${text}\n` : text);
+  }
+
+  /** Types exactly these characters. */
+  press(keys: string): void {
+    this.#shell.terminal!.write(keys);
   }
 
   /** Waits until the terminal shows `pattern`, after what was waited for before, and returns the match. */

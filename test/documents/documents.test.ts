@@ -5,7 +5,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RPC_METHODS } from "../../src/node/calls.ts";
 import { LAYOUTS } from "../../src/node/layouts.ts";
-import { usage } from "../../src/options.ts";
+import { FLAGS, type Flag } from "../../src/options.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const DOCUMENTS = globSync(["*.md", "docs/*.md", "bench/*.md", "test/*/README.md"], { cwd: ROOT });
@@ -48,21 +48,37 @@ test.each(DOCUMENTS)("every link of %s leads to a file and a heading that exist"
   expect(broken).toEqual([]);
 });
 
-test("the README describes every flag of --help", async () => {
-  const flags = [...(await usage()).matchAll(/--[a-z][a-z-]+/g)].map(([flag]) => flag);
-  // citty shows the negated form, which is the one to use; the README shows that one alone.
-  const described = flags.filter(
-    (flag) => readme.includes(`\`${flag}`) || readme.includes(`\`${flag.replace("--", "--no-")}`),
-  );
-  expect([...new Set(flags)].filter((flag) => !described.includes(flag))).toEqual([]);
-});
+/** A row of the README's flags. */
+interface FlagRow {
+  readonly group: string;
+  /** As `--name VALUE`; a switch that is on by default by its negation. */
+  readonly flag: string;
+  readonly default: string;
+}
 
-test("the README describes no flag that --help lacks", async () => {
-  const help = await usage();
+function flagRowsOfReadme(): FlagRow[] {
   const section = /^## Flags$.*?(?=^## )/ms.exec(readme)![0];
-  const described = [...section.matchAll(/--[a-z][a-z-]+/g)].map(([flag]) => flag);
-  expect(described.length).toBeGreaterThan(10);
-  expect(described.filter((flag) => !new RegExp(`${flag}(?![a-z-])`).test(help))).toEqual([]);
+  let group = "";
+  return [...section.matchAll(/^\| ([^|]+) \| ([^|]*)\| [^|]*\|$/gm)].flatMap(([, cell, standard]) => {
+    group = /^\*\*(.+)\*\*$/.exec(cell!)?.[1] ?? group;
+    const flags = [...cell!.matchAll(/`(--[^`]+)`/g)];
+    return flags.map(([, flag]) => ({ group, flag: flag!, default: standard!.trim().replaceAll("`", "") }));
+  });
+}
+
+test("the README's flags are those of the help: groups, order, values and defaults", () => {
+  const rows = flagRowsOfReadme();
+  const expected = Object.entries<Flag>(FLAGS).flatMap(([name, flag]): FlagRow[] => {
+    if (flag.type === "positional") return [];
+    const spelling = flag.default === true ? `--no-${name}` : `--${name}`;
+    const written = flag.valueHint === undefined ? spelling : `${spelling} ${flag.valueHint}`;
+    // What the program finds out by itself is described in words.
+    const inWords = rows.find((row) => row.flag === written)?.default ?? "";
+    const standard = typeof flag.default === "string" ? flag.default : flag.type === "string" ? inWords : "";
+    return [{ group: flag.group ?? "", flag: written, default: standard }];
+  });
+  expect(rows).toEqual(expected);
+  expect(rows.length).toBeGreaterThan(15);
 });
 
 test("README and METRICS.md have every layout", () => {
