@@ -7,18 +7,19 @@ import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
 import { type ClientEvents, NodeClient } from "../node/client.ts";
 import { httpRpc } from "../node/http-rpc.ts";
-import { failureOf, isPermanent } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
 import { connectUnix, nodeHasStarted } from "../node/socket.ts";
 import type { Options } from "../options.ts";
 import type { BusyClock } from "../rpc/busy-clock.ts";
 import type { Connection } from "../rpc/connection.ts";
-import { DeadlineError, errorText } from "../rpc/errors.ts";
+import { errorText } from "../rpc/errors.ts";
+import { CallLog } from "./call-log.ts";
 import { Pause } from "./pause.ts";
 import { PollSchedule } from "./poll-schedule.ts";
 import { Poller } from "./poller.ts";
-import { chooseQuestions, type Questions, type SourceKind } from "./questions.ts";
+import { chooseQuestions, type Questions } from "./questions.ts";
 import { waitForReadiness } from "./readiness.ts";
+import { describeNode, sourcesOf } from "./supported.ts";
 import { TipPolls } from "./tip-polls.ts";
 import { watchTips } from "./tip-watcher.ts";
 import type { TraceBudget } from "./trace-budget.ts";
@@ -50,9 +51,6 @@ export interface SessionEnd {
 /** A session that ends sooner counts as a failed attempt. */
 const STABLE_AFTER_MS = 30_000;
 
-/** So many failed deadlines in a row mean a node that is stalled. One may be a slow method. */
-const STALLED_CALLS = 2;
-
 /** The blocks of a reorganization's new branch come later than those of the old one by the time that it takes to connect them. */
 const UNREPORTED_TIP_MS = 3000;
 
@@ -62,6 +60,7 @@ const TEND_INTERVAL_MS = 1000;
 export class Session {
   readonly #options: SessionOptions;
   readonly #debug: (line: string) => void;
+  readonly #calls: CallLog;
   readonly #ended = Promise.withResolvers<Error>();
   readonly #pause = new Pause();
   /** Ends requests over HTTP with the session: no node takes harm from that. */
@@ -77,17 +76,14 @@ export class Session {
   /** When the session was up, by performance.now. */
   #upSince: number | undefined;
   #hasPolled = false;
-  /** Methods whose refusal by the node was logged. */
-  readonly #loggedMethods = new Set<string>();
   /** When the last block was disconnected, if no block was connected and no tip reported since; by performance.now. */
   #tipUnreportedSince: number | undefined;
-  /** Calls of polls in a row that missed their deadline. */
-  #unanswered = 0;
   #isLeaving = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#debug = options.debug ? options.log : () => {};
+    this.#calls = new CallLog({ metrics: options.metrics, log: options.log, debug: this.#debug });
     this.#schedule = new PollSchedule(options.pollIntervalMs);
   }
 
@@ -182,7 +178,9 @@ export class Session {
     else await this.#startWatching(client);
     this.#upSince = performance.now();
     metrics.connected(client.layout);
-    announce(`connected to the node at ${socketPath}: layout ${client.layout}, ${describe(client, rpc !== undefined)}`);
+    announce(
+      `connected to the node at ${socketPath}: layout ${client.layout}, ${describeNode(client, rpc !== undefined)}`,
+    );
     await this.#pollUntilEnd(client, questions);
   }
 
@@ -268,7 +266,7 @@ export class Session {
       client,
       questions: questions.block,
       isSyncing: () => this.#options.collectors.initialBlockDownload !== "over",
-      onError: (method, error) => this.#callFailed(method, error),
+      onError: (method, error) => this.#calls.failed(method, error),
     });
   }
 
@@ -281,7 +279,7 @@ export class Session {
       isSyncing: () => this.#options.collectors.initialBlockDownload === "active",
       onTip: (tip, isNew) => this.#tipChanged(tip, isNew ? Date.now() : undefined),
       onStopping: () => void client.leave(Number.POSITIVE_INFINITY),
-      onError: (method, error) => this.#callFailed(method, error),
+      onError: (method, error) => this.#calls.failed(method, error),
     });
   }
 
@@ -292,12 +290,9 @@ export class Session {
       questions,
       onAnswer: (method, value) => {
         if (this.#options.debug) this.#debug(`poll: ${method} = ${valueText(value)}`);
-        this.#pollAnswered();
+        this.#calls.pollAnswered();
       },
-      onError: (method, error) => {
-        this.#callFailed(method, error);
-        if (error instanceof DeadlineError) this.#pollUnanswered(error);
-      },
+      onError: (method, error) => this.#calls.pollFailed(method, error),
     });
     this.#poller = poller;
     const trace = this.#makeTraceKeeper(client);
@@ -366,33 +361,10 @@ export class Session {
       retryMs: pollIntervalMs,
       isSyncing: () => collectors.initialBlockDownload !== "over",
       setActive: collectors.setUtxoTraceActive,
-      onError: (method, error) => this.#callFailed(method, error),
+      onError: (method, error) => this.#calls.failed(method, error),
       log,
       debug: this.#debug,
     });
-  }
-
-  #pollUnanswered(error: DeadlineError): void {
-    this.#unanswered++;
-    if (this.#unanswered === STALLED_CALLS) this.#options.log(`the node is stalled: ${error.message}; still polling`);
-  }
-
-  #pollAnswered(): void {
-    if (this.#unanswered >= STALLED_CALLS) this.#options.log("the node answers again");
-    this.#unanswered = 0;
-  }
-
-  /** A method that this node does not answer at all is no failed call: the log says so once, and it has no sample. */
-  #callFailed(method: string, error: unknown): void {
-    const { metrics, log } = this.#options;
-    const failure = failureOf(error);
-    this.#debug(`${method} failed: ${errorText(error)}`);
-    if (!isPermanent(error)) metrics.callFailed(method);
-    // An option of the node that switches off what a method reads is meant so.
-    if ((failure !== "missing" && failure !== "refused") || this.#loggedMethods.has(method)) return;
-    this.#loggedMethods.add(method);
-    const reason = failure === "missing" ? `the node does not support ${method}` : errorText(error);
-    log(`${reason}; its metrics have no sample on this connection`);
   }
 }
 
@@ -402,34 +374,6 @@ async function refuseStopping(client: NodeClient): Promise<void> {
 
 /** For a session without the trace: nothing calls it. */
 const IGNORED_COINS = { add() {}, spend() {}, uncache() {} };
-
-/** The kinds of sources that serve the families of this session. */
-function sourcesOf(client: NodeClient): ReadonlySet<SourceKind> {
-  const { queries, jsonRpc } = client;
-  const kinds = new Set<SourceKind>();
-  if (queries !== undefined) kinds.add("node");
-  if (jsonRpc !== undefined) kinds.add("jsonRpc").add("block");
-  // Every node has Mining, but one with Chain and Node is asked through those.
-  if (queries === undefined) kinds.add("mining");
-  return kinds;
-}
-
-/** What this node supports and what it does not, for the log. */
-function describe(client: NodeClient, hasRpcUrl: boolean): string {
-  const interfaces = {
-    notifications: client.hasNotifications,
-    "utxo trace": client.hasUtxoTrace,
-    "chain and node": client.queries !== undefined,
-    [client.isJsonRpcOverHttp ? "json-rpc over HTTP" : "json-rpc"]: client.jsonRpc !== undefined,
-    mining: true,
-  };
-  const list = (wanted: boolean) =>
-    Object.entries(interfaces).flatMap(([name, isSupported]) => (isSupported === wanted ? [name] : []));
-  const missing = list(false);
-  const line = `supports ${list(true).join(", ")}${missing.length === 0 ? "" : `; not ${missing.join(", ")}`}`;
-  if (client.jsonRpc === undefined) return `${line}; --rpc-url would add json-rpc`;
-  return hasRpcUrl && !client.isJsonRpcOverHttp ? `${line}; --rpc-url is not needed` : line;
-}
 
 function valueText(value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value).slice(0, 200) : String(value ?? "none");

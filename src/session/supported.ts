@@ -1,0 +1,32 @@
+// What a node supports: the kinds of sources that serve this session's families, and the log line at the connect.
+
+import type { NodeClient } from "../node/client.ts";
+import type { SourceKind } from "./questions.ts";
+
+/** The kinds of sources that serve the families of this session. */
+export function sourcesOf(client: NodeClient): ReadonlySet<SourceKind> {
+  const { queries, jsonRpc } = client;
+  const kinds = new Set<SourceKind>();
+  if (queries !== undefined) kinds.add("node");
+  if (jsonRpc !== undefined) kinds.add("jsonRpc").add("block");
+  // Every node has Mining, but one with Chain and Node is asked through those.
+  if (queries === undefined) kinds.add("mining");
+  return kinds;
+}
+
+/** What this node supports and what it does not, for the log. */
+export function describeNode(client: NodeClient, hasRpcUrl: boolean): string {
+  const interfaces = {
+    notifications: client.hasNotifications,
+    "utxo trace": client.hasUtxoTrace,
+    "chain and node": client.queries !== undefined,
+    [client.isJsonRpcOverHttp ? "json-rpc over HTTP" : "json-rpc"]: client.jsonRpc !== undefined,
+    mining: true,
+  };
+  const list = (wanted: boolean) =>
+    Object.entries(interfaces).flatMap(([name, isSupported]) => (isSupported === wanted ? [name] : []));
+  const missing = list(false);
+  const line = `supports ${list(true).join(", ")}${missing.length === 0 ? "" : `; not ${missing.join(", ")}`}`;
+  if (client.jsonRpc === undefined) return `${line}; --rpc-url would add json-rpc`;
+  return hasRpcUrl && !client.isJsonRpcOverHttp ? `${line}; --rpc-url is not needed` : line;
+}
