@@ -1,5 +1,5 @@
 // Preloaded by an exporter that runs from its source: constants of the product get the values that EXPORTER_CONSTANTS names, so
-// that a test need not wait as long as an operator does. See exporterWith of exporter-command.ts.
+// that tests do not wait as long as an operator would. See exporterWith of exporter-command.ts.
 
 import { type Constants, declarationOf } from "./exporter-command.ts";
 

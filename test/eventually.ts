@@ -6,24 +6,24 @@ export const DEADLINE_MS = 20_000;
 
 export interface WaitOptions {
   readonly deadlineMs?: number;
-  /** Between one answer and the next question. */
+  /** Pause between two calls. */
   readonly intervalMs?: number;
-  /** What to say at the deadline. */
+  /** Details for the error at the deadline. */
   readonly describe?: () => string;
 }
 
 /**
- * Asks until the answer is neither undefined nor false, and returns it. Throws after `deadlineMs`, with what `describe`
- * says then, and passes on what `ask` throws.
+ * Calls `read` until the result is neither undefined nor false, and returns it. Throws after `deadlineMs`, with the details of
+ * `describe`. Errors of `read` end the wait.
  */
 export async function eventually<T>(
   what: string,
-  ask: () => T | Promise<T>,
+  read: () => T | Promise<T>,
   { deadlineMs = DEADLINE_MS, intervalMs = INTERVAL_MS, describe = () => "" }: WaitOptions = {},
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
-    const answer = await ask();
+    const answer = await read();
     if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;
     if (performance.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}\n${describe()}`);
     await Bun.sleep(intervalMs);

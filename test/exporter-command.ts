@@ -1,4 +1,4 @@
-// The commands that start the exporter: as one executable, compiled when a test run first asks for it, or from its source.
+// The commands that start the exporter: as one executable, compiled when a test run first needs it, or from its source.
 
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
@@ -13,7 +13,7 @@ export const COMPILE_DEADLINE_MS = 60_000;
 
 let compiled: Promise<readonly string[]> | undefined;
 
-/** The command of the compiled executable. A test file asks for it in beforeAll, to have the wait outside its tests. */
+/** The command of the compiled executable. Test files call this in beforeAll, so the compilation is outside of their tests. */
 export function compiledExporter(): Promise<readonly string[]> {
   compiled ??= compile();
   return compiled;

@@ -33,7 +33,7 @@ const START_LINE = /serves metrics on (http:\S+)/;
 
 export class ExporterProcess implements AsyncDisposable {
   readonly #process: Bun.Subprocess<"ignore", "ignore", "pipe">;
-  /** What stderr said, without the times. */
+  /** The lines of stderr, without the times. */
   readonly log: string[] = [];
   readonly #logRead: Promise<void>;
   /** Resolves while stderr is read. */
@@ -92,7 +92,7 @@ export class ExporterProcess implements AsyncDisposable {
     return new Map([...readSeries(await this.payload())].map(([series, { text }]) => [series, text]));
   }
 
-  /** The metrics once they are as `predicate` wants them. */
+  /** The metrics once `predicate` accepts them. */
   async waitUntil(what: string, predicate: (metrics: Metrics) => boolean, deadlineMs = DEADLINE_MS): Promise<Metrics> {
     let metrics: Metrics = new Map();
     return eventually(
@@ -149,7 +149,7 @@ export class ExporterProcess implements AsyncDisposable {
     );
   }
 
-  /** Leaves stderr unread: what the exporter writes fills the pipe, and some 800 KB of this process before it. */
+  /** Stops reading stderr: the exporter's lines fill some 800 KB of this process's buffers and then the pipe. */
   pauseLog(): void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#reading = promise;

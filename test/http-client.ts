@@ -1,4 +1,4 @@
-// An HTTP client for tests: sends bytes as they are, parses responses, and reads only what is asked for.
+// An HTTP client for tests: sends bytes as they are, parses responses, and reads only as much as the test requests.
 
 import { connect, type Socket } from "node:net";
 

@@ -1,5 +1,5 @@
-// Every callback of the node is counted once, by the time that the node has its answer; read by offset, and with --debug
-// by the generated classes.
+// Every callback is counted once, before the node has its answer: on the hot path, which reads by offset, and with --debug
+// on the slow path, which reads with the generated classes.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
@@ -12,7 +12,7 @@ import {
   type Int64,
   ReferenceNode,
 } from "../reference-node/reference-node.ts";
-import { callErrors, expectOrderlyLeave, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { callErrors, expectCleanDisconnect, session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -24,14 +24,14 @@ const CONNECTED = "ChainNotifications.blockConnected";
 const DISCONNECTED = "ChainNotifications.blockDisconnected";
 const ROLE = { validated: true };
 
-/** As large as most transactions are. */
+/** The size of a typical transaction. */
 const TRANSACTION = { tx: 400 };
 
 describe.each([
   ["by offset", [], 10_000],
   ["with --debug", ["--debug"], 2_000],
 ])("%s", (_, args, many) => {
-  test("each method of ChainNotifications", async () => {
+  test("each method of ChainNotifications counts its event", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     const expected = { ...NOTHING };
@@ -61,7 +61,7 @@ describe.each([
     expect(await events(exporter)).toEqual(expected);
 
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
     expect((await node.stats()).callbacks).toEqual({
       [ADDED]: 3,
       "ChainNotifications.updatedBlockTip": 4,
@@ -73,7 +73,7 @@ describe.each([
     });
   });
 
-  test("heights that are large, negative or none", async () => {
+  test("large, negative and missing heights", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     for (const [index, height] of [0, 1, 32_768, 65_535, 65_536, 924_612, 2_147_483_647].entries()) {
@@ -84,7 +84,7 @@ describe.each([
         bitcoin_block_height: String(height),
       });
     }
-    // Counted, and the height that is known stays.
+    // The block is counted, and the last height stays.
     await fire(node, CONNECTED, { role: ROLE, block: block(-1) });
     await fire(node, CONNECTED, { role: ROLE, block: block(-2_147_483_648) });
     await fire(node, DISCONNECTED, { block: block(-1) });
@@ -96,14 +96,14 @@ describe.each([
     });
   });
 
-  test("blocks of a historical chain state, which are answered and not counted", async () => {
+  test("blocks of a historical chain state are answered but not counted", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     const role = { validated: true, historical: true };
     await fire(node, CONNECTED, { role: ROLE, block: block(900_000) });
     await fire(node, CONNECTED, { role, block: block(4711) }, { count: 5 });
     await fire(node, CONNECTED, { role, block: { ...block(4712), data: 2_000_000 } }, { count: 5, depth: 4 });
-    // It is flushed as any other.
+    // Flushes of that chain state are counted.
     await fire(node, "ChainNotifications.chainStateFlushed", { role, locator: 700 }, { count: 2 });
     expect(await events(exporter)).toEqual({
       ...NOTHING,
@@ -113,7 +113,7 @@ describe.each([
     });
   });
 
-  test("removals by reason", async () => {
+  test("removals are counted by reason", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     for (let reason = 0; reason < 6; reason++)
@@ -132,7 +132,7 @@ describe.each([
     });
   });
 
-  test("coins and their values", async () => {
+  test("coins and their values are counted", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     const expected = { ...NOTHING };
@@ -150,20 +150,20 @@ describe.each([
       };
       await move(0n, 1);
       await move(1n, 2);
-      // Each half of the 64 bits carries.
+      // Both 32-bit halves carry.
       await move(4_294_967_295n, 3);
       await move(9_007_199_254_740_993n, 5);
-      // To the last satoshi that an int64 has room for.
+      // Up to the largest int64.
       await move(2n ** 63n - 1n - sum, 1);
     }
   });
 
-  test("values that are none", async () => {
+  test("a value that is negative or too large for the sum is a failed call", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     await fire(node, "UtxoCacheTrace.add", coin("-1"), { count: 2 });
     await fire(node, "UtxoCacheTrace.spend", coin("-9223372036854775808"));
-    // One more than there is room for.
+    // One satoshi more than an int64 holds.
     await fire(node, "UtxoCacheTrace.uncache", coin("9223372036854775807"));
     await fire(node, "UtxoCacheTrace.uncache", coin(1));
     expect(await events(exporter)).toEqual({
@@ -178,13 +178,13 @@ describe.each([
     expect(errors).toEqual([2, 1, 1]);
   });
 
-  test("blocks of megabytes", async () => {
+  test("blocks of several megabytes are counted", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     const big = { ...block(122), data: 2_000_000 };
     await fire(node, CONNECTED, { role: ROLE, block: big }, { count: 20 });
     await fire(node, CONNECTED, { role: ROLE, block: { ...big, height: 123 } }, { count: 20, depth: 4 });
-    // As large as a block may be, with what undoes it.
+    // The largest block with its undo data.
     const biggest = { ...block(124), data: 4_000_000, undoData: 1_000_000 };
     await fire(node, CONNECTED, { role: ROLE, block: biggest }, { count: 3 });
     await fire(node, DISCONNECTED, { block: biggest }, { count: 2 });
@@ -196,12 +196,12 @@ describe.each([
     });
   });
 
-  test("transactions by the thousands", async () => {
+  test("thousands of transactions are counted", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     await fire(node, ADDED, TRANSACTION, { count: many / 4 });
     await fire(node, ADDED, TRANSACTION, { count: many, depth: 16 });
-    // As large as a mempool takes them.
+    // The largest transaction that a mempool accepts.
     await fire(node, ADDED, { tx: 400_000 }, { count: 50, depth: 4 });
     expect(await events(exporter)).toEqual({
       ...NOTHING,
@@ -209,7 +209,7 @@ describe.each([
     });
   });
 
-  test("both subscriptions at once", async () => {
+  test("both subscriptions call back at the same time", async () => {
     const count = many / 4;
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
@@ -259,7 +259,7 @@ async function fire<Method extends keyof CallbackParams>(
   expect(microseconds).toHaveLength(options.count ?? 1);
 }
 
-/** What callbacks count, and the height that they bring. Asked once: a call that was answered was counted. */
+/** The counters of callbacks and the height. One scrape is enough: a callback that was answered was counted. */
 async function events(exporter: ExporterProcess): Promise<Record<string, string>> {
   const samples: Samples = await exporter.samples();
   const isEvent = (series: string) => series in NOTHING || series === "bitcoin_block_height";

@@ -88,8 +88,8 @@ describe.concurrent("a wrong command line", () => {
   });
 });
 
-describe("an address", () => {
-  test("that is in use", async () => {
+describe("a listen address", () => {
+  test("that is in use ends the exporter", async () => {
     await using other = await ExporterProcess.start(NO_NODE);
     const address = new URL(other.url).host;
     expect(await run("--metrics-addr", address, NO_NODE)).toEqual({
@@ -99,7 +99,7 @@ describe("an address", () => {
     });
   });
 
-  test("and another one: both are served, and the log has a line for each", async () => {
+  test("may be one of several: the exporter serves all of them and logs each", async () => {
     const port = freePort();
     await using exporter = await ExporterProcess.start(NO_NODE, {
       args: ["--metrics-addr", "127.0.0.1:0", "--metrics-addr", `127.0.0.1:${port}`],
@@ -111,7 +111,7 @@ describe("an address", () => {
       expect(await (await fetch(url)).text()).toContain("bitcoin_ipc_up 0\n");
   });
 
-  test("and another one that is in use: nothing is served", async () => {
+  test("that is in use ends the exporter even if another one is free", async () => {
     await using other = await ExporterProcess.start(NO_NODE);
     const address = new URL(other.url).host;
     expect(await run("--metrics-addr", "127.0.0.1:0", "--metrics-addr", address, NO_NODE)).toEqual({
@@ -121,8 +121,8 @@ describe("an address", () => {
     });
   });
 
-  test("that is not one of this host", async () => {
-    // Of a net that is for documentation.
+  test("that this host does not have ends the exporter", async () => {
+    // From a range reserved for documentation.
     expect(await run("--metrics-addr", "192.0.2.1:9332", NO_NODE)).toEqual({
       exitCode: 1,
       stdout: "",
@@ -130,8 +130,8 @@ describe("an address", () => {
     });
   });
 
-  test("of a name that cannot be resolved", async () => {
-    // An empty label: the resolver asks no server.
+  test("with a name that cannot be resolved ends the exporter", async () => {
+    // An empty label: the resolver sends no query.
     expect(await run("--metrics-addr", "a..b:9332", NO_NODE)).toEqual({
       exitCode: 1,
       stdout: "",
@@ -139,7 +139,7 @@ describe("an address", () => {
     });
   });
 
-  test("that has no host is all IPv4 addresses on a host without IPv6, where an IPv6 address is refused", async () => {
+  test("without a host means all IPv4 addresses if the system has no IPv6, and an IPv6 address is refused there", async () => {
     const env = await withoutIpv6();
     const port = freePort();
     await using exporter = await ExporterProcess.start(NO_NODE, { env, args: ["--metrics-addr", `:${port}`] });
@@ -153,7 +153,7 @@ describe("an address", () => {
     });
   });
 
-  test("that has no host is all addresses", async () => {
+  test("without a host means all addresses", async () => {
     const port = freePort();
     await using exporter = await ExporterProcess.start(NO_NODE, { args: ["--metrics-addr", `:${port}`] });
     expect(exporter.url).toBe(`http://[::]:${port}/metrics`);
@@ -165,7 +165,7 @@ describe("an address", () => {
   });
 
   const hasIpv6 = networkInterfaces()["lo"]?.some(({ address }) => address === "::1") ?? false;
-  test.skipIf(!hasIpv6)(`that is IPv6${hasIpv6 ? "" : " (skipped: this host has no ::1)"}`, async () => {
+  test.skipIf(!hasIpv6)(`may be an IPv6 address${hasIpv6 ? "" : " (skipped: this host has no ::1)"}`, async () => {
     const port = freePort();
     await using exporter = await ExporterProcess.start(NO_NODE, { args: ["--metrics-addr", `[::1]:${port}`] });
     expect(exporter.url).toBe(`http://[::1]:${port}/metrics`);

@@ -80,7 +80,7 @@ test.concurrent("has a line for each transaction", async () => {
     await node.fire(removed, { tx: TRANSACTION, reason });
     await expectEvent(exporter, `transaction removed from mempool: txid=${COINBASE.id} size=204 reason=${name}`);
   }
-  // What is no transaction is counted, too.
+  // Bytes that are not a transaction are counted, too.
   const { errors } = await node.fire(added, { tx: WITH_WITNESS.slice(0, 100) });
   expect(errors).toEqual([]);
   await expectEvent(exporter, "transaction added to mempool: txid=undefined size=50");
@@ -125,18 +125,18 @@ test.concurrent.each(["add", "spend", "uncache"] as const)("has a line for each 
   );
 });
 
-test.concurrent("has a line for the end of each part of a session", async () => {
+test.concurrent("has a line for each step of the disconnect", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, { args: ["--debug", "--poll-interval", "3600"] });
   await tracingAndPolled(exporter);
   exporter.signal("SIGINT");
   await exporter.ended();
   expect(exporter.log.slice(-2)).toEqual(["SIGINT: disconnecting from the node", "disconnected"]);
-  // Each line has the time in front, and is one line.
+  // Each line starts with the time, and none is broken.
   expect(exporter.log.filter((line) => line.trim() === "" || /^\d{4}-/.test(line))).toEqual([]);
 });
 
-test.concurrent("is lines of printable text, whatever the node says", async () => {
+test.concurrent("contains only printable text, whatever the node sends", async () => {
   await using node = await ReferenceNode.start();
   const status = `Loading…\n2026-11-28T12:00:00.000Z forged\u001b[2J\u202e\u2028${"x".repeat(10_000)}`;
   await node.rpcError("uptime", -28, status);
@@ -148,16 +148,16 @@ test.concurrent("is lines of printable text, whatever the node says", async () =
   expect(exporter.log.filter((other) => /^forged|\p{C}/u.test(other))).toEqual([]);
 });
 
-/** Waits until the node is traced and the first poll is over, which may come in either order. */
+/** Waits until the trace is active and the first poll is over, in either order. */
 async function tracingAndPolled(exporter: ExporterProcess): Promise<void> {
   await exporter.waitUntil("the first poll is over", (metrics) =>
     metrics.has("bitcoin_ipc_last_poll_timestamp_seconds"),
   );
-  await exporter.waitUntil("it is traced", () => exporter.log.includes(TRACING));
+  await exporter.waitUntil("the trace is active", () => exporter.log.includes(TRACING));
 }
 
 /** Waits until the last line about an event is `line`. */
 async function expectEvent(exporter: ExporterProcess, line: string): Promise<void> {
   const last = () => exporter.log.findLast((other) => !/^(poll: |tracing |get\w+ failed: )/.test(other));
-  await exporter.waitUntil(`the log says: ${line}`, () => last() === line);
+  await exporter.waitUntil(`the log has: ${line}`, () => last() === line);
 }

@@ -1,4 +1,4 @@
-// Calls that the node answers with an exception: the metric has no sample, the error is counted, everything else goes on.
+// Calls that the node answers with an exception: the metric has no sample, the error is counted, and the rest works.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
@@ -6,10 +6,10 @@ import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
-  ARRIVAL,
+  CONNECT_STEPS,
   callErrors,
   connectedLine,
-  expectOrderlyLeave,
+  expectCleanDisconnect,
   POLLED_METHODS,
   POLLED_METRICS,
   POLLS,
@@ -27,7 +27,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 const args = ["--poll-interval", "0.1"];
 
 describe.concurrent("a poll", () => {
-  test.each(["failed", "overloaded", "disconnected"] as const)("that ends in %s", async (kind) => {
+  test.each(["failed", "overloaded", "disconnected"] as const)("whose call ends in %s fails alone", async (kind) => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     for (const [method, metric] of POLLS) {
@@ -48,10 +48,10 @@ describe.concurrent("a poll", () => {
     expect(exporter.log.slice(1)).toEqual([connectedLine(node)]);
     expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0 });
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 
-  test("of which every call fails", async () => {
+  test("whose calls all fail leaves callbacks counted, and succeeds again later", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     for (const method of POLLED_METHODS) await node.fail(method, "failed", "for the test");
@@ -60,7 +60,7 @@ describe.concurrent("a poll", () => {
     );
     expect(polledMetrics(failed)).toEqual([]);
     expect(failed.get("bitcoin_ipc_up")).toBe(1);
-    // Callbacks are counted all the same.
+    // Callbacks are still counted.
     await node.fire("ChainNotifications.updatedBlockTip", {}, { count: 3 });
     expect((await exporter.metrics()).get("bitcoin_tip_updates_total")).toBe(3);
 
@@ -71,7 +71,7 @@ describe.concurrent("a poll", () => {
     for (const method of POLLED_METHODS) expect(callErrors(after, method)).toBe(callErrors(before, method));
   });
 
-  test("that is slow delays the others and fails none", async () => {
+  test("with a slow call delays the other calls and fails none", async () => {
     await using node = await ReferenceNode.start();
     await node.delay("Node.getMempoolSize", 400);
     await using exporter = await session(node, { args });
@@ -81,7 +81,7 @@ describe.concurrent("a poll", () => {
     expect(await node.stats()).toMatchObject({ threadViolations: 0 });
   });
 
-  test("that the node does not have is not asked again before there is another node", async () => {
+  test("does not repeat a call that the node does not have, until the next connection", async () => {
     const method = "Node.getMempoolSize";
     await using node = await ReferenceNode.start();
     await node.fail(method, "unimplemented", "Method not implemented.");
@@ -103,17 +103,17 @@ describe.concurrent("a poll", () => {
   });
 });
 
-describe.concurrent("an arrival", () => {
-  // A Chain that refuses to say whether it stops is a Chain all the same.
-  test.each(ARRIVAL.filter((method) => method !== "Chain.shutdownRequested"))(
-    "that the node refuses at %s is tried again",
+describe.concurrent("a connection attempt", () => {
+  // A Chain without shutdownRequested is used as any other.
+  test.each(CONNECT_STEPS.filter((method) => method !== "Chain.shutdownRequested"))(
+    "that the node refuses at %s is repeated",
     async (method) => {
       await using node = await ReferenceNode.start();
       await node.fail(method, "failed", "for the test");
       await using exporter = await ExporterProcess.start(node.socketPath, { ...withFirstPause(25), args: ["--debug"] });
       await exporter.logs(/^cannot reach the node at \S+: .*for the test; next attempt in 0\.0 s$/);
       await exporter.logs(/^cannot reach the node at \S+: .*for the test; next attempt in \d\.\d s$/, 3);
-      // Each attempt is a connection of its own, and left as found.
+      // Each attempt has its own connection, and releases everything.
       for (let attempt = 0; attempt < 3; attempt++) expect((await node.waitFor("disconnected")).how).toBe("clean");
       const metrics = await exporter.metrics();
       expect(metrics.get("bitcoin_ipc_up")).toBe(0);
@@ -132,7 +132,7 @@ describe.concurrent("an arrival", () => {
     "Init.makeChain",
     "Init.makeTracing",
     "Chain.handleNotifications",
-  ])("that gets nothing from %s is given up in one line", async (method) => {
+  ])("that gets no capability from %s ends with one line in the log", async (method) => {
     await using node = await ReferenceNode.start();
     await node.answer(method, {});
     await using exporter = await ExporterProcess.start(node.socketPath);

@@ -1,5 +1,5 @@
-// How often the executable collects garbage while blocks come: what keeps the collector from beginning by itself is in the
-// process that is shipped.
+// How often the executable collects garbage while blocks arrive. The compiled executable is tested, because it contains what
+// keeps the collector from starting on its own.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
@@ -20,7 +20,7 @@ const BLOCK: CallbackParams["ChainNotifications.blockConnected"] = {
   block: { hash: 32, height: 900_000, data: 2_000_000 },
 };
 
-test("large blocks are no garbage", async () => {
+test("large blocks do not start the garbage collector", async () => {
   await using node = await ReferenceNode.start();
   // JavaScriptCore's own log, on stderr like ours.
   const env = { BUN_JSC_logGC: "1" };

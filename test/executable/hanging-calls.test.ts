@@ -1,4 +1,4 @@
-// Calls that the node does not answer: given up after their deadline, while the others go on over another of its threads.
+// Calls that the node does not answer: they fail after their timeout, and the other calls use another thread of the node.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
@@ -6,9 +6,9 @@ import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
-  ARRIVAL,
+  CONNECT_STEPS,
   callErrors,
-  expectOrderlyLeave,
+  expectCleanDisconnect,
   POLLED_METHODS,
   POLLED_METRICS,
   polledMetrics,
@@ -23,59 +23,59 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 /** Time enough for a call that does not hang, on a busy machine too. */
 const options = { args: ["--poll-interval", "0.1", "--call-timeout", "2"] };
-/** Longer than the deadline, and shorter than the deadline and leaving together. */
+/** Longer than the timeout, and shorter than the timeout and the disconnect together. */
 const LATE_MS = 3_500;
 const SIZE = "Node.getMempoolSize";
 
 describe.concurrent("a poll", () => {
-  test("that hangs once holds up nothing else, and its thread is used again", async () => {
+  test("with one hanging call makes the other calls, and uses the thread again later", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, options);
     await node.hang(SIZE);
-    const hung = await exporter.waitUntil("it was given up", (metrics) => callErrors(metrics, SIZE) >= 1);
+    const hung = await exporter.waitUntil("the call has failed", (metrics) => callErrors(metrics, SIZE) >= 1);
     expect(hung.get("bitcoin_ipc_up")).toBe(1);
     await node.answer("Node.getNodeCount", { result: 77 });
     await exporter.waitFor("bitcoin_peers", 77);
     const others = POLLED_METRICS.filter((name) => name !== "bitcoin_mempool_size");
-    // The last value of the method that hangs goes when it is too old.
+    // The last value of the hanging method disappears when it is too old.
     await exporter.waitUntil("only the others are shown", (metrics) => Bun.deepEquals(polledMetrics(metrics), others));
     expect(await node.stats()).toMatchObject({ threadViolations: 0, live: { Thread: 2 } });
 
     await node.answer(SIZE, { result: 5 });
     await node.clear(SIZE);
     await exporter.waitFor("bitcoin_mempool_size", 5);
-    // The next that hangs needs no third.
+    // The next hanging call needs no third thread.
     await node.hang("Chain.getHeight");
-    await exporter.waitUntil("it was given up", (metrics) => callErrors(metrics, "Chain.getHeight") >= 1);
+    await exporter.waitUntil("the call has failed", (metrics) => callErrors(metrics, "Chain.getHeight") >= 1);
     await node.answer("Node.getNodeCount", { result: 78 });
     await exporter.waitFor("bitcoin_peers", 78);
     expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0, live: { Thread: 2 } });
     await node.clear();
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 
-  test("that hangs for good holds up nothing else, however often it is due", async () => {
+  test("with a call that never returns makes the other calls in every round", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, options);
     await node.hang(SIZE);
-    await exporter.waitUntil("it was given up again and again", (metrics) => callErrors(metrics, SIZE) >= 6);
+    await exporter.waitUntil("the call has failed several times", (metrics) => callErrors(metrics, SIZE) >= 6);
     await node.answer("Node.getNodeCount", { result: 77 });
     await exporter.waitFor("bitcoin_peers", 77);
     const others = POLLED_METRICS.filter((name) => name !== "bitcoin_mempool_size");
-    // The last value of the method that hangs goes when it is too old.
+    // The last value of the hanging method disappears when it is too old.
     await exporter.waitUntil("only the others are shown", (metrics) => Bun.deepEquals(polledMetrics(metrics), others));
     expect((await node.stats()).threadViolations).toBe(0);
     exporter.signal("SIGTERM");
     await node.clear();
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 
-  test("of which every call hangs is over when they return", async () => {
+  test("whose calls all hang ends when they return", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, options);
     for (const method of POLLED_METHODS) await node.hang(method);
-    await exporter.waitUntil("all were given up", (metrics) =>
+    await exporter.waitUntil("all calls have failed", (metrics) =>
       POLLED_METHODS.every((method) => callErrors(metrics, method) > 0),
     );
     expect(polledMetrics(await exporter.metrics())).toEqual([]);
@@ -84,26 +84,26 @@ describe.concurrent("a poll", () => {
     expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0 });
   });
 
-  test("of which every call hangs does not keep the exporter", async () => {
+  test("whose calls all hang does not delay the exit", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, options);
     for (const method of POLLED_METHODS) await node.hang(method);
-    await exporter.waitUntil("all were given up", (metrics) =>
+    await exporter.waitUntil("all calls have failed", (metrics) =>
       POLLED_METHODS.every((method) => callErrors(metrics, method) > 0),
     );
     exporter.signal("SIGTERM");
     const { exitCode } = await exporter.ended();
     expect(exitCode).toBe(0);
     expect(exporter.log.at(-1)).toBe("disconnected without confirmation: the node did not answer within 4 s");
-    // Nothing is registered any more, which is what the node would die of.
+    // Nothing is subscribed any more: a subscription would crash the node.
     expect((await node.waitFor("disconnected")).how).toBe("clean");
   });
 });
 
-describe.concurrent("an arrival", () => {
-  // A real node crashes if a connection ends during a call, so the exporter waits for the late one.
-  test.each(ARRIVAL.slice(0, -1))(
-    "that is late at %s is tried again when the node has returned the call",
+describe.concurrent("a connection attempt", () => {
+  // A real node crashes if a connection ends during a call, so the exporter waits for the late call.
+  test.each(CONNECT_STEPS.slice(0, -1))(
+    "with a late answer to %s is repeated when the node has answered",
     async (method) => {
       await using node = await ReferenceNode.start();
       await node.delay(method, LATE_MS);
@@ -117,7 +117,7 @@ describe.concurrent("an arrival", () => {
     },
   );
 
-  test("that hangs for good does not keep the exporter", async () => {
+  test("that hangs forever does not delay the exit", async () => {
     await using node = await ReferenceNode.start();
     await node.hang("Init.makeNode");
     await using exporter = await ExporterProcess.start(node.socketPath, options);
@@ -128,9 +128,9 @@ describe.concurrent("an arrival", () => {
   });
 });
 
-// A registration exists in the node even if its caller no longer waits for it.
-describe.concurrent("a registration that takes long", () => {
-  test("of the UTXO cache is made once, and ended", async () => {
+// The node keeps a subscription even if its caller no longer waits for the answer.
+describe.concurrent("a slow subscription", () => {
+  test("to the UTXO cache is made once, and ended", async () => {
     const trace = "Tracing.traceUtxoCache";
     await using node = await ReferenceNode.start();
     await node.delay(trace, LATE_MS);
@@ -143,10 +143,10 @@ describe.concurrent("a registration that takes long", () => {
     expect((await exporter.metrics()).get("bitcoin_utxo_cache_add_total")).toBe(5);
     expect(await node.stats()).toMatchObject({ subscriptions: 2, calls: { [trace]: 1 } });
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 
-  test("of the chain's notifications is ended, and tried again", async () => {
+  test("to the notifications is ended, and made again", async () => {
     const subscribe = "Chain.handleNotifications";
     await using node = await ReferenceNode.start();
     await node.delay(subscribe, LATE_MS);

@@ -1,5 +1,5 @@
-// During initial block download the UTXO cache is left alone, and blocks are not asked about; the first poll after it begins
-// the trace and asks about the tip.
+// During initial block download the exporter does not trace the UTXO cache and reads no block. The first poll after it starts
+// the trace and reads the tip.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
@@ -15,7 +15,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 const QUESTION = "Chain.isInitialBlockDownload";
 const TRACE = "Tracing.traceUtxoCache";
 
-test.concurrent("the trace begins with the first poll after it", async () => {
+test.concurrent("the trace starts with the first poll after initial block download", async () => {
   await using node = await downloading();
   await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "1"] });
   await called(node, QUESTION, 2);
@@ -23,7 +23,7 @@ test.concurrent("the trace begins with the first poll after it", async () => {
   expect(await node.stats()).toMatchObject({ subscriptions: 1 });
   expect(Object.keys((await node.stats()).calls)).not.toContain(TRACE);
 
-  // The poll that hears of the end is held up, so that none has gone before that the test does not know of.
+  // The poll that reads the end is delayed, so no earlier poll can have read it.
   await node.hang(QUESTION);
   const { calls } = await called(node, QUESTION, 3);
   await node.answer(QUESTION, { result: false });
@@ -34,7 +34,7 @@ test.concurrent("the trace begins with the first poll after it", async () => {
   expect((await node.stats()).calls[TRACE]).toBe(1);
 });
 
-test.concurrent("the tip is asked about after the first poll after it, though no block comes", async () => {
+test.concurrent("the tip is read after the first poll after initial block download, even without a new block", async () => {
   await using node = await downloading();
   await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", "1"] });
   await called(node, QUESTION, 2);
@@ -45,7 +45,7 @@ test.concurrent("the tip is asked about after the first poll after it, though no
   expect((await node.stats()).rpcCalls["getblockstats"]).toBe(1);
 });
 
-test.concurrent("a node that came back is asked anew", async () => {
+test.concurrent("after a reconnect the exporter reads the state again", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await ExporterProcess.start(node.socketPath);
   await registered(node);
@@ -57,7 +57,7 @@ test.concurrent("a node that came back is asked anew", async () => {
   expect(await node.stats()).toMatchObject({ subscriptions: 1, calls: { [TRACE]: 1 } });
 });
 
-test.concurrent("a question that fails does not begin the trace", async () => {
+test.concurrent("a failed call does not start the trace", async () => {
   await using node = await downloading();
   await node.fail(QUESTION, "failed", "not now");
   await using exporter = await ExporterProcess.start(node.socketPath);
@@ -65,7 +65,7 @@ test.concurrent("a question that fails does not begin the trace", async () => {
   expect(Object.keys((await node.stats()).calls)).not.toContain(TRACE);
 });
 
-test.concurrent("a trace that is refused is asked for again", async () => {
+test.concurrent("a refused trace is requested again", async () => {
   await using node = await ReferenceNode.start();
   await node.fail(TRACE, "failed", "not now");
   await using exporter = await ExporterProcess.start(node.socketPath);

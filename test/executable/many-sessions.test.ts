@@ -1,22 +1,22 @@
-// A node that comes and goes a hundred times leaves nothing behind in the exporter.
+// A hundred reconnects leave no memory and no file descriptors behind.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { expectOrderlyLeave, registered, session, TEST_TIMEOUT_MS, withFirstPause } from "./sessions.ts";
+import { expectCleanDisconnect, registered, session, TEST_TIMEOUT_MS, withFirstPause } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 const SESSIONS = 100;
-/** By then, everything has been used that a session uses. */
+/** After this many sessions, memory has reached its steady level. */
 const WARM_UP = 20;
 const CALLS = 50;
 
-test("file descriptors and memory stay what they were", async () => {
+test("file descriptors and memory remain constant", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, { ...withFirstPause(5, 0), args: ["--poll-interval", "0.1"] });
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
@@ -38,7 +38,7 @@ test("file descriptors and memory stay what they were", async () => {
   expect(await node.stats()).toMatchObject({ connections: SESSIONS, liveConnections: 1, subscriptions: 2 });
   for (let dropped = 1; dropped < SESSIONS; dropped++) await node.waitFor("disconnected");
   exporter.signal("SIGTERM");
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
 });
 
 interface Usage {
@@ -46,7 +46,7 @@ interface Usage {
   readonly residentBytes: number;
 }
 
-/** What /proc says of the process now; the metrics say what it said up to a second ago. */
+/** The current values of /proc; the page has values that are up to a second old. */
 async function usage(exporter: ExporterProcess): Promise<Usage> {
   const since = Date.now();
   const metrics = await exporter.waitUntil("a second is over", () => Date.now() - since > 1_100);

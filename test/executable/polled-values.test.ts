@@ -1,4 +1,4 @@
-// Every polled metric is the node's answer, digit by digit.
+// Every polled metric equals the node's answer, digit by digit.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
@@ -12,7 +12,7 @@ beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 interface State {
-  /** Undefined: the node has none. */
+  /** Undefined: the node has no tip. */
   readonly height: number | undefined;
   readonly headerHeight: number | undefined;
   readonly ibd: boolean;
@@ -81,13 +81,13 @@ test.concurrent.each([
 ])("%s", async (_, state, exceptions) => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node);
-  // The first poll asks for the block at the height, too, and of these heights the node has none.
+  // The first poll also requests the block at the height. The node has no block at these heights.
   await exporter.polled();
   await answer(node, state);
   const expected = { ...samplesOf(state), ...exceptions };
   let actual: Record<string, string | undefined> = {};
   await eventually(
-    "the metrics are as the node says",
+    "the metrics equal the node's answers",
     async () => {
       const samples = await exporter.samples();
       actual = Object.fromEntries(Object.keys(expected).map((name) => [name, samples.get(name)]));

@@ -1,4 +1,4 @@
-// The node goes and comes back: what the metrics say in between, what is kept, what the log says and how often.
+// The node disconnects and comes back: which metrics keep their values meanwhile, and what the log has, and how often.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, rm } from "node:fs/promises";
@@ -9,10 +9,10 @@ import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
-  ARRIVAL,
+  CONNECT_STEPS,
   called,
   connectedLine,
-  expectOrderlyLeave,
+  expectCleanDisconnect,
   POLLED_METRICS,
   polledMetrics,
   registered,
@@ -26,7 +26,7 @@ beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 const options = { ...withFirstPause(100), args: ["--debug", "--poll-interval", "0.1"] };
-/** Each twice as long as the one before, and up to a quarter longer by chance. */
+/** Each twice as long as the one before, plus up to a quarter at random. */
 const FIRST_PAUSES = [/ 0\.1 s$/, / 0\.[23] s$/, / 0\.[45] s$/, / (0\.[89]|1\.0) s$/];
 
 describe.concurrent("the node", () => {
@@ -51,7 +51,7 @@ describe.concurrent("the node", () => {
       expect(line).toMatch(FIRST_PAUSES[index + 1]!);
     }
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(again, exporter);
+    await expectCleanDisconnect(again, exporter);
   });
 
   test("is stopped and started again", async () => {
@@ -109,16 +109,16 @@ describe.concurrent("the node", () => {
     await node.clear();
     await registered(node);
     const metrics = await exporter.polled();
-    // The end of a connection is no fault of a call.
+    // Calls that end with the connection are not failed calls.
     expect([...metrics.keys()].filter((series) => series.startsWith("bitcoin_ipc_call_errors_total"))).toEqual([]);
     expect(polledMetrics(metrics)).toEqual(POLLED_METRICS);
   });
 
-  test("drops the connection at every step of an arrival", async () => {
+  test("drops the connection at every step of connecting", async () => {
     await using node = await ReferenceNode.start();
-    for (const method of ARRIVAL) await node.hang(method);
+    for (const method of CONNECT_STEPS) await node.hang(method);
     await using exporter = await ExporterProcess.start(node.socketPath, withFirstPause(5));
-    for (const method of ARRIVAL) {
+    for (const method of CONNECT_STEPS) {
       await called(node, method);
       await node.drop();
       expect((await node.waitFor("disconnected")).how).toBe("dropped");
@@ -126,11 +126,11 @@ describe.concurrent("the node", () => {
     }
     await registered(node);
     await exporter.waitFor("bitcoin_ipc_connects_total", 1);
-    expect(await node.stats()).toMatchObject({ connections: ARRIVAL.length + 1, liveConnections: 1 });
+    expect(await node.stats()).toMatchObject({ connections: CONNECT_STEPS.length + 1, liveConnections: 1 });
     expect(exporter.log.filter((line) => line.startsWith("cannot reach the node"))).toHaveLength(1);
   });
 
-  test("is not there yet", async () => {
+  test("has not started yet", async () => {
     const { socketPath } = await stopped();
     await using exporter = await ExporterProcess.start(socketPath, options);
     await exporter.logs(/^cannot reach the node/, 4);
@@ -148,7 +148,7 @@ describe.concurrent("the node", () => {
   });
 });
 
-test("without --debug the log has one line for each state, and for each reason why the node is away", async () => {
+test("without --debug the log has one line for each state, and for each reason why the node is unreachable", async () => {
   const node = await ReferenceNode.start();
   await using exporter = await session(node, withFirstPause(5));
   await node.kill();
@@ -177,7 +177,7 @@ test("without --debug the log has one line for each state, and for each reason w
   expect(new Set(reasons).size).toBe(reasons.length);
 });
 
-/** A node that was there once. */
+/** A node that ran before. */
 async function stopped(): Promise<ReferenceNode> {
   const node = await ReferenceNode.start();
   await node.stop();
@@ -187,10 +187,10 @@ async function stopped(): Promise<ReferenceNode> {
 
 const COIN = { outpointHash: 32, outpointN: 0, height: 1, value: "9007199254740993", isCoinbase: false };
 
-/** How a socket ends depends on what was on its way. */
+/** The error of a closed socket depends on the bytes in flight. */
 const LOST = /^lost the node: (the node closed the socket|.*connection reset by peer.*); next attempt in 0\.[01] s$/;
 
-/** Why a node is away whose socket ends, goes, and comes again: some or all, by what an attempt meets. */
+/** The reasons that attempts find while a node restarts: one or more of them, depending on the moment. */
 const AWAY = [
   "the node closed the socket",
   "connection refused (ECONNREFUSED)",
@@ -205,7 +205,7 @@ async function count(node: ReferenceNode): Promise<void> {
   await node.fire("UtxoCacheTrace.spend", { utxoInfo: COIN }, { count: 3 });
 }
 
-/** The events of so many calls of `count` are counted. The height is shown once a block came in this session. */
+/** The events of so many calls of `count` are counted. The height has a sample after the first block of this session. */
 async function expectCounted(exporter: ExporterProcess, times: number, height?: string): Promise<void> {
   const samples = await exporter.samples();
   expect(samples.get("bitcoin_blocks_connected_total")).toBe(String(times));
@@ -216,7 +216,7 @@ async function expectCounted(exporter: ExporterProcess, times: number, height?: 
   expect(samples.get("bitcoin_utxo_cache_spend_value_total")).toBe(String(3n * 9_007_199_254_740_993n * BigInt(times)));
 }
 
-/** The node is gone: what it was asked is unknown, what it told is kept. */
+/** While the node is unreachable, polled values have no sample and event counters keep their values. */
 async function expectAway(exporter: ExporterProcess): Promise<void> {
   const metrics = await exporter.waitFor("bitcoin_ipc_up", 0);
   expect(polledMetrics(metrics)).toEqual([]);
@@ -235,7 +235,7 @@ async function expectBack(node: ReferenceNode, exporter: ExporterProcess, sessio
   await expectCounted(exporter, 2, "7");
 }
 
-/** The lines that come without --debug, too. */
+/** The lines that the log also has without --debug. */
 function ownLines(exporter: ExporterProcess): string[] {
   return exporter.log.slice(1).filter((line) => /^(connected|lost|cannot)/.test(line));
 }

@@ -72,9 +72,9 @@ test("GET, HEAD, gzip, HTTP/1.0 and a kept connection, during callbacks", async 
   // From here on the page has all its series, and only numbers change.
   await exporter.waitFor("bitcoin_last_block_interval_seconds", 1);
   const { port, host } = new URL(exporter.url);
-  const ask = async (request: string, bodiless?: "bodiless"): Promise<RawResponse> => {
+  const request = async (text: string, bodiless?: "bodiless"): Promise<RawResponse> => {
     const client = await connectRaw(Number(port));
-    client.send(request);
+    client.send(text);
     const response = await client.response(bodiless);
     expect(response.status).toBe(200);
     expect(response.fields.get("content-type")).toBe(TEXT);
@@ -83,13 +83,13 @@ test("GET, HEAD, gzip, HTTP/1.0 and a kept connection, during callbacks", async 
   };
   const volleys = callBack(node);
 
-  const get = await ask(`GET /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  const get = await request(`GET /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
   expect(readMetrics(get.body.toString()).get("bitcoin_ipc_up")).toBe(1);
 
-  const head = await ask(`HEAD /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`, "bodiless");
+  const head = await request(`HEAD /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`, "bodiless");
   expect(Number(head.fields.get("content-length"))).toBeWithin(get.body.length - 100, get.body.length + 100);
 
-  const gzip = await ask(`GET / HTTP/1.1\r\nHost: ${host}\r\nAccept-Encoding: gzip\r\n\r\n`);
+  const gzip = await request(`GET / HTTP/1.1\r\nHost: ${host}\r\nAccept-Encoding: gzip\r\n\r\n`);
   expect(gzip.fields.get("content-encoding")).toBe("gzip");
   expect(gzip.body.length).toBeLessThan(get.body.length / 2);
   expect(readMetrics(gunzipSync(gzip.body).toString()).get("bitcoin_ipc_up")).toBe(1);

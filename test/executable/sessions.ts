@@ -1,4 +1,4 @@
-// An exporter's session to a reference node, as most tests of this folder begin and end it.
+// An exporter's session with a reference node, as most tests of this folder start and end it.
 
 import { expect } from "bun:test";
 import { eventually } from "../eventually.ts";
@@ -6,14 +6,14 @@ import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess, type Metrics, type StartOptions } from "../exporter-process.ts";
 import type { ReferenceNode, Stats } from "../reference-node/reference-node.ts";
 
-/** For setDefaultTimeout. Every wait has a shorter deadline of its own, so that a failure says what was waited for. */
+/** For setDefaultTimeout. Every wait has a shorter deadline of its own, so that a failure names what the test waited for. */
 export const TEST_TIMEOUT_MS = 60_000;
 
-/** Leaving takes no longer than this, whatever the node does. */
+/** The disconnect takes no longer than this, whatever the node does. */
 export const LEAVE_DEADLINE_MS = 5_000;
 
-/** What the node is asked on arrival, step by step. */
-export const ARRIVAL = [
+/** The calls with which the exporter connects, in order. */
+export const CONNECT_STEPS = [
   "Init.construct",
   "ThreadMap.makeThread",
   "Init.makeChain",
@@ -24,13 +24,13 @@ export const ARRIVAL = [
   "Chain.handleNotifications",
 ] as const;
 
-/** What the log says once the exporter is there. */
+/** The log's line for a connected exporter. */
 export function connectedLine(node: ReferenceNode): string {
   const supported = "notifications, utxo trace, chain and node, json-rpc, mining";
   return `connected to the node at ${node.socketPath}: layout pr/trace, supports ${supported}`;
 }
 
-/** What each poll of Chain and Node asks → the metric that it sets. */
+/** Each polled method of Chain and Node → the metric that it sets. */
 export const POLLS = new Map([
   ["Chain.getHeight", "bitcoin_chain_height"],
   ["Node.getHeaderTip", "bitcoin_header_height"],
@@ -74,14 +74,14 @@ export async function registered(node: ReferenceNode): Promise<void> {
   expect((await node.waitFor("subscribed")).interface).toBe("UtxoCacheTrace");
 }
 
-/** Starts an exporter, and resolves when it is registered for everything. */
+/** Starts an exporter, and resolves when it has subscribed to everything. */
 export async function session(node: ReferenceNode, options?: StartOptions): Promise<ExporterProcess> {
   const exporter = await ExporterProcess.start(node.socketPath, options);
   await registered(node);
   return exporter;
 }
 
-/** Waits until the node was called so. */
+/** Waits until the node has received so many calls. */
 export function called(node: ReferenceNode, method: string, count = 1): Promise<Stats> {
   return eventually(`${method} is called ${count} times`, async () => {
     const stats = await node.stats();
@@ -89,8 +89,12 @@ export function called(node: ReferenceNode, method: string, count = 1): Promise<
   });
 }
 
-/** The exporter, which was told to, leaves in order: the node lives on and has everything back. */
-export async function expectOrderlyLeave(node: ReferenceNode, exporter: ExporterProcess, exitCode = 0): Promise<void> {
+/** Expects a clean disconnect after a signal: the node runs on, and all capabilities are released. */
+export async function expectCleanDisconnect(
+  node: ReferenceNode,
+  exporter: ExporterProcess,
+  exitCode = 0,
+): Promise<void> {
   const { durationMs: _, ...ending } = await exporter.ended();
   expect({ ...ending, lastLine: exporter.log.at(-1) }).toEqual({ exitCode, signal: null, lastLine: "disconnected" });
   await expectNothingLeft(node);
@@ -101,7 +105,7 @@ export async function expectNothingLeft(node: ReferenceNode): Promise<void> {
   expect((await node.waitFor("disconnected")).how).toBe("clean");
   let stats = await node.stats();
   await eventually(
-    "the node has everything back",
+    "all capabilities are released",
     async () => {
       stats = await node.stats();
       return Object.values(stats.live).every((count) => count === 0);

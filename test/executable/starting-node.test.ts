@@ -1,17 +1,17 @@
-// A node whose socket is open while it starts: until it says that it has started, nothing is asked that needs its chain.
+// A node opens its socket before it has started. Until then the exporter calls nothing that needs the chain.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { called, connectedLine, expectOrderlyLeave, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { called, connectedLine, expectCleanDisconnect, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** A node that is starting is asked every 50 ms instead of every second. */
+/** The exporter checks every 50 ms whether the node has started, instead of every second. */
 const options = exporterWith({ "session/readiness": { WARMUP_INTERVAL_MS: 50 }, "session/backoff": { FIRST_MS: 25 } });
 
 const HANDSHAKE = {
@@ -23,7 +23,7 @@ const HANDSHAKE = {
   "Init.makeTracing": 1,
 };
 
-test.concurrent("is asked for nothing else until it has started", async () => {
+test.concurrent("a starting node receives no other calls", async () => {
   await using node = await starting("Loading block index…");
   await using exporter = await ExporterProcess.start(node.socketPath, options);
   const { calls, threadViolations } = await called(node, "Node.executeRpc", 5);
@@ -34,7 +34,7 @@ test.concurrent("is asked for nothing else until it has started", async () => {
   expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
   expect(metrics.has("bitcoin_chain_height")).toBe(false);
 
-  // It says what it does, and the log has a line for the first.
+  // The node reports what it is doing, and the log has a line for the first report.
   await starts(node, "Verifying blocks…");
   await called(node, "Node.executeRpc", calls["Node.executeRpc"]! + 5);
   await started(node);
@@ -43,7 +43,7 @@ test.concurrent("is asked for nothing else until it has started", async () => {
   expect(exporter.log.slice(1)).toEqual(["waiting for the node to start: Loading block index…", connectedLine(node)]);
 });
 
-test.concurrent("has a line for each question with --debug", async () => {
+test.concurrent("with --debug the log has a line for each check", async () => {
   await using node = await starting("Loading wallet…");
   await using exporter = await ExporterProcess.start(node.socketPath, { ...options, args: ["--debug"] });
   await exporter.logs(/^the node is starting: Loading wallet…$/, 3);
@@ -52,15 +52,15 @@ test.concurrent("has a line for each question with --debug", async () => {
   expect(exporter.log.filter((line) => line.startsWith("waiting for the node"))).toHaveLength(1);
 });
 
-test.concurrent("can be left", async () => {
+test.concurrent("the exporter disconnects from a starting node", async () => {
   await using node = await starting("Rescanning…");
   await using exporter = await ExporterProcess.start(node.socketPath);
   await exporter.logs(/^waiting for the node/);
   exporter.signal("SIGTERM");
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
 });
 
-test.concurrent("that goes while it starts is waited for anew", async () => {
+test.concurrent("a node that restarts while it starts is waited for again", async () => {
   await using node = await starting("Loading block index…");
   await using exporter = await ExporterProcess.start(node.socketPath, options);
   await exporter.logs(/^waiting for the node/);
@@ -81,7 +81,7 @@ test.concurrent.each([
   await exporter.connected();
 });
 
-test.concurrent("an error that is none is no answer", async () => {
+test.concurrent("a malformed error is not an answer", async () => {
   await using node = await ReferenceNode.start();
   await node.answer("Node.executeRpc", { rpcError: "what" });
   await using exporter = await ExporterProcess.start(node.socketPath, options);

@@ -1,5 +1,5 @@
-// A stopping node waits for the answer to its last flush, and crashes if a registration is left after that. So the exporter ends
-// its registrations before it answers, and does not subscribe to a node that is stopping.
+// A stopping node waits for the answer to its last flush, and crashes if a client is still subscribed after that. So the
+// exporter unsubscribes before it answers, and does not subscribe to a node that is stopping.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
@@ -9,8 +9,8 @@ import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
   callErrors,
   called,
+  expectCleanDisconnect,
   expectNothingLeft,
-  expectOrderlyLeave,
   registered,
   session,
   TEST_TIMEOUT_MS,
@@ -25,7 +25,7 @@ const QUESTION = "Node.shutdownRequested";
 const FLUSH = "ChainNotifications.chainStateFlushed";
 const FLUSHED = { role: { validated: true }, locator: 70 };
 
-/** The deadline of the question, by src/node/client.ts. */
+/** The timeout of the check, see src/node/client.ts. */
 const QUESTION_DEADLINE_MS = 1000;
 
 const often = withFirstPause(25);
@@ -34,7 +34,7 @@ describe.concurrent.each([
   ["by offset", []],
   ["with --debug", ["--debug"]],
 ])("%s", (_, args) => {
-  test("a flush of a node that goes on is answered at once", async () => {
+  test("a flush of a running node is answered immediately", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     await node.answer(QUESTION, { result: false });
@@ -43,7 +43,7 @@ describe.concurrent.each([
     expect(await node.stats()).toMatchObject({ subscriptions: 2, connections: 1 });
   });
 
-  test("the last flush is answered when nothing is registered any more", async () => {
+  test("the last flush is answered when nothing is subscribed any more", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { ...often, args });
     await node.answer(QUESTION, { result: true });
@@ -54,7 +54,7 @@ describe.concurrent.each([
     expect(metrics.get("bitcoin_chain_state_flushes_total")).toBe(1);
     await exporter.logs(/^lost the node: it is stopping; next attempt in/);
 
-    // The exporter does not subscribe to it again before it has ended.
+    // The exporter does not subscribe again until the node has ended.
     await called(node, "Init.makeTracing", 3);
     expect((await node.stats()).calls["Chain.handleNotifications"]).toBe(1);
     await node.kill();
@@ -64,7 +64,7 @@ describe.concurrent.each([
   });
 });
 
-test("a node that is stopping is not subscribed to", async () => {
+test("the exporter does not subscribe to a stopping node", async () => {
   await using node = await ReferenceNode.start();
   await node.answer(QUESTION, { result: true });
   await using exporter = await ExporterProcess.start(node.socketPath, often);
@@ -76,19 +76,19 @@ test("a node that is stopping is not subscribed to", async () => {
   await exporter.connected();
 });
 
-test("told to leave a node that is stopping, the exporter waits for its last flush", async () => {
+test("on a signal while the node is stopping, the exporter waits for its last flush", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, { args: ["--poll-interval", "3600"] });
   await node.answer(QUESTION, { result: true });
   exporter.signal("SIGTERM");
-  // Of the trace; the notifications' registration makes the node wait.
+  // The one for the trace. The node waits for the one for notifications.
   expect((await node.waitFor("unsubscribed")).interface).toBe("UtxoCacheTrace");
   expect((await node.stats()).subscriptions).toBe(1);
   expect((await node.fire(FLUSH, FLUSHED)).errors).toEqual([]);
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
 });
 
-test("a node that does not say whether it stops is left all the same", async () => {
+test("the exporter disconnects from a node that does not report whether it is stopping", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, { args: ["--poll-interval", "3600"] });
   await node.hang(QUESTION);
@@ -97,19 +97,21 @@ test("a node that does not say whether it stops is left all the same", async () 
   expect((await node.waitFor("unsubscribed")).interface).toBe("UtxoCacheTrace");
   expect((await node.waitFor("unsubscribed")).interface).toBe("ChainNotifications");
   await node.clear();
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
 });
 
-test("a node at which all is stuck, and that says too late whether it stops, is left all the same", async () => {
+test("the exporter disconnects from a node that hangs and reports too late that it is stopping", async () => {
   const stuck = ["Chain.getHeight", "Node.getHeaderTip", "Node.getMempoolSize", "Node.getNodeCount"];
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, { args: ["--call-timeout", "1"] });
   for (const method of stuck) await node.hang(method);
-  await exporter.waitUntil("all were given up", (metrics) => stuck.every((method) => callErrors(metrics, method) > 0));
+  await exporter.waitUntil("all calls have failed", (metrics) =>
+    stuck.every((method) => callErrors(metrics, method) > 0),
+  );
   await node.delay(QUESTION, QUESTION_DEADLINE_MS + 500);
   exporter.signal("SIGTERM");
   expect((await node.waitFor("unsubscribed")).interface).toBe("UtxoCacheTrace");
   expect((await node.waitFor("unsubscribed")).interface).toBe("ChainNotifications");
   await node.clear();
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
 });

@@ -1,11 +1,11 @@
-// The UTXO trace costs the node too much: it is ended, registered again later, ended again; everything else goes on.
+// The UTXO trace costs the node too much: the exporter pauses it, resumes it, and pauses it again. The rest works on.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, type Fired, ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, called, expectOrderlyLeave, registered, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { callErrors, called, expectCleanDisconnect, registered, session, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -30,7 +30,7 @@ const budget = (times: Partial<typeof TIMES> = {}) =>
   });
 const options = { ...budget(), args: ["--poll-interval", "0.2", "--trace-budget", "5"] };
 
-/** Coins as fast as they are answered, until the node is rid of the trace. */
+/** Coins as fast as they are answered, until the trace has ended. */
 function coins(node: ReferenceNode): Promise<Fired> {
   return node.fire("UtxoCacheTrace.add", COIN, { count: 10_000_000, depth: 4 });
 }
@@ -41,7 +41,7 @@ const ended = (pauseS: number) =>
       `registering it again in ${pauseS} s$`,
   );
 
-test("is ended, comes back after a pause, and is ended for twice as long", async () => {
+test("the trace pauses, resumes, and pauses for twice as long", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, options);
   await exporter.waitFor(ACTIVE, 1);
@@ -57,7 +57,7 @@ test("is ended, comes back after a pause, and is ended for twice as long", async
   expect(shed.get(BUSY)).toBeGreaterThan(0.025);
   expect(exporter.log.filter((line) => ended(3).test(line))).toHaveLength(1);
 
-  // What is registered besides goes on.
+  // The notifications are still subscribed.
   await node.fire("ChainNotifications.transactionAddedToMempool", { tx: 400 }, { count: 100 });
   expect((await exporter.metrics()).get(ADDED)).toBe(100);
 
@@ -78,10 +78,10 @@ test("is ended, comes back after a pause, and is ended for twice as long", async
     callbacks: { "UtxoCacheTrace.destroy": 2 },
   });
   exporter.signal("SIGTERM");
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
 });
 
-test("is not registered earlier on a node that came back meanwhile", async () => {
+test("a reconnect does not shorten the pause", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, { ...options, ...budget({ FIRST_PAUSE_MS: 15_000 }) });
   await coins(node);
@@ -94,7 +94,7 @@ test("is not registered earlier on a node that came back meanwhile", async () =>
   expect((await exporter.metrics()).get(ACTIVE)).toBe(0);
 });
 
-test("is never ended with --trace-budget 100", async () => {
+test("with --trace-budget 100 the trace never pauses", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, { ...budget(), args: ["--trace-budget", "100"] });
   const count = 20_000;
@@ -112,8 +112,8 @@ test("is never ended with --trace-budget 100", async () => {
   expect((await node.stats()).calls[DISCONNECT]).toBeUndefined();
 });
 
-describe("told to leave", () => {
-  test("while the trace is being ended under load, it asks for that once", async () => {
+describe("on a signal", () => {
+  test("while the trace ends under load, the exporter requests its end once", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, options);
     await node.hang(DISCONNECT);
@@ -122,23 +122,23 @@ describe("told to leave", () => {
     exporter.signal("SIGTERM");
     await exporter.logs(/^SIGTERM: disconnecting from the node$/);
     await node.clear();
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
     expect((await volley).errors).toEqual([]);
     expect((await node.stats()).calls[DISCONNECT]).toBe(2);
   });
 
-  test("in the pause, only the notifications are left", async () => {
+  test("during the pause, the exporter only ends the notifications", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, options);
     await coins(node);
     await exporter.waitFor(ACTIVE, 0);
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
     expect((await node.stats()).calls[DISCONNECT]).toBe(2);
   });
 });
 
-test("an end that the node refuses is asked for again", async () => {
+test("an end of the trace that the node refuses is requested again", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, options);
   await node.fail(DISCONNECT, "failed", "for the test");
@@ -163,7 +163,7 @@ describe("bitcoin_utxo_trace_active", () => {
     expect(metrics.has(COINS)).toBe(false);
   });
 
-  test("has none before the node is there, nor while it is gone, and is 0 in initial block download", async () => {
+  test("has no sample while the node is unreachable, and is 0 in initial block download", async () => {
     const ibd = "Chain.isInitialBlockDownload";
     await using node = await ReferenceNode.start();
     await node.answer(ibd, { result: true });

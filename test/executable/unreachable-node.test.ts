@@ -1,5 +1,5 @@
-// Paths that are not sockets, sockets that the user may not open, and sockets without a node: the log has the cause, and the exporter
-// still serves and can be ended.
+// Paths that are not sockets, sockets that the user may not open, and sockets without a node: the log has the cause, and the
+// exporter still serves and ends on a signal.
 
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -15,10 +15,10 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 const folder = await mkdtemp(join(tmpdir(), "unreachable-node-"));
 afterAll(() => rm(folder, { recursive: true }));
 
-/** A user who is not root. */
+/** A user other than root. */
 const UNPRIVILEGED = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
-test.concurrent("a path where nothing is", async () => {
+test.concurrent("a path without a file", async () => {
   await expectFailure(join(folder, "nothing"), /^no such file or directory \(ENOENT\)$/);
 });
 
@@ -40,7 +40,7 @@ test.concurrent("a socket that this user may not open", async () => {
   const isRoot = process.getuid?.() === 0;
   await chmod(path, isRoot ? 0o600 : 0);
   const [executable] = await compiledExporter();
-  // One that others may read and run.
+  // One that other users may read and run.
   const command = [...(isRoot ? UNPRIVILEGED : []), join(folder, "exporter")];
   await Bun.write(command.at(-1)!, Bun.file(executable!));
   await chmod(command.at(-1)!, 0o755);
@@ -68,7 +68,7 @@ test.concurrent.each([
     /^frame of \d+ segments is over the limit of 512 segments$/,
   ],
   [
-    "sends what is no message",
+    "sends bytes that are not a message",
     (socket: Bun.Socket) => void socket.write(new Uint8Array(64)),
     /^frame whose first segment has no root pointer$/,
   ],
@@ -82,7 +82,7 @@ test.concurrent.each([
   }
 });
 
-test.concurrent("a listener that sends nothing is waited for, and does not delay the exporter's exit", async () => {
+test.concurrent("the exporter waits for a listener that sends nothing, and ends on time", async () => {
   const path = join(folder, "silent.sock");
   const listener = Bun.listen({ unix: path, socket: { data() {} } });
   try {
@@ -99,7 +99,7 @@ test.concurrent("a listener that sends nothing is waited for, and does not delay
   }
 });
 
-/** One line says why the node at `path` is not reached; the metrics are there; a signal ends the exporter. */
+/** Expects one line with the reason, a page, and the end after a signal. */
 async function expectFailure(path: string, reason: RegExp, options?: StartOptions): Promise<void> {
   await using exporter = await ExporterProcess.start(path, options);
   const prefix = `cannot reach the node at ${path}: `;

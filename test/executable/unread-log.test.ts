@@ -1,4 +1,4 @@
-// A reader of stderr that is stuck costs log lines, and no time of the node. The open file behind stderr is shared with others.
+// A stuck reader of stderr costs log lines, but no time of the node. Other processes share the open file behind stderr.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { constants, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -36,20 +36,20 @@ test("callbacks are answered and counted, lines are dropped and counted", async 
   const volley = await node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: calls, depth: 16 });
   expect(volley.errors).toEqual([]);
   expect(volley.microseconds).toHaveLength(calls);
-  // Polls and scrapes go on, too.
+  // Polls and scrapes continue, too.
   const metrics = await exporter.polled();
   expect(metrics.get("bitcoin_utxo_cache_add_total")).toBe(calls);
   expect(metrics.get("bitcoin_mempool_size")).toBe(0);
   // Some short lines fit where a long one did not.
   expect(metrics.get(DROPPED)! - before).toBeGreaterThan(calls / 2);
 
-  // A reader that comes back reads how much is missing, and the next lines.
+  // When the reader continues, it reads how many lines are missing, and then the next ones.
   exporter.resumeLog();
   await exporter.logs(/^\d+ log lines were dropped here: stderr was not read$/);
   await node.fire("ChainNotifications.updatedBlockTip", {});
   await exporter.logs(/^block tip updated$/);
-  const notices = exporter.log.map((line) => Number(/^(\d+) log lines were dropped/.exec(line)?.[1] ?? 0));
-  const missing = notices.reduce((sum, count) => sum + count, 0);
+  const drops = exporter.log.map((line) => Number(/^(\d+) log lines were dropped/.exec(line)?.[1] ?? 0));
+  const missing = drops.reduce((sum, count) => sum + count, 0);
   expect((await exporter.metrics()).get(DROPPED)).toBe(missing);
   const coins = exporter.log.filter((line) => line.startsWith("utxo cache add: "));
   expect(coins.length).toBeLessThan(calls);
@@ -58,7 +58,7 @@ test("callbacks are answered and counted, lines are dropped and counted", async 
   expect(new Set(coins).size).toBeLessThanOrEqual(1);
 });
 
-test("leaving is not held up", async () => {
+test("the exit is not delayed", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node, { args: ["--debug"] });
   await fillLog(node, exporter);
@@ -72,7 +72,7 @@ test("leaving is not held up", async () => {
   expect((await volley).errors).toEqual([]);
 });
 
-test("a reader that exits does no harm", async () => {
+test("the exporter survives a reader that exits", async () => {
   await using node = await ReferenceNode.start();
   // The shell becomes the exporter, whose first line alone is read.
   const command = ["bash", "-c", 'exec "$0" "$@" 2> >(exec head -n 1 >&2)', ...(await compiledExporter())];
@@ -88,12 +88,12 @@ test("a reader that exits does no harm", async () => {
   await expectNothingLeft(node);
 });
 
-describe("the open file behind stderr, which others share, stays as it was", () => {
+describe("the flags of the open file behind stderr do not change", () => {
   const folder = mkdtempSync(join(tmpdir(), "exporter-test-"));
   afterAll(() => rmSync(folder, { recursive: true }));
   const NO_NODE = join(folder, "node.sock");
 
-  /** Also what the next program finds that uses it. */
+  /** O_NONBLOCK is a flag of the open file, so the next program that uses the file would find it set. */
   function isNonBlocking(pid: number): boolean {
     const [, flags] = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/2`, "latin1"))!;
     return (Number.parseInt(flags!, 8) & constants.O_NONBLOCK) !== 0;

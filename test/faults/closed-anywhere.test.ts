@@ -1,6 +1,6 @@
-// The stream ends after any byte of any message that a real node was recorded to send: what came whole has been counted
-// and answered, what did not has not, and nothing is left. A real socket that ends at each step of a session is in
-// test/executable/reconnecting.test.ts.
+// The stream ends after any byte of any message that was recorded from a real node. Complete calls are counted and answered,
+// incomplete ones are not, and the tables are empty. test/executable/reconnecting.test.ts closes a real socket at each step of
+// a session.
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { EMPTY_TABLES, expectEmptyTables, RawPeer, turn } from "../builders/connections.ts";
@@ -11,7 +11,7 @@ import { subscribed } from "../builders/subscriber.ts";
 setDefaultTimeout(30_000);
 afterEach(expectEmptyTables);
 
-/** Of a longer frame the bytes at both ends are tried, around the head that is read of a large one, and some between. */
+/** Of a longer frame: both ends, around the head that is read early of a large one, and some bytes between. */
 const ALL_BYTES_UP_TO = 800;
 const EDGE_BYTES = 48;
 const HEAD_BYTES = 1024;
@@ -36,11 +36,11 @@ function receiveInChunks(peer: RawPeer, bytes: Uint8Array): void {
 
 const calls = recordedFrames("pr-trace").filter(({ message }) => message !== "return" && message !== "release");
 
-describe.each(["hot", "slow"] as const)("calls and what belongs to them, %s", (path) => {
+describe.each(["hot", "slow"] as const)("a stream of calls that ends anywhere, on the %s path", (path) => {
   test.each(calls.map((recorded) => [recorded.file, recorded] as const))("%s", async (_, recorded) => {
     for (const at of ends(recorded)) {
       const { peer, take } = await subscribed(path);
-      // One before it, as there always is one: what came before the end of the stream holds.
+      // One complete call before it, which counts.
       const before = calls.find(({ call }) => call === "UtxoCacheTrace.add")!;
       receiveInChunks(peer, Buffer.concat([before.frame, recorded.frame.subarray(0, at)]));
       await turn();
@@ -53,28 +53,31 @@ describe.each(["hot", "slow"] as const)("calls and what belongs to them, %s", (p
   });
 });
 
-describe.each(["pr-trace", "master"] as const)("returns of %s", (capture) => {
-  const returns = recordedFrames(capture).filter(({ message }) => message === "return");
+describe.each(["pr-trace", "master"] as const)(
+  "a stream of returns that ends anywhere, recorded from %s",
+  (capture) => {
+    const returns = recordedFrames(capture).filter(({ message }) => message === "return");
 
-  test.each(returns.map((recorded) => [recorded.file, recorded] as const))("%s", async (_, recorded) => {
-    for (const at of ends(recorded)) {
-      const peer = new RawPeer();
-      // Questions enough that the recorded answer is to one of them.
-      const questions = Array.from({ length: recorded.answerId! + 1 }, () => peer.connection.bootstrap());
-      const settled = Promise.allSettled(questions);
-      receiveInChunks(peer, recorded.frame.subarray(0, at));
-      await turn();
-      expect(peer.connection.sizes.questions).toBe(questions.length);
-      peer.connection.disconnected(REASON);
-      for (const { reason } of (await settled) as PromiseRejectedResult[]) {
-        expect(reason).toMatchObject({ kind: "disconnected", message: `bootstrap: ${REASON}` });
+    test.each(returns.map((recorded) => [recorded.file, recorded] as const))("%s", async (_, recorded) => {
+      for (const at of ends(recorded)) {
+        const peer = new RawPeer();
+        // Enough questions that the recorded answer belongs to one of them.
+        const questions = Array.from({ length: recorded.answerId! + 1 }, () => peer.connection.bootstrap());
+        const settled = Promise.allSettled(questions);
+        receiveInChunks(peer, recorded.frame.subarray(0, at));
+        await turn();
+        expect(peer.connection.sizes.questions).toBe(questions.length);
+        peer.connection.disconnected(REASON);
+        for (const { reason } of (await settled) as PromiseRejectedResult[]) {
+          expect(reason).toMatchObject({ kind: "disconnected", message: `bootstrap: ${REASON}` });
+        }
+        expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
       }
-      expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
-    }
-  });
-});
+    });
+  },
+);
 
-test("what we were writing ends there too: half an answer is no harm", async () => {
+test("the end of the stream also ends an answer that is half written", async () => {
   const { peer } = await subscribed("hot");
   const add = calls.find(({ call }) => call === "UtxoCacheTrace.add")!;
   for (let bytes = 0; bytes < 72; bytes++) {
@@ -90,7 +93,7 @@ test("what we were writing ends there too: half an answer is no harm", async () 
   expect(await object).toMatchObject({ kind: "disconnected" });
 });
 
-test("a question that is begun after the end is rejected, and writes nothing", async () => {
+test("a question after the end of the stream is rejected and writes nothing", async () => {
   const peer = new RawPeer();
   peer.connection.disconnected(REASON);
   await expect(peer.connection.bootstrap()).rejects.toMatchObject({ kind: "disconnected" });

@@ -1,8 +1,8 @@
-// Messages at random, seeded, against a connection as a subscribed exporter has it. Recorded frames with bytes changed are in
-// src/rpc/connection-damage.test.ts and src/node/hot-and-slow.test.ts, which has every layout that the encoding allows, too;
-// here messages are well formed one by one and make no sense together, whole or damaged, in chunks of any size.
+// Random messages, with a seed, to a connection as a subscribed exporter has it. Each message is well formed, but their order is
+// random; they arrive whole or damaged, in chunks of any size. src/rpc/connection-damage.test.ts changes bytes of recorded
+// frames, and src/node/hot-and-slow.test.ts also has every layout that the encoding allows.
 //
-// FUZZ_RUNS=100000 FUZZ_SEED=7 make it longer and another.
+// FUZZ_RUNS=100000 makes it longer, and FUZZ_SEED=7 selects another sequence.
 
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { Message_Which } from "capnp-es/capnp/rpc";
@@ -38,12 +38,12 @@ const SEED = Number(process.env["FUZZ_SEED"] ?? 20_261_122);
 setDefaultTimeout(30_000 + RUNS * 10);
 afterEach(expectEmptyTables);
 
-/** A message that takes longer than this, on a busy machine, would be one that hangs us. */
+/** A message that takes longer than this, even on a busy machine, hangs. */
 const HANGS_MS = 20_000;
 
 // ---- messages ----
 
-/** Few, so that they meet; and some that nothing has. */
+/** Few ids, so that messages refer to each other; some ids do not exist. */
 const id = fc.oneof({ weight: 8, arbitrary: fc.nat({ max: 5 }) }, fc.constantFrom(77, 2 ** 31, 2 ** 32 - 1));
 const promised = fc.record({ question: id, path: fc.array(fc.nat({ max: 3 }), { maxLength: 3 }) });
 const target: fc.Arbitrary<Target> = fc.oneof(fc.record({ importedCap: id }), fc.record({ promisedAnswer: promised }));
@@ -76,7 +76,7 @@ const call = fc
   );
 const kinds = Object.values(Message_Which).filter((kind): kind is Message_Which => typeof kind === "number");
 
-/** One well-formed message, but for the last kind: a pointer of any sort at the root. */
+/** One well-formed message; the last kind has any pointer at its root. */
 const anyMessage: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 4, arbitrary: call },
   { weight: 4, arbitrary: fc.constantFrom(...recordedCalls().map(({ frame }) => frame)) },
@@ -106,15 +106,15 @@ const anyMessage: fc.Arbitrary<Uint8Array> = fc.oneof(
     .map((words) => frameOf(new Uint8Array(new BigUint64Array(words).buffer))),
 );
 
-// ---- what they meet ----
+// ---- the connection ----
 
-/** A subscriber that asks and is asked: something in each of its tables. */
+/** A subscriber with entries in each of its tables. */
 async function busy(path: "hot" | "slow"): Promise<{ subscriber: Subscriber; settled: Promise<unknown> }> {
   const subscriber = await subscribed(path);
   const { peer } = subscriber;
   const bootstrap = peer.connection.bootstrap();
-  const [{ bootstrap: asked }] = peer.take() as [{ bootstrap: { questionId: number } }];
-  peer.send(returnBootstrapFrame(asked.questionId, { senderHosted: 0 }));
+  const [{ bootstrap: question }] = peer.take() as [{ bootstrap: { questionId: number } }];
+  peer.send(returnBootstrapFrame(question.questionId, { senderHosted: 0 }));
   const object = await bootstrap;
   const questions = Array.from({ length: 4 }, () =>
     object.ask(METHOD, (params) => Object.assign(params, { first: silent() })),
@@ -123,43 +123,46 @@ async function busy(path: "hot" | "slow"): Promise<{ subscriber: Subscriber; set
   return { subscriber, settled: Promise.allSettled(questions.map(({ results }) => results)) };
 }
 
-test.each(["hot", "slow"] as const)("whatever comes, %s: nothing throws, hangs or stays", async (path) => {
-  const anything = fc.record({
-    messages: fc.array(anyMessage, { minLength: 1, maxLength: 10 }),
-    cuts: fc.array(fc.nat(), { maxLength: 6 }),
-    damage: fc.option(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { freq: 3 }),
-  });
-  let ended = 0;
-  let answered = 0;
-  const property = fc.asyncProperty(anything, async ({ messages, cuts, damage }) => {
-    const { subscriber, settled } = await busy(path);
-    const { peer } = subscriber;
-    const stream = new Uint8Array(Buffer.concat(messages));
-    if (damage !== null) stream[damage[0] % stream.length]! ^= damage[1];
-    const begin = performance.now();
-    const at = cuts.map((cut) => cut % stream.length);
-    for (const chunk of cutAt(stream, at)) peer.connection.receive(chunk);
-    await turn();
-    expect(performance.now() - begin).toBeLessThan(HANGS_MS);
-    // What we say is well formed, whatever we heard.
-    const said = peer.takeFrames().map(plainMessage);
-    answered += said.filter((message) => "return" in message).length;
-    if (peer.connection.ended !== undefined) {
-      ended++;
-      expect(peer.connection.ended.message).not.toBe("");
+test.each(["hot", "slow"] as const)(
+  "random messages on the %s path: nothing throws or hangs, and the tables are empty at the end",
+  async (path) => {
+    const anything = fc.record({
+      messages: fc.array(anyMessage, { minLength: 1, maxLength: 10 }),
+      cuts: fc.array(fc.nat(), { maxLength: 6 }),
+      damage: fc.option(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { freq: 3 }),
+    });
+    let ended = 0;
+    let answered = 0;
+    const property = fc.asyncProperty(anything, async ({ messages, cuts, damage }) => {
+      const { subscriber, settled } = await busy(path);
+      const { peer } = subscriber;
+      const stream = new Uint8Array(Buffer.concat(messages));
+      if (damage !== null) stream[damage[0] % stream.length]! ^= damage[1];
+      const begin = performance.now();
+      const at = cuts.map((cut) => cut % stream.length);
+      for (const chunk of cutAt(stream, at)) peer.connection.receive(chunk);
+      await turn();
+      expect(performance.now() - begin).toBeLessThan(HANGS_MS);
+      // Our messages are well formed, whatever we received.
+      const sent = peer.takeFrames().map(plainMessage);
+      answered += sent.filter((message) => "return" in message).length;
+      if (peer.connection.ended !== undefined) {
+        ended++;
+        expect(peer.connection.ended.message).not.toBe("");
+        expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
+      }
+      peer.connection.disconnected("the end");
+      await settled;
       expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
-    }
-    peer.connection.disconnected("the end");
-    await settled;
-    expect(peer.connection.sizes).toEqual(EMPTY_TABLES);
-  });
-  await fc.assert(property, { numRuns: RUNS, seed: SEED });
-  // Some of it is a violation, some is not.
-  expect(ended).toBeWithin(RUNS / 10, RUNS);
-  expect(answered).toBeGreaterThan(RUNS / 4);
-});
+    });
+    await fc.assert(property, { numRuns: RUNS, seed: SEED });
+    // Some runs break the protocol, some do not.
+    expect(ended).toBeWithin(RUNS / 10, RUNS);
+    expect(answered).toBeGreaterThan(RUNS / 4);
+  },
+);
 
-test("what is allowed, in any order and any chunks, leaves the tables as they were", async () => {
+test("valid messages, in any order and any chunks, leave the tables unchanged", async () => {
   const anyTurn = fc.record({
     kind: fc.constantFrom("call", "recorded", "bootstrap", "promise", "unknown"),
     caps: fc.array(fc.record({ senderHosted: fc.nat({ max: 3 }) }), { maxLength: 3 }),
@@ -171,7 +174,7 @@ test("what is allowed, in any order and any chunks, leaves the tables as they we
   const subscriber = await subscribed("hot");
   const { peer } = subscriber;
   const base = peer.connection.sizes;
-  // Of those that the hot path answers at once: their ids are free again.
+  // Only calls that the hot path answers at once: their ids are free again.
   const recorded = recordedCalls().filter(({ call }) => !/\.(destroy|chainStateFlushed)$/.test(call!));
   let calls = 0;
   const property = fc.asyncProperty(rounds, async ({ turns, cuts }) => {

@@ -1,14 +1,13 @@
-// What goes wrong around the exporter: no room for its log, a clock that is set, no file descriptors left, a process that is
-// stopped and goes on, on either side of the socket. An unread stderr is in test/executable/unread-log.test.ts;
-// calls that hang one by one in test/executable/hanging-calls.test.ts; SIGTERM at full callback rate, 20 of 20, in
-// test/executable/leaving.test.ts, and on a real node in test/live/leaving.test.ts.
+// Faults of the host: a full disk, a clock that jumps, no free file descriptors, a process on either side of the socket that is
+// stopped and continued. Related: test/executable/unread-log.test.ts (an unread stderr), hanging-calls.test.ts (single calls
+// that hang), disconnecting.test.ts (SIGTERM at the full rate of callbacks; on a real node in test/live).
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../eventually.ts";
 import {
+  expectCleanDisconnect,
   expectNothingLeft,
-  expectOrderlyLeave,
   POLLED_METRICS,
   polledMetrics,
   registered,
@@ -32,16 +31,16 @@ const COIN: CallbackParams["UtxoCacheTrace.add"] = {
   utxoInfo: { outpointHash: 32, outpointN: 1, height: 120, value: 1, isCoinbase: false },
 };
 
-/** Calls back so often, and expects an answer to each. */
+/** Fires so many callbacks, and expects an answer to each. */
 async function callBack(node: ReferenceNode, count: number): Promise<void> {
   const { errors, microseconds } = await node.fire("UtxoCacheTrace.add", COIN, { count });
   expect(errors).toEqual([]);
   expect(microseconds).toHaveLength(count);
 }
 
-test("a full disk takes no line of the log, and that is all", async () => {
+test("a full disk costs log lines and nothing else", async () => {
   await using node = await ReferenceNode.start();
-  // What it says of its address is lost too.
+  // The line with its address is lost, too.
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;
   listener.stop(true);
@@ -65,7 +64,7 @@ test("a full disk takes no line of the log, and that is all", async () => {
   }
 });
 
-test("a clock that is set back and forth changes nothing but what it shows", async () => {
+test("a clock that jumps changes only the times that the exporter shows", async () => {
   await using node = await ReferenceNode.start();
   const env = preloading(join(import.meta.dirname, "jumping-clock.ts"));
   await using exporter = await session(node, { env });
@@ -85,7 +84,7 @@ test("a clock that is set back and forth changes nothing but what it shows", asy
   await eventually("a while", () => performance.now() - start > 2_000);
   const seconds = (performance.now() - start) / 1000;
   const { calls: after } = await node.stats();
-  // Polls come every 0.2 s, whatever the clock says, and no pause is a day.
+  // Polls come every 0.2 s, whatever the clock shows, and no pause is a day.
   const polls = after["Chain.getHeight"]! - before["Chain.getHeight"]!;
   expect(polls).toBeWithin(2, seconds / 0.2 + 3);
   expect((await exporter.metrics()).get("bitcoin_ipc_poll_duration_seconds")).toBeWithin(0, seconds);
@@ -96,22 +95,22 @@ test("a clock that is set back and forth changes nothing but what it shows", asy
   await registered(node);
   await exporter.waitFor(CONNECTS, 2);
   exporter.signal("SIGTERM");
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
 });
 
 describe("no file descriptors left", () => {
   const MAX_FDS = 48;
 
-  test("callbacks are answered, and a node that comes back is met once there are some", async () => {
+  test("callbacks are answered, and the exporter reconnects once descriptors are free", async () => {
     await using node = await ReferenceNode.start();
     const command = ["prlimit", `--nofile=${MAX_FDS}:${MAX_FDS}`, ...(await compiledExporter())];
     await using exporter = await session(node, { command, args: ["--debug"] });
     const held = openFds(exporter.pid);
     const port = Number(new URL(exporter.url).port);
     const clients: RawClient[] = [];
-    // The kernel takes more for the exporter than it can accept.
+    // The kernel queues more connections than the exporter can accept.
     for (let count = 0; count < 2 * MAX_FDS; count++) clients.push(await connectRaw(port));
-    await eventually("there are none left", () => openFds(exporter.pid) === MAX_FDS);
+    await eventually("no descriptor is free", () => openFds(exporter.pid) === MAX_FDS);
     await callBack(node, 2_000);
 
     await node.drop();
@@ -126,12 +125,12 @@ describe("no file descriptors left", () => {
     await callBack(node, 100);
     expect((await exporter.metrics()).get(COINS)).toBe(2_100);
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 });
 
-describe("an exporter that is stopped", () => {
-  test("holds up the node until it goes on, and no call is lost", async () => {
+describe("an exporter that SIGSTOP stops", () => {
+  test("delays the node until it continues, and no callback is lost", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node);
     const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 20_000 });
@@ -151,10 +150,10 @@ describe("an exporter that is stopped", () => {
     expect(metrics.get(CONNECTS)).toBe(1);
     expect(metrics.get("bitcoin_utxo_trace_active")).toBe(1);
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 
-  test("and told to end leaves when it goes on", async () => {
+  test("and that receives SIGTERM disconnects when it continues", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node);
     const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 1_000_000, depth: 16 });
@@ -164,15 +163,15 @@ describe("an exporter that is stopped", () => {
     await Bun.sleep(300);
     expect(exporter.isRunning).toBe(true);
     process.kill(exporter.pid, "SIGCONT");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
     expect((await volley).errors).toEqual([]);
   });
 });
 
-describe("a node that is stopped", () => {
+describe("a node that SIGSTOP stops", () => {
   const args = ["--call-timeout", "1", "--poll-interval", "0.2"];
 
-  test("is said to be stalled, is waited for, and goes on where it was", async () => {
+  test("is reported as stalled, and the same session continues when the node does", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     await callBack(node, 100);
@@ -191,10 +190,10 @@ describe("a node that is stopped", () => {
     expect(exporter.log.filter((line) => /stalled|answers again/.test(line))).toHaveLength(2);
     expect((await node.stats()).threadViolations).toBe(0);
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 
-  test("before it has answered at all is waited for, and met when it goes on", async () => {
+  test("during the handshake delays the connection until the node continues", async () => {
     await using node = await ReferenceNode.start();
     node.signal("SIGSTOP");
     await using exporter = await ExporterProcess.start(node.socketPath, { args });
@@ -208,7 +207,7 @@ describe("a node that is stopped", () => {
     await exporter.ended();
   });
 
-  test("does not keep the exporter", async () => {
+  test("does not delay the exit", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node);
     node.signal("SIGSTOP");

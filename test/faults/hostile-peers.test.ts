@@ -1,7 +1,6 @@
-// Behind the socket is something that breaks the protocol: the exporter says why, closes, tries again, and holds no more
-// than before when a node is there at last. What a connection makes of each violation, in process, is in
-// src/rpc/connection-violations.test.ts; listeners that hang up, are silent or speak another protocol are in
-// test/executable/unreachable-node.test.ts.
+// The listener behind the socket breaks the protocol: the exporter logs why, closes the connection, retries, and uses no more
+// memory than before once a node answers. src/rpc/connection-violations.test.ts has each violation in process, and
+// test/executable/unreachable-node.test.ts has listeners that hang up, send nothing, or use another protocol.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -35,19 +34,19 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 type Peer = Socket<{ heardBytes: number }>;
 
-/** What a listener does when the exporter has asked for its bootstrap capability, and what the log says of it. */
+/** What a listener does on the request for its bootstrap capability, and the reason that the log then has. */
 interface Hostility {
   readonly what: string;
   readonly answer: (peer: Peer) => void;
   readonly reason: RegExp;
 }
 
-const says = (what: string, reason: RegExp, ...frames: Uint8Array[]): Hostility => ({
+const sends = (what: string, reason: RegExp, ...frames: Uint8Array[]): Hostility => ({
   what,
   reason,
   answer: (peer) => void peer.write(Buffer.concat(frames)),
 });
-/** Says this and hangs up. */
+/** Sends these bytes and hangs up. */
 const cuts = (what: string, ...frames: Uint8Array[]): Hostility => ({
   what,
   reason: GONE,
@@ -63,9 +62,9 @@ const emptyReturn = (answerId: number) => returnFrame(answerId, (body) => body._
 const anyCall = (questionId: number) =>
   callFrame({ questionId, target: { importedCap: 5 }, interfaceId: 0x1234n, methodId: 0 });
 const STORM_CALLS = 8000;
-/** As many that their answers are more than may wait for a peer that does not read. */
+/** Their answers exceed what may wait for a peer that does not read. */
 const STORMS = 5;
-/** How often all of them are met. */
+/** How often the exporter connects to each of them. */
 const ROUNDS = 2;
 const storm = Buffer.concat(Array.from({ length: STORM_CALLS }, (_, id) => anyCall(id)));
 
@@ -90,44 +89,44 @@ const HOSTILITIES: readonly Hostility[] = [
   cuts("hangs up in the head of a message", recordedWelcome.subarray(0, 20)),
   cuts("hangs up before the last byte", recordedWelcome.subarray(0, -1)),
   { what: "shuts down its side and reads on", reason: GONE, answer: (peer) => peer.shutdown() },
-  says("2^32 segments", /^(bootstrap: )?frame of 4294967296 segments is over the limit of 512/, words(0xffff_ffffn)),
-  says(
+  sends("2^32 segments", /^(bootstrap: )?frame of 4294967296 segments is over the limit of 512/, words(0xffff_ffffn)),
+  sends(
     "a segment of 2^32 words",
     /frame of 4294967295 words is over the limit of 8388608/,
     words(0xffff_ffff_0000_0000n),
   ),
-  says(
+  sends(
     "512 segments of 2^32 words",
     /frame of \d{13} words is over the limit of 8388608/,
     segmentTable(new Array(512).fill(0xffff_ffff)),
   ),
-  says("a frame without a root", /frame whose first segment has no root pointer$/, segmentTable([0, 9])),
-  says("a far pointer to itself", MALFORMED, frameOf(words(far(0, 0)))),
-  says("a double far pointer to itself", MALFORMED, frameOf(words(far(0, 0, true), far(0, 0, true)))),
-  says("far pointers in a ring", MALFORMED, frameOf(words(far(1, 0)), words(far(2, 0)), words(far(0, 0)))),
-  says("a far pointer to a segment that is not there", MALFORMED, frameOf(words(far(9, 0)))),
-  says("garbage", /./, garbage(1, 4096)),
-  says("garbage in a frame", /./, frameOf(garbage(2, 8192))),
-  says("a return for an unknown question", /return for unknown question 77$/, emptyReturn(77)),
-  says("two returns", /return for unknown question 0$/, welcome, emptyReturn(0)),
-  says("its refusal", /^for the test$/, returnExceptionFrame(0, 0, "for the test")),
-  says("an object that is none", /./, emptyReturn(0)),
-  says("unknown ids in a capability table", /names unknown export 8$/, returnCapsFrame(0, { receiverHosted: 8 })),
-  says(
+  sends("a frame without a root", /frame whose first segment has no root pointer$/, segmentTable([0, 9])),
+  sends("a far pointer to itself", MALFORMED, frameOf(words(far(0, 0)))),
+  sends("a double far pointer to itself", MALFORMED, frameOf(words(far(0, 0, true), far(0, 0, true)))),
+  sends("far pointers in a ring", MALFORMED, frameOf(words(far(1, 0)), words(far(2, 0)), words(far(0, 0)))),
+  sends("a far pointer to a missing segment", MALFORMED, frameOf(words(far(9, 0)))),
+  sends("garbage", /./, garbage(1, 4096)),
+  sends("garbage in a frame", /./, frameOf(garbage(2, 8192))),
+  sends("a return for an unknown question", /return for unknown question 77$/, emptyReturn(77)),
+  sends("two returns", /return for unknown question 0$/, welcome, emptyReturn(0)),
+  sends("an exception for the bootstrap", /^for the test$/, returnExceptionFrame(0, 0, "for the test")),
+  sends("a bootstrap without a capability", /./, emptyReturn(0)),
+  sends("unknown ids in a capability table", /names unknown export 8$/, returnCapsFrame(0, { receiverHosted: 8 })),
+  sends(
     "unknown answers in a capability table",
     /promised answer 9 has no results$/,
     returnCapsFrame(0, { receiverAnswer: { question: 9, path: [0] } }),
   ),
-  says(
-    "a promise that becomes what is not there",
+  sends(
+    "a promise that resolves to an unknown capability",
     /names unknown export 3$/,
     resolveCapFrame(0, { receiverHosted: 3 }),
   ),
-  says("a release of what it does not hold", /release of 9 references to export 4,/, releaseFrame(4, 9)),
-  says("a call twice", /return for unknown question 66$/, anyCall(1), anyCall(1), emptyReturn(66)),
-  says("an abort", /the peer aborted the connection: for the test$/, abortFrame(0, "for the test")),
-  says(
-    "a message of no known kind and then an abort",
+  sends("a release of references that it does not have", /release of 9 references to export 4,/, releaseFrame(4, 9)),
+  sends("the same call twice", /return for unknown question 66$/, anyCall(1), anyCall(1), emptyReturn(66)),
+  sends("an abort", /the peer aborted the connection: for the test$/, abortFrame(0, "for the test")),
+  sends(
+    "a message of an unknown kind and then an abort",
     /aborted the connection: enough$/,
     messageFrame((root) => root._initProvide()),
     finishFrame(1234, true),
@@ -150,13 +149,13 @@ const HOSTILITIES: readonly Hostility[] = [
   },
 ];
 
-/** Writes all of it, as the other side takes it. */
+/** Writes all of it, as fast as the other side reads. */
 function send(peer: Peer, bytes: Uint8Array): void {
   const sent = Math.max(0, peer.write(bytes));
   if (sent < bytes.length) setTimeout(() => send(peer, bytes.subarray(sent)), 1);
 }
 
-test("each is told, and the next one is met", async () => {
+test("the log has the reason for each, and the exporter connects to the next one", async () => {
   const folder = await mkdtemp(join(tmpdir(), "hostile-peers-"));
   const socketPath = join(folder, "node.sock");
   let sessions = 0;
@@ -179,12 +178,13 @@ test("each is told, and the next one is met", async () => {
   try {
     await using exporter = await ExporterProcess.start(socketPath, { ...withFirstPause(1), args: ["--debug"] });
     const attempt = /reach the node(?: at \S+)?: (.*); next attempt in \d+\.\d s$/;
-    const told = async (count: number) => (await exporter.logs(attempt, count)).map((line) => attempt.exec(line)![1]!);
-    const first = await told(HOSTILITIES.length);
+    const reasonsOf = async (count: number) =>
+      (await exporter.logs(attempt, count)).map((line) => attempt.exec(line)![1]!);
+    const first = await reasonsOf(HOSTILITIES.length);
     const { length } = HOSTILITIES;
     const heldFds = openFds(exporter.pid);
     const heldBytes = residentBytes(exporter.pid);
-    const reasons = await told(ROUNDS * length);
+    const reasons = await reasonsOf(ROUNDS * length);
     for (const [index, reason] of reasons.slice(0, ROUNDS * length).entries()) {
       const { what, reason: expected } = HOSTILITIES[index % length]!;
       expect(reason, what).toMatch(expected);
@@ -193,7 +193,7 @@ test("each is told, and the next one is met", async () => {
     const metrics = await exporter.metrics();
     expect(metrics.get("bitcoin_ipc_up")).toBe(0);
     expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
-    // The socket that it is at may be open, and that of this scrape.
+    // The socket of the current attempt may be open, and the one of this scrape.
     expect(openFds(exporter.pid)).toBeWithin(heldFds - 2, heldFds + 3);
     expect(residentBytes(exporter.pid) - heldBytes).toBeLessThan(48 * 1024 * 1024);
 

@@ -1,10 +1,10 @@
 // HTTP clients that are slow, greedy or malformed, while the node calls back: every callback is answered, another client is
-// served, memory is bounded, and nothing is left of them. What a client receives is in src/http/server.test.ts; how much later
-// callbacks are answered is in bench/scrapes.ts.
+// served, memory is bounded, and all connections are closed at the end. src/http/server.test.ts checks the responses, and
+// bench/scrapes.ts measures how much later callbacks are answered.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
-import { expectOrderlyLeave, session } from "../executable/sessions.ts";
+import { expectCleanDisconnect, session } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
@@ -17,7 +17,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 const CALLS = 6000;
 const ROUNDS = 2;
-/** After this time, a client that does not read has everything that the kernel takes for it. */
+/** After this time, the kernel's buffers for a client that does not read are full. */
 const SETTLE_MS = 400;
 const MIB = 1024 * 1024;
 const MAX_RESIDENT_GROWTH_BYTES = 40 * MIB;
@@ -55,5 +55,5 @@ test.each(CLIENT_KINDS.map(({ name, start }) => [name, start] as const))("%s", a
   console.log(`    ${name}: ${Math.round(before / MIB)} → ${Math.round(most / MIB)} MiB`);
   expect(most - before).toBeLessThan(MAX_RESIDENT_GROWTH_BYTES);
   exporter.signal("SIGTERM");
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
 });

@@ -71,7 +71,7 @@ function readPages(socket: Socket, onEnd: () => void): void {
   });
 }
 
-/** Writes `text` again and again, as fast as the server takes it. */
+/** Writes `text` repeatedly, as fast as the server reads. */
 function flood(socket: Socket, text: string): void {
   socket.resume();
   const send = () => {
@@ -105,7 +105,7 @@ export const CLIENT_KINDS: readonly ClientKind[] = [
       }),
   },
   {
-    name: "50 that ask for a hundred pages and never read",
+    name: "50 that request a hundred pages and never read",
     start: (port) =>
       Clients.of(port, 50, (socket) => {
         socket.pause();
@@ -113,11 +113,11 @@ export const CLIENT_KINDS: readonly ClientKind[] = [
       }),
   },
   {
-    name: "4 that ask for 20 pages at once, again and again, and read",
+    name: "4 that request 20 pages at once, repeatedly, and read",
     start: (port) => Clients.of(port, 4, (socket) => flood(socket, REQUEST.repeat(20))),
   },
   {
-    name: "8 that ask for a page as soon as they have the last one",
+    name: "8 that request a page as soon as they have the last one",
     start: (port) =>
       Clients.of(port, 8, (socket) => {
         readPages(socket, () => void socket.write(REQUEST));
@@ -128,24 +128,24 @@ export const CLIENT_KINDS: readonly ClientKind[] = [
     name: "8 that connect again as soon as they have a page",
     start: (port) =>
       Clients.of(port, 8, (first, clients) => {
-        const ask = (socket: Socket) => {
-          socket.on("close", () => clients.add(ask));
+        const request = (socket: Socket) => {
+          socket.on("close", () => clients.add(request));
           socket.resume();
           socket.end(REQUEST);
         };
-        ask(first);
+        request(first);
       }),
   },
   {
     name: "20 that pipeline, read a little, reset and connect again",
     start: (port) =>
       Clients.of(port, 20, (first, clients) => {
-        const ask = (socket: Socket) => {
-          socket.on("close", () => clients.add(ask));
+        const request = (socket: Socket) => {
+          socket.on("close", () => clients.add(request));
           socket.once("data", () => socket.resetAndDestroy());
           socket.write(REQUEST.repeat(1000));
         };
-        ask(first);
+        request(first);
       }),
   },
   {

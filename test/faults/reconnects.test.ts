@@ -1,6 +1,5 @@
-// A thousand sessions in a row: file descriptors, memory and what the node holds for us do not grow with them. A hundred, with
-// everything that a session counts, are in test/executable/many-sessions.test.ts; the tables of a connection that ended are
-// looked at after each test in process.
+// A thousand sessions in a row: file descriptors, memory and the node's objects for the exporter do not grow.
+// test/executable/many-sessions.test.ts has a hundred sessions with polls and callbacks.
 //
 // RECONNECTS=20000 makes it longer.
 
@@ -12,7 +11,7 @@ import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { openFds, residentBytes } from "./usage.ts";
 
 const SESSIONS = Number(process.env["RECONNECTS"] ?? 1000);
-/** By then everything was used that a session uses, and the garbage of some was collected. */
+/** After this many sessions, memory has reached its steady level. */
 const WARM_UP = Math.floor(SESSIONS / 4);
 const CALLS = 20;
 const MIB = 1024 * 1024;
@@ -23,7 +22,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 test(`${SESSIONS} reconnects leave nothing behind`, async () => {
   await using node = await ReferenceNode.start();
-  // One poll a session, of what each needs.
+  // One poll a session.
   const args = ["--poll-interval", "3600", "--collectors", "chain,utxocache"];
   await using exporter = await session(node, { ...withFirstPause(1, 0), args });
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
@@ -43,7 +42,7 @@ test(`${SESSIONS} reconnects leave nothing behind`, async () => {
   const late = residentBytes(exporter.pid);
   const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
   console.log(`    resident: at most ${mib(early)} early, ${mib(late)} late, at most ${mib(most)}; ${fds} fds`);
-  // A scrape's connection may be among them, or not yet closed.
+  // The connection of a scrape may be among them, or not yet closed.
   expect(openFds(exporter.pid)).toBeWithin(fds - 2, fds + 3);
   expect(late - early).toBeLessThan(16 * MIB);
 

@@ -1,4 +1,4 @@
-// What a process holds, from /proc: nothing that a test closed may stay.
+// File descriptors and memory of a process, from /proc.
 
 import { readdirSync, readFileSync } from "node:fs";
 

@@ -1,25 +1,25 @@
-// What each layout's exporter shows of one and the same node: the same names with the same values, as far as it can know.
+// The same node on each layout: the families that the layout supports have the same values.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readPage } from "../../scripts/text-format.ts";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { eventually } from "../eventually.ts";
-import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { BLOCK_INTERVAL_S, NodeChain } from "./node-chain.ts";
-import { callErrors, GIVES, LAYOUT_NAMES, nodeUntil, session, shownLayouts, startExporter } from "./sessions.ts";
+import { callErrors, LAYOUT_NAMES, nodeUntil, SUPPORTED, session, shownLayouts, startExporter } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** A number as it is to stand in the node's answer. */
+/** A number as the node's answer has it, digit by digit. */
 const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
-/** As every node is made here, seen by whatever source. */
+/** The values that every node has here, whatever the source. */
 const SEEDS = {
   bitcoin_chain_height: "7",
   bitcoin_header_height: "7",
@@ -34,10 +34,10 @@ const SEEDS = {
   bitcoin_bytes_sent_total: "9223372036854775807",
 };
 
-/** What Mining alone tells of these. */
+/** Those of them that Mining reports. */
 const OF_MINING = ["bitcoin_chain_height", "bitcoin_ibd", "bitcoin_test_chain"] as const;
 
-/** Some of what only JSON-RPC tells. */
+/** Some that only JSON-RPC reports. */
 const OF_JSON_RPC = {
   bitcoin_uptime_seconds: "86400",
   bitcoin_mempool_total_fee_satoshis: "11928",
@@ -85,63 +85,64 @@ const BLOCK_STATS = {
 };
 
 describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
-  const gives = GIVES[layout];
+  const supported = SUPPORTED[layout];
 
-  test("shows the families that it reports, and no others", async () => {
+  test("has samples of the families that it reports, and of no others", async () => {
     await using node = await start(layout);
     await using exporter = await session(node);
     await settled(exporter, layout);
 
     const samples = await exporter.samples();
-    const expected = gives.jsonRpc === undefined ? pick(SEEDS, OF_MINING) : { ...SEEDS, ...OF_JSON_RPC };
+    const expected = supported.jsonRpc === undefined ? pick(SEEDS, OF_MINING) : { ...SEEDS, ...OF_JSON_RPC };
     expect(Object.fromEntries(Object.keys(expected).map((name) => [name, samples.get(name)]))).toEqual(expected);
 
     const { sampled, empty } = families(await exporter.payload(), layout);
-    if (gives.jsonRpc === undefined) expect(sampled).toEqual([...OF_MINING, "bitcoin_tip_updates_total"]);
+    if (supported.jsonRpc === undefined) expect(sampled).toEqual([...OF_MINING, "bitcoin_tip_updates_total"]);
     else expect(empty).toEqual([]);
   });
 
-  test("is told by its layout, in the metrics and in one line of the log", async () => {
+  test("has its layout in the metrics and in one line of the log", async () => {
     await using node = await start(layout);
     await using exporter = await session(node);
     const metrics = await exporter.metrics();
     expect(shownLayouts(metrics)).toEqual([layout]);
     const all = {
-      notifications: gives.notifications,
-      "utxo trace": gives.utxoTrace,
-      "chain and node": gives.chainAndNode,
-      "json-rpc": gives.jsonRpc !== undefined,
+      notifications: supported.notifications,
+      "utxo trace": supported.utxoTrace,
+      "chain and node": supported.chainAndNode,
+      "json-rpc": supported.jsonRpc !== undefined,
       mining: true,
     };
     const list = (wanted: boolean) => Object.entries(all).flatMap(([name, has]) => (has === wanted ? [name] : []));
     const not = list(false).length === 0 ? "" : `; not ${list(false).join(", ")}`;
-    const remedy = gives.jsonRpc === undefined ? "; --rpc-url would add json-rpc" : "";
+    const remedy = supported.jsonRpc === undefined ? "; --rpc-url would add json-rpc" : "";
     expect(exporter.log.slice(1)).toEqual([
       `connected to the node at ${node.socketPath}: layout ${layout}, supports ${list(true).join(", ")}${not}${remedy}`,
     ]);
   });
 
-  test("is asked for nothing that fails, and lives on", async () => {
+  test("receives no call that fails, and runs on", async () => {
     await using node = await start(layout);
     await using exporter = await startExporter(node);
     await settled(exporter, layout);
     const stats = await nodeUntil("three polls", node, ({ calls, rpcCalls }) => {
-      const asked = gives.jsonRpc === undefined ? calls["Mining.isInitialBlockDownload"] : rpcCalls["getnetworkinfo"];
-      return (asked ?? 0) >= 3;
+      const polls =
+        supported.jsonRpc === undefined ? calls["Mining.isInitialBlockDownload"] : rpcCalls["getnetworkinfo"];
+      return (polls ?? 0) >= 3;
     });
     expect(stats).toMatchObject({ connections: 1, walletLoaderCalls: 0, threadViolations: 0 });
     expect(callErrors(await exporter.metrics())).toEqual({});
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 });
 
-test("JSON-RPC goes in a batch where the node takes batches", async () => {
+test("JSON-RPC uses batches where the node accepts them", async () => {
   for (const layout of LAYOUT_NAMES) {
-    const { jsonRpc } = GIVES[layout];
+    const { jsonRpc } = SUPPORTED[layout];
     if (jsonRpc === undefined) continue;
     await using node = await start(layout);
-    // One poll only. The node is asked about its tip in calls of their own.
+    // One poll only. The calls for the tip are separate.
     await using exporter = await startExporter(node, {
       args: ["--poll-interval", "3600", "--no-collector", "blockstats"],
     });
@@ -149,7 +150,7 @@ test("JSON-RPC goes in a batch where the node takes batches", async () => {
     const { calls, rpcCalls } = await node.stats();
     const requests = Object.values(rpcCalls).reduce((sum, count) => sum + count, 0);
     expect(requests).toBeGreaterThan(15);
-    // One call finds out the layout. A method is asked alone until it was answered. The rest of the poll is two batches: fee
+    // One call detects the layout. A method is called alone until it was answered. The rest of the poll is two batches: fee
     // estimates, and everything else.
     const methods = Object.keys(rpcCalls).length;
     expect(requests).toBeGreaterThan(methods + 5);
@@ -157,7 +158,7 @@ test("JSON-RPC goes in a batch where the node takes batches", async () => {
   }
 });
 
-/** A node that has something to show in every family. */
+/** A node with a value for every family. */
 async function start(layout: LayoutName): Promise<ReferenceNode> {
   const node = await ReferenceNode.start({ layout });
   await NodeChain.on(node, Number(SEEDS.bitcoin_chain_height));
@@ -213,10 +214,10 @@ async function start(layout: LayoutName): Promise<ReferenceNode> {
   return node;
 }
 
-/** Waits until everything that the first poll and the tip begin has an answer. */
+/** Waits until all calls of the first poll and for the tip are answered. */
 async function settled(exporter: ExporterProcess, layout: LayoutName): Promise<void> {
   let waitsFor: string[] = [];
-  const { jsonRpc } = GIVES[layout];
+  const { jsonRpc } = SUPPORTED[layout];
   await eventually(
     "all families have samples",
     async () => {
@@ -233,7 +234,7 @@ async function settled(exporter: ExporterProcess, layout: LayoutName): Promise<v
  * this layout cannot report, and bitcoin_block_height, which has a sample after the first block of the session.
  */
 function families(page: string, layout: LayoutName): { sampled: string[]; empty: string[] } {
-  const { utxoTrace, notifications } = GIVES[layout];
+  const { utxoTrace, notifications } = SUPPORTED[layout];
   const isOther = (name: string) =>
     name === "bitcoin_block_height" ||
     (!utxoTrace && name.startsWith("bitcoin_utxo_")) ||

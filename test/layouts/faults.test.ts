@@ -1,4 +1,4 @@
-// Methods that are missing, refused, broken or slow on a node: each costs its own families, and the rest goes on.
+// Methods of the node that are missing, refused, broken or slow: each costs its own families, and the rest works.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_TIMEOUT_MS } from "../executable/sessions.ts";
@@ -11,14 +11,14 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** One of a batch, and one method a call. */
+/** A layout with batches, and one with a call for each method. */
 const LAYOUTS = [
   ["v32", "Rpc.executeRpc"],
   ["pr/trace", "Node.executeRpc"],
 ] as const;
 
 describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
-  test("a method that the node does not have is asked for once, and the log says so once", async () => {
+  test("a method that the node does not have is called once, and logged once", async () => {
     await using node = await ReferenceNode.start({ layout });
     await node.rpcError("getnetworkinfo", -32601, "Method not found");
     await using exporter = await session(node);
@@ -39,7 +39,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
     expect((await next.stats()).rpcCalls["getnetworkinfo"]).toBeGreaterThan(0);
   });
 
-  test("a method that fails is asked again at each poll, and its families come back", async () => {
+  test("a method that fails is called again at each poll, and its families come back", async () => {
     await using node = await ReferenceNode.start({ layout });
     await using exporter = await session(node);
     await exporter.waitFor("bitcoin_network_active", 1);
@@ -56,7 +56,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
     await exporter.waitFor("bitcoin_network_active", 0);
   });
 
-  test("an answer that is not as it is known costs what it was to fill", async () => {
+  test("a malformed answer costs only the families that it would fill", async () => {
     await using node = await ReferenceNode.start({ layout });
     await node.rpc("listbanned", "what");
     await node.rpc("getnetworkinfo", { networkactive: true, version: "thirty" });
@@ -69,12 +69,12 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
     expect(metrics.get("bitcoin_network_active")).toBe(1);
   });
 
-  test("without JSON-RPC there is no sample of its, and with it there is again", async () => {
+  test("while JSON-RPC fails its families have no sample, and come back with it", async () => {
     await using node = await ReferenceNode.start({ layout });
     await using exporter = await session(node);
     await exporter.waitFor("bitcoin_network_active", 1);
     await node.fail(executeRpc, "failed", "std::exception: not now");
-    // One after the other, as each is asked alone once the batch has failed.
+    // One after the other: each method is called alone once the batch has failed.
     const metrics = await exporter.waitUntil(
       "failures",
       (metrics) => !metrics.has("bitcoin_network_active") && !metrics.has("bitcoin_uptime_seconds"),
@@ -87,12 +87,12 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
     expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0 });
   });
 
-  test("a slow method is late alone, and its late answers are shown", async () => {
+  test("a slow method delays no other, and its late answers are shown", async () => {
     await using node = await ReferenceNode.start({ layout });
     await using exporter = await session(node, { args: ["--call-timeout", "1"] });
     await exporter.waitFor("bitcoin_network_active", 1);
     await node.delay("rpc:getnetworkinfo", 1_500);
-    await exporter.waitUntil("it is late", (metrics) => callErrors(metrics)["getnetworkinfo"]! > 0);
+    await exporter.waitUntil("the method is late", (metrics) => callErrors(metrics)["getnetworkinfo"]! > 0);
     await node.rpc("getnetworkinfo", { networkactive: false });
     const metrics = await exporter.waitFor("bitcoin_network_active", 0);
     expect(metrics.get("bitcoin_banned_subnets")).toBe(0);
@@ -103,7 +103,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
   });
 });
 
-test("where Mining is late, what JSON-RPC reports is shown", async () => {
+test("while Mining is late, the values of JSON-RPC are shown", async () => {
   await using node = await ReferenceNode.start({ layout: "v32" });
   await node.hang("Init.makeMining");
   await using exporter = await startExporter(node, { args: ["--call-timeout", "1"] });
@@ -113,6 +113,6 @@ test("where Mining is late, what JSON-RPC reports is shown", async () => {
   await node.clear();
   await watching(node, 1);
   await node.tip({ hash: "ab".repeat(32), height: 121 });
-  // Its header is unknown, so nothing can be counted.
+  // Its header is unknown, so the blocks cannot be counted.
   await exporter.waitUntil("a failure", (metrics) => Object.keys(callErrors(metrics)).length > 0);
 });

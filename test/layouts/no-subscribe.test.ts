@@ -1,12 +1,12 @@
-// --no-subscribe on each layout: nothing is subscribed, polls show what they can, and no end of the exporter harms the node.
+// --no-subscribe on each layout: the exporter does not subscribe, polls what it can, and harms no node however it ends.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectNothingLeft, expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { expectCleanDisconnect, expectNothingLeft, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, GIVES, LAYOUT_NAMES, nodeUntil, session } from "./sessions.ts";
+import { callErrors, LAYOUT_NAMES, nodeUntil, SUPPORTED, session } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -16,21 +16,21 @@ const args = ["--no-subscribe"];
 const ACTIVE = "bitcoin_utxo_trace_active";
 
 describe.each(LAYOUT_NAMES)("%s", (layout) => {
-  const { jsonRpc, notifications } = GIVES[layout];
+  const { jsonRpc, notifications } = SUPPORTED[layout];
 
-  test("blocks are seen, and nothing is registered", async () => {
+  test("polls show new blocks, and nothing is subscribed", async () => {
     await using node = await ReferenceNode.start({ layout });
     const chain = await NodeChain.on(node, 20);
     await using exporter = await session(node, { args });
-    // The tip that it begins with.
-    await nodeUntil("it looks at the tip", node, ({ calls }) => (calls["Mining.getTip"] ?? 0) >= 1);
+    // The first tip.
+    await nodeUntil("the exporter reads the tip", node, ({ calls }) => (calls["Mining.getTip"] ?? 0) >= 1);
     await exporter.polled();
     await chain.extend(3);
     let metrics = await exporter.waitFor("bitcoin_tip_updates_total", 1);
     await chain.extend(2, chain.below(1));
     metrics = await exporter.waitFor("bitcoin_tip_updates_total", 2);
     expect(metrics.get("bitcoin_block_height")).toBe(24);
-    // Where headers can be asked for, what lies between two tips is counted, too.
+    // Where the node reports headers, the blocks between two tips are counted, too.
     expect(metrics.get("bitcoin_blocks_connected_total")).toBe(jsonRpc === undefined ? undefined : 5);
     expect(metrics.get("bitcoin_blocks_disconnected_total")).toBe(jsonRpc === undefined ? undefined : 1);
     expect(metrics.has("bitcoin_mempool_tx_added_total")).toBe(false);
@@ -46,15 +46,15 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
     expect(metrics.has(ACTIVE)).toBe(false);
     expect(callErrors(metrics)).toEqual({});
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 
-  test("SIGKILL between two polls leaves nothing", async () => {
+  test("SIGKILL between two polls harms no node", async () => {
     await using node = await ReferenceNode.start({ layout });
     await NodeChain.on(node, 20);
     await using exporter = await session(node, { args: [...args, "--poll-interval", "3600"] });
     await exporter.waitUntil("the first poll is over", (metrics) => metrics.has("bitcoin_ipc_poll_duration_seconds"));
-    // What follows the first poll: the tip that it began with, and the block's statistics.
+    // After the first poll: the first tip and the block's statistics.
     let before = "";
     await nodeUntil("the node is quiet", node, (stats) => {
       const now = JSON.stringify(stats.calls);
@@ -74,7 +74,7 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
   });
 });
 
-test.each(LAYOUT_NAMES.filter((name) => !GIVES[name].utxoTrace))(
+test.each(LAYOUT_NAMES.filter((name) => !SUPPORTED[name].utxoTrace))(
   `${ACTIVE} has no sample on a node without the trace: %s`,
   async (layout) => {
     await using node = await ReferenceNode.start({ layout });

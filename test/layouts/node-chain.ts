@@ -1,4 +1,4 @@
-// A reference node's chain: blocks of a tree, which the node tells of by Mining, Chain, Node and JSON-RPC alike.
+// A reference node's chain: blocks of a tree, which Mining, Chain, Node and JSON-RPC report alike.
 
 import { ancestor, type Block, BlockTree } from "../builders/block-tree.ts";
 import type { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -10,8 +10,8 @@ const GENESIS_TIME = 1_296_688_602;
 export class NodeChain {
   readonly #node: ReferenceNode;
   readonly #tree = new BlockTree();
-  readonly #told = new Set<Block>();
-  /** The tip that the node was told to have. */
+  readonly #reported = new Set<Block>();
+  /** The node's tip. */
   tip: Block;
 
   private constructor(node: ReferenceNode) {
@@ -19,14 +19,14 @@ export class NodeChain {
     this.tip = this.#tree.genesis;
   }
 
-  /** Gives the node a chain of its own, up to `height`. */
+  /** A node with its own chain, up to `height`. */
   static async on(node: ReferenceNode, height: number): Promise<NodeChain> {
     const chain = new NodeChain(node);
     await chain.extend(height);
     return chain;
   }
 
-  /** `count` blocks on `previous`, the tip unless another is said. The node has them all at once. */
+  /** `count` blocks on `previous`, by default on the tip. The node has them all at once. */
   extend(count: number, previous = this.tip): Promise<void> {
     return this.moveTo(this.#tree.extend(count, previous));
   }
@@ -36,13 +36,17 @@ export class NodeChain {
     return ancestor(this.tip, this.tip.height - depth);
   }
 
-  /** The node's active chain ends with `tip`. It knows of that before it wakes who waits for another tip. */
+  /** The node's active chain ends with `tip`. All sources report that before waits for another tip end. */
   async moveTo(tip: Block): Promise<void> {
     const node = this.#node;
     const before = this.tip;
     this.tip = tip;
-    for (let block: Block | undefined = tip; block !== undefined && !this.#told.has(block); block = block.previous) {
-      this.#told.add(block);
+    for (
+      let block: Block | undefined = tip;
+      block !== undefined && !this.#reported.has(block);
+      block = block.previous
+    ) {
+      this.#reported.add(block);
       await node.rpc("getblockheader", headerOf(block), [block.hash]);
     }
     for (let height = Math.max(before.height, tip.height); height >= 0; height--) {

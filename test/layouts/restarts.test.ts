@@ -1,26 +1,26 @@
-// Another node behind the same socket: each session finds out anew, and what the last node gave and this one does not is gone.
+// Another node behind the same socket: each session detects the layout again, and values of the last node disappear.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
-import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, GIVES, polled, session, shownLayouts, watching } from "./sessions.ts";
+import { callErrors, polled, SUPPORTED, session, shownLayouts, watching } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** Each from the one before, and to what gives more and to what gives less. */
+/** Each from the one before, to layouts that support more and to layouts that support less. */
 const ROUTE: readonly LayoutName[] = ["pr/trace", "v32", "v30", "pr-29409", "v31", "ipc-2026-02", "pr/trace"];
 
 const LAST_POLL = "bitcoin_ipc_last_poll_timestamp_seconds";
 
-test("an exporter goes with its node from layout to layout", async () => {
+test("the exporter follows its node from layout to layout", async () => {
   await using first = await ReferenceNode.start({ layout: ROUTE[0]! });
-  // Of sessions that end soon, only the first two have a line.
+  // Only the first two of several short sessions have a line.
   await using exporter = await session(first, exporterWith({ "session/session": { STABLE_AFTER_MS: 0 } }));
   let node = first;
   let lastPoll = 0;
@@ -35,7 +35,7 @@ test("an exporter goes with its node from layout to layout", async () => {
     expect(shownLayouts(metrics)).toEqual([layout]);
     expect(metrics.get("bitcoin_ipc_connects_total")).toBe(index + 1);
 
-    const { jsonRpc, notifications } = GIVES[layout];
+    const { jsonRpc, notifications } = SUPPORTED[layout];
     if (jsonRpc === undefined) expect(metrics.has("bitcoin_mempool_size")).toBe(false);
     else await exporter.waitUntil("the mempool", (metrics) => metrics.get("bitcoin_mempool_size") === 0);
     const { live, walletLoaderCalls } = await node.stats();
@@ -44,10 +44,10 @@ test("an exporter goes with its node from layout to layout", async () => {
   }
   expect(callErrors(await exporter.metrics())).toEqual({});
   exporter.signal("SIGTERM");
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
 });
 
-test("while no node is there, no layout is shown, and no value of the last node", async () => {
+test("while the node is unreachable, neither its layout nor its values have a sample", async () => {
   await using node = await ReferenceNode.start({ layout: "v32" });
   await using exporter = await session(node);
   await node.kill();
@@ -58,7 +58,7 @@ test("while no node is there, no layout is shown, and no value of the last node"
   }
 });
 
-test("blocks go on being counted, whoever tells of them", async () => {
+test("the counter of blocks continues from layout to layout", async () => {
   await using stock = await ReferenceNode.start({ layout: "v32" });
   const chain = await NodeChain.on(stock, 20);
   await using exporter = await session(stock);

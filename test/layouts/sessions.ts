@@ -1,4 +1,4 @@
-// What the tests of this folder share: which layout gives what, and an exporter that takes any node for started.
+// Shared by the tests of this folder: what each layout supports, and an exporter that treats every node as started.
 
 import { join } from "node:path";
 import type { LayoutName } from "../../src/node/layouts.ts";
@@ -7,7 +7,7 @@ import { preloading } from "../exporter-command.ts";
 import { ExporterProcess, type Metrics, type StartOptions } from "../exporter-process.ts";
 import type { ReferenceNode, Stats } from "../reference-node/reference-node.ts";
 
-interface Gives {
+interface Supported {
   readonly notifications: boolean;
   readonly utxoTrace: boolean;
   readonly chainAndNode: boolean;
@@ -16,7 +16,7 @@ interface Gives {
 }
 
 /** By layout, in the order of README's table. */
-export const GIVES: Readonly<Record<LayoutName, Gives>> = {
+export const SUPPORTED: Readonly<Record<LayoutName, Supported>> = {
   "pr/trace": { notifications: true, utxoTrace: true, chainAndNode: true, jsonRpc: "Node.executeRpc" },
   "ipc-2026-02": { notifications: true, utxoTrace: false, chainAndNode: true, jsonRpc: "Node.executeRpc" },
   "pr-29409": { notifications: true, utxoTrace: false, chainAndNode: true, jsonRpc: "Rpc.executeRpc" },
@@ -24,12 +24,12 @@ export const GIVES: Readonly<Record<LayoutName, Gives>> = {
   v31: { notifications: false, utxoTrace: false, chainAndNode: false, jsonRpc: undefined },
   v30: { notifications: false, utxoTrace: false, chainAndNode: false, jsonRpc: undefined },
 };
-export const LAYOUT_NAMES = Object.keys(GIVES) as LayoutName[];
+export const LAYOUT_NAMES = Object.keys(SUPPORTED) as LayoutName[];
 
 /** The environment in which a node's socket is never new. */
 const env = preloading(join(import.meta.dirname, "later-clock.ts"));
 
-/** Starts an exporter that takes any node for started, and resolves when it serves metrics. */
+/** Starts an exporter that treats every node as started, and resolves when it serves metrics. */
 export function startExporter(node: ReferenceNode, options: StartOptions = {}): Promise<ExporterProcess> {
   return ExporterProcess.start(node.socketPath, { ...options, env: { ...env, ...options.env } });
 }
@@ -49,7 +49,7 @@ export function polled(exporter: ExporterProcess): Promise<Metrics> {
   );
 }
 
-/** The node's counts once they are as `predicate` wants them. */
+/** The node's counts once `predicate` accepts them. */
 export async function nodeUntil(
   what: string,
   node: ReferenceNode,
@@ -66,7 +66,7 @@ export async function nodeUntil(
   );
 }
 
-/** Waits until the exporter has begun to wait for another tip so many times. That it asks whether the node stops is no wait. */
+/** Waits until the exporter has started to wait for another tip so many times. Checks whether the node is stopping do not count. */
 export async function watching(node: ReferenceNode, waits: number): Promise<void> {
   const begun = ({ waitTimeouts }: Stats) => waitTimeouts.filter((ms) => ms > 0).length;
   await nodeUntil(`${waits} waits for a tip`, node, (stats) => begun(stats) >= waits);

@@ -1,7 +1,7 @@
-// Stock nodes that are starting: what needs the chain is not asked before the node has it.
+// Stock nodes that are starting: the exporter calls nothing that needs the chain before the node has loaded it.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -12,16 +12,16 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** A node that is starting is asked every 50 ms instead of every second. */
+/** The exporter checks every 50 ms whether the node has started, instead of every second. */
 const options = exporterWith({ "session/readiness": { WARMUP_INTERVAL_MS: 50 } });
 
 test.each(["v32", "pr-29409", "ipc-2026-02", "pr/trace"] as const)(
-  "%s is asked nothing but whether it has started",
+  "a starting %s node receives only the check whether it has started",
   async (layout) => {
     await using node = await ReferenceNode.start({ layout });
     await node.warmup("Loading block index…");
     await using exporter = await ExporterProcess.start(node.socketPath, options);
-    const { calls, rpcCalls } = await nodeUntil("five questions", node, ({ rpcCalls }) => rpcCalls["uptime"]! >= 5);
+    const { calls, rpcCalls } = await nodeUntil("five checks", node, ({ rpcCalls }) => rpcCalls["uptime"]! >= 5);
     expect(Object.keys(rpcCalls)).toEqual(["uptime"]);
     const needingTheChain = /^(Mining|Tracing|Chain\.(?!shutdownRequested)|Node\.(?!shutdownRequested|executeRpc))/;
     expect(Object.keys(calls).filter((method) => needingTheChain.test(method))).toEqual([]);
@@ -29,7 +29,7 @@ test.each(["v32", "pr-29409", "ipc-2026-02", "pr/trace"] as const)(
     expect(metrics.get("bitcoin_ipc_up")).toBe(0);
     expect(shownLayouts(metrics)).toEqual([]);
     await node.warmup("Verifying blocks…");
-    await nodeUntil("more questions", node, (stats) => stats.rpcCalls["uptime"]! >= rpcCalls["uptime"]! + 3);
+    await nodeUntil("more checks", node, (stats) => stats.rpcCalls["uptime"]! >= rpcCalls["uptime"]! + 3);
     await node.warmup("");
     expect(shownLayouts(await polled(exporter))).toEqual([layout]);
     expect(exporter.log.slice(1).map((line) => line.replace(/: layout .*/, ""))).toEqual([
@@ -39,9 +39,9 @@ test.each(["v32", "pr-29409", "ipc-2026-02", "pr/trace"] as const)(
   },
 );
 
-describe("v30 whose process does not show whether it has started", () => {
+describe("a v30 node whose process is not visible", () => {
   const layout = "v30";
-  test("is asked nothing while its socket is new", async () => {
+  test("receives no calls while its socket is new", async () => {
     await using node = await ReferenceNode.start({ layout });
     await using exporter = await ExporterProcess.start(node.socketPath);
     await exporter.logs(
@@ -53,10 +53,10 @@ describe("v30 whose process does not show whether it has started", () => {
     expect(Object.keys(calls).sort()).toEqual(["Init.construct", "Init.makeMining", "ThreadMap.makeThread"]);
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 
-  test("is asked when the time is over", async () => {
+  test("is polled when its socket is old enough", async () => {
     await using node = await ReferenceNode.start({ layout });
     await using exporter = await ExporterProcess.start(
       node.socketPath,
@@ -67,7 +67,7 @@ describe("v30 whose process does not show whether it has started", () => {
   });
 });
 
-test("v31, which answers once its chain is loaded, is waited for, and can be left", async () => {
+test("the exporter waits for a v31 node, which answers once its chain is loaded, and disconnects from it meanwhile", async () => {
   await using node = await ReferenceNode.start({ layout: "v31" });
   await node.hang("Init.makeMining");
   await using exporter = await startExporter(node);
@@ -80,7 +80,7 @@ test("v31, which answers once its chain is loaded, is waited for, and can be lef
 
   await node.hang("Init.makeMining");
   await using other = await startExporter(node);
-  await nodeUntil("Mining is asked for", node, ({ calls }) => calls["Init.makeMining"] === 2);
+  await nodeUntil("Mining is requested", node, ({ calls }) => calls["Init.makeMining"] === 2);
   other.signal("SIGTERM");
   expect(await other.ended()).toMatchObject({ exitCode: 0 });
 });

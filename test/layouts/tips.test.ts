@@ -1,7 +1,7 @@
-// A stock node's tip: seen the moment it changes, long before the next poll, and what lies between two tips counted exactly.
+// A stock node's tip: the exporter learns of a change long before the next poll, and counts the blocks between two tips exactly.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectOrderlyLeave, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess, Metrics } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
@@ -34,7 +34,7 @@ function blocks(metrics: Metrics): Blocks {
   };
 }
 
-/** The counts once the tip was updated so often. */
+/** The counts after so many updates of the tip. */
 async function updated(exporter: ExporterProcess, updates: number): Promise<Blocks> {
   const metrics = await exporter.waitUntil(
     `${updates} tip updates`,
@@ -49,7 +49,7 @@ describe("v32", () => {
     const chain = await NodeChain.on(node, START_HEIGHT);
     await using exporter = await session(node, ONE_POLL);
     await watching(node, 1);
-    // What was there before is not counted.
+    // Blocks before the session are not counted.
     expect(blocks(await exporter.metrics())).toMatchObject({ connected: 0, disconnected: 0, updates: 0 });
 
     await chain.extend(1);
@@ -69,7 +69,7 @@ describe("v32", () => {
 
     const { rpcCalls, threadViolations } = await node.stats();
     expect(threadViolations).toBe(0);
-    // Sixty blocks are counted without asking for each. The first poll and one after the tips are all that was polled.
+    // Sixty blocks are counted without a call for each. Only the first poll and one after the tips were made.
     expect(rpcCalls["getblockheader"]).toBeLessThan(50);
     expect(rpcCalls["getblockchaininfo"]).toBeLessThanOrEqual(2);
     expect(callErrors(await exporter.metrics())).toEqual({});
@@ -96,7 +96,7 @@ describe("v32", () => {
     expect((await node.stats()).rpcCalls["getblockstats"]).toBe(2);
   });
 
-  test("what cannot be counted now is counted when it can", async () => {
+  test("blocks that cannot be counted now are counted later", async () => {
     await using node = await ReferenceNode.start({ layout: "v32" });
     const chain = await NodeChain.on(node, START_HEIGHT);
     await using exporter = await session(node, { args: [...ONE_POLL.args, "--no-collector", "blockstats"] });
@@ -110,7 +110,7 @@ describe("v32", () => {
     expect(blocks(metrics)).toEqual({ connected: 3, disconnected: 0, updates: 2, height: 23 });
   });
 
-  test("what happens while the node is away is not counted, and what comes after is", async () => {
+  test("blocks while the node is unreachable are not counted, later ones are", async () => {
     await using node = await ReferenceNode.start({ layout: "v32" });
     const chain = await NodeChain.on(node, START_HEIGHT);
     await using exporter = await session(node, ONE_POLL);
@@ -129,7 +129,7 @@ describe("v32", () => {
 });
 
 describe.each(["v30", "v31"] as const)("%s", (layout) => {
-  test("only that the tip changed, and its height", async () => {
+  test("changes of the tip are counted, and its height is shown", async () => {
     await using node = await ReferenceNode.start({ layout });
     const chain = await NodeChain.on(node, START_HEIGHT);
     await using exporter = await session(node, ONE_POLL);
@@ -144,22 +144,22 @@ describe.each(["v30", "v31"] as const)("%s", (layout) => {
     await chain.extend(3, chain.below(1));
     expect(await updated(exporter, 2)).toMatchObject({ updates: 2, height: 23 });
     const { waitTimeouts } = await node.stats();
-    // Finite, and as it was meant: v30 reads it in another way.
+    // A finite timeout: v30 treats an infinite one differently.
     expect(new Set(waitTimeouts)).toEqual(new Set([60_000]));
   });
 });
 
-test("while the exporter waits for a tip, it leaves at once", async () => {
+test("while the exporter waits for a tip, it disconnects at once", async () => {
   for (const layout of ["v30", "v31", "v32"] as const) {
     await using node = await ReferenceNode.start({ layout });
     await using exporter = await session(node);
     await watching(node, 1);
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   }
 });
 
-test("a tip is not watched where there are notifications", async () => {
+test("the exporter does not wait for tips where it has notifications", async () => {
   for (const layout of ["pr/trace", "ipc-2026-02", "pr-29409"] as const) {
     await using node = await ReferenceNode.start({ layout });
     const chain = await NodeChain.on(node, START_HEIGHT);

@@ -1,4 +1,4 @@
-// A node that is said to be of a layout with Mining alone, and does not hand that out.
+// --layout names a layout that has only Mining, but the node does not provide Mining.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
@@ -12,20 +12,23 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-/** Such a node is left alone while its socket is new. */
+/** The exporter makes no calls while the socket of such a node is new. */
 const env = preloading(join(import.meta.dirname, "later-clock.ts"));
 
-test.each(["v32", "pr/trace"] as const)("%s taken for v30: an error line, and attempts", async (layout) => {
-  await using node = await ReferenceNode.start({ layout });
-  await using exporter = await startExporter(node, { env, args: ["--layout", "v30"] });
-  const [line] = await exporter.logs(/^cannot reach the node at /);
-  expect(line).toMatch(/: .*Old mining interface \(@2\) not supported.*; next attempt in \d/);
-  await nodeUntil("two attempts", node, ({ connections }) => connections >= 2);
-  const metrics = await exporter.metrics();
-  expect(metrics.get("bitcoin_ipc_up")).toBe(0);
-  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
-  expect(shownLayouts(metrics)).toEqual([]);
-  exporter.signal("SIGTERM");
-  expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
-  expect(await node.stats()).toMatchObject({ threadViolations: 0, uncleanLeaves: 0 });
-});
+test.each(["v32", "pr/trace"] as const)(
+  "a %s node with --layout v30: the log has an error, and the exporter retries",
+  async (layout) => {
+    await using node = await ReferenceNode.start({ layout });
+    await using exporter = await startExporter(node, { env, args: ["--layout", "v30"] });
+    const [line] = await exporter.logs(/^cannot reach the node at /);
+    expect(line).toMatch(/: .*Old mining interface \(@2\) not supported.*; next attempt in \d/);
+    await nodeUntil("two attempts", node, ({ connections }) => connections >= 2);
+    const metrics = await exporter.metrics();
+    expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+    expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
+    expect(shownLayouts(metrics)).toEqual([]);
+    exporter.signal("SIGTERM");
+    expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
+    expect(await node.stats()).toMatchObject({ threadViolations: 0, uncleanLeaves: 0 });
+  },
+);

@@ -1,4 +1,4 @@
-// Nodes that are not what they were said to be, or nothing that the exporter knows: an error line and another try, no end.
+// Nodes that do not match --layout, or no known layout: the log has an error, and the exporter retries.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_TIMEOUT_MS, withFirstPause } from "../executable/sessions.ts";
@@ -13,7 +13,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 const often = withFirstPause(50);
 
-test("a node that fits nothing: one line that says what was seen, and attempts until another is there", async () => {
+test("an unknown layout: the log has one line with what the node answered, and the exporter retries until it connects", async () => {
   await using node = await ReferenceNode.start({ layout: "tracing-at-4" });
   await using exporter = await startExporter(node, often);
   const [line] = await exporter.logs(/^cannot reach the node/);
@@ -34,7 +34,7 @@ test("a node that fits nothing: one line that says what was seen, and attempts u
   expect(await other.stats()).toMatchObject({ walletLoaderCalls: 0 });
 });
 
-test("a node that fits nothing: each attempt with --debug", async () => {
+test("an unknown layout: with --debug the log has each attempt", async () => {
   await using node = await ReferenceNode.start({ layout: "echo-only" });
   await using exporter = await startExporter(node, { ...often, args: ["--debug"] });
   await exporter.logs(
@@ -45,13 +45,13 @@ test("a node that fits nothing: each attempt with --debug", async () => {
   expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
 });
 
-test("--layout that the node does not have", async () => {
+test("a --layout that the node does not support", async () => {
   await using node = await ReferenceNode.start({ layout: "v31" });
   await using exporter = await startExporter(node, { ...often, args: ["--layout", "v32"] });
   await exporter.logs(/^cannot reach the node at \S+: .*[Mm]ethod not implemented.*; next attempt in/);
   const { calls } = await nodeUntil("three attempts", node, ({ connections }) => connections >= 3);
-  // What it does have was not asked for.
-  expect(Object.keys(calls).sort()).toEqual(["Init.construct", "ThreadMap.makeThread"]);
+  // Of the interfaces that the node has, only makeEcho was requested, which every node has.
+  expect(Object.keys(calls).sort()).toEqual(["Init.construct", "Init.makeEcho", "ThreadMap.makeThread"]);
   expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
 
   await using other = await node.restart("v32");
@@ -59,7 +59,7 @@ test("--layout that the node does not have", async () => {
   expect(other.socketPath).toBe(node.socketPath);
 });
 
-test("--layout that takes the node for less than it is", async () => {
+test("a --layout that supports less than the node", async () => {
   await using node = await ReferenceNode.start({ layout: "v32" });
   await using exporter = await session(node, { args: ["--layout", "v31"] });
   const metrics = await exporter.metrics();
@@ -69,14 +69,14 @@ test("--layout that takes the node for less than it is", async () => {
   expect(calls).not.toHaveProperty("Init.makeRpc");
 });
 
-test("--layout of the node itself spares it the questions", async () => {
+test("the node's own --layout saves the calls that detect it", async () => {
   await using node = await ReferenceNode.start({ layout: "pr/trace" });
   await using exporter = await session(node, { args: ["--layout=pr/trace"] });
   expect(shownLayouts(await exporter.metrics())).toEqual(["pr/trace"]);
   expect((await node.stats()).calls).not.toHaveProperty("Chain.shutdownRequested");
 });
 
-test("--layout of no node ends the exporter with the names of those there are", async () => {
+test("an unknown --layout ends the exporter and lists the known ones", async () => {
   const [program] = await compiledExporter();
   const child = Bun.spawn([program!, "/nonexistent/node.sock", "--layout", "v29"], {
     stdin: "ignore",

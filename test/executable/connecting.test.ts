@@ -1,4 +1,4 @@
-// From the socket to the first poll: what the node is asked, and in which order.
+// From opening the socket to the first poll: which calls the exporter makes, and in which order.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
@@ -6,7 +6,7 @@ import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { ARRIVAL, called, connectedLine, POLLED_METHODS, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { CONNECT_STEPS, called, connectedLine, POLLED_METHODS, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
@@ -15,22 +15,22 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 /** No second poll while a test runs. */
 const ONE_POLL = ["--poll-interval", "3600"];
 
-test.concurrent("asks one thing after the other", async () => {
+test.concurrent("the exporter makes one call after the other", async () => {
   await using node = await ReferenceNode.start();
-  const steps = [...ARRIVAL, ...POLLED_METHODS, "Tracing.traceUtxoCache"];
+  const steps = [...CONNECT_STEPS, ...POLLED_METHODS, "Tracing.traceUtxoCache"];
   for (const method of steps) await node.hang(method);
   await using exporter = await ExporterProcess.start(node.socketPath, { args: ONE_POLL });
   for (const [index, method] of steps.entries()) {
-    // Whether the node stops is asked before and after subscribing.
+    // The exporter checks whether the node is stopping before and after it subscribes.
     const { "Node.shutdownRequested": _, ...calls } = (await called(node, method)).calls;
     expect(Object.keys(calls).sort()).toEqual(steps.slice(0, index + 1).sort());
-    const isUp = index >= ARRIVAL.length;
+    const isUp = index >= CONNECT_STEPS.length;
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(Number(isUp));
     await node.clear(method);
   }
   await registered(node);
   const stats = await node.stats();
-  // About the block that it began with the node is asked meanwhile, on a thread of its own.
+  // The calls for the first block run at the same time, on a separate thread of the node.
   const more = ["Chain.getHeight", "Node.executeRpc", "ThreadMap.makeThread"];
   const once = steps.filter((step) => !more.includes(step));
   expect(stats.calls).toMatchObject(Object.fromEntries(once.map((step) => [step, 1])));
@@ -43,7 +43,7 @@ test.concurrent("asks one thing after the other", async () => {
   expect(exporter.log.slice(1)).toEqual([connectedLine(node)]);
 });
 
-test.concurrent("leaves the UTXO cache alone with --no-utxo-trace", async () => {
+test.concurrent("with --no-utxo-trace the exporter does not trace the UTXO cache", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--no-utxo-trace"] });
   await exporter.connected();
@@ -54,7 +54,7 @@ test.concurrent("leaves the UTXO cache alone with --no-utxo-trace", async () => 
   expect(subscriptions).toBe(1);
 });
 
-test.concurrent("polls again when the interval is over", async () => {
+test.concurrent("the next poll starts one interval after the last", async () => {
   const intervalS = 0.25;
   await using node = await ReferenceNode.start();
   await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--poll-interval", String(intervalS)] });
@@ -66,7 +66,7 @@ test.concurrent("polls again when the interval is over", async () => {
   });
   const times = [...ends];
   for (const [index, time] of times.slice(1).entries()) {
-    // A clock in milliseconds may make it look one shorter.
+    // Timestamps are whole milliseconds, so the interval can look 1 ms shorter.
     expect(time - times[index]!).toBeGreaterThan(intervalS - 0.002);
   }
   const { calls, threadViolations } = await node.stats();

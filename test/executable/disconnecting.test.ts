@@ -1,5 +1,5 @@
-// At any moment a signal makes the exporter unsubscribe, release everything, and end within 5 seconds. A pr/trace node crashes
-// otherwise.
+// On a signal the exporter unsubscribes, releases everything, and ends within 5 seconds, at any moment. A pr/trace node
+// crashes otherwise.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect, createServer } from "node:net";
@@ -12,10 +12,10 @@ import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
 import { CTRL_C, CTRL_Z, Terminal } from "../terminal.ts";
 import {
-  ARRIVAL,
+  CONNECT_STEPS,
   called,
+  expectCleanDisconnect,
   expectNothingLeft,
-  expectOrderlyLeave,
   LEAVE_DEADLINE_MS,
   POLLED_METHODS,
   registered,
@@ -30,7 +30,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 const SUBSCRIBE = "Chain.handleNotifications";
 const TRACE = "Tracing.traceUtxoCache";
 const DISCONNECT = "Handler.disconnect";
-const LEAVING = /^SIG\w+: disconnecting from the node$/;
+const DISCONNECTING = /^SIG\w+: disconnecting from the node$/;
 const COIN: CallbackParams["UtxoCacheTrace.add"] = {
   utxoInfo: { outpointHash: 32, outpointN: 1, height: 120, value: 1, isCoinbase: false },
 };
@@ -38,7 +38,7 @@ const COIN: CallbackParams["UtxoCacheTrace.add"] = {
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 const ENDING = [...SIGNALS, "SIGQUIT", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGXCPU"] as const;
 
-/** A signal that comes this long after the first one is another request. */
+/** A signal this long after the first one is a second request. */
 const ANOTHER_REQUEST_MS = 700;
 
 describe.concurrent("on a signal", () => {
@@ -47,7 +47,7 @@ describe.concurrent("on a signal", () => {
     await using exporter = await session(node, { args: ["--poll-interval", "3600"] });
     await called(node, POLLED_METHODS.at(-1)!);
     exporter.signal(signal);
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
     const { calls, callbacks } = await node.stats();
     expect(calls[DISCONNECT]).toBe(2);
     expect(callbacks).toEqual({ "ChainNotifications.destroy": 1, "UtxoCacheTrace.destroy": 1 });
@@ -70,42 +70,42 @@ describe.concurrent("on two signals at once, as systemd sends SIGTERM and SIGHUP
       await using exporter = await session(node);
       exporter.signal(first);
       exporter.signal(second);
-      await expectOrderlyLeave(node, exporter);
+      await expectCleanDisconnect(node, exporter);
     },
   );
 });
 
-describe("goes on after", () => {
+describe("the exporter continues after", () => {
   /** The exporter is still on its first connection, subscribed, and ends in order. */
-  async function expectUnimpressed(node: ReferenceNode, exporter: ExporterProcess): Promise<void> {
+  async function expectStillRunning(node: ReferenceNode, exporter: ExporterProcess): Promise<void> {
     await node.fire("UtxoCacheTrace.add", COIN, { count: 3 });
     expect((await exporter.polled()).get("bitcoin_utxo_cache_add_total")).toBe(3);
     expect(await node.stats()).toMatchObject({ connections: 1, subscriptions: 2 });
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
-    expect(exporter.log.filter((line) => LEAVING.test(line))).toEqual(["SIGTERM: disconnecting from the node"]);
+    await expectCleanDisconnect(node, exporter);
+    expect(exporter.log.filter((line) => DISCONNECTING.test(line))).toEqual(["SIGTERM: disconnecting from the node"]);
   }
 
-  test("each signal that means nothing to it", async () => {
+  test("each signal that it does not handle", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node);
     const { signals } = constants;
     const stop = [signals.SIGTSTP, signals.SIGSTOP];
-    // What ends it in order, what none can catch, faults of the process itself, and the C library's own.
+    // Not sent: signals that end it, signals that no process can catch, faults, and signals of the C library.
     const others = [...ENDING.map((signal) => signals[signal]), ...stop, signals.SIGKILL, 4, 7, 8, 11, 32, 33];
     for (let signal = 1; signal <= 64; signal++) if (!others.includes(signal)) process.kill(exporter.pid, signal);
-    await expectUnimpressed(node, exporter);
+    await expectStillRunning(node, exporter);
   });
 
   test.each([
     ["nohup", ["nohup"], ["SIGHUP"]],
     ["a shell without job control", ["sh", "-c", "trap '' INT QUIT && exec \"$@\"", "sh"], ["SIGINT", "SIGQUIT"]],
     ["a parent that ignores Ctrl-Z", ["sh", "-c", "trap '' TSTP && exec \"$@\"", "sh"], ["SIGTSTP"]],
-  ] as const)("a signal that is ignored at its start, by %s", async (_, prefix, signals) => {
+  ] as const)("a signal that was ignored when it started, by %s", async (_, prefix, signals) => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { command: [...prefix, ...(await compiledExporter())] });
     for (const signal of signals) exporter.signal(signal);
-    await expectUnimpressed(node, exporter);
+    await expectStillRunning(node, exporter);
   });
 });
 
@@ -158,7 +158,7 @@ describe.concurrent("a stop", () => {
     exporter.signal("SIGTSTP");
     await expectReconnect(node);
     exporter.signal("SIGTERM");
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 
   test("waits for the node", async () => {
@@ -182,20 +182,20 @@ describe.concurrent("a stop", () => {
     exporter.signal("SIGTSTP");
     await called(node, DISCONNECT);
     exporter.signal("SIGTERM");
-    await exporter.logs(LEAVING);
+    await exporter.logs(DISCONNECTING);
     await node.clear();
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 });
 
-describe.concurrent("on arrival", () => {
-  test.each(ARRIVAL.slice(0, -1).map((method, index) => [method, SIGNALS[index % SIGNALS.length]!] as const))(
-    "when the node is at %s, on %s",
+describe.concurrent("while it connects", () => {
+  test.each(CONNECT_STEPS.slice(0, -1).map((method, index) => [method, SIGNALS[index % SIGNALS.length]!] as const))(
+    "during %s, on %s",
     (method, signal) => expectNothingBegun(signal, method),
   );
 });
 
-describe.concurrent("while it registers", () => {
+describe.concurrent("while it subscribes", () => {
   const cases = [
     [SUBSCRIBE, "SIGTERM"],
     [TRACE, "SIGINT"],
@@ -206,20 +206,20 @@ describe.concurrent("while it registers", () => {
     await using exporter = await ExporterProcess.start(node.socketPath);
     await called(node, method);
     exporter.signal(signal);
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
     expect((await node.stats()).calls[DISCONNECT]).toBe(method === TRACE ? 2 : 1);
   });
 
-  test.each(cases)("when %s hangs and is through later, on %s", async (method, signal) => {
+  test.each(cases)("when %s hangs and returns later, on %s", async (method, signal) => {
     await using node = await ReferenceNode.start();
     await node.hang(method);
     await using exporter = await ExporterProcess.start(node.socketPath);
     await called(node, method);
     exporter.signal(signal);
-    await exporter.logs(LEAVING);
+    await exporter.logs(DISCONNECTING);
     expect(Object.keys((await node.stats()).calls)).not.toContain(DISCONNECT);
     await node.clear(method);
-    await expectOrderlyLeave(node, exporter);
+    await expectCleanDisconnect(node, exporter);
   });
 });
 
@@ -240,7 +240,7 @@ describe("under callbacks", () => {
         ["bitcoin_mempool_tx_added_total", "bitcoin_utxo_cache_add_total"].every((name) => metrics.get(name)! > calls),
       );
       exporter.signal("SIGTERM");
-      await expectOrderlyLeave(node, exporter);
+      await expectCleanDisconnect(node, exporter);
       // Each callback that was made was answered.
       for (const { errors } of await Promise.all(volleys)) expect(errors).toEqual([]);
     }
@@ -284,13 +284,13 @@ describe.concurrent("a node that does not confirm the disconnect", () => {
       await node.hang(DISCONNECT);
       exporter.signal("SIGTERM");
       await called(node, DISCONNECT);
-      await exporter.logs(LEAVING);
+      await exporter.logs(DISCONNECTING);
       await Bun.sleep(ANOTHER_REQUEST_MS);
       exporter.signal(second);
       const { exitCode, durationMs } = await exporter.ended();
       expect(exitCode).toBe(1);
       expect(durationMs).toBeLessThan(3_000);
-      expect(exporter.log.at(-1)).toMatch(LEAVING);
+      expect(exporter.log.at(-1)).toMatch(DISCONNECTING);
     },
   );
 
@@ -312,11 +312,11 @@ describe("after", () => {
     ["an unhandled rejection", "SIGWINCH", /^unhandledRejection: .*rejected for the test/],
   ] as const)("%s", async (_, signal, report) => {
     await using node = await ReferenceNode.start();
-    await using exporter = await session(node, { env: preloading(join(import.meta.dirname, "../throw-when-told.ts")) });
+    await using exporter = await session(node, { env: preloading(join(import.meta.dirname, "../throw-on-signal.ts")) });
     const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 1_000_000, depth: 4 });
     await exporter.waitUntil("coins move", (metrics) => metrics.get("bitcoin_utxo_cache_add_total")! > 50);
     exporter.signal(signal);
-    await expectOrderlyLeave(node, exporter, 1);
+    await expectCleanDisconnect(node, exporter, 1);
     expect(exporter.logged(report)).toBeDefined();
     expect(exporter.logged(/^internal error: disconnecting from the node$/)).toBeDefined();
     expect((await volley).errors).toEqual([]);
@@ -324,7 +324,7 @@ describe("after", () => {
 
   /** An exporter that has failed and waits for the node to confirm the disconnect. */
   async function failing(node: ReferenceNode): Promise<ExporterProcess> {
-    const exporter = await session(node, { env: preloading(join(import.meta.dirname, "../throw-when-told.ts")) });
+    const exporter = await session(node, { env: preloading(join(import.meta.dirname, "../throw-on-signal.ts")) });
     await node.hang(DISCONNECT);
     exporter.signal("SIGUSR2");
     await called(node, DISCONNECT);
@@ -335,11 +335,11 @@ describe("after", () => {
     await using node = await ReferenceNode.start();
     await using exporter = await failing(node);
     exporter.signal("SIGTERM");
-    // It serves on, so the signal did not end it.
+    // It still serves, so the signal did not end it.
     await exporter.metrics();
     await node.clear();
-    await expectOrderlyLeave(node, exporter, 1);
-    expect(exporter.logged(LEAVING)).toBeUndefined();
+    await expectCleanDisconnect(node, exporter, 1);
+    expect(exporter.logged(DISCONNECTING)).toBeUndefined();
   });
 
   test("an error, a later signal ends immediately", async () => {
@@ -365,7 +365,7 @@ test("another exporter on the same node is not affected", async () => {
   await node.fire("UtxoCacheTrace.add", COIN, { count: 4 });
   expect((await second.polled()).get("bitcoin_utxo_cache_add_total")).toBe(7);
   second.signal("SIGTERM");
-  await expectOrderlyLeave(node, second);
+  await expectCleanDisconnect(node, second);
 });
 
 test("everything is released before the connection closes, and released once", async () => {
@@ -373,17 +373,17 @@ test("everything is released before the connection closes, and released once", a
   await using relay = await Relay.start(node.socketPath);
   await using exporter = await ExporterProcess.start(relay.socketPath, { args: ["--poll-interval", "0.1"] });
   const { calls } = await called(node, TRACE);
-  // A call is under way on the only thread: leaving uses a second one, which must be released too.
+  // A call is under way on the only thread: the disconnect uses a second one, which must be released too.
   await node.hang("Chain.getHeight");
   await called(node, "Chain.getHeight", calls["Chain.getHeight"]! + 1);
   exporter.signal("SIGTERM");
-  await exporter.logs(LEAVING);
+  await exporter.logs(DISCONNECTING);
   await node.clear();
   expect((await exporter.ended()).exitCode).toBe(0);
   // The relay keeps its connection to the node open.
   let live: Record<string, number> = {};
   await eventually(
-    "the node has everything back",
+    "all capabilities are released",
     async () => {
       ({ live } = await node.stats());
       // Init lives as long as its connection.
@@ -392,7 +392,7 @@ test("everything is released before the connection closes, and released once", a
     { describe: () => JSON.stringify(live) },
   );
   expect(Object.keys(live)).toContainValues(["Chain", "Node", "Tracing", "Thread", "ThreadMap", "Handler"]);
-  // A release of what it does not hold would have made the node end the connection.
+  // An unknown release would have made the node close the connection.
   expect(await node.stats()).toMatchObject({ liveConnections: 1, subscriptions: 0 });
   relay.hangUp();
   await expectNothingLeft(node);
@@ -408,17 +408,17 @@ async function expectNothingBegun(signal: NodeJS.Signals, method: string): Promi
   await using exporter = await ExporterProcess.start(node.socketPath);
   await called(node, method);
   exporter.signal(signal);
-  await exporter.logs(LEAVING);
+  await exporter.logs(DISCONNECTING);
   expect((await node.stats()).liveConnections).toBe(1);
   await node.clear(method);
-  await expectOrderlyLeave(node, exporter);
+  await expectCleanDisconnect(node, exporter);
   const { calls } = await node.stats();
-  const order: string[] = [...ARRIVAL, ...POLLED_METHODS, TRACE];
+  const order: string[] = [...CONNECT_STEPS, ...POLLED_METHODS, TRACE];
   const begin = Math.max(order.indexOf(method), order.indexOf("Init.makeTracing"));
   for (const later of order.slice(begin + 1)) expect(Object.keys(calls)).not.toContain(later);
 }
 
-/** Passes bytes on between the exporter and the node, except the end of the exporter's connection. */
+/** Relays bytes between the exporter and the node, but not the end of the exporter's connection. */
 class Relay implements AsyncDisposable {
   readonly socketPath: string;
   readonly #server;

@@ -186,7 +186,7 @@ describeLive("leaving", () => {
   ] as const)("after %s", async (_, signal, report) => {
     await using node = await BitcoinNode.start();
     const [coin] = await fund(node, 1);
-    const command = exporterFromSource(join(import.meta.dirname, "../throw-when-told.ts"));
+    const command = exporterFromSource(join(import.meta.dirname, "../throw-on-signal.ts"));
     await using idle = await subscribed(node, { command });
     idle.signal(signal);
     await expectEnding(idle, 1);

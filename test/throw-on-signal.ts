@@ -1,4 +1,4 @@
-// Preloaded before the exporter's source: stands for a fault of its own that nothing in it expects.
+// Preloaded before the exporter's source: SIGUSR2 and SIGWINCH cause an internal error that nothing catches.
 
 process.on("SIGUSR2", () => {
   setTimeout(() => {
