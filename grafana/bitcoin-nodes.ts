@@ -1,18 +1,18 @@
 // The dashboard of many nodes: which are connected, which are behind, which differ.
 
 import { dashboard, type Row, stat, stateTimeline, table, timeseries } from "./dashboard.ts";
+import { nodeQueries } from "./node-queries.ts";
 import {
   BLOCKS_BEHIND_STEPS,
   CONNECTED,
   CONNECTED_STEPS,
-  nodeQueries,
   PEERS_STEPS,
   TIP_AGE_STEPS,
   WARNINGS_STEPS,
-} from "./node-queries.ts";
+} from "./states.ts";
 import { chain, instance } from "./variables.ts";
 
-const { of, rate, increase, tipAge, blocksBehind, mempoolUsed } = nodeQueries('instance=~"$instance"');
+const { of, rate, increase, quantile, tipAge, blocksBehind, mempoolUsed } = nodeQueries('instance=~"$instance"');
 const each = (expr: string) => `max by (instance) (${expr})`;
 
 const nodes: Row = {
@@ -163,6 +163,15 @@ const chainRow: Row = {
       queries: [{ expr: tipAge, legend: "{{instance}}" }],
     }),
     timeseries({
+      title: "Arrival of blocks",
+      description:
+        "Time from the timestamp in a block's header to its arrival, for half of the blocks of the last day. A node that is later than the others gets blocks late.",
+      unit: "s",
+      width: 8,
+      min: 0,
+      queries: [{ expr: quantile(0.5, "bitcoin_block_arrival_seconds", "1d"), legend: "{{instance}}" }],
+    }),
+    timeseries({
       title: "Reorganizations",
       description: "Blocks disconnected from each node's active chain.",
       unit: "none",
@@ -232,12 +241,25 @@ const mempoolAndPeers: Row = {
       ],
     }),
     timeseries({
-      title: "Peers",
-      description: "Connected peers, inbound and outbound.",
+      title: "Inbound peers",
+      description: "Inbound connections of each node. A node without any is not reachable.",
       unit: "none",
       width: 8,
       min: 0,
-      queries: [{ expr: of("bitcoin_peers"), legend: "{{instance}}" }],
+      queries: [
+        {
+          expr: `sum by (instance) (${of("bitcoin_connections", 'direction="inbound"')})`,
+          legend: "{{instance}}",
+        },
+      ],
+    }),
+    timeseries({
+      title: "Peers that stall",
+      description: "Peers of each node that have not answered a ping for more than 5 s.",
+      unit: "none",
+      width: 8,
+      min: 0,
+      queries: [{ expr: of("bitcoin_peers_with_overdue_ping"), legend: "{{instance}}" }],
     }),
     timeseries({
       title: "Bandwidth",
@@ -247,6 +269,33 @@ const mempoolAndPeers: Row = {
       queries: [
         { expr: rate("bitcoin_bytes_recv_total"), legend: "{{instance}} received" },
         { expr: `-${rate("bitcoin_bytes_sent_total")}`, legend: "{{instance}} sent" },
+      ],
+    }),
+    timeseries({
+      title: "Next block's fee rate",
+      description:
+        "Fee rate at which each node's mempool fills the next block. Needs v31 and `--collectors default,feerates`.",
+      unit: "suffix: sat/vB",
+      width: 8,
+      min: 0,
+      queries: [
+        {
+          expr: of("bitcoin_mempool_next_blocks_fee_rate_satoshis_per_vbyte", 'blocks="1"'),
+          legend: "{{instance}}",
+        },
+      ],
+    }),
+    timeseries({
+      title: "Announcements that wait",
+      description: "Transactions that wait to be announced to peers. v32 and later.",
+      unit: "short",
+      width: 8,
+      min: 0,
+      queries: [
+        {
+          expr: `sum by (instance) (${of("bitcoin_relay_backlog_transactions")})`,
+          legend: "{{instance}}",
+        },
       ],
     }),
   ],
@@ -270,6 +319,27 @@ const exporters: Row = {
       width: 8,
       min: 0,
       queries: [{ expr: of("bitcoin_ipc_poll_duration_seconds"), legend: "{{instance}}" }],
+    }),
+    timeseries({
+      title: "Time of calls",
+      description: "Time that each node takes for its exporter's calls, per second.",
+      unit: "percentunit",
+      width: 8,
+      min: 0,
+      queries: [
+        {
+          expr: `sum by (instance) (${rate("bitcoin_ipc_call_seconds_total")})`,
+          legend: "{{instance}}",
+        },
+      ],
+    }),
+    timeseries({
+      title: "Missed polls",
+      description: "Polls within the last hour that were due while another one ran.",
+      unit: "none",
+      width: 8,
+      min: 0,
+      queries: [{ expr: increase("bitcoin_ipc_polls_missed_total", "1h"), legend: "{{instance}}" }],
     }),
     timeseries({
       title: "Failed calls",

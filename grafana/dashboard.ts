@@ -51,7 +51,8 @@ export interface Override {
 }
 
 export interface TimeseriesOptions extends PanelOptions {
-  readonly stack?: boolean;
+  /** `filled` suits a stack of many series, whose colors carry the meaning. */
+  readonly stack?: boolean | "filled";
   /** Bars for events, lines for the rest. */
   readonly bars?: boolean;
   /** Draws the steps as lines. */
@@ -119,8 +120,8 @@ export function timeseries(options: TimeseriesOptions): Panel {
   return panel("timeseries", options, {
     custom: {
       drawStyle: bars ? "bars" : "line",
-      lineWidth: bars ? 0 : 1,
-      fillOpacity: bars ? 80 : stack ? 40 : 8,
+      lineWidth: bars || stack === "filled" ? 0 : 1,
+      fillOpacity: bars || stack === "filled" ? 80 : stack ? 40 : 8,
       showPoints: "never",
       spanNulls: false,
       stacking: { mode: stack ? "normal" : "none", group: "A" },
@@ -129,7 +130,7 @@ export function timeseries(options: TimeseriesOptions): Panel {
     },
     options: {
       legend: { displayMode: "list", placement: legendAt, showLegend: true, calcs: [] },
-      tooltip: { mode: "multi", sort: "desc" },
+      tooltip: { mode: "multi", sort: stack === "filled" ? "none" : "desc" },
     },
   });
 }
@@ -236,6 +237,20 @@ export function table(options: PanelOptions & { readonly by: string; readonly co
   return { ...base, json: { ...base.json, transformations } };
 }
 
+/** Shows texts and colors for the values of one series. */
+export function mappedSeries(name: string, options: Readonly<Record<string, Mapping>>): Override {
+  return overrideOf(name, { id: "mappings", value: [{ type: "value", options }] });
+}
+
+/** Draws one series in a color, such as "#5794f2". */
+export function coloredSeries(name: string, color: string): Override {
+  return overrideOf(name, { id: "color", value: { mode: "fixed", fixedColor: color } });
+}
+
+function overrideOf(name: string, property: { id: string; value: unknown }): Override {
+  return { matcher: { id: "byName", options: name }, properties: [property] };
+}
+
 export interface Row {
   readonly title: string;
   readonly panels: readonly Panel[];
@@ -254,18 +269,33 @@ export interface Variable {
   readonly allValue?: string;
 }
 
+/** A mark on every graph, while the expression is above 0. */
+export interface Annotation {
+  readonly name: string;
+  readonly color: string;
+  /** Of each mark. */
+  readonly title: string;
+  readonly expr: string;
+  /** Whether a mark is at the time of the sample, or at the time that is its value, in Unix milliseconds. */
+  readonly at: "sample" | "value";
+  /** Whether it is on at first; it is by default. */
+  readonly isShown?: boolean;
+}
+
 export interface DashboardOptions {
   readonly uid: string;
   readonly title: string;
   readonly description: string;
   readonly variables: readonly Variable[];
+  readonly annotations?: readonly Annotation[];
   readonly rows: readonly Row[];
   /** Links to the other dashboards that have this tag. */
   readonly tag: string;
 }
 
 /** The dashboard as JSON for Grafana. */
-export function dashboard({ uid, title, description, variables, rows, tag }: DashboardOptions): object {
+export function dashboard(options: DashboardOptions): object {
+  const { uid, title, description, variables, annotations = [], rows, tag } = options;
   return {
     uid,
     title,
@@ -281,7 +311,7 @@ export function dashboard({ uid, title, description, variables, rows, tag }: Das
     timezone: "",
     weekStart: "",
     fiscalYearStartMonth: 0,
-    annotations: { list: [] },
+    annotations: { list: annotations.map(annotation) },
     links: [
       link({ type: "dashboards", title: "Bitcoin dashboards", tags: [tag], includeVars: false }),
       link({ title: "METRICS.md", url: `${DOCS}/METRICS.md`, tooltip: "Meaning of each metric" }),
@@ -289,6 +319,21 @@ export function dashboard({ uid, title, description, variables, rows, tag }: Das
     ],
     templating: { list: [datasourceVariable(), ...variables.map(queryVariable)] },
     panels: place(rows),
+  };
+}
+
+function annotation({ name, color, title, expr, at, isShown = true }: Annotation): object {
+  return {
+    name,
+    datasource: DATASOURCE,
+    enable: isShown,
+    hide: false,
+    iconColor: color,
+    expr,
+    titleFormat: title,
+    textFormat: "",
+    tagKeys: "",
+    useValueForTime: at === "value",
   };
 }
 

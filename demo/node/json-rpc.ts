@@ -21,9 +21,9 @@ const SATOSHIS = 100_000_000;
 /** GetBogoSize of Bitcoin Core, for an output with a script of 22 bytes. */
 const BOGO_SIZE = 72;
 const MICROSECONDS = 1_000_000;
-/** Another client runs a command for the first RUN_S of every RUN_EVERY_S. */
-const RUN_EVERY_S = 45;
-const RUN_S = 15;
+/** Another client's short command runs for a part of the time. */
+const SHORT_EVERY_S = 20;
+const SHORT_US = 4000;
 
 type Answer = (state: NodeState, params: readonly unknown[]) => unknown;
 
@@ -86,10 +86,11 @@ export function answerRpc(state: NodeState, method: string, params: readonly unk
   return answer(state, params);
 }
 
+/** One command of another client runs since the node started, as one that hangs. */
 function rpcInfo({ uptimeS }: NodeState) {
-  const runningS = uptimeS % RUN_EVERY_S;
-  const other = { method: "scantxoutset", duration: runningS * MICROSECONDS };
-  return { active_commands: [{ method: "getrpcinfo", duration: 30 }, ...(runningS < RUN_S ? [other] : [])] };
+  const hanging = { method: "scantxoutset", duration: uptimeS * MICROSECONDS };
+  const short = uptimeS % SHORT_EVERY_S < SHORT_EVERY_S / 2 ? [{ method: "getblock", duration: SHORT_US }] : [];
+  return { active_commands: [{ method: "getrpcinfo", duration: 30 }, hanging, ...short] };
 }
 
 function medianTime({ chain }: NodeState): number {

@@ -4,9 +4,12 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { selectorsOf } from "./selectors.ts";
-import { dashboards, families, type GridPos, panelExpressions, ROOT, readYaml } from "./sources.ts";
+import { dashboardExpressions, dashboards, families, type GridPos, ROOT, read, readYaml } from "./sources.ts";
 
 const PANEL_TYPES = ["row", "timeseries", "stat", "bargauge", "table", "state-timeline"];
+
+/** Those of rates follow the scrapes; the others are what the panel's title or description says. */
+const RANGES = ["$__rate_interval", "1h", "1d", "7d", "30d"];
 
 test("there is one for a node and one for many", () => {
   expect(
@@ -17,6 +20,21 @@ test("there is one for a node and one for many", () => {
     ["bitcoin-node.json", "bitcoin-node"],
     ["bitcoin-nodes.json", "bitcoin-nodes"],
   ]);
+});
+
+test("the panels by fee rate have a query and a color for each band of METRICS.md, in that order", () => {
+  const [, text] = /The bands are ([^.]*(?:\.\d[^.]*)*)\. /s.exec(read("METRICS.md"))!;
+  const bands = [...text!.matchAll(/`([^`]+)`/g)].map(([, band]) => band!);
+  expect(bands).toHaveLength(19);
+  const panels = dashboards["bitcoin-node.json"]!.panels.filter(({ targets = [] }) => targets.length === bands.length);
+  expect(panels).toHaveLength(2);
+  for (const { targets, fieldConfig } of panels) {
+    expect(targets!.map(({ legendFormat }) => legendFormat)).toEqual(bands);
+    for (const [index, { expr }] of targets!.entries()) expect(expr).toContain(`band="${bands[index]}"`);
+    const colors = fieldConfig!.overrides.map(({ matcher, properties }) => [matcher.options, properties[0]!.value]);
+    expect(colors.map(([band]) => band)).toEqual(bands);
+    expect(new Set(colors.map(([, color]) => JSON.stringify(color))).size).toBe(bands.length);
+  }
 });
 
 test("the JSON files are up to date", () => {
@@ -43,7 +61,7 @@ describe.each(Object.entries(dashboards))("%s", (file, dashboard) => {
   });
 
   test("reads no metric that METRICS.md does not have", () => {
-    const unknown = panelExpressions(file).flatMap(({ place, expr }) =>
+    const unknown = dashboardExpressions(file).flatMap(({ place, expr }) =>
       selectorsOf(expr)
         .filter(({ metric }) => !families.has(metric))
         .map(({ metric }) => `${place}: ${metric}`),
@@ -52,9 +70,9 @@ describe.each(Object.entries(dashboards))("%s", (file, dashboard) => {
   });
 
   test("reads chosen nodes only, over ranges that fit the scrapes", () => {
-    for (const { place, expr } of panelExpressions(file)) {
+    for (const { place, expr } of dashboardExpressions(file)) {
       for (const { text } of selectorsOf(expr)) expect(`${place}: ${text}`).toMatch(/instance=~?"\$instance"/);
-      for (const [, range] of expr.matchAll(/\[([^\]]+)\]/g)) expect(["$__rate_interval", "1h"]).toContain(range!);
+      for (const [, range] of expr.matchAll(/\[([^\]]+)\]/g)) expect(RANGES).toContain(range!);
     }
   });
 

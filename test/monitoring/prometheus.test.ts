@@ -11,17 +11,23 @@ import { eventually } from "../eventually.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { PrometheusServer } from "./prometheus-server.ts";
 import { selectorsOf } from "./selectors.ts";
-import { dashboards, type Expression, panelExpressions, ruleExpressions, ruleFiles, rules } from "./sources.ts";
+import { dashboardExpressions, dashboards, type Expression, ruleExpressions, ruleFiles, rules } from "./sources.ts";
 
 const SETUP_DEADLINE_MS = 120_000;
 const BEAT_MS = 100;
 /** The autopilot restarts the node after some 60 beats. */
 const SESSIONS = 2;
+/** In two blocks at least. */
+const TRANSACTIONS = 60;
+const NEXT_BLOCK_FEE_RATE = 'bitcoin_mempool_next_blocks_fee_rate_satoshis_per_vbyte{blocks="1"}';
 
 /** Expressions that have no result, and why. An entry that has one is a fault, too. */
 const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
-  "bitcoin-node.json: Failed calls: A": "the simulated node fails no call",
-  "bitcoin-nodes.json: Failed calls: A": "the simulated node fails no call",
+  "bitcoin-node.json: Chain: Validation below the snapshot: A": "the simulated node has not loaded a snapshot",
+  "bitcoin-node.json: Chain: First block on disk: A": "the simulated node is not pruned",
+  "bitcoin-node.json: Exporter and its cost to the node: Failed calls: A": "the simulated node fails no call",
+  "bitcoin-node.json: mark: UTXO trace paused": "the trace of the simulated node stays within its budget",
+  "bitcoin-nodes.json: Exporters: Failed calls: A": "the simulated node fails no call",
   "BitcoinCallsFail (warning): bitcoin_ipc_call_errors_total": "the simulated node fails no call",
   "BitcoinTipStuck (info): bitcoin_node_info": "the simulated node is of regtest",
 };
@@ -36,7 +42,7 @@ let prometheus: PrometheusServer;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "monitoring-test-"));
   node = startSimulatedNode({ socketPath: join(folder, "node.sock"), now: () => Math.floor(Date.now() / 1000) });
-  exporter = await ExporterProcess.start(node.socketPath);
+  exporter = await ExporterProcess.start(node.socketPath, { args: ["--collectors", "default,feerates,utxoset"] });
   withoutChain = await ExporterProcess.start(node.socketPath, { args: ["--no-collector", "node"] });
   const targets = [exporter, withoutChain].map(addressOf);
   prometheus = await PrometheusServer.start({ targets, ruleFiles });
@@ -50,9 +56,11 @@ beforeAll(async () => {
   // A block of the last session, and after it some scrapes with all that is polled.
   for (const process of [exporter, withoutChain]) await process.waitFor("bitcoin_ibd", 0);
   await eventually("the trace is on", () => node.subscriptions === 4);
-  await node.addTransaction();
+  // More than the block has room for.
+  for (let count = 0; count < TRANSACTIONS; count++) await node.addTransaction();
   await node.mineBlock();
   for (const process of [exporter, withoutChain]) await process.waitFor("bitcoin_last_block_height", node.height);
+  await exporter.waitUntil("the mempool fills a block", (metrics) => metrics.has(NEXT_BLOCK_FEE_RATE));
   const since = Date.now() / 1000;
   await eventually("Prometheus has scraped some more", async () => {
     const polls = await prometheus.query("min(min_over_time(bitcoin_ipc_last_poll_timestamp_seconds[3s]))");
@@ -103,8 +111,8 @@ function emptyOnes(isWanted: (place: string) => boolean): ReadonlySet<string> {
   return new Set(Object.keys(MAY_BE_EMPTY).filter(isWanted));
 }
 
-test.each(Object.keys(dashboards))("every panel of %s has a result", async (file) => {
-  const expressions = panelExpressions(file);
+test.each(Object.keys(dashboards))("every panel and annotation of %s has a result", async (file) => {
+  const expressions = dashboardExpressions(file);
   expect(
     await faultsOf(
       expressions,
@@ -133,7 +141,7 @@ test("a metric or a matcher that does not exist, a broken expression and a wrong
 
 test("every expression of a panel is found out when a metric in it is misspelt", async () => {
   for (const file of Object.keys(dashboards)) {
-    const misspelt = panelExpressions(file).map(({ place, expr }) => ({
+    const misspelt = dashboardExpressions(file).map(({ place, expr }) => ({
       place,
       expr: expr.replaceAll(/\b(bitcoin|process)_/g, "$1_x_"),
     }));

@@ -19,8 +19,19 @@ export interface PanelJson {
   readonly description?: string;
   readonly gridPos: GridPos;
   readonly datasource?: { readonly uid: string };
-  readonly targets?: readonly { readonly expr: string; readonly refId: string; readonly datasource: { uid: string } }[];
-  readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
+  readonly targets?: readonly {
+    readonly expr: string;
+    readonly refId: string;
+    readonly legendFormat: string;
+    readonly datasource: { uid: string };
+  }[];
+  readonly fieldConfig?: {
+    readonly defaults: { readonly unit?: string };
+    readonly overrides: readonly {
+      readonly matcher: { readonly options: string };
+      readonly properties: readonly { readonly value: unknown }[];
+    }[];
+  };
 }
 
 export interface VariableJson {
@@ -36,6 +47,7 @@ export interface DashboardJson {
   readonly uid: string;
   readonly title: string;
   readonly panels: readonly PanelJson[];
+  readonly annotations: { readonly list: readonly { readonly name: string; readonly expr: string }[] };
   readonly templating: { readonly list: readonly VariableJson[] };
   readonly links: readonly { readonly url: string }[];
 }
@@ -72,17 +84,22 @@ export const rules: readonly Rule[] = ruleFiles.flatMap((file) => {
   return groups.flatMap((group) => group.rules);
 });
 
-/** The families in METRICS.md. */
+/** What queries may read: the families in METRICS.md, and of histograms their parts. */
 export const families: ReadonlySet<string> = new Set(
-  read("METRICS.md")
-    .matchAll(/^\| `((?:bitcoin|process)_\w+)` \|/gm)
-    .map((match) => match[1]!),
+  [...read("METRICS.md").matchAll(/^\| `((?:bitcoin|process)_\w+)` \| (\w+) \|/gm)].flatMap(([, name, type]) =>
+    type === "histogram" ? ["_bucket", "_sum", "_count"].map((part) => name + part) : name!,
+  ),
 );
 
-export function panelExpressions(file: string, dashboard = dashboards[file]!): Expression[] {
-  return dashboard.panels.flatMap(({ title, targets = [] }) =>
-    targets.map(({ expr, refId }) => ({ place: `${file}: ${title}: ${refId}`, expr })),
-  );
+/** Of all panels and annotations. */
+export function dashboardExpressions(file: string, dashboard = dashboards[file]!): Expression[] {
+  let row = "";
+  const ofPanels = dashboard.panels.flatMap(({ type, title, targets = [] }) => {
+    if (type === "row") row = title;
+    return targets.map(({ expr, refId }) => ({ place: `${file}: ${row}: ${title}: ${refId}`, expr }));
+  });
+  const ofAnnotations = dashboard.annotations.list.map(({ name, expr }) => ({ place: `${file}: mark: ${name}`, expr }));
+  return [...ofPanels, ...ofAnnotations];
 }
 
 export function ruleExpressions(): Expression[] {

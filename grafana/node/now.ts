@@ -1,0 +1,143 @@
+// The node's state at a glance.
+
+import { type Row, stat } from "../dashboard.ts";
+import {
+  BLOCKS_BEHIND_STEPS,
+  CONNECTED,
+  CONNECTED_STEPS,
+  PEERS_STEPS,
+  SYNCING,
+  TIP_AGE_STEPS,
+  WARNINGS_STEPS,
+} from "../states.ts";
+import { blocksBehind, mempoolUsed, of, tipAge } from "./queries.ts";
+
+export const nowRow: Row = {
+  title: "Now",
+  panels: [
+    stat({
+      title: "Node",
+      description: "Whether the exporter is connected to the node.",
+      unit: "none",
+      width: 3,
+      mappings: CONNECTED,
+      steps: CONNECTED_STEPS,
+      queries: [{ expr: of("bitcoin_ipc_up") }],
+    }),
+    stat({
+      title: "Chain and version",
+      description: "Chain and version of the node. v30 and v31 report them with --rpc-url only.",
+      unit: "none",
+      width: 5,
+      steps: [{ color: "text" }],
+      show: "name",
+      queries: [{ expr: of("bitcoin_node_info"), legend: "{{chain}} {{subversion}}" }],
+    }),
+    stat({
+      title: "Height",
+      description: "Height of the tip.",
+      unit: "none",
+      width: 4,
+      graph: true,
+      queries: [{ expr: of("bitcoin_chain_height") }],
+    }),
+    stat({
+      title: "Block age",
+      description:
+        "Time since the timestamp in the tip's header, which its miner chose. Blocks arrive every ten minutes on average.",
+      unit: "s",
+      width: 3,
+      min: 0,
+      steps: TIP_AGE_STEPS,
+      queries: [{ expr: `clamp_min(${tipAge}, 0)` }],
+    }),
+    stat({
+      title: "Blocks behind",
+      description: "Blocks that the node has not connected although it has their headers.",
+      unit: "none",
+      width: 3,
+      steps: BLOCKS_BEHIND_STEPS,
+      queries: [{ expr: blocksBehind }],
+    }),
+    stat({
+      title: "Verified",
+      description: "Verified share of the chain, as the node estimates it.",
+      unit: "percentunit",
+      width: 3,
+      decimals: 2,
+      steps: [{ color: "blue" }, { color: "green", value: 0.9999 }],
+      queries: [{ expr: of("bitcoin_verification_progress") }],
+    }),
+    stat({
+      title: "Initial block download",
+      description:
+        "Whether the node still downloads the chain. The exporter does not trace the UTXO cache during that time.",
+      unit: "none",
+      width: 3,
+      mappings: SYNCING,
+      steps: [{ color: "green" }, { color: "blue", value: 1 }],
+      queries: [{ expr: of("bitcoin_ibd") }],
+    }),
+    stat({
+      title: "Peers",
+      description:
+        "Connected peers. By default a node makes 10 outbound connections and accepts 115 inbound ones, 189 from v32 on.",
+      unit: "none",
+      width: 3,
+      graph: true,
+      steps: PEERS_STEPS,
+      queries: [{ expr: of("bitcoin_peers") }],
+    }),
+    stat({
+      title: "Mempool",
+      description: "Transactions in the mempool.",
+      unit: "short",
+      width: 3,
+      graph: true,
+      queries: [{ expr: of("bitcoin_mempool_size") }],
+    }),
+    stat({
+      title: "Mempool memory used",
+      description: "Memory used by the mempool, relative to its limit. A full mempool drops its cheapest transactions.",
+      unit: "percentunit",
+      width: 3,
+      decimals: 1,
+      steps: [{ color: "green" }, { color: "yellow", value: 0.8 }, { color: "orange", value: 0.95 }],
+      queries: [{ expr: mempoolUsed }],
+    }),
+    stat({
+      title: "Next blocks' fee rate",
+      description: "Estimated fee rate for confirmation within two blocks.",
+      unit: "suffix: sat/vB",
+      width: 4,
+      decimals: 1,
+      steps: [{ color: "text" }],
+      queries: [{ expr: of("bitcoin_fee_estimate_satoshis_per_vbyte", 'target="2"') }],
+    }),
+    stat({
+      title: "Warnings",
+      description: "Number of the node's warnings. `bitcoin-cli getblockchaininfo` shows their text.",
+      unit: "none",
+      width: 3,
+      steps: WARNINGS_STEPS,
+      queries: [{ expr: of("bitcoin_warnings") }],
+    }),
+    stat({
+      title: "Uptime",
+      description: "Time since the node started.",
+      unit: "s",
+      width: 4,
+      steps: [{ color: "text" }],
+      queries: [{ expr: of("bitcoin_uptime_seconds") }],
+    }),
+    stat({
+      title: "IPC layout",
+      description: "Interfaces that the node exposes. METRICS.md lists which families each layout reports.",
+      unit: "none",
+      width: 4,
+      steps: [{ color: "text" }],
+      show: "name",
+      queries: [{ expr: of("bitcoin_ipc_layout_info"), legend: "{{layout}}" }],
+    }),
+  ],
+};
