@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { DEADLINE_MS, eventually } from "../eventually.ts";
 import { fromEnvironment, type NodeBuild, PR_TRACE } from "./executables.ts";
 
-/** What a JSON-RPC method takes. Text goes as it is, everything else as JSON. */
+/** A parameter of a JSON-RPC method. Text is sent as it is, everything else as JSON. */
 type Parameter = string | number | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
 
 export interface NodeOptions {
@@ -148,12 +148,12 @@ export class BitcoinNode implements AsyncDisposable {
     await eventually("the node is ready", () => this.#answers(), { deadlineMs: START_DEADLINE_MS });
   }
 
-  /** Throws, with what it said last, unless the process runs and answers. */
+  /** Throws, with the end of its log, unless the process runs and answers. */
   async expectAlive(): Promise<void> {
     if (!(await this.#answers())) throw new Error("the node runs but does not answer");
   }
 
-  /** Calls a JSON-RPC method. Throws CliError when the node refuses, or what became of the node when it has ended. */
+  /** Calls a JSON-RPC method. Throws CliError when the node refuses, or an error with the exit code when the node has ended. */
   async cli<T = unknown>(method: string, ...parameters: readonly Parameter[]): Promise<T> {
     return parseResult(await this.#cliText(method, parameters)) as T;
   }
@@ -172,7 +172,7 @@ export class BitcoinNode implements AsyncDisposable {
     return (await readdir(`/proc/${this.pid}/task`)).length;
   }
 
-  /** All that the process has logged, in all its runs. */
+  /** The log of all runs of the process. */
   async debugLog(): Promise<string> {
     return Bun.file(join(this.#dataDir, this.#chain, "debug.log")).text();
   }
@@ -218,7 +218,7 @@ export class BitcoinNode implements AsyncDisposable {
     return this.#cookie;
   }
 
-  /** Stops the node by its own `stop`. Resolves when the process has ended, and tells how. */
+  /** Stops the node with its own `stop`. Resolves, with the exit code or signal, when the process has ended. */
   async stop(): Promise<Ending> {
     const start = performance.now();
     await this.cli("stop");
@@ -263,7 +263,7 @@ export class BitcoinNode implements AsyncDisposable {
     return `127.0.0.1:${this.#p2pPort}`;
   }
 
-  /** What the process wrote last: its standard error and the end of its log. */
+  /** The standard error of the process and the end of its log. */
   async lastWords(): Promise<string> {
     const log = await this.debugLog().catch(() => "");
     const stderr = this.isRunning ? "" : await this.#stderr;
@@ -282,7 +282,7 @@ export class BitcoinNode implements AsyncDisposable {
   }
 
   async #answers(): Promise<boolean> {
-    if (!this.isRunning) throw await this.#endedError("the node was asked whether it is alive");
+    if (!this.isRunning) throw await this.#endedError("expected a running node");
     try {
       await this.cli("uptime");
       return true;

@@ -1,4 +1,4 @@
-// What --debug says of each event is what bitcoin-cli says of the same transaction, block or coin.
+// The lines of --debug about each event equal bitcoin-cli's answers for the same transaction, block or coin.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ExporterProcess } from "../exporter-process.ts";
@@ -81,7 +81,7 @@ describeLive("the debug log", () => {
       `utxo cache spend: ${outpoint(coin!)} height=1 coinbase=true`,
       `utxo cache add: ${outpoint(transaction.coins[0]!)} height=${height} coinbase=false`,
     ];
-    // This node mined the block itself, so it tried it out before.
+    // This node mined the block itself, so it validated it before.
     const lines = await exporter.logs(/^utxo cache /, 2 * block.length);
     expect(lines.slice(-block.length)).toEqual(block);
   });

@@ -15,7 +15,7 @@ import { fund, mine, mineExactly, split } from "./transactions.ts";
 
 setDefaultTimeout(120_000);
 
-/** Signal → how often it ends an exporter under load, with and without --debug: SIGTERM, that services get, 20 times in all. */
+/** Signal → how often it ends an exporter under load, with and without --debug. SIGTERM, which services receive, 20 times in all. */
 const ROUNDS = {
   SIGTERM: 10,
   SIGINT: 2,
@@ -30,10 +30,10 @@ const ENDING = Object.keys(ROUNDS) as (keyof typeof ROUNDS)[];
 const PAIRED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const;
 const PAIRS = PAIRED.flatMap((first) => PAIRED.map((second) => [first, second] as const));
 const DEADLINE_MS = 5_000;
-/** A signal that comes this long after the first one is another request. */
+/** A signal this long after the first one is a second request. */
 const ANOTHER_REQUEST_MS = 700;
 
-describeLive("leaving", () => {
+describeLive("the exporter disconnects", () => {
   describe.each(ENDING)("on %s", (signal) => {
     test("while nothing happens", async () => {
       await using node = await BitcoinNode.start();
@@ -44,7 +44,7 @@ describeLive("leaving", () => {
       await node.expectAlive();
     });
 
-    test.each([[[]], [["--debug"]]])("while transactions and blocks come, with %j", async (args) => {
+    test.each([[[]], [["--debug"]]])("while transactions and blocks arrive, with %j", async (args) => {
       await using node = await BitcoinNode.start();
       const [coin] = await fund(node, 1);
       await using load = new Load(node, coin!);
@@ -71,7 +71,7 @@ describeLive("leaving", () => {
       await node.expectAlive();
     });
 
-    test("while transactions and blocks come", async () => {
+    test("while transactions and blocks arrive", async () => {
       await using node = await BitcoinNode.start();
       const [coin] = await fund(node, 1);
       await using load = new Load(node, coin!);
@@ -85,7 +85,7 @@ describeLive("leaving", () => {
     });
   });
 
-  test("not on signals that mean nothing to the exporter", async () => {
+  test("not on signals that the exporter does not handle", async () => {
     await using node = await BitcoinNode.start();
     const [coin] = await fund(node, 1);
     await using load = new Load(node, coin!);
@@ -112,7 +112,7 @@ describeLive("leaving", () => {
     await terminal.shows(/ tracing the UTXO cache\r/);
     terminal.type(CTRL_Z);
     await terminal.shows(/Stopped/);
-    // The node would wait for a subscriber that is stopped.
+    // The node would wait for a stopped subscriber.
     for (let block = 0; block < 3; block++) await mine(node);
     terminal.type("fg");
     await terminal.shows(/ tracing the UTXO cache\r/);
@@ -168,7 +168,7 @@ describeLive("leaving", () => {
     await node.ready();
   });
 
-  test("at any moment of arriving", async () => {
+  test("at any moment of connecting", async () => {
     await using node = await BitcoinNode.start();
     await mine(node);
     for (let delayMs = 0; delayMs < 40; delayMs += 2) {
@@ -202,7 +202,7 @@ describeLive("leaving", () => {
     await load.stop();
   });
 
-  test("a node that does not answer, within the deadline", async () => {
+  test("from a node that does not answer, within the deadline", async () => {
     await using node = await BitcoinNode.start();
     await mine(node);
     await using exporter = await subscribed(node);

@@ -1,4 +1,4 @@
-// Every event of the node's chain and mempool is counted once, under the reason that the node gave.
+// Every event of the node's chain and mempool is counted once, under the reason that the node reports.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
@@ -22,7 +22,7 @@ import {
 setDefaultTimeout(60_000);
 
 describeLive("event counters", () => {
-  test("blocks, and the tip that moves with them", async () => {
+  test("blocks and tip updates", async () => {
     await using node = await BitcoinNode.start();
     await using exporter = await connect(node);
     await mine(node, 7);
@@ -61,7 +61,7 @@ describeLive("event counters", () => {
     }
   });
 
-  test("transactions that come and that leave in a block", async () => {
+  test("transactions that enter the mempool, and that a block removes", async () => {
     await using node = await BitcoinNode.start();
     const [coin] = await fund(node, 1);
     await using exporter = await connect(node);
@@ -70,7 +70,7 @@ describeLive("event counters", () => {
     for (const output of transaction.coins) await send(node, spend([output], [output.value - 1_000]));
     await expectCounts(exporter, { added: 11 });
     await mine(node);
-    // The node does not report those that leave in a block.
+    // The node does not report transactions that a block removes.
     await expectCounts(exporter, { added: 11, connected: 1, updates: 1 });
     expect((await exporter.polled()).get("bitcoin_mempool_size")).toBe(0);
   });
@@ -117,7 +117,7 @@ describeLive("event counters", () => {
     await using exporter = await connect(node);
     await send(node, spend([old!], [old!.value - 1_000]));
     await node.cli("setmocktime", Math.floor(Date.now() / 1000) + 2 * 3600);
-    // The node looks for what has expired whenever a transaction comes. It also flushes, as it does about once an hour.
+    // The node removes expired transactions whenever one enters. It also flushes, as it does about once an hour.
     await send(node, spend([young!], [young!.value - 1_000]));
     await expectCounts(exporter, { added: 2, removed: 1, flushes: 1 });
     await expectReasons(exporter, { expiry: 1 });
@@ -158,7 +158,7 @@ const COUNTERS = {
   removed: NOTIFICATIONS.removed,
 } as const;
 
-/** What they are to show; those that are not named, 0. */
+/** The expected counters; those that are not named are 0. */
 type Counts = { readonly [Name in keyof typeof COUNTERS]?: number };
 
 /** Waits for the counters to show exactly this. */
@@ -168,7 +168,7 @@ async function expectCounts(exporter: ExporterProcess, counts: Counts): Promise<
   await exporter.waitUntil(`counters ${JSON.stringify(counts)}`, (metrics) =>
     [...wanted].every(([family, count]) => metrics.get(family) === count),
   );
-  // And nothing comes after that.
+  // And nothing is counted after that.
   const after = await exporter.polled();
   expect(new Map([...wanted.keys()].map((family) => [family, after.get(family)]))).toEqual(wanted);
 }

@@ -68,10 +68,10 @@ const always = (build: NodeBuild, hasRpcUrl = false) => {
     expect(compared).toMatchObject({ bitcoin_chain_height: { "": "3" }, bitcoin_ibd: { "": "0" } });
   });
 };
-describeEachBuild("every family is what bitcoin-cli says", (build) => always(build));
+describeEachBuild("every family equals bitcoin-cli", (build) => always(build));
 
 const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
-  test("of a node with a long story", async () => {
+  test("of a node with a long history", async () => {
     await using miner = await BitcoinNode.start([], { build });
     await using node = await BitcoinNode.start(
       [
@@ -126,11 +126,11 @@ const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
   test("of each new block", async () => {
     await using node = await BitcoinNode.start([], { build });
     const [coin] = await fund(node, 1);
-    // Nothing of it comes from a poll.
+    // No value comes from a poll.
     await using exporter = await ExporterProcess.start(node.socketPath, {
       args: ["--poll-interval", "3600", ...rpcUrl(node, hasRpcUrl)],
     });
-    await exporter.waitUntil("the block that was there", (page) => page.has(LAST_BLOCK));
+    await exporter.waitUntil("the first block", (page) => page.has(LAST_BLOCK));
     const { time } = await node.cli<{ time: number }>("getblockheader", await node.cli<string>("getbestblockhash"));
     const families = Object.keys(POLLED).filter((name) => name.startsWith("bitcoin_last_block_"));
     expect(families).toHaveLength(15);
@@ -221,14 +221,14 @@ const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
     const compared = await expectAgreement(node, build, hasRpcUrl);
     expect(Number(compared[PRUNE_HEIGHT]![""])).toBeGreaterThan(1);
     expect(compared).toMatchObject({ bitcoin_pruned: { "": "1" }, bitcoin_network_active: { "": "0" } });
-    // Nothing happened yet that could be estimated from.
+    // The node has no history to estimate from.
     expect(compared["bitcoin_fee_estimate_satoshis_per_vbyte"]).toEqual({});
   });
 };
-describeEachBuild("every family is what bitcoin-cli says of JSON-RPC", (build) => withJsonRpc(build), WITH_JSON_RPC);
+describeEachBuild("every family of JSON-RPC equals bitcoin-cli", (build) => withJsonRpc(build), WITH_JSON_RPC);
 
 describeEachBuild(
-  "every family is what bitcoin-cli says, with --rpc-url",
+  "every family equals bitcoin-cli, with --rpc-url",
   (build) => {
     always(build, true);
     withJsonRpc(build, true);
@@ -240,12 +240,12 @@ function rpcUrl(node: BitcoinNode, isWanted: boolean): string[] {
   return isWanted ? ["--rpc-url", node.rpcUrl] : [];
 }
 
-/** JSON-RPC prints 16 digits, the exporter as many as it takes. */
+/** JSON-RPC prints 16 digits, the exporter as many as the double needs. */
 const ROUNDING = 1e-12;
 
 /**
- * Compares a page with what bitcoin-cli says both before and after the poll that made it, and returns that, by family. The
- * exporter is a new one: its first poll asks for everything.
+ * Compares a page with bitcoin-cli's answers, equal before and after its poll, and returns them by family. The exporter is a
+ * new one: its first poll makes every call.
  */
 async function expectAgreement(
   node: BitcoinNode,
@@ -290,7 +290,7 @@ async function expectAgreement(
   return await eventually("a quiet moment", ask, { describe: () => `moving: ${moving.join(", ")}` });
 }
 
-/** Asked once the first poll has found that the node has several. */
+/** Called once the first poll has shown that the node has several. */
 const ESTIMATORS = "bitcoin_fee_estimate_by_estimator_satoshis_per_vbyte";
 const LAST_BLOCK = "bitcoin_last_block_interval_seconds";
 
@@ -347,18 +347,18 @@ function namesOf(samples: Readonly<Record<string, FamilySamples>>): string[] {
   return Object.keys(samples).filter((name) => Object.keys(samples[name]!).length > 0);
 }
 
-/** Enough transactions confirmed after a block or two that the node dares to estimate. */
+/** Enough transactions confirmed after one or two blocks for the node to estimate. */
 async function makeFeeHistory(node: BitcoinNode, coin: Coin): Promise<void> {
   const outputs = split(coin, 120, 100_000);
   await mineExactly(node, [outputs]);
-  // Rates that take all three decimals.
+  // Fee rates that need all three decimals.
   for (const [index, output] of outputs.coins.entries()) {
     await send(node, spend([output], [output.value - 1_337 - 7 * index]));
     if (index % 4 === 3) await mine(node);
   }
 }
 
-/** A branch of each sort: one that was left, one that was refused, one that was too short, one without its blocks. */
+/** A branch of each status: formerly active, invalid, too short, and without its blocks. */
 async function makeBranches(node: BitcoinNode, miner: BitcoinNode): Promise<void> {
   const [left] = await mine(node, 2);
   await node.cli("invalidateblock", left!);
@@ -393,7 +393,7 @@ async function fillMempool(node: BitcoinNode, coins: readonly Coin[]): Promise<v
   for (const transaction of [parent, ...pair, other]) await send(node, transaction);
 }
 
-/** One peer that comes, and two that are gone to, by two transports. */
+/** One inbound and two outbound peers, over both transports. */
 async function connectPeers(node: BitcoinNode, first: BitcoinNode, second: BitcoinNode): Promise<void> {
   await first.cli("addnode", node.p2pAddress, "onetry");
   await node.cli("addnode", first.p2pAddress, "onetry", false);

@@ -1,5 +1,5 @@
-// What bitcoin-cli says for each family of METRICS.md that the exporter asks a node for, and the names of those that count
-// what the node reports. The tests compare both with the page, and the lists with METRICS.md.
+// The value of each polled family of METRICS.md by bitcoin-cli's answers, and the names of the families that count events. The
+// tests compare both with the page, and the lists with METRICS.md.
 
 import type { Samples } from "../exporter-process.ts";
 import { type BitcoinNode, CliError } from "./bitcoin-node.ts";
@@ -44,7 +44,7 @@ interface Header {
   readonly previousblockhash?: string;
 }
 
-/** bitcoin-cli's answers at one moment, as far as families are made of them. */
+/** bitcoin-cli's answers at one moment, as far as families use them. */
 interface Answers {
   readonly chain: {
     readonly chain: string;
@@ -122,7 +122,7 @@ interface Answers {
   readonly headers: readonly Header[];
 }
 
-/** Asks bitcoin-cli for all that `POLLED` is made of. */
+/** Calls bitcoin-cli for everything that `POLLED` uses. */
 export async function ask(node: BitcoinNode, feeTargets: readonly number[]): Promise<Answers> {
   const chain = await node.cliExact<Answers["chain"]>("getblockchaininfo");
   const fees = await byTarget(feeTargets, (target) => node.cliExact("estimatesmartfee", target));
@@ -172,7 +172,7 @@ function estimateOf(node: BitcoinNode, target: number, estimator: string): Promi
 /** RPC_METHOD_NOT_FOUND. */
 const METHOD_NOT_FOUND = -32601;
 
-/** What is answered; undefined when the node does not have the method, or not with its options. */
+/** The answer; undefined when the node does not have the method, or not with its options. */
 async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
@@ -188,7 +188,7 @@ async function lastHeaders(node: BitcoinNode, hash: string): Promise<Header[]> {
   return [header, await node.cliExact<Header>("getblockheader", header.previousblockhash)];
 }
 
-/** Each family that has a value at any moment, and what it is by bitcoin-cli's answers. */
+/** Each family that has a value at any moment, computed from bitcoin-cli's answers. */
 export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples>> = {
   bitcoin_chain_height: ({ chain }) => one(chain.blocks),
   bitcoin_header_height: ({ chain }) => one(chain.headers),
@@ -336,7 +336,7 @@ export const POLLED: Readonly<Record<string, (answers: Answers) => FamilySamples
         String(privateBroadcast.transactions.filter(({ attempts_remaining }) => attempts_remaining === "0").length),
     ),
 
-  // bitcoin-cli asks one after the other, and nothing else runs.
+  // bitcoin-cli makes one call after the other, and nothing else runs.
   bitcoin_rpc_active_commands: () => one("0"),
   bitcoin_rpc_longest_command_seconds: () => ({}),
 
@@ -401,7 +401,7 @@ export const DRIFTING: readonly string[] = [
   "bitcoin_relay_byte_tokens",
 ];
 
-/** Of `POLLED`, those that only a node in a state which the tests do not make has. */
+/** Of `POLLED`, those that need a state which the tests do not produce. */
 export const NEVER: readonly string[] = [
   "bitcoin_background_validation_height",
   "bitcoin_snapshot_height",
@@ -431,7 +431,7 @@ export const NEWER: readonly string[] = [
   "bitcoin_peer_announcement_queue_max_transactions",
 ];
 
-/** Families that count what comes after the exporter has connected, and have a test of their own. */
+/** Families that count events after the exporter has connected; other tests cover them. */
 export const SINCE_CONNECT = {
   arrival: "bitcoin_block_arrival_seconds",
   traffic: "bitcoin_peer_message_bytes_total",
@@ -445,7 +445,7 @@ export const TIP_EVENTS = {
   height: "bitcoin_block_height",
 } as const;
 
-/** Families that count what only notifications tell. */
+/** Families that count what only notifications report. */
 export const NOTIFICATIONS = {
   flushes: "bitcoin_chain_state_flushes_total",
   added: "bitcoin_mempool_tx_added_total",
@@ -454,7 +454,7 @@ export const NOTIFICATIONS = {
   removedByReason: "bitcoin_mempool_tx_removed_by_reason_total",
 } as const;
 
-/** The family that says whether coins are counted. */
+/** The family that shows whether coins are counted. */
 export const IS_TRACED = "bitcoin_utxo_trace_active";
 
 /** Families that count the coins of the UTXO cache. */
@@ -467,19 +467,19 @@ export const COINS = {
   uncacheValue: "bitcoin_utxo_cache_uncache_value_total",
 } as const;
 
-/** All of a family that stands on the page. */
+/** A family as the page has it. */
 export function samplesOf(page: Samples, family: string): FamilySamples {
   const own = [...page].filter(([series]) => series === family || series.startsWith(`${family}{`));
   return Object.fromEntries(own.map(([series, value]) => [series.slice(family.length), value]));
 }
 
-/** A family of METRICS.md and whether a node of some layout gives it. */
+/** A family of METRICS.md and whether a node of some layout reports it. */
 export interface DocumentedFamily {
   readonly name: string;
   readonly isGiven: boolean;
 }
 
-/** The families of METRICS.md that are a node's, with what it says of nodes of this build's layout, with --rpc-url or without. */
+/** The families of METRICS.md that come from a node, and whether a node of this layout reports them, with --rpc-url or without. */
 export function documentedFamilies(metricsPage: string, { layout }: NodeBuild, hasRpcUrl: boolean): DocumentedFamily[] {
   const rows = metricsPage.split("\n").map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
   const head = rows.find((row) => row[1] === "source")!;
@@ -500,7 +500,7 @@ const FAMILY_ROW_CELLS = 8;
 
 const BAND_BOUNDS = [0, 0.1, 0.2, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300, 500, 1000];
 
-/** The sums of what `value` takes of each chunk, by band of fee rates. */
+/** The sum of `value` over the chunks of each band of fee rates. */
 function byBand(
   points: Answers["feeRates"],
   value: (chunk: { readonly weight: number; readonly fee: number }) => number,
@@ -607,7 +607,7 @@ function flag(value: boolean): string {
   return value ? "1" : "0";
 }
 
-/** The shortest text of the double that is meant. */
+/** The shortest text of the same double. */
 function double(text: Num): string {
   return String(Number(text));
 }

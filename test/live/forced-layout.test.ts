@@ -1,4 +1,4 @@
-// --layout with each name on each node: the exporter says what the node lacks, uses what it has, and harms no node.
+// --layout with each name on each node: the exporter logs what the node lacks, uses what it has, and harms no node.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
@@ -16,7 +16,7 @@ const RESTLESS = exporterWith({ "session/backoff": { FIRST_MS: 10, LONGEST_MS: 1
 
 const OLD_MINING = /Old mining interface \(@2\) not supported/;
 
-/** Node → layout → what the exporter says; undefined where the node has all of the layout. */
+/** Node → layout → the exporter's log line; undefined where the node has all of the layout. */
 const COMPLAINTS: Readonly<Record<string, Readonly<Record<LayoutName, RegExp | undefined>>>> = {
   "pr/trace": {
     "pr/trace": undefined,
@@ -72,7 +72,7 @@ describeEachBuild("--layout", (build) => {
     }
     exporter.signal("SIGTERM");
     expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
-    // A wait for a tip that the exporter left ends now.
+    // A wait for a tip that the exporter no longer needs ends now.
     await mine(node);
     await node.expectAlive();
     expect(await node.stop()).toMatchObject({ exitCode: 0, signal: null });

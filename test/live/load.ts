@@ -1,4 +1,4 @@
-// A node that is busy: transactions enter the mempool, and blocks take them out, one after the other, until told to stop.
+// A busy node: transactions enter the mempool, and blocks remove them, one after the other, until the test stops it.
 
 import type { BitcoinNode } from "./bitcoin-node.ts";
 import { type Coin, mine, spend, split, type Transaction } from "./transactions.ts";
@@ -11,14 +11,14 @@ export class Load implements AsyncDisposable {
   #isStopping = false;
   readonly #running: Promise<void>;
 
-  /** Begins to spend `coin`, to many coins and back to one, with a block after each. */
+  /** Starts to spend `coin` to many coins and back to one, with a block after each. */
   constructor(node: BitcoinNode, coin: Coin) {
     this.#running = this.#run(node, coin);
-    // Whoever stops the load hears of it.
+    // `stop` rejects with it.
     this.#running.catch(() => {});
   }
 
-  /** Resolves when the last transaction and block are through. Rejects with what the node refused. */
+  /** Resolves after the last transaction and block. Rejects with the node's refusal. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#running;

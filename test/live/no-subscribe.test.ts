@@ -1,4 +1,4 @@
-// --no-subscribe on a real pr/trace node: blocks are counted all the same, and no way to end takes the node along.
+// --no-subscribe on a real pr/trace node: blocks are counted, and the node survives every end of the exporter.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ExporterProcess } from "../exporter-process.ts";
@@ -29,13 +29,13 @@ describeLive("without subscriptions", () => {
     expect(await node.cli<number>("getblockcount")).toBe(7);
   });
 
-  test("the node outlives exporters that are killed between two polls", async () => {
+  test("the node survives exporters that are killed between two polls", async () => {
     await using node = await BitcoinNode.start();
     await mine(node, 1);
     for (let kill = 0; kill < KILLS; kill++) {
       await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--no-subscribe"] });
       await exporter.polled();
-      // What is asked about the tip after the first poll is over, too.
+      // The calls for the tip after the first poll are answered, too.
       await exporter.waitFor("bitcoin_last_block_transactions", 1);
       await Bun.sleep(100);
       exporter.signal("SIGKILL");

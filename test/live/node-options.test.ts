@@ -1,4 +1,4 @@
-// Nodes as operators configure them: the exporter collects from each what it collects from any other.
+// Options that operators use: the exporter collects the same families.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ExporterProcess, type Metrics } from "../exporter-process.ts";
@@ -26,7 +26,7 @@ describeEachBuild(
         if (build === V32) expect(before.get("bitcoin_pruned")).toBe(Number(option === "-prune=1"));
         await mine(node, 2);
         await exporter.waitFor(TIP_EVENTS.height, 7);
-        // A node without the transactions of others estimates no fees.
+        // With -blocksonly a node estimates no fees.
         await expectNoErrors(exporter, option === "-blocksonly" ? ["estimatesmartfee"] : []);
         exporter.signal("SIGKILL");
         await exporter.ended();
@@ -49,10 +49,10 @@ describeEachBuild(
   RELEASES,
 );
 
-/** The metrics once the exporter knows the tip of a node of this height. */
+/** The metrics once the exporter shows the tip of a node of this height. */
 async function upAt(exporter: ExporterProcess, height: number): Promise<Metrics> {
   await exporter.connected();
-  // The exporter knows the tip before its second poll.
+  // The exporter reads the tip before its second poll.
   await exporter.polled();
   const metrics = await exporter.polled();
   expect(metrics.get("bitcoin_chain_height")).toBe(height);

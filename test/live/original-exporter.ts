@@ -25,7 +25,7 @@ export class OriginalExporter implements AsyncDisposable {
   }
 
   private constructor(socketPath: string) {
-    // It takes port 0, and does not say which one that became.
+    // It accepts port 0, but does not log the port.
     const address = `127.0.0.1:${freePort()}`;
     this.url = `http://${address}/metrics`;
     this.#process = Bun.spawn([fromEnvironment(ORIGINAL_EXPORTER), "--metrics-addr", address, socketPath], {
@@ -40,7 +40,7 @@ export class OriginalExporter implements AsyncDisposable {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
-  /** Ends it by the signal on which it ends its subscriptions. */
+  /** Ends it with the signal on which it unsubscribes. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGTERM");
     await eventually("the original exporter ends", () => !this.#isRunning).catch(() => this.#process.kill("SIGKILL"));

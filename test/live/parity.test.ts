@@ -1,4 +1,4 @@
-// Ours and the original exporter on one node: `bun run parity` finds no mismatch, whatever happens while it looks.
+// Ours and the original exporter on one busy node: `bun run parity` finds no mismatch.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
@@ -13,12 +13,12 @@ import { type Coin, fund, mine, mineExactly, send, spend, split } from "./transa
 
 const PARITY = join(import.meta.dirname, "..", "..", "scripts", "parity.ts");
 
-/** The original polls once a minute, and cannot be told otherwise: the scrapes span one of its polls. */
+/** The original polls once a minute, which cannot be changed: the scrapes span one of its polls. */
 const SAMPLES = 15;
 const INTERVAL_S = 5;
 /**
- * The node rests while the first scrape and the last are made, and at the original's poll, a minute after its start. Then
- * both have the same to show, to the last digit.
+ * The node is idle during the first and the last scrape, and at the original's poll, a minute after its start. Then both
+ * exporters show the same values, to the last digit.
  */
 const REST_MS = 3_000;
 const BUSY_MS = 45_000;
@@ -26,7 +26,7 @@ const COINS = 60;
 
 setDefaultTimeout(180_000);
 
-/** What moves between two polls, though nothing happens. */
+/** Values that change on an idle node. */
 const DRIFTING = ["bitcoin_verification_progress", "bitcoin_bytes_recv_total", "bitcoin_bytes_sent_total"];
 /** Not in this version of it. */
 const GONE = ["bitcoin_chain_height"];
@@ -58,7 +58,7 @@ describeLive(
       expect(compared.map((row) => row.theirs).sort()).toEqual(families.sort());
       const last = compared.filter((row) => !DRIFTING.includes(row.theirs!)).flatMap(({ series }) => series);
       expect(last.map((one) => one.theirs)).toEqual(last.map((one) => one.ours));
-      // And there was something to compare.
+      // And values were not 0.
       const still = compared.filter(({ series }) => series.every((one) => Number(one.theirs) === 0));
       expect(still.map((row) => row.theirs)).toEqual(["bitcoin_ibd"]);
       await node.expectAlive();
@@ -68,7 +68,7 @@ describeLive(
   [ORIGINAL_EXPORTER],
 );
 
-/** `bun run parity`: how it ends, what it complains about, and what it says of each family; nothing when it could not. */
+/** Runs `bun run parity`; no rows when it could not compare. */
 async function parity(ours: ExporterProcess, theirs: OriginalExporter) {
   const options = ["--samples", String(SAMPLES), "--interval", String(INTERVAL_S), "--json"];
   const command = [process.execPath, PARITY, "--ours", ours.url, "--theirs", theirs.url, ...options];
@@ -95,7 +95,7 @@ async function keepBusy(node: BitcoinNode, coins: readonly Coin[]): Promise<void
 }
 
 async function bout(node: BitcoinNode, coin: Coin): Promise<void> {
-  // Without a fee it is refused, and the coin that was looked up for it leaves the cache again.
+  // Without a fee it is refused, and the node removes its coin from the cache again.
   await expect(send(node, spend([coin], [coin.value]))).rejects.toThrow("min relay fee not met");
   const parent = split(coin, 20, 10_000);
   await send(node, parent);
@@ -103,11 +103,11 @@ async function bout(node: BitcoinNode, coin: Coin): Promise<void> {
   await send(node, spend([first!], [first!.value - 1_000]));
   await send(node, spend([first!], [first!.value - 5_000]));
   await mine(node, 2);
-  // One that the next block takes, one that it makes impossible, and some that stay.
+  // One that the next block contains, one that conflicts with it, and some that stay.
   await send(node, spend([second!], [second!.value - 1_000]));
   for (const output of others) await send(node, spend([output], [output.value - 1_000]));
   await mineExactly(node, [spend([second!], [second!.value - 2_000])]);
-  // These two give way to two without transactions, whose own are in the mempool again.
+  // Two empty blocks replace these two, whose transactions return to the mempool.
   const [fork] = await mine(node, 2);
   await node.cli("invalidateblock", fork!);
   await mineExactly(node, []);

@@ -1,4 +1,4 @@
-// Every polled metric is what bitcoin-cli says of the same node, in one state after the other.
+// Every polled metric equals bitcoin-cli's answer, in several states of a node.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
@@ -9,7 +9,7 @@ import { fund, mine, send, spend, split } from "./transactions.ts";
 
 setDefaultTimeout(60_000);
 
-describeLive("polled metrics are what bitcoin-cli says", () => {
+describeLive("polled metrics equal bitcoin-cli's answers", () => {
   test("of a fresh node, after blocks, and with a mempool", async () => {
     await using node = await BitcoinNode.start(["-maxmempool=50"]);
     await using exporter = await ExporterProcess.start(node.socketPath);
@@ -50,7 +50,7 @@ describeLive("polled metrics are what bitcoin-cli says", () => {
     await last.cli("addnode", node.p2pAddress, "onetry");
     await exporter.waitFor("bitcoin_peers", 2);
     const [hash] = await mine(first);
-    // The block goes from node to node.
+    // The nodes relay the block.
     await eventually("the block arrives", async () => (await last.cli("getbestblockhash")) === hash);
     const state = await expectAgreement(node, exporter);
     expect(state).toMatchObject({ bitcoin_peers: 2, bitcoin_chain_height: 1 });
@@ -75,16 +75,16 @@ describeLive("polled metrics are what bitcoin-cli says", () => {
 });
 
 const PROGRESS = "bitcoin_verification_progress";
-/** JSON-RPC prints 16 digits, the exporter as many as it takes. */
+/** JSON-RPC prints 16 digits, the exporter as many as the double needs. */
 const ROUNDING = 1e-12;
 
-/** Compares in a moment in which bitcoin-cli says the same before and after the poll, and returns that. */
+/** Compares at a moment when bitcoin-cli's answers are equal before and after the poll, and returns them. */
 function expectAgreement(node: BitcoinNode, exporter: ExporterProcess): Promise<Record<string, number>> {
   return eventually("a quiet moment", async () => {
     const before = await ask(node);
     const metrics = await exporter.polled();
     const after = await ask(node);
-    // How far the node believes to be depends on the time, so that it falls while no block comes.
+    // The verification progress depends on the time and falls while no block arrives.
     const { [PROGRESS]: progressBefore, ...valuesBefore } = before;
     const { [PROGRESS]: progressAfter, ...valuesAfter } = after;
     if (!Bun.deepEquals(valuesBefore, valuesAfter)) return false;
@@ -94,7 +94,7 @@ function expectAgreement(node: BitcoinNode, exporter: ExporterProcess): Promise<
   });
 }
 
-/** The metrics that bitcoin-cli knows of. */
+/** The metrics by bitcoin-cli's answers. */
 async function ask(node: BitcoinNode): Promise<Record<string, number>> {
   const [chain, mempool, net, peers] = await Promise.all([
     node.cli<BlockchainInfo>("getblockchaininfo"),

@@ -15,7 +15,7 @@ setDefaultTimeout(120_000);
 const SESSIONS = 20;
 
 describeEachBuild("probing", (build) => {
-  test(`${SESSIONS} sessions leave the node as it was`, async () => {
+  test(`${SESSIONS} sessions do not change the node`, async () => {
     await using node = await BitcoinNode.start([], { build });
     await mine(node, 3);
     // pr/trace makes a thread for its first client and keeps it.
@@ -56,7 +56,7 @@ describeEachBuild(
         const ending = await exporter.ended();
         expect(ending).toMatchObject(signal === "SIGKILL" ? { signal } : { exitCode: 0, signal: null });
         await node.expectAlive();
-        // The wait of the exporter that is gone ends in the node.
+        // The node ends the wait of the exporter that has disconnected.
         await mine(node);
         await using _another = await waiting(node);
         expect(await node.stop()).toMatchObject({ exitCode: 0, signal: null });

@@ -179,7 +179,7 @@ describeEachBuild("while the node starts", (build) => {
         await continueSlowly(node, async () => (await exporter.metrics()).get("bitcoin_ipc_up") === 1);
         // A node without JSON-RPC does not report that it is starting.
         if (!countsBlocks(build) || exporter.logged(/^waiting for the node to start: /) !== undefined) early++;
-        // v31 and v32 have loaded their chain a moment before they answer bitcoin-cli.
+        // v31 and v32 load their chain shortly before they answer bitcoin-cli.
         await node.ready();
         await exporter.connected();
         await exporter.waitFor("bitcoin_chain_height", 110);
@@ -201,7 +201,7 @@ function countsBlocks(build: NodeBuild): boolean {
   return WITH_JSON_RPC.includes(build);
 }
 
-/** Waits until the exporter knows the tip, which it asks for before its second poll, and resolves to the metrics. */
+/** Waits until the exporter has read the tip, before its second poll, and resolves to the metrics. */
 async function knowsTip(exporter: ExporterProcess): Promise<Metrics> {
   await exporter.connected();
   await exporter.polled();

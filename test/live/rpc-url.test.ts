@@ -53,7 +53,7 @@ describeEachBuild(
       await exporter.waitFor(TIP_EVENTS.connected, 1);
     });
 
-    test("a wrong cookie: the log says what to do, and the right one is read from then on", async () => {
+    test("a wrong cookie: the log names the file, and the exporter reads it again", async () => {
       const folder = await mkdtemp(join(tmpdir(), "live-cookie-"));
       const cookie = join(folder, "cookie");
       await Bun.write(cookie, "__cookie__:wrong");
@@ -72,7 +72,7 @@ describeEachBuild(
   WITH_RPC_URL,
 );
 
-/** An exporter that knows the tip, and has the first answers over HTTP. */
+/** An exporter that has read the tip, and has the first answers over HTTP. */
 async function start(node: BitcoinNode): Promise<ExporterProcess> {
   const exporter = await ExporterProcess.start(node.socketPath, { args: ["--rpc-url", node.rpcUrl] });
   await exporter.waitFor(OF_JSON_RPC, 0);

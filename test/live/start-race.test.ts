@@ -14,7 +14,7 @@ const RESTARTS = Number(process.env["START_RACE_RESTARTS"] ?? 3);
 const SECONDS_PER_RESTART = 30;
 setDefaultTimeout((RESTARTS + 1) * SECONDS_PER_RESTART * 1000);
 
-/** It tries every 50 ms from the first moment on, and short sessions make it no slower: the hardest race. */
+/** It tries every 50 ms from the first moment on, and short sessions do not make it slower. */
 const TRIES_ALL_THE_TIME = exporterWith({
   "session/backoff": { FIRST_MS: 50, LONGEST_MS: 50 },
   "session/session": { STABLE_AFTER_MS: 0 },

@@ -11,7 +11,7 @@ import { BRANCH_DESCRIPTOR, mine } from "./transactions.ts";
 
 setDefaultTimeout(60_000);
 
-/** Nothing that these tests wait for comes from a poll. */
+/** No second poll while a test runs. */
 const SELDOM = ["--poll-interval", "3600"];
 /** Polls after tips are at least five seconds apart. */
 const QUIET_MS = 5_500;
@@ -27,7 +27,7 @@ describeEachBuild(
       const hashes = await mine(node, 20);
       await using exporter = await ExporterProcess.start(node.socketPath);
       await exporter.connected();
-      // The exporter knows the tip before its second poll.
+      // The exporter reads the tip before its second poll.
       for (let poll = 1; poll <= 2; poll++) await exporter.polled();
       await mine(node);
       await exporter.waitFor(TIP_EVENTS.height, 21);
@@ -39,7 +39,7 @@ describeEachBuild(
       await exporter.waitFor("bitcoin_chain_height", 21);
       await mine(node);
       const metrics = await exporter.waitFor(TIP_EVENTS.height, 22);
-      // Five changes, or each block that went or came in them.
+      // Five changes, or each block that they connected or disconnected.
       expect(metrics.get(TIP_EVENTS.updates)).toBeWithin(5, 1 + 10 + 3 + 13 + 1 + 1);
     });
   },
@@ -52,7 +52,7 @@ describeEachBuild("the height of the chain", (build) => {
     await mine(node, 3);
     await using exporter = await ExporterProcess.start(node.socketPath, { args: SELDOM });
     await exporter.waitFor("bitcoin_chain_height", 3);
-    // What is asked about the first tip is over.
+    // The calls for the first tip are answered.
     await Bun.sleep(QUIET_MS);
     await mine(node);
     const start = performance.now();
@@ -89,19 +89,19 @@ describeLive(
       await expectTips(exporter, { connected: 520, disconnected: 0 });
     });
 
-    test("blocks that came while the exporter stood still", async () => {
+    test("blocks that arrived while the exporter was stopped", async () => {
       await using node = await BitcoinNode.start([], options);
       await mine(node, 3);
       await using exporter = await watching(node);
       exporter.signal("SIGSTOP");
       await mine(node, 5);
       exporter.signal("SIGCONT");
-      // The node answered with the first of them, and is asked again after it.
+      // The node answered with the first of them, and the exporter then waits again.
       const updates = await expectTips(exporter, { connected: 5, disconnected: 0 });
       expect(updates).toBeWithin(1, 3);
     });
 
-    test("blocks that were taken off, and a longer branch in their place", async () => {
+    test("disconnected blocks, and a longer branch instead", async () => {
       await using node = await BitcoinNode.start([], options);
       const hashes = await mine(node, 6);
       await using exporter = await watching(node);
@@ -152,7 +152,7 @@ describeLive(
       await exporter.waitFor(TIP_EVENTS.height, 12);
     });
 
-    test("counters go on with a node that was restarted", async () => {
+    test("counters continue after a restart of the node", async () => {
       await using node = await BitcoinNode.start([], options);
       await mine(node, 3);
       await using exporter = await watching(node);
@@ -161,7 +161,7 @@ describeLive(
         await expectTips(exporter, { connected: blocks, disconnected: 0, updates: blocks });
       }
       await node.stop();
-      // A stopping node answers the wait with no tip, which is none.
+      // A stopping node answers the wait without a tip, which counts nothing.
       const down = await exporter.waitFor("bitcoin_ipc_up", 0);
       expect(pick(down)).toEqual({ connected: 2, disconnected: 0, updates: 2, height: undefined });
       node.launch();
@@ -189,11 +189,11 @@ describeLive(
   V32,
 );
 
-/** An exporter that waits for the next tip: it knows the one that there is. */
+/** An exporter that waits for the next tip: it has read the current one. */
 async function watching(node: BitcoinNode): Promise<ExporterProcess> {
   const exporter = await ExporterProcess.start(node.socketPath, { args: SELDOM });
   await exporter.connected();
-  // It is asked about as soon as the tip is known and the first poll is over.
+  // The calls for a tip start when it is known and the first poll is over.
   await exporter.waitUntil("the first tip", (metrics) => metrics.has("bitcoin_last_block_transactions"));
   return exporter;
 }
@@ -201,7 +201,7 @@ async function watching(node: BitcoinNode): Promise<ExporterProcess> {
 interface Tips {
   readonly connected: number;
   readonly disconnected: number;
-  /** Where several blocks may be one change, not given. */
+  /** Undefined where several blocks may be one change. */
   readonly updates?: number;
 }
 
@@ -223,12 +223,12 @@ function pick(metrics: Metrics): Record<string, number | undefined> {
 
 async function meet(node: BitcoinNode, other: BitcoinNode): Promise<void> {
   await other.cli("addnode", node.p2pAddress, "onetry");
-  await eventually("the peers have met", async () => (await node.cli<number>("getconnectioncount")) === 1);
+  await eventually("the peers are connected", async () => (await node.cli<number>("getconnectioncount")) === 1);
 }
 
 async function part(node: BitcoinNode, other: BitcoinNode): Promise<void> {
   await other.cli("disconnectnode", node.p2pAddress);
-  await eventually("the peers have parted", async () => (await node.cli<number>("getconnectioncount")) === 0);
+  await eventually("the peers are disconnected", async () => (await node.cli<number>("getconnectioncount")) === 0);
 }
 
 async function agree(node: BitcoinNode, other: BitcoinNode): Promise<void> {

@@ -1,4 +1,4 @@
-// The UTXO trace on a node that pays dearly for it: above the budget it is ended, and the node is fast again.
+// The UTXO trace on a node that it slows down: above the budget the trace ends, and the node is fast again.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ExporterProcess } from "../exporter-process.ts";
@@ -13,7 +13,7 @@ const ACTIVE = "bitcoin_utxo_trace_active";
 const BUSY = "bitcoin_ipc_callback_busy_seconds_total";
 
 describeLive("the trace budget", () => {
-  test("ends the trace while load keeps the node busy with it, and the node lives on", async () => {
+  test("ends the trace under load, and the node survives", async () => {
     await using node = await BitcoinNode.start();
     const [coin] = await fund(node, 1);
     await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--trace-budget", "10"] });
@@ -24,7 +24,7 @@ describeLive("the trace budget", () => {
     expect(
       exporter.logged(/^ended the UTXO trace: .* over the budget of 10 %; registering it again in 60 s$/),
     ).toBeDefined();
-    // The notifications go on, and coins are told no more.
+    // The notifications continue, and no more coins are reported.
     const { bitcoin_utxo_cache_add_total: coins } = Object.fromEntries(shed);
     const blocks = shed.get("bitcoin_blocks_connected_total")!;
     const later = await exporter.waitUntil(

@@ -73,7 +73,7 @@ export function split(coin: Coin, count: number, fee: number): Transaction {
   return spend([coin], Array<number>(count).fill(value));
 }
 
-/** Hands a transaction to the node's mempool. Throws CliError when the node does not want it. */
+/** Sends a transaction to the node's mempool. Throws CliError when the node refuses it. */
 export async function send(node: BitcoinNode, transaction: Transaction): Promise<void> {
   // 0: no fee is too high.
   await node.cli("sendrawtransaction", transaction.hex, 0);
@@ -91,7 +91,7 @@ export async function mineExactly(node: BitcoinNode, transactions: readonly Tran
   return hash;
 }
 
-/** What a block's miner got. */
+/** The coinbase of a block. */
 export async function coinbaseOf(node: BitcoinNode, blockHash: string): Promise<Coin> {
   const [coinbase] = (await node.cli<Block>("getblock", blockHash, 2)).tx;
   return { txid: coinbase!.txid, vout: 0, value: satoshis(coinbase!.vout[0]!.value) };
@@ -103,7 +103,7 @@ export async function fund(node: BitcoinNode, count: number): Promise<Coin[]> {
   return Promise.all(hashes.slice(0, count).map((hash) => coinbaseOf(node, hash)));
 }
 
-/** An amount as JSON-RPC gives it. */
+/** An amount in the format of JSON-RPC. */
 export function satoshis(amount: number): number {
   return Math.round(amount * 1e8);
 }

@@ -36,7 +36,7 @@ describeLive("utxo cache", () => {
     await using exporter = await traced(node);
     const before = await node.cli<TxOutSetInfo>("gettxoutsetinfo");
 
-    // A miner tries each block out before it mines it, and counts it twice. So the blocks come from another node.
+    // A miner validates each block before it mines it, and counts its coins twice. So the blocks come from another node.
     const many = split(coin!, 50, 10_000);
     await send(miner, many);
     await mine(miner);
@@ -80,7 +80,7 @@ describeLive("utxo cache", () => {
     await expect(send(node, spend([coin!], [coin!.value]))).rejects.toThrow("min relay fee not met");
     const metrics = await exporter.waitFor(UNCACHE, 1);
     expect(pick(metrics)).toEqual({ ...NOTHING, [UNCACHE]: 1, [UNCACHE_VALUE]: coin!.value });
-    // One that is taken keeps them.
+    // An accepted transaction keeps them.
     await send(node, spend([coin!], [coin!.value - 1_000]));
     await exporter.waitFor("bitcoin_mempool_tx_added_total", 1);
     expect(pick(await exporter.polled())).toEqual({ ...NOTHING, [UNCACHE]: 1, [UNCACHE_VALUE]: coin!.value });
@@ -124,9 +124,9 @@ describeLive("utxo cache", () => {
     await mine(node, 2);
     await exporter.waitFor("bitcoin_blocks_connected_total", 2);
     expect(Object.values(pick(await exporter.polled()))).toEqual(ALL.map(() => undefined));
-    // It is said that the node has a trace; nothing else is.
-    const said = exporter.log.filter((line) => !line.startsWith("connected to the node at "));
-    expect(said.filter((line) => /utxo|trac/i.test(line))).toEqual([]);
+    // The log names the trace among what the node supports, and nothing else about it.
+    const lines = exporter.log.filter((line) => !line.startsWith("connected to the node at "));
+    expect(lines.filter((line) => /utxo|trac/i.test(line))).toEqual([]);
   });
 });
 
@@ -148,7 +148,7 @@ function hashes(node: BitcoinNode, firstHeight: number, lastHeight: number): Pro
   return Promise.all(heights.map((height) => node.cli<string>("getblockhash", height)));
 }
 
-/** Hands blocks of another node to `node`, in this order. */
+/** Submits blocks of another node to `node`, in this order. */
 async function submit(node: BitcoinNode, from: BitcoinNode, blockHashes: readonly string[]): Promise<void> {
   for (const hash of blockHashes) await node.cli("submitblock", await from.cli<string>("getblock", hash, 0));
 }
