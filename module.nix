@@ -160,7 +160,8 @@ let
       ProtectSystem = "strict";
       ProtectHome = "read-only";
       PrivateDevices = true;
-      ProtectProc = "invisible";
+      # The names of a v30 node's threads show whether it has started.
+      ProtectProc = "default";
       ProcSubset = "pid";
       RestrictAddressFamilies = [
         "AF_UNIX"

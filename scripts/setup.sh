@@ -18,7 +18,7 @@ fi
 # command : its Debian package
 missing=
 for need in capnp:capnproto capnpc-c++:capnproto g++:g++ promtool:prometheus \
-  systemd-analyze:systemd buildah:buildah nix-instantiate:nix-bin gcc:gcc wrk:wrk taskset:util-linux \
+  systemd-analyze:systemd lintian:lintian buildah:buildah nix-instantiate:nix-bin gcc:gcc wrk:wrk taskset:util-linux \
   groff:groff man:man-db mandoc:mandoc zsh:zsh fish:fish; do
   command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
 done

@@ -1,0 +1,42 @@
+// What deb.ts and release.ts share: compiling for a target, checksums, and the address of the repository in texts.
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Target } from "./runtime.ts";
+
+export const ROOT = join(import.meta.dirname, "..");
+export const DIST = join(ROOT, "dist");
+
+/** The repository's address in documents, dashboards and rules, until a release names the owner. */
+const ADDRESS = "github.com/OWNER/bitcoind-ipc-exporter";
+
+/** `repository` is OWNER/NAME. Without it the text keeps the placeholder. */
+export function withRepository(text: string, repository: string | undefined): string {
+  return repository === undefined ? text : text.replaceAll(ADDRESS, `github.com/${repository}`);
+}
+
+/** Compiles the exporter for `target` with scripts/build.ts, and exits with status 1 when that fails. */
+export function compile(target: Target, executable: string): void {
+  run(["bun", join(import.meta.dirname, "build.ts"), "--target", target, "--outfile", executable]);
+}
+
+/** Runs a command. When it fails, its errors are on stderr, and this program exits with status 1. */
+export function run(command: string[], env: Record<string, string> = {}): void {
+  const { success } = Bun.spawnSync(command, {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, ...env },
+  });
+  if (!success) process.exit(1);
+}
+
+export async function sha256(path: string): Promise<string> {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for await (const chunk of Bun.file(path).stream()) hasher.update(chunk);
+  return hasher.digest("hex");
+}
+
+/** Paths relative to `folder`, sorted. */
+export function filesBelow(folder: string): string[] {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
+}
