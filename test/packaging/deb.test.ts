@@ -85,9 +85,9 @@ describe.skipIf(noDpkg)(`the Debian package${noDpkg ? " (skipped: no dpkg-deb)" 
     expect(unit).toContain(`\nExecStart=/usr/bin/${NAME} `);
     expect(unit).toContain("\nEnvironmentFile=-/etc/default/%N\n");
     expect(read("DEBIAN/conffiles")).toBe(`/etc/default/${NAME}\n`);
-    const defaults = /^Environment=(SOCKET=\S+) (ARGS=)$/m.exec(unit)!;
-    expect(read(`etc/default/${NAME}`)).toContain(`\n${defaults[1]}\n`);
-    expect(read(`etc/default/${NAME}`)).toEndWith(`\n${defaults[2]}\n`);
+    const socket = /^Environment=SOCKET=(\S+) /m.exec(unit)![1];
+    expect(read(`etc/default/${NAME}`)).toContain(`\n#SOCKET=${socket}\n`);
+    expect(read("DEBIAN/postinst")).toContain(`\${socket:-${socket}}`);
   });
 
   test("links to the repository that it is made for", () => {
