@@ -51,7 +51,7 @@ export interface SessionEnd {
 /** A session that ends sooner counts as a failed attempt. */
 const STABLE_AFTER_MS = 30_000;
 
-/** The blocks of a reorganization's new branch come later than those of the old one by the time that it takes to connect them. */
+/** How long after a disconnected block the node is asked whether the block below is its tip. */
 const UNREPORTED_TIP_MS = 3000;
 
 /** How often it is decided whether the trace should start or end, which samples are too old, and whether a tip is unreported. */
@@ -76,8 +76,8 @@ export class Session {
   /** When the session was up, by performance.now. */
   #upSince: number | undefined;
   #hasPolled = false;
-  /** When the last block was disconnected, if no block was connected and no tip reported since; by performance.now. */
-  #tipUnreportedSince: number | undefined;
+  /** The tip below the last block that was disconnected, if no block was connected and no tip reported since. */
+  #unreportedTip: { readonly height: number; readonly since: number } | undefined;
   #isLeaving = false;
 
   constructor(options: SessionOptions) {
@@ -236,17 +236,17 @@ export class Session {
       ...events,
       blockConnected: (height) => {
         events.blockConnected(height);
-        this.#tipUnreportedSince = undefined;
+        this.#unreportedTip = undefined;
         // A BlockInfo without a height has -1.
         if (height >= 0) this.#tipChanged(height, Date.now());
       },
       blockDisconnected: (height) => {
         events.blockDisconnected(height);
-        this.#tipUnreportedSince = performance.now();
+        this.#unreportedTip = { height: height - 1, since: performance.now() };
         if (height > 0) this.#tipChanged(height - 1);
       },
       updatedBlockTip: () => {
-        this.#tipUnreportedSince = undefined;
+        this.#unreportedTip = undefined;
         events.updatedBlockTip();
       },
     };
@@ -300,7 +300,7 @@ export class Session {
     let lastRoundMs = 0;
     this.#tendTimer = setInterval(() => {
       void trace?.tend();
-      this.#countUnreportedTip();
+      void this.#countUnreportedTip(client);
       // A value that two polls in a row did not read again is not known any more.
       poller.clearOld((every) => (every + 1) * (pollIntervalMs + lastRoundMs) + callTimeoutMs);
     }, TEND_INTERVAL_MS);
@@ -329,12 +329,17 @@ export class Session {
     }
   }
 
-  /** A node reports disconnected blocks, but the new tip only when a block is connected: after `invalidateblock` none is. */
-  #countUnreportedTip(): void {
-    const since = this.#tipUnreportedSince;
-    if (since === undefined || performance.now() - since < UNREPORTED_TIP_MS) return;
-    this.#tipUnreportedSince = undefined;
-    this.#options.collectors.events.updatedBlockTip();
+  /**
+   * A node reports disconnected blocks, but the new tip only when a block is connected: after `invalidateblock` none is. In a
+   * reorganization the node answers once it has connected the new branch, and then has another tip.
+   */
+  async #countUnreportedTip(client: NodeClient): Promise<void> {
+    const tip = this.#unreportedTip;
+    if (tip === undefined || performance.now() - tip.since < UNREPORTED_TIP_MS) return;
+    this.#unreportedTip = undefined;
+    const height = await client.queries?.getHeight().catch(() => undefined);
+    const isTip = height === tip.height && this.#unreportedTip === undefined;
+    if (isTip && !client.isOver) this.#options.collectors.events.updatedBlockTip();
   }
 
   /** Notifications report future blocks only, so the current tip is asked about here. */

@@ -48,6 +48,7 @@ describe.each([
     expected["bitcoin_chain_state_flushes_total"] = "5";
     expect(await events(exporter)).toEqual(expected);
 
+    await node.answer("Chain.getHeight", { result: 118, hasResult: true });
     await fire(node, DISCONNECTED, { block: block(119) }, { count: 2 });
     expected["bitcoin_blocks_disconnected_total"] = "2";
     // No block and no tip follows, as with `invalidateblock`.
@@ -70,6 +71,24 @@ describe.each([
       [CONNECTED]: 1,
       "ChainNotifications.destroy": 1,
       "UtxoCacheTrace.destroy": 1,
+    });
+  });
+
+  test("a reorganization that takes seconds is one change of the tip", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await session(node, { args });
+    await fire(node, DISCONNECTED, { block: block(120) }, { count: 2 });
+    await node.answer("Chain.getHeight", { result: 122, hasResult: true });
+    // After three seconds without a block, the exporter asks whether the block below is the tip.
+    await Bun.sleep(4500);
+    await fire(node, CONNECTED, { role: ROLE, block: block(122) }, { count: 3 });
+    await fire(node, "ChainNotifications.updatedBlockTip", {});
+    expect(await events(exporter)).toEqual({
+      ...NOTHING,
+      bitcoin_blocks_disconnected_total: "2",
+      bitcoin_blocks_connected_total: "3",
+      bitcoin_tip_updates_total: "1",
+      bitcoin_block_height: "122",
     });
   });
 
