@@ -24,13 +24,13 @@ function samples(): Record<string, string> {
   return Object.fromEntries(Object.entries(samplesOf(registry)).filter(([series]) => series.includes("_last_block_")));
 }
 
-/** Answers as the recorded node did, and keeps what it was asked. */
-function recordedRpc(node: RecordedNode): JsonRpc & { readonly asked: RpcRequest[] } {
-  const asked: RpcRequest[] = [];
+/** Answers as the recorded node did, and records the requests. */
+function recordedRpc(node: RecordedNode): JsonRpc & { readonly requests: RpcRequest[] } {
+  const received: RpcRequest[] = [];
   return {
-    asked,
+    requests: received,
     async callAll(requests) {
-      asked.push(...requests);
+      received.push(...requests);
       return requests.map((request) => {
         const answer = recorded(request, node);
         if (answer === undefined) return { error: new JsonRpcError(-5, `${request.method}: Block not found`) };
@@ -72,11 +72,11 @@ const STATS = [
   "utxo_increase_actual",
 ];
 
-test.each(["master", "pr/trace"] as const)("a block of %s, with three small questions", async (node) => {
+test.each(["master", "pr/trace"] as const)("a block of %s, with three small calls", async (node) => {
   const rpc = recordedRpc(node);
   expect(await askBlock(questions, rpc, TIP)).toEqual([]);
   expect(samples()).toEqual(SHOWN);
-  expect(rpc.asked).toEqual([
+  expect(rpc.requests).toEqual([
     {
       method: "getblockstats",
       params: [TIP.hash, STATS],
@@ -86,7 +86,7 @@ test.each(["master", "pr/trace"] as const)("a block of %s, with three small ques
   ]);
 });
 
-test("a block of v32, with all that is asked of it", async () => {
+test("a block of v32, with all its calls", async () => {
   const tip = { hash: "1a629d1de18e8005d308f62fafeb3a57ec6f32b4122db93d59aa7a39a99ad946", height: 135 };
   expect(await askBlock(questions, recordedRpc("v32"), tip)).toEqual([]);
   expect(samples()).toEqual({
@@ -160,7 +160,7 @@ describe("arrival", () => {
   });
 });
 
-test("the first block of a chain comes after none", async () => {
+test("the first block of a chain has no interval", async () => {
   await askBlock(questions, recordedRpc("master"), TIP);
   await askBlock(questions, recordedRpc("master, new"), GENESIS);
   expect(samples()).toEqual({
@@ -174,13 +174,13 @@ test("the first block of a chain comes after none", async () => {
   });
 });
 
-test("a block that the node has pruned is no error: its contents are not known, its time is", async () => {
+test("a pruned block is not an error: only its time has a sample", async () => {
   await askBlock(questions, recordedRpc("master"), TIP);
   await askBlock(questions, recordedRpc("master, pruned"), TIP);
   expect(samples()).toEqual({ bitcoin_last_block_interval_seconds: "17" });
 });
 
-test("a node that fails shows nothing of an older block", async () => {
+test("a failed call removes the values of the older block", async () => {
   await askBlock(questions, recordedRpc("master"), TIP);
   const failing: JsonRpc = { callAll: () => Promise.reject(new Error("too slow")) };
   expect(await askBlock(questions, failing, TIP)).toEqual(["too slow", "too slow"]);

@@ -43,7 +43,7 @@ test("collectors are known by name", () => {
 
 const paramText = (param: unknown) => (typeof param === "object" ? JSON.stringify(param) : String(param));
 
-test("all of them ask each question once, and only for what the exporter may call", () => {
+test("all collectors together make each call once, and only permitted calls", () => {
   const collectors = makeCollectors(COLLECTOR_NAMES, context);
   const { jsonRpc, block } = questionsOf(collectors, "jsonRpc", "block");
   const questions = jsonRpc.map(({ source: { method, params = [] } }) => [method, ...params.map(paramText)].join(" "));
@@ -72,7 +72,7 @@ test("all of them ask each question once, and only for what the exporter may cal
   for (const { source } of [...jsonRpc, ...block]) expect(RPC_METHODS).toContain(source.method);
 });
 
-test("where Chain and Node are asked, the network needs no getnettotals", () => {
+test("where Chain and Node are used, the network needs no getnettotals", () => {
   const { jsonRpc } = questionsOf(makeCollectors(["network", "peers"], context), "node", "jsonRpc");
   const methods = jsonRpc.map(({ source }) => source.method);
   expect(methods).toContain("getnetworkinfo");
@@ -98,14 +98,14 @@ test("the order and number of names does not matter", () => {
   expect(new TextDecoder().decode(registry.render())).toBe(new TextDecoder().decode(other.render()));
 });
 
-test("a tip that is only seen sets its height and counts no block", () => {
+test("a tip whose blocks are not counted sets the height only", () => {
   const collectors = makeCollectors([], context);
   collectors.startSession(ALL_EVENTS);
   collectors.tipSeen(900_000);
   expect(samplesOf(registry)).toMatchObject({ bitcoin_block_height: "900000", bitcoin_blocks_connected_total: "0" });
 });
 
-test("events reach their collector, and are taken where no collector counts them", () => {
+test("events reach their collector, and do no harm without one", () => {
   const { events, startSession } = makeCollectors(["chain"], context);
   startSession(ALL_EVENTS);
   events.transactionAddedToMempool(400);
@@ -180,7 +180,7 @@ test("initial block download is the chain's", () => {
 describe("METRICS.md", () => {
   const metrics = readFileSync(join(import.meta.dirname, "..", "..", "METRICS.md"), "utf8");
 
-  test.each(COLLECTOR_NAMES)("says what %s costs, and whether it runs by default", (name: CollectorName) => {
+  test.each(COLLECTOR_NAMES)("lists the cost of %s, and whether it runs by default", (name: CollectorName) => {
     const { use, cost } = CATALOGUE[name];
     const row = metrics.split("\n").find((line) => line.startsWith(`| \`${name}\` |`) && line.includes(cost));
     expect(row, cost).toBeDefined();
@@ -190,7 +190,7 @@ describe("METRICS.md", () => {
 
 const promtool = Bun.which("promtool");
 
-test.skipIf(!promtool)("promtool has nothing to say about the page", () => {
+test.skipIf(!promtool)("promtool accepts the page", () => {
   const collectors = makeCollectors(COLLECTOR_NAMES, context);
   feed(collectors, "master");
   const run = Bun.spawnSync([promtool!, "check", "metrics"], { stdin: registry.render() });

@@ -37,7 +37,7 @@ test("a node without a best header has no header height", () => {
   expect(chainAfter('{"blocks": 0, "headers": -1}')).toEqual({ bitcoin_chain_height: "0" });
 });
 
-test("an older node, without some fields, gives the others", () => {
+test("a node without some fields has samples of the others", () => {
   // Before v23 there was no time.
   expect(chainAfter('{"blocks": 700000, "mediantime": 1631333672}')).toEqual({
     bitcoin_chain_height: "700000",
@@ -56,7 +56,7 @@ test("initial block download is known from JSON-RPC, and unknown again in the ne
   expect(chain.initialBlockDownload).toBe("unknown");
 });
 
-test("a poll of initial block download that fails changes nothing of what is known", () => {
+test("a failed poll of initial block download does not change the state", () => {
   const chain = chainCollector(new Registry());
   answerRpc(chain, "getblockchaininfo", '{"initialblockdownload": false}');
   clearAll(chain);

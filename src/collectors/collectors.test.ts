@@ -126,7 +126,7 @@ describe("events", () => {
     });
   });
 
-  test("a block without a height is counted, and -1 is never shown", () => {
+  test("a block without a height is counted, and -1 is not shown", () => {
     const chain = chainCollector(registry);
     chain.startSession(ALL_EVENTS);
     const { events } = chain;
@@ -179,7 +179,7 @@ describe("events", () => {
     });
   });
 
-  test("a negative value leaves the sum alone and is reported", () => {
+  test("a negative value does not change the sum and is reported", () => {
     const refused: string[] = [];
     const utxoCache = utxoCacheCollector(registry, (method) => refused.push(method));
     utxoCache.startSession!(ALL_EVENTS);
@@ -238,7 +238,7 @@ test("calls are counted and timed by method, and a batch of several as one besid
   });
 });
 
-test("the process shows what /proc says of it", () => {
+test("the process families equal /proc", () => {
   processCollector(registry);
   const process = samples();
   expect(Number(process["process_resident_memory_bytes"])).toBeGreaterThan(10 * 1024 * 1024);

@@ -94,7 +94,7 @@ test("a diagram replaces the one before, even one that was read in part", () => 
   expect(samplesOf(registry)).toEqual({});
 });
 
-test("what is no diagram costs all of it", () => {
+test("a malformed diagram removes all samples", () => {
   read([400, 1200]);
   expect(() => answerRpc(feeRates, "getmempoolfeeratediagram", "{}")).toThrow("the result is not a count: {}");
   expect(samplesOf(registry)).toEqual({});

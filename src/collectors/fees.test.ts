@@ -5,7 +5,7 @@ import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import { feesCollector } from "./fees.ts";
 
-test("each target is a call of its own; an estimator is asked at every fifth poll, by its name", () => {
+test("each target has its own call; an estimator is called at every fifth poll, by its name", () => {
   const { jsonRpc } = questionsOf(feesCollector(new Registry(), [2, 144]));
   const estimator = (name: string) => ({ fee_rate_estimator: name });
   expect(jsonRpc.map(({ source: { method, params, every } }) => [method, params, every])).toEqual([
@@ -17,7 +17,7 @@ test("each target is a call of its own; an estimator is asked at every fifth pol
   ]);
 });
 
-test("an estimator is asked only of a node that named one before in its session", () => {
+test("an estimator is called only after the node has named one in this session", () => {
   const fees = feesCollector(new Registry(), [6]);
   const wanted = () => questionsOf(fees).jsonRpc.map(({ source }) => source.isWanted?.() ?? true);
   expect(wanted()).toEqual([true, false, false]);
@@ -48,7 +48,7 @@ test("the answer of a node with one estimator is that estimator's; of others, ea
   answerRpc(fees, "estimatesmartfee", '{"feerate": 0.00001000, "blocks": 2}', params(2, "mempool_policy"));
   const all = { [plain]: "1", [of("block_policy", 6)]: "3", [of("mempool_policy", 2)]: "1" };
   expect(samplesOf(registry)).toEqual(all);
-  // A plain answer without an estimate says nothing about the estimators.
+  // A plain answer without an estimate names no estimator.
   answerRpc(fees, "estimatesmartfee", '{"errors": ["mempool_policy: Mempool is unreliable"], "blocks": 2}', [6]);
   expect(samplesOf(registry)).toEqual({ [of("block_policy", 6)]: "3", [of("mempool_policy", 2)]: "1" });
   clearAll(fees);

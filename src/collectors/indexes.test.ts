@@ -12,7 +12,7 @@ beforeEach(() => {
   indexes = indexesCollector(registry);
 });
 
-test("an index that the node no longer has is gone", () => {
+test("an index that the node no longer has loses its samples", () => {
   answerRpc(indexes, "getindexinfo", '{"a": {"synced": true, "best_block_height": 5}}');
   answerRpc(indexes, "getindexinfo", '{"b": {"synced": false, "best_block_height": 0}}');
   expect(samplesOf(registry)).toEqual({
@@ -23,7 +23,7 @@ test("an index that the node no longer has is gone", () => {
   expect(samplesOf(registry)).toEqual({});
 });
 
-test("one family's fault is not the other's", () => {
+test("a malformed field removes the samples of its family only", () => {
   const answer = '{"a": {"synced": "nearly", "best_block_height": 5}}';
   expect(() => answerRpc(indexes, "getindexinfo", answer)).toThrow(
     new Error('getindexinfo: "synced" is not true or false: "nearly"'),

@@ -42,7 +42,7 @@ test("peers' clocks may be behind", () => {
   expect(read(network, "getnetworkinfo", { timeoffset: -3 })).toEqual({ bitcoin_time_offset_seconds: "-3" });
 });
 
-test("services that changed replace those before", () => {
+test("new services replace the earlier ones", () => {
   const network = networkCollector(registry);
   read(network, "getnetworkinfo", { localservicesnames: ["NETWORK"] });
   expect(read(network, "getnetworkinfo", { localservicesnames: ["NETWORK", "BLOOM"] })).toEqual({
@@ -69,7 +69,7 @@ test("a bucket without a field has no sample of it", () => {
   });
 });
 
-test("an upload target of 0 is none", () => {
+test("an upload target of 0 means no target", () => {
   const uploadtarget = { target: 0, target_reached: false, bytes_left_in_cycle: 0, time_left_in_cycle: 0 };
   const collector = uploadTargetCollector(registry);
   expect(read(collector, "getnettotals", { uploadtarget })).toEqual({});

@@ -20,7 +20,7 @@ function info(): string[] {
 const MASTER = 'bitcoin_node_info{chain="regtest",version="319900",subversion="/Satoshi:31.99.0/",protocol="70017"}';
 const PR_TRACE = 'bitcoin_node_info{chain="regtest",version="309900",subversion="/Satoshi:30.99.0/",protocol="70016"}';
 
-test("another node takes the place of the one before", () => {
+test("another node replaces the series of the one before", () => {
   feed(node, "master");
   expect(info()).toEqual([MASTER]);
   feed(node, "pr/trace");
@@ -36,7 +36,7 @@ test("a thousand other nodes leave one series", () => {
   expect(info()).toEqual(['bitcoin_node_info{chain="main",version="999",subversion="/Satoshi:999/",protocol="1"}']);
 });
 
-test("either method failing takes it away, and answering again brings it back", () => {
+test("a failure of either method removes the series, and the next answer restores it", () => {
   feed(node, "master");
   for (const method of ["getblockchaininfo", "getnetworkinfo"] as const) {
     for (const question of questionsOf(node).jsonRpc) if (question.source.method === method) question.clear();
@@ -52,7 +52,7 @@ test("a subversion that an operator chose is escaped", () => {
   expect(info()).toEqual(['bitcoin_node_info{chain="main",version="1",subversion="/a\\"b\\\\/",protocol="2"}']);
 });
 
-test("an answer without one of its labels gives no series", () => {
+test("an answer without one of the labels has no series", () => {
   feed(node, "master");
   answerRpc(node, "getnetworkinfo", '{"version": 1, "protocolversion": 2}');
   expect(info()).toEqual([]);

@@ -27,7 +27,7 @@ test("a ping is overdue after more than 5 seconds, a clock is off by more than 1
   });
 });
 
-test("a height that several peers are asked for is one block in flight", () => {
+test("a block requested from several peers is one block in flight", () => {
   expect(read({ inflight: [900_000, 900_001] }, { inflight: [900_001] }, { inflight: [] })).toMatchObject({
     bitcoin_peers_with_blocks_in_flight: "2",
     bitcoin_blocks_in_flight: "2",

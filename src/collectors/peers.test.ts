@@ -45,7 +45,7 @@ test("peers of a kind are counted together", () => {
   });
 });
 
-test("a kind that is gone stays at 0, and without an answer there is none", () => {
+test("a kind without peers is 0, and without an answer it has no sample", () => {
   const series = 'bitcoin_connections{direction="inbound",network="onion",connection_type="inbound",transport="v1"}';
   expect(read(peer(true, "onion", "inbound", "v1"))).toHaveProperty([series], "1");
   expect(read()).toHaveProperty([series], "0");
@@ -59,7 +59,7 @@ test("without peers both directions and both transports are 0", () => {
   expect(Object.values(read())).toEqual(["0", "0", "0", "0"]);
 });
 
-test("what is new to us, or an old node does not tell, is other", () => {
+test("unknown and missing values are other", () => {
   const samples = read(peer(true, "hyperspace", "telepathy", "v3"), { inbound: false });
   expect(connections(samples)).toEqual({ "inbound other other other": "1", "outbound other other other": "1" });
 });
@@ -70,7 +70,7 @@ test("however strange the peers, the series are bounded and each peer is counted
   expect(connections(samples)).toEqual({ "inbound other other other": "2500", "outbound other other other": "2500" });
 });
 
-test("there is room for every combination of what is known", () => {
+test("every combination of known values has a series", () => {
   const networks = ["ipv4", "ipv6", "onion", "i2p", "cjdns", "not_publicly_routable", "internal", "x"];
   const types = "inbound outbound-full-relay block-relay-only manual addr-fetch feeler private-broadcast x".split(" ");
   const transports = ["v1", "v2", "detecting", "x"];
@@ -94,7 +94,7 @@ test.each([
   expect(samples).toHaveProperty("bitcoin_peer_ping_median_seconds", expected);
 });
 
-test("the least ping is that of all peers; who was not pinged yet does not count", () => {
+test("the lowest ping is that of all peers; peers without a ping do not count", () => {
   const samples = read(
     { inbound: true, pingtime: 0.2, minping: 0.15 },
     { inbound: true },
@@ -106,7 +106,7 @@ test("the least ping is that of all peers; who was not pinged yet does not count
   expect(samplesOf(registry)).not.toHaveProperty("bitcoin_peer_ping_min_seconds");
 });
 
-test("a peer that is none costs the connections, not more", () => {
+test("a malformed peer removes only the family of connections", () => {
   feed(peers, "master");
   expect(() => read({ inbound: "yes", pingtime: 0.1, minping: 0.1 })).toThrow(
     new Error('getpeerinfo: "inbound" is not true or false: "yes"'),

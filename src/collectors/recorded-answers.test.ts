@@ -544,7 +544,7 @@ test("a new node has no rate, no indexes, no estimates, and one warning though i
   });
 });
 
-test("a pruned node tells where its blocks begin", () => {
+test("a pruned node reports the height of its first block", () => {
   expect(shown("master, pruned")).toMatchObject({
     bitcoin_chain_height: "814",
     bitcoin_size_on_disk_bytes: "134696",
@@ -553,7 +553,7 @@ test("a pruned node tells where its blocks begin", () => {
   });
 });
 
-test("a node without network has no peers and keeps its transaction to itself", () => {
+test("a node without network has no peers and an unbroadcast transaction", () => {
   expect(shown("master, network off")).toEqual({
     bitcoin_mempool_size: "1",
     bitcoin_mempool_bytes: "1112",

@@ -18,7 +18,7 @@ function read(...commands: [method: string, duration: number][]): Record<string,
   return samplesOf(registry);
 }
 
-test("the question itself is not among the running commands", () => {
+test("the exporter's own getrpcinfo is not counted", () => {
   expect(read(["getrpcinfo", 25])).toEqual({ bitcoin_rpc_active_commands: "0" });
 });
 
@@ -30,7 +30,7 @@ test("the longest command is named, one at a time", () => {
   });
 });
 
-test("the same question of another client counts", () => {
+test("a getrpcinfo of another client is counted", () => {
   expect(read(["getrpcinfo", 30], ["getrpcinfo", 2_000_000])).toEqual({
     bitcoin_rpc_active_commands: "1",
     'bitcoin_rpc_longest_command_seconds{method="getrpcinfo"}': "2",

@@ -25,6 +25,6 @@ test("tips count by status, those of the future as other, and none is 0", () => 
   expect(samplesOf(registry)).toEqual({});
 });
 
-test("is asked at few polls only", () => {
+test("is called at every 10th poll", () => {
   expect(questionsOf(tipsCollector(new Registry())).jsonRpc[0]!.source.every).toBe(10);
 });

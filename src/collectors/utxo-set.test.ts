@@ -10,21 +10,21 @@ import { utxoSetCollector } from "./utxo-set.ts";
 const TIP = { hash: "1a629d1de18e8005d308f62fafeb3a57ec6f32b4122db93d59aa7a39a99ad946", height: 135 };
 
 let registry: Registry;
-/** What was asked, in order. */
-let asked: RpcRequest[];
+/** The requests, in order. */
+let requests: RpcRequest[];
 beforeEach(() => {
   registry = new Registry();
-  asked = [];
+  requests = [];
 });
 
-/** Asks a node whose getindexinfo answers so, and which has the set of v32's recording. */
-async function ask(indexes: JsonValue): Promise<Record<string, string>> {
+/** Polls a node with this answer to getindexinfo, and with the recorded set of v32. */
+async function poll(indexes: JsonValue): Promise<Record<string, string>> {
   const { block } = questionsOf(utxoSetCollector(registry), "block");
   const errors = await askBlock(
     block,
     {
       async callAll([request]) {
-        asked.push(request!);
+        requests.push(request!);
         return [{ result: request!.method === "getindexinfo" ? indexes : recorded(request!, "v32")! }];
       },
     },
@@ -34,14 +34,14 @@ async function ask(indexes: JsonValue): Promise<Record<string, string>> {
   return samplesOf(registry);
 }
 
-test("with a synced index, the set at the new tip is asked for by the tip's hash", async () => {
-  expect(await ask(recorded({ method: "getindexinfo" }, "v32")!)).toEqual({
+test("with a synced index, the set at the new tip is requested by the tip's hash", async () => {
+  expect(await poll(recorded({ method: "getindexinfo" }, "v32")!)).toEqual({
     bitcoin_utxo_set_height: "135",
     bitcoin_utxo_set_coins: "254",
     bitcoin_utxo_set_amount_satoshis: "674999899960",
     bitcoin_utxo_set_bogosize: "21336",
   });
-  expect(asked).toEqual([
+  expect(requests).toEqual([
     { method: "getindexinfo", params: ["coinstatsindex"] },
     { method: "gettxoutsetinfo", params: ["none", TIP.hash] },
   ]);
@@ -51,8 +51,8 @@ test.each([
   ["no index", "{}"],
   ["another index", '{"txindex": {"synced": true, "best_block_height": 135}}'],
   ["an index that is not synced", '{"coinstatsindex": {"synced": false, "best_block_height": 100}}'],
-  ["an index that does not say", '{"coinstatsindex": {"best_block_height": 135}}'],
-])("with %s, gettxoutsetinfo is never asked", async (_, indexes) => {
-  expect(await ask(parseJson(indexes))).toEqual({});
-  expect(asked.map(({ method }) => method)).toEqual(["getindexinfo"]);
+  ["an index without the field", '{"coinstatsindex": {"best_block_height": 135}}'],
+])("with %s, gettxoutsetinfo is never called", async (_, indexes) => {
+  expect(await poll(parseJson(indexes))).toEqual({});
+  expect(requests.map(({ method }) => method)).toEqual(["getindexinfo"]);
 });

@@ -374,7 +374,7 @@ describe("listening", () => {
     expect((await response()).status).toBe(200);
   });
 
-  test("throws what the system says when the port is taken", () => {
+  test("throws the system's error when the port is taken", () => {
     const { port } = start();
     expect(() => start({}, { port })).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
   });

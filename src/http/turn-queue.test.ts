@@ -46,7 +46,7 @@ test("a taker with nothing to do uses no turn", async () => {
   expect(queue.takeNow()).toBe(true);
 });
 
-test("a taker that asks for another turn in its turn waits behind the others", async () => {
+test("a taker that requests another turn during its turn waits behind the others", async () => {
   const queue = createTurnQueue();
   const order: string[] = [];
   const greedy = {
@@ -62,7 +62,7 @@ test("a taker that asks for another turn in its turn waits behind the others", a
   expect(order).toEqual(["greedy", "modest", "greedy", "greedy", "greedy", "greedy"]);
 });
 
-describe("while something more urgent wants the thread", () => {
+describe("while something more urgent needs the thread", () => {
   /** Between two turns of waiting takers. */
   const INTERVAL_MS = 10;
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -41,7 +41,7 @@ test("accepts the names that Prometheus accepts", () => {
   newFamily({ name: "_A9_total", labels: ["_A9", "b"] });
 });
 
-test("refuses more series than the store has room for when it is made, not later", () => {
+test("refuses more series than the store can hold when it is made, not later", () => {
   expect(() => newFamily({ maxSeries: 100 }, 100)).toThrow(RangeError);
   expect(() => newFamily({ maxSeries: -1 })).toThrow(RangeError);
   newFamily({ maxSeries: 99 }, 100);
@@ -96,7 +96,7 @@ test("iterates over its cells", () => {
   expect([...family]).toEqual(cells);
 });
 
-test("clear removes all series and makes room for as many others", () => {
+test("clear removes all series, and as many others fit again", () => {
   const family = newFamily({ maxSeries: 2 });
   for (let round = 0; round < 5; round++) {
     family.clear();

@@ -1,4 +1,4 @@
-// The exporter can call what is in the table and nothing else, whatever its other code wants.
+// The exporter can call what is in the table and nothing else, whatever its other code tries.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -97,7 +97,7 @@ function nameOf({ interfaceName, methodName, methodId }: AnyMethod): string {
 }
 
 describe("the table", () => {
-  test("has the methods that were looked at, and no other", () => {
+  test("has the reviewed methods, and no others", () => {
     const all = generated.map(nameOf);
     expect(all.length).toBeGreaterThan(150);
     expect(generated.filter(isAllowed).map(nameOf).sort()).toEqual(EXPECTED);
@@ -119,14 +119,14 @@ describe("the table", () => {
     }
   });
 
-  test("knows no other interface by the same ordinals", () => {
+  test("matches no other interface with the same ordinals", () => {
     for (const method of generated) {
       expect(isAllowed({ ...method, interfaceId: method.interfaceId + 1n })).toBe(false);
       expect(isAllowed({ ...method, methodId: method.methodId + 1000 })).toBe(false);
     }
   });
 
-  test("knows no other JSON-RPC method, whatever its name", () => {
+  test("has no other JSON-RPC method, whatever its name", () => {
     for (const name of ["", "stop", "constructor", "toString", "UPTIME", "uptime ", "getblockhash\0", "help"]) {
       expect(isAllowedRpc(name)).toBe(false);
     }
@@ -210,7 +210,7 @@ describe("in the source", () => {
     });
   });
 
-  test("nothing but ServerThreads asks a capability without the check, except for what is written out", async () => {
+  test("only ServerThreads calls a capability without the check, apart from the listed lines", async () => {
     const asking = await linesWith(/\.ask\(/);
     for (const file of Object.keys(asking)) if (file.startsWith("rpc/")) delete asking[file];
     expect(asking).toEqual({

@@ -43,7 +43,7 @@ function open(debug?: (line: string) => void): Promise<NodeClient> {
   );
 }
 
-/** The methods asked since the handshake, but for new threads and whether the node stops. */
+/** The calls since the handshake, without new threads and checks whether the node is stopping. */
 function askedLater(): string[] {
   const later = fake.asked.slice(fake.asked.indexOf("Init.makeTracing") + 1);
   return later.filter((name) => name !== "ThreadMap.makeThread" && name !== IS_STOPPING);
@@ -80,7 +80,7 @@ describe("events", () => {
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
-  test("are described in lines, one each, if that is wanted", async () => {
+  test("are described in lines, one each, if debugging", async () => {
     const lines: string[] = [];
     const session = await open((line) => lines.push(line));
     await session.subscribe(TIME_ENOUGH_MS);
@@ -116,7 +116,7 @@ describe("a registration", () => {
     expect(fake.registered).toEqual([]);
   });
 
-  test.each(registrations)("%s that gives no handler rejects, and leaving goes on", async (register, method) => {
+  test.each(registrations)("%s without a handler rejects, and the disconnect completes", async (register, method) => {
     const session = await open();
     fake.givesNull.add(method);
     await expect(session[register](TIME_ENOUGH_MS)).rejects.toMatchObject({ name: "RpcError", kind: "failed" });
@@ -138,7 +138,7 @@ describe("a registration", () => {
     expect(fake.registered).toEqual([]);
   });
 
-  test("of the trace is made once, though it is asked for twice", async () => {
+  test("of the trace is made once, even if requested twice", async () => {
     const session = await open();
     const release = fake.hold(TRACE);
     await expect(session.traceUtxoCache(SHORT_MS)).rejects.toBeInstanceOf(DeadlineError);
@@ -150,7 +150,7 @@ describe("a registration", () => {
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
-  test("is not begun any more once the session leaves", async () => {
+  test("does not start once the session disconnects", async () => {
     const session = await open();
     const left = session.leave(TIME_ENOUGH_MS);
     expect(session.isOver).toBe(true);
@@ -170,7 +170,7 @@ describe("the end of the trace", () => {
     return session;
   }
 
-  test("leaves the notifications, and gives back what it was registered with", async () => {
+  test("keeps the notifications, and releases the capabilities of the trace", async () => {
     const session = await traced();
     await session.endUtxoTrace(TIME_ENOUGH_MS);
     await fake.pair.settled();
@@ -182,7 +182,7 @@ describe("the end of the trace", () => {
     expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
   });
 
-  test("lets it be registered again, as often as one likes, and nothing piles up", async () => {
+  test("allows any number of further registrations, and the tables do not grow", async () => {
     const session = await traced();
     const { imports } = fake.connection.sizes;
     for (let turn = 0; turn < 20; turn++) {
@@ -198,14 +198,14 @@ describe("the end of the trace", () => {
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
-  test("of what is not registered is there at once", async () => {
+  test("without a registration resolves immediately", async () => {
     const session = await open();
     await session.endUtxoTrace(TIME_ENOUGH_MS);
     expect(askedLater()).toEqual([]);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
-  test("that the node refuses rejects, and may be asked for again", async () => {
+  test("that the node refuses rejects, and can be requested again", async () => {
     const session = await traced();
     fake.refuse(END_TRACE, new RpcError("failed", "not now"));
     await expect(session.endUtxoTrace(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "failed", message: "not now" });
@@ -219,7 +219,7 @@ describe("the end of the trace", () => {
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
-  test("that is late rejects, is asked for once, and counts when it came", async () => {
+  test("that is late rejects, is requested once, and takes effect when it completes", async () => {
     const session = await traced();
     const release = fake.hold(END_TRACE);
     for (let turn = 0; turn < 3; turn++) {
@@ -248,7 +248,7 @@ describe("the end of the trace", () => {
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
-  test("is waited for by who leaves meanwhile, who does not ask again", async () => {
+  test("delays a disconnect that starts meanwhile, which does not request it again", async () => {
     const session = await traced();
     const release = fake.hold(END_TRACE);
     const arrived = fake.nextCallOf(END_TRACE);
@@ -263,7 +263,7 @@ describe("the end of the trace", () => {
     expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
   });
 
-  test("that is refused while one leaves is asked for by who leaves", async () => {
+  test("that is refused during a disconnect is requested again by the disconnect", async () => {
     const session = await traced();
     fake.refuse(END_TRACE, new RpcError("failed", "not now"));
     const release = fake.hold(END_TRACE);
@@ -280,7 +280,7 @@ describe("the end of the trace", () => {
     expect(fake.registered).toEqual([]);
   });
 
-  test("is not begun any more once the session leaves or has ended", async () => {
+  test("does not start once the session disconnects or has ended", async () => {
     const session = await traced();
     const left = session.leave(TIME_ENOUGH_MS);
     await expect(session.endUtxoTrace(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "disconnected" });
@@ -300,7 +300,7 @@ describe("the end of the trace", () => {
   });
 });
 
-describe("leaving", () => {
+describe("a disconnect", () => {
   /** A session with both registrations. */
   async function openWithBoth(): Promise<NodeClient> {
     const session = await open();
@@ -320,7 +320,7 @@ describe("leaving", () => {
     expect(await sizesAtClose).toEqual(EMPTY_TABLES);
   });
 
-  test("of a node that stops and does not flush in time ends the registrations all the same", async () => {
+  test("from a stopping node that does not flush in time ends the registrations", async () => {
     const session = await openWithBoth();
     fake.isStopping = true;
     // Of this, 1.5 s are kept for ending the registration.
@@ -328,7 +328,7 @@ describe("leaving", () => {
     expect(fake.registered).toEqual([]);
   });
 
-  test("so does one who was patient and is told to hurry", async () => {
+  test("ends the registrations when a later request shortens its wait", async () => {
     const session = await openWithBoth();
     fake.isStopping = true;
     const patient = session.leave(Number.POSITIVE_INFINITY);
@@ -356,7 +356,7 @@ describe("leaving", () => {
     expect(exported).toEqual(new Set());
   });
 
-  test("without any registration closes at once", async () => {
+  test("without a registration closes immediately", async () => {
     const session = await open();
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
     expect(askedLater()).toEqual([]);
@@ -377,7 +377,7 @@ describe("leaving", () => {
     expect(askedLater()).toEqual([SUBSCRIBE, END_SUBSCRIPTION]);
   });
 
-  test("waits for a question that the node is at", async () => {
+  test("waits for a call that the node is executing", async () => {
     fake = new FakeNode({ values: { "Node.getMempoolSize": { result: 5n } } });
     const session = await openWithBoth();
     const release = fake.hold("Node.getMempoolSize");
@@ -391,7 +391,7 @@ describe("leaving", () => {
     expect(await size).toBe(5n);
   });
 
-  test("answers what the node calls meanwhile", async () => {
+  test("answers callbacks meanwhile", async () => {
     const session = await openWithBoth();
     const release = fake.hold(END_TRACE);
     const arrived = fake.nextCallOf(END_TRACE);
@@ -404,7 +404,7 @@ describe("leaving", () => {
     expect(await left).toBe(true);
   });
 
-  test("a node that never answers is over at the deadline, and says so", async () => {
+  test("from a node that never answers ends at the deadline, and reports that", async () => {
     const session = await openWithBoth();
     fake.hold(END_SUBSCRIPTION);
     fake.hold(END_TRACE);
@@ -413,7 +413,7 @@ describe("leaving", () => {
     expect(fake.connection.sizes).toEqual(EMPTY_TABLES);
   });
 
-  test("in less time than is kept for ending a registration sets no timer of a negative time", async () => {
+  test("with less time than the end of a registration needs sets no negative timer", async () => {
     const session = await openWithBoth();
     using setTimer = spyOn(globalThis, "setTimeout");
     await session.leave(SHORT_MS);
@@ -422,7 +422,7 @@ describe("leaving", () => {
     expect(delaysMs.filter((delayMs) => delayMs < 0)).toEqual([]);
   });
 
-  test("a node that never answers the registration is over at the deadline", async () => {
+  test("from a node that never answers the registration ends at the deadline", async () => {
     const session = await open();
     fake.hold(SUBSCRIBE);
     const rejection = session.subscribe(TIME_ENOUGH_MS).catch((error) => error);
@@ -430,7 +430,7 @@ describe("leaving", () => {
     expect(await rejection).toMatchObject({ kind: "disconnected" });
   });
 
-  test("a registration that does not end does not keep the others", async () => {
+  test("ends the other registrations even if one does not end", async () => {
     fake = new FakeNode({ deadlineMs: 20 });
     const session = await openWithBoth();
     fake.hold(END_TRACE);
@@ -443,7 +443,7 @@ describe("leaving", () => {
     await left;
   });
 
-  test("a node that refuses to end a registration is over at the deadline", async () => {
+  test("from a node that refuses to end a registration ends at the deadline", async () => {
     const session = await openWithBoth();
     fake.refuse(END_TRACE, new RpcError("failed", "no"));
     expect(await session.leave(50)).toBe(false);
@@ -451,20 +451,20 @@ describe("leaving", () => {
     expect(fake.registered.map(({ name }) => name)).toEqual([TRACE]);
   });
 
-  test("twice ends each registration once, and both know how it went", async () => {
+  test("that is requested twice ends each registration once, and both requests get the result", async () => {
     const session = await openWithBoth();
     expect(await Promise.all([session.leave(TIME_ENOUGH_MS), session.leave(TIME_ENOUGH_MS)])).toEqual([true, true]);
     expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
   });
 
-  test("a node that is gone already does not reject", async () => {
+  test("from a node that has disconnected does not reject", async () => {
     const session = await openWithBoth();
     fake.connection.disconnected("the node went away");
     await session.leave(TIME_ENOUGH_MS);
     expect(askedLater()).toEqual([SUBSCRIBE, TRACE]);
   });
 
-  test("a node that goes away meanwhile does not wait for the deadline", async () => {
+  test("from a node that disconnects meanwhile does not wait for the deadline", async () => {
     const session = await openWithBoth();
     fake.hold(END_TRACE);
     const arrived = fake.nextCallOf(END_TRACE);
@@ -476,7 +476,7 @@ describe("leaving", () => {
     expect(performance.now() - begin).toBeLessThan(TIME_ENOUGH_MS / 2);
   });
 
-  test("ends the registrations though every thread of the node is stuck", async () => {
+  test("ends the registrations even if every thread of the node hangs", async () => {
     const stuck = ["getMempoolSize", "getMempoolMaxUsage", "getTotalBytesRecv", "getTotalBytesSent"] as const;
     const values = Object.fromEntries(stuck.map((name) => [`Node.${name}`, {}]));
     fake = new FakeNode({ deadlineMs: SHORT_MS, values });
@@ -494,27 +494,27 @@ describe("leaving", () => {
   });
 });
 
-describe("a node that stops", () => {
-  test("says so, and one that cannot say does not stop", async () => {
+describe("a stopping node", () => {
+  test("reports that, and one that cannot report it counts as running", async () => {
     const session = await open();
     expect(await session.isStopping()).toBe(false);
     fake.isStopping = true;
     expect(await Promise.all([session.isStopping(), session.isStopping()])).toEqual([true, true]);
-    // Asked at once, it is one question.
+    // Two checks at the same time are one call.
     expect(fake.asked.filter((name) => name === IS_STOPPING)).toHaveLength(2);
     fake.refuse(IS_STOPPING, new RpcError("unimplemented", "what?"));
     expect(await session.isStopping()).toBe(false);
     await session.leave(TIME_ENOUGH_MS);
   });
 
-  test("makes no Mining any more, where its chain is waited for", async () => {
+  test("provides no Mining any more, on layouts that wait for the chain", async () => {
     const events = { chain: log.chain, utxoCache: log.utxoCache };
     const session = await NodeClient.open(fake.connection, events, { callTimeoutMs: TIME_ENOUGH_MS, layout: "v31" });
     expect(await session.isStopping()).toBe(true);
     await session.leave(TIME_ENOUGH_MS);
   });
 
-  test("waits in its last flush until nothing is registered any more", async () => {
+  test("waits during its last flush until nothing is registered any more", async () => {
     const session = await open();
     await session.subscribe(TIME_ENOUGH_MS);
     await session.traceUtxoCache(TIME_ENOUGH_MS);
@@ -537,7 +537,7 @@ describe("a node that stops", () => {
     expect((await fake.pair.clientEnded).message).toBe("connection closed by us");
   });
 
-  test("is asked anew in a flush: what was asked before may be answered with how it was then", async () => {
+  test("is checked again during a flush: an earlier check can have an outdated answer", async () => {
     const session = await open();
     await session.subscribe(TIME_ENOUGH_MS);
     const { down } = fake.pair;
@@ -558,7 +558,7 @@ describe("a node that stops", () => {
     expect(fake.asked.filter((name) => name === IS_STOPPING)).toHaveLength(3);
   });
 
-  test("is left only in its last flush, so that it waits for us", async () => {
+  test("is disconnected only during its last flush, so that it waits for the exporter", async () => {
     const session = await open();
     await session.subscribe(TIME_ENOUGH_MS);
     fake.isStopping = true;
@@ -570,7 +570,7 @@ describe("a node that stops", () => {
     expect(fake.registered).toEqual([]);
   });
 
-  test("does not: its flush is answered at once", async () => {
+  test("that runs on: its flush is answered immediately", async () => {
     const session = await open();
     await session.subscribe(TIME_ENOUGH_MS);
     await fake.callbackOf(SUBSCRIBE).ask(chainStateFlushed).results;

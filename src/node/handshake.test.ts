@@ -8,7 +8,7 @@ import { handshake } from "./handshake.ts";
 
 afterEach(expectEmptyTables);
 
-/** What a pr/trace node is asked: its layout, then the rest. */
+/** The calls to a pr/trace node: its layout, then the rest. */
 const STEPS = [
   "Init.construct",
   "ThreadMap.makeThread",
@@ -20,7 +20,7 @@ const STEPS = [
 /** Those that hand something out. */
 const HANDS_OUT = STEPS.filter((step) => step !== "Chain.shutdownRequested");
 
-test("asks for each interface in turn, on one thread, and gets them all", async () => {
+test("requests each interface in turn, on one thread, and gets them all", async () => {
   const fake = new FakeNode();
   const capabilities = await handshake(fake.connection);
   expect(fake.asked).toEqual(STEPS);
@@ -32,7 +32,7 @@ test("asks for each interface in turn, on one thread, and gets them all", async 
 });
 
 // Init.makeChain refused is a node of another layout: layouts.test.ts has those.
-test("a node without Tracing gives the rest", async () => {
+test("a node without Tracing provides the rest", async () => {
   const fake = new FakeNode();
   fake.refuse("Init.makeTracing", new RpcError("unimplemented", "Method not implemented."));
   const capabilities = await handshake(fake.connection);
@@ -42,7 +42,7 @@ test("a node without Tracing gives the rest", async () => {
 });
 
 test.each(["Init.construct", "ThreadMap.makeThread", "Init.makeNode"])(
-  "when %s is refused, nothing more is asked",
+  "when %s is refused, no further call is made",
   async (step) => {
     const fake = new FakeNode();
     fake.refuse(step, new RpcError("unimplemented", "Method not implemented."));
@@ -56,7 +56,7 @@ test.each(["Init.construct", "ThreadMap.makeThread", "Init.makeNode"])(
   },
 );
 
-test.each(HANDS_OUT)("when %s gives no capability, that is the error", async (step) => {
+test.each(HANDS_OUT)("when %s returns no capability, that is the error", async (step) => {
   const fake = new FakeNode();
   fake.givesNull.add(step);
   await expect(handshake(fake.connection)).rejects.toMatchObject({ message: expect.stringMatching(/capability/) });
@@ -71,7 +71,7 @@ describe.each(STEPS)("when %s", (step) => {
     fake.connection.close();
   });
 
-  test("is where the node goes away", async () => {
+  test("ends with the connection", async () => {
     const fake = new FakeNode();
     fake.hold(step);
     const arrived = fake.nextCallOf(step);
@@ -82,7 +82,7 @@ describe.each(STEPS)("when %s", (step) => {
   });
 });
 
-test("a peer that offers nothing", async () => {
+test("a peer without a bootstrap", async () => {
   const { client } = connectPair();
   await expect(handshake(client)).rejects.toMatchObject({ kind: "unimplemented" });
 });

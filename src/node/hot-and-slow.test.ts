@@ -262,7 +262,7 @@ const anyLayout = fc
     };
   });
 
-/** Fails unless both paths did with a call what they should. Says whether the hot path took it. */
+/** Fails unless both paths had the expected effect. Returns whether the hot path handled the call. */
 async function checkCall(paths: BothPaths, call: CallNode, questionId: number, frame: Uint8Array): Promise<boolean> {
   const { hot, slow } = await paths.outcomes(frame);
   const { events, isAnswered } = expectedOutcome(call);
@@ -287,26 +287,23 @@ function callOf({ exportId, interfaceId, methodId, content }: CallNode): Uint8Ar
 test.each([
   ["", false],
   [" in pieces", true],
-])(
-  "calls%s of every method, size and layout cause the same on both paths, and what they should",
-  async (_, inPieces) => {
-    const paths = new BothPaths(inPieces);
-    const counts = { hot: 0, slow: 0, events: 0 };
-    const property = fc.asyncProperty(anyMessage, anyLayout, async ({ call, questionId, message }, layout) => {
-      const isHot = await checkCall(paths, call, questionId, wordMessage(message, layout()));
-      counts[isHot ? "hot" : "slow"]++;
-      counts.events += expectedOutcome(call).events.length;
-    });
-    const numRuns = 500;
-    await fc.assert(property, { numRuns });
-    paths.end();
-    // Both paths were taken, and most calls were about something.
-    expect(Math.min(counts.hot, counts.slow)).toBeGreaterThan(numRuns / 5);
-    expect(counts.events).toBeGreaterThan(numRuns / 2);
-  },
-);
+])("calls%s of every method, size and layout have the same, expected effect on both paths", async (_, inPieces) => {
+  const paths = new BothPaths(inPieces);
+  const counts = { hot: 0, slow: 0, events: 0 };
+  const property = fc.asyncProperty(anyMessage, anyLayout, async ({ call, questionId, message }, layout) => {
+    const isHot = await checkCall(paths, call, questionId, wordMessage(message, layout()));
+    counts[isHot ? "hot" : "slow"]++;
+    counts.events += expectedOutcome(call).events.length;
+  });
+  const numRuns = 500;
+  await fc.assert(property, { numRuns });
+  paths.end();
+  // Both paths were taken, and most calls were about something.
+  expect(Math.min(counts.hot, counts.slow)).toBeGreaterThan(numRuns / 5);
+  expect(counts.events).toBeGreaterThan(numRuns / 2);
+});
 
-describe("calls of every method, and of some that there are not,", () => {
+describe("calls of every method, and of unknown methods,", () => {
   const full: StructNode = { data: [7n, 8n, 9n], pointers: [null] };
   const bytes = { bytes: new Uint8Array(3) };
   const empty: StructNode = { data: [], pointers: [] };
@@ -369,12 +366,12 @@ describe.each([
     return { isHot, events: expectedOutcome(call).events };
   }
 
-  test.each([VALIDATED, 0n, ~HISTORICAL & 0xffn])("to the active chain is told: role %p", async (role) => {
+  test.each([VALIDATED, 0n, ~HISTORICAL & 0xffn])("of the active chain is reported: role %p", async (role) => {
     expect(await connected(roleOf(role))).toEqual({ isHot: true, events: ["blockConnected 121"] });
   });
 
   test.each([HISTORICAL, HISTORICAL | VALIDATED, 0xffn])(
-    "to a historical chain is only answered: role %p",
+    "of a historical chain is only answered: role %p",
     async (role) => {
       expect(await connected(roleOf(role))).toEqual({ isHot: true, events: [] });
     },
@@ -383,7 +380,7 @@ describe.each([
   test.each([
     ["no role", null],
     ["a role without data", roleOf()],
-  ])("is told with %s, on the slow path", async (__, role) => {
+  ])("is reported with %s, on the slow path", async (__, role) => {
     expect(await connected(role)).toEqual({ isHot: false, events: ["blockConnected 121"] });
   });
 });
@@ -424,7 +421,7 @@ describe("recorded calls with one byte changed", () => {
     return frameOf(...segments);
   }
 
-  /** Fails unless what the hot path made of this frame is what the slow path would. Says which way it went. */
+  /** Fails unless the hot path has the effect of the slow path. Returns which path handled the frame. */
   async function check(paths: BothPaths, frame: Uint8Array): Promise<"slow" | "equal" | "lenient"> {
     const { hot, slow } = await paths.outcomes(frame);
     if (!hot.isHot) {
@@ -476,7 +473,7 @@ describe("recorded calls with one byte changed", () => {
   test.each([
     ["in a segment", false],
     ["in a segment, and in pieces", true],
-  ])("%s: the hot path sees what the slow path would see", async (_, inPieces) => {
+  ])("%s: the hot path reads what the slow path would read", async (_, inPieces) => {
     const paths = new BothPaths(inPieces);
     const counts = { slow: 0, equal: 0, lenient: 0 };
     const property = fc.asyncProperty(anyDamage, async ({ original, at, flip }) => {
@@ -506,7 +503,7 @@ describe("recorded calls with one byte changed", () => {
     expect(Math.min(counts.slow, counts.equal)).toBeGreaterThan(0);
   });
 
-  test("in the segment table: another frame altogether, which does no harm either", async () => {
+  test("in the segment table: a different frame, which does no harm", async () => {
     const paths = new BothPaths();
     const property = fc.asyncProperty(anyDamage, async ({ original, at, flip }) => {
       const { hot, slow } = await paths.outcomes(damaged(original, at % tableBytesOf(original), flip));

@@ -162,7 +162,7 @@ describe("a node", () => {
     expect(state.wrongPasswords).toBe(1);
   });
 
-  test("is not sent a wrong password twice", async () => {
+  test("does not receive a wrong password twice", async () => {
     writeFileSync(cookieFile, `__cookie__:${SECRET}`);
     const { state, port } = serveNode({ user: "__cookie__:other" });
     const rpc = rpcAt(port);
@@ -177,7 +177,7 @@ describe("a node", () => {
     await callRpc(rpc, "uptime");
   });
 
-  test("that forbids a method says how to allow it", async () => {
+  test("that forbids a method: the error names the option that allows it", async () => {
     writeFileSync(cookieFile, `__cookie__:${SECRET}`);
     const { state, port } = serveNode({ allowed: ["getpeerinfo"] });
     const rpc = rpcAt(port);
@@ -192,7 +192,7 @@ describe("a node", () => {
     expect(state.bodies).toHaveLength(3);
   });
 
-  test("is not asked through the environment's proxy", async () => {
+  test("is not reached through the environment's proxy", async () => {
     writeFileSync(cookieFile, `__cookie__:${SECRET}`);
     const { port } = serveNode();
     const variables = ["HTTP_PROXY", "http_proxy", "ALL_PROXY"];
@@ -284,7 +284,7 @@ describe("whatever a port answers", () => {
     );
   });
 
-  test("too much, as the head says", async () => {
+  test("too much, by its Content-Length", async () => {
     const port = serveBytes(head(`Content-Length: ${MAX_ANSWER_BYTES + 1024 * 1024}`));
     expect(await failure(ask(port))).toEqual(
       new RpcError("failed", "uptime answered 33.0 MiB, more than the limit of 32.0 MiB"),
@@ -299,7 +299,7 @@ describe("whatever a port answers", () => {
     );
   });
 
-  test("nothing in time, and then nothing is asked for as long", async () => {
+  test("nothing in time: the next request waits as long", async () => {
     const port = serveBytes("");
     const rpc = ask(port, 50);
     expect(await failure(rpc)).toBeInstanceOf(DeadlineError);

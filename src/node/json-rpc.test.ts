@@ -144,7 +144,7 @@ describe.each(SOURCES)("%s of a node of layout %s", (source, layout, callsForThr
     await expect(callRpc(rpc, "getblockstats", ["aa"])).rejects.toThrow(JsonRpcError);
   });
 
-  test("a node that is starting says so to every method", async () => {
+  test("a starting node answers every method with that", async () => {
     await node.warmup("Loading block index…");
     const outcomes = await rpc.callAll([{ method: "uptime" }, { method: "getblockchaininfo" }]);
     for (const outcome of outcomes) {
@@ -155,7 +155,7 @@ describe.each(SOURCES)("%s of a node of layout %s", (source, layout, callsForThr
     expect(await callRpc(rpc, "uptime")).toEqual(new Decimal("12"));
   });
 
-  test("rejects once the node is gone, or does not answer", async () => {
+  test("rejects once the node has disconnected, or does not answer", async () => {
     client[Symbol.dispose]();
     client = await session(node);
     rpc = rpcOf(client, 100);
@@ -171,7 +171,7 @@ describe("a batch", () => {
   const two = [{ method: "uptime" }, { method: "getpeerinfo" }] as const;
   beforeEach(async () => {
     await start("v32");
-    // Only methods that were answered before are asked together.
+    // Only methods that were answered before share a batch.
     await rpc.callAll(two);
   });
 
@@ -190,7 +190,7 @@ describe("a batch", () => {
     // The thread that it hangs on is left alone.
     expect(await callRpc(rpc, "uptime")).toEqual(new Decimal("12"));
     expect((await node.stats()).threadViolations).toBe(0);
-    // Asked again, only the method that hangs fails.
+    // On the next call, only the hanging method fails.
     const outcomes = await rpc.callAll(two);
     expect(outcomes.map((outcome) => "result" in outcome)).toEqual([true, false]);
     expect(outcomes[1]).toMatchObject({ error: { name: "DeadlineError" } });
@@ -256,7 +256,7 @@ describe("one call a method", () => {
   beforeEach(() => start("pr/trace"));
   const three = [{ method: "uptime" }, { method: "getpeerinfo" }, { method: "listbanned" }] as const;
 
-  test("a late one costs itself only, and its thread is left alone", async () => {
+  test("a late call fails alone, and its thread is not reused", async () => {
     client[Symbol.dispose]();
     client = await session(node);
     rpc = rpcOf(client, 200);
@@ -319,7 +319,7 @@ function whitelisting(allowed: readonly string[] | "all", answers: Record<string
 }
 
 describe("a whitelist", () => {
-  test("costs the methods that it refuses, each asked once", async () => {
+  test("costs the methods that it refuses, each called once", async () => {
     const { sent, warned, ask } = whitelisting(["uptime", "getnettotals", "getblockchaininfo"]);
     const methods = ["uptime", "getpeerinfo", "getnettotals", "listbanned", "getblockchaininfo"] as const;
     const outcomes = ["fine", "refused", "fine", "refused", "fine"];
@@ -346,7 +346,7 @@ describe("a whitelist", () => {
 describe("a list read item by item", () => {
   const answers = { listbanned: [{ address: "a" }, { address: "b" }] };
 
-  test("is asked on its own, and its items counted or handed on", async () => {
+  test("has its own call, and its items are counted or passed on", async () => {
     const { rpc, sent } = whitelisting("all", answers);
     const items: JsonValue[] = [];
     const requests = [
@@ -415,7 +415,7 @@ const FAILURES: readonly [Failure, Error][] = [
   ["passing", new DeadlineError("late")],
 ];
 
-test("what a failure means for asking again", () => {
+test("whether a failed call is repeated", () => {
   for (const [failure, error] of FAILURES) {
     expect(failureOf(error), error.message).toBe(failure);
     expect(isPermanent(error), error.message).toBe(["missing", "refused", "disabled"].includes(failure));

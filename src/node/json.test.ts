@@ -45,7 +45,7 @@ test("every amount of the money supply comes back to the satoshi", () => {
   );
 });
 
-test("an object is told from what else JSON has", () => {
+test("an object is distinguished from other JSON values", () => {
   expect([{}, [], null, "x", true, new Decimal("1"), undefined].map((value) => isObject(value))).toEqual([
     true,
     false,
@@ -184,7 +184,7 @@ describe("a list item by item", () => {
     });
   });
 
-  test("is handed on", async () => {
+  test("is passed on", async () => {
     const items: JsonValue[] = [];
     const value = await readJson(reply, { items: (item) => items.push(item), listKey: "result" });
     expect(value).toMatchObject({ result: { text: "4" } });

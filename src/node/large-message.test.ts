@@ -52,22 +52,22 @@ test("reads until the message is whole, in order", () => {
   expect(Buffer.concat(received).equals(bytes.subarray(0, 2 * READ_BYTES))).toBe(true);
 });
 
-test("reads what there is", () => {
+test("reads the available bytes", () => {
   const bytes = content(READ_BYTES + 7);
   const received = readFrom(bytes, 3 * READ_BYTES);
   expect(received.map(({ length }) => length)).toEqual([READ_BYTES, 7]);
   expect(Buffer.concat(received).equals(bytes)).toBe(true);
 });
 
-test("reads nothing when no more is wanted", () => {
+test("reads nothing when the message is complete", () => {
   expect(readFrom(content(10), 0)).toEqual([]);
 });
 
-test("lets others have their turn, however much is wanted", () => {
+test("yields to other work, however many bytes are missing", () => {
   expect(readFrom(Buffer.alloc((MAX_READS + 1) * READ_BYTES), Number.POSITIVE_INFINITY)).toHaveLength(MAX_READS);
 });
 
-test("waits for nothing, and leaves what is wrong with a socket to whoever owns it", async () => {
+test("never waits, and leaves errors of the socket to its owner", async () => {
   const path = join(folder, "silent.sock");
   using listener = Bun.listen({ unix: path, socket: { data() {} } });
   const socket = await Bun.connect({ unix: path, socket: { data() {} } });

@@ -58,7 +58,7 @@ describe.each(names)("a node of layout %s", (name) => {
     expect(initCalls(stats)).toEqual({ construct: 2, makeMining: 2, ...twice });
   });
 
-  test("is asked only what keeps away from makeWalletLoader when it is said to be one", async () => {
+  test("receives only calls that avoid makeWalletLoader when --layout names it", async () => {
     await using node = await ReferenceNode.start({ layout: name });
     using client = await session(node, { layout: name });
     expect(client.layout).toBe(name);
@@ -70,7 +70,7 @@ describe.each(names)("a node of layout %s", (name) => {
     await expectUsable(client);
   });
 
-  test("gives everything back", async () => {
+  test("gets all capabilities back", async () => {
     await using node = await ReferenceNode.start({ layout: name });
     const client = await session(node);
     const { init, threads, chain, node: nodeObject, tracing, rpc } = client;
@@ -104,8 +104,8 @@ const UNKNOWN: [fault: string, layout: Layout, seen: RegExp[]][] = [
   ],
 ];
 
-describe("a node that fits no layout", () => {
-  test.each(UNKNOWN)("because it %s: the error says what was seen", async (_, layout, seen) => {
+describe("a node of no known layout", () => {
+  test.each(UNKNOWN)("because it %s: the error has the node's answers", async (_, layout, seen) => {
     await using node = await ReferenceNode.start({ layout });
     const mining = async () => (await session(node)).makeMining();
     const error = await failure(mining());
@@ -178,7 +178,7 @@ describe("a node with Rpc is a v32 node, whatever Init@5 is", () => {
     },
   );
 
-  test.each([320_000, 320_100, 329_899, 330_000])("release %d is not asked", async (version) => {
+  test.each([320_000, 320_100, 329_899, 330_000])("release %d needs no further calls", async (version) => {
     await using node = await ReferenceNode.start({ layout: "pr-29409" });
     await node.release(version);
     using client = await session(node);
@@ -186,7 +186,7 @@ describe("a node with Rpc is a v32 node, whatever Init@5 is", () => {
     expect(await fifthCalls(node)).toBe(0);
   });
 
-  test.each([319_900, 329_900, 310_100, 0])("version %d is none of such a release", async (version) => {
+  test.each([319_900, 329_900, 310_100, 0])("version %d is not such a release", async (version) => {
     await using node = await ReferenceNode.start({ layout: "pr-29409" });
     await node.release(version);
     using client = await session(node);
@@ -201,7 +201,7 @@ describe("a node with Rpc is a v32 node, whatever Init@5 is", () => {
     expect(await fifthCalls(node)).toBe(1);
   });
 
-  test("it goes away meanwhile", async () => {
+  test("the node disconnects meanwhile", async () => {
     await using node = await ReferenceNode.start({ layout: "pr-29409" });
     await node.hang("Init.makeChain");
     const failed = failure(session(node));
@@ -210,7 +210,7 @@ describe("a node with Rpc is a v32 node, whatever Init@5 is", () => {
     expect(await failed).toMatchObject({ name: "RpcError", kind: "disconnected" });
   });
 
-  test("it is asked once the node has started", async () => {
+  test("the detection continues once the node has started", async () => {
     await using node = await ReferenceNode.start({ layout: "pr-29409" });
     await node.warmup("Loading block index…");
     const connection = await connectUnix(node.socketPath, { deadlineMs: 20_000, onEnd: () => {} });
@@ -228,8 +228,8 @@ describe("a node with Rpc is a v32 node, whatever Init@5 is", () => {
   });
 });
 
-describe("what says nothing of the layout is no answer", () => {
-  test("a method that is there and fails shows that its interface is there", async () => {
+describe("answers that do not depend on the layout are ignored", () => {
+  test("an existing method that fails shows that its interface exists", async () => {
     await using node = await ReferenceNode.start({ layout: "pr/trace" });
     await node.fail("Chain.shutdownRequested", "failed", "std::exception: no chainman");
     using client = await session(node);
@@ -275,7 +275,7 @@ describe("what says nothing of the layout is no answer", () => {
 });
 
 describe.each(["v31", "v32"] as const)("Mining of a node of layout %s that is starting", (layout) => {
-  test("is waited for, however long other calls may take, and the layout is known before", async () => {
+  test("is waited for beyond the timeout of other calls, and the layout is known before", async () => {
     await using node = await ReferenceNode.start({ layout });
     await node.delay("Init.makeMining", 300);
     using client = await session(node, { deadlineMs: 200 });
@@ -284,7 +284,7 @@ describe.each(["v31", "v32"] as const)("Mining of a node of layout %s that is st
     expect((await client.threads.call(mining, CALLS.mining.getTip)).result.height).toBe(120);
   });
 
-  test("does not delay a client that leaves", async () => {
+  test("does not delay a disconnect", async () => {
     await using node = await ReferenceNode.start({ layout });
     await node.hang("Init.makeMining");
     using client = await session(node);
@@ -304,7 +304,7 @@ test("a layout that the node does not have is refused by it", async () => {
   expect(client.layout).toBe("v31");
 });
 
-test.each(names)("whatever layout a node of %s is said to have, makeWalletLoader is not called", async (name) => {
+test.each(names)("whatever --layout names on a node of %s, makeWalletLoader is not called", async (name) => {
   await using node = await ReferenceNode.start({ layout: name });
   for (const said of names) {
     const outcome = await session(node, { layout: said }).catch((error: Error) => error);
@@ -314,7 +314,7 @@ test.each(names)("whatever layout a node of %s is said to have, makeWalletLoader
   expect(await node.stats()).toMatchObject({ connections: names.length, walletLoaderCalls: 0, threadViolations: 0 });
 });
 
-test("a layout that asks for more is refused when the node turns out to be of another", async () => {
+test("a layout with more interfaces is refused when the node turns out to have another", async () => {
   await using node = await ReferenceNode.start({ layout: "ipc-2026-02" });
   const error = await failure(session(node, { layout: "pr/trace" }));
   expect(error).toBeInstanceOf(UnknownLayoutError);

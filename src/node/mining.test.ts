@@ -31,23 +31,23 @@ describe.each(referenceLayouts)("Mining of a node of layout %s", (layout) => {
     expect(await mining.getTip()).toBeUndefined();
   });
 
-  test("says whether the node is in initial block download", async () => {
+  test("reports whether the node is in initial block download", async () => {
     expect(await mining.isInitialBlockDownload()).toBe(false);
     await node.answer("Mining.isInitialBlockDownload", { result: true });
     expect(await mining.isInitialBlockDownload()).toBe(true);
   });
 
-  test("says whether the chain is a test chain", async () => {
+  test("reports whether the chain is a test chain", async () => {
     expect(await mining.isTestChain()).toBe(true);
     await node.answer("Mining.isTestChain", { result: false });
     expect(await mining.isTestChain()).toBe(false);
   });
 
-  test("says at once when the tip is another already", async () => {
+  test("returns immediately when the tip has already changed", async () => {
     expect(await mining.waitTipChanged(NEW, 60_000)).toEqual(OLD);
   });
 
-  test("says so when the tip changes, and answers other questions meanwhile", async () => {
+  test("returns when the tip changes, and answers other calls meanwhile", async () => {
     const waiting = mining.waitTipChanged(OLD, 60_000);
     expect(await mining.getTip()).toEqual(OLD);
     expect(await isPending(waiting)).toBe(true);
@@ -68,7 +68,7 @@ describe.each(referenceLayouts)("Mining of a node of layout %s", (layout) => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(39);
   });
 
-  test("gets the timeout as it was said", async () => {
+  test("receives the timeout", async () => {
     const timeouts = [0, 1, 12.5, 1000, 60_000, 86_400_000];
     // The tip is another, so none of them waits.
     for (const timeout of timeouts) await mining.waitTipChanged(NEW, timeout);

@@ -37,7 +37,7 @@ test.each([
   expect(nodeStart(processOf(...threads), folder)).toMatchObject({ state });
 });
 
-test("a thread that ends meanwhile is none", () => {
+test("a thread that ends meanwhile is ignored", () => {
   const pid = processOf(...EARLY);
   mkdirSync(join(folder, String(pid), "task", "999"));
   expect(nodeStart(pid, folder)).toEqual({ state: "starting" });
@@ -56,7 +56,7 @@ describe("unknown", () => {
     expect(nodeStart(pid(), folder)).toEqual({ state: "unknown", reason });
   });
 
-  test("a connection that is no socket", async () => {
+  test("a connection that is not a socket", async () => {
     const { client } = connectPair();
     expect(await nodeHasStarted(client)).toMatchObject({
       state: "unknown",

@@ -44,7 +44,7 @@ test.each(["no JSON", "null", "-28", '"text"', "[", "x".repeat(1000)])("an error
   });
 });
 
-test("a node without that method rejects with what it says", async () => {
+test("a node without that method rejects with the node's error", async () => {
   const fake = answering("");
   fake.refuse("Node.executeRpc", new RpcError("unimplemented", "Method not implemented."));
   await expect(statusOf(fake)).rejects.toMatchObject({ kind: "unimplemented" });

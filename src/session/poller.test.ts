@@ -77,7 +77,7 @@ function pollerOf(node: SessionNode, ...families: PolledFamily[]) {
 const missing = { error: new JsonRpcError(-32601, "Method not found") };
 const refused = { error: new JsonRpcError(-1, "refused") };
 
-test("everything is asked at every poll, all of JSON-RPC at once", async () => {
+test("every poll makes all calls, those of JSON-RPC in one batch", async () => {
   const node = new SessionNode("node", "jsonRpc");
   const shown = new Shown();
   const families = [
@@ -98,7 +98,7 @@ test("everything is asked at every poll, all of JSON-RPC at once", async () => {
   expect(shown.values.size).toBe(0);
 });
 
-test("a node that refuses Mining is asked again", async () => {
+test("a refused Mining call is repeated", async () => {
   const node = new SessionNode("mining");
   node.mining = () => Promise.reject(new RpcError("failed", "loading"));
   const shown = new Shown();
@@ -110,7 +110,7 @@ test("a node that refuses Mining is asked again", async () => {
   expect([...shown.values.keys()]).toEqual(["Mining.getTip"]);
 });
 
-test("a method that the node does not have is remembered and not asked again", async () => {
+test("a method that the node does not have is not called again", async () => {
   const node = new SessionNode("node", "jsonRpc");
   const shown = new Shown();
   const unimplemented = () => Promise.reject(new RpcError("unimplemented", "Method not implemented."));
@@ -154,7 +154,7 @@ test("of two polls of a method, the one with parameters that the node does not t
   expect(node.calls).toEqual([["2", "6"], ["6"]]);
 });
 
-test("a failure costs that poll only, and is tried again", async () => {
+test("a failed call is repeated at the next poll", async () => {
   const node = new SessionNode("node", "jsonRpc");
   const shown = new Shown();
   let fails = true;
@@ -279,7 +279,7 @@ test("an old value has no sample", async () => {
   expect([...shown.values.keys()]).toEqual(["getchaintips"]);
 });
 
-test("what the node is not known to take waits, and is asked in the first round after it is", async () => {
+test("a call that the node may not accept waits for the answer that shows it, and is made in the next round", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   let isWanted = false;
@@ -304,7 +304,7 @@ test("what the node is not known to take waits, and is asked in the first round 
   expect([await round(), await round()]).toEqual([["uptime"], ["uptime"]]);
 });
 
-test("after a tip only what follows it is asked, and the rounds of rare questions do not advance", async () => {
+test("after a tip only the families that follow it are polled, and rare calls do not come earlier", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const families = [
@@ -319,7 +319,7 @@ test("after a tip only what follows it is asked, and the rounds of rare question
   expect(node.calls).toEqual([chain, chain, chain, ["getblockchaininfo", "uptime", "getchaintips"]]);
 });
 
-test("what answers too much is asked again after longer and longer pauses", async () => {
+test("a call whose answer is too large is repeated after growing pauses", async () => {
   const node = new SessionNode("jsonRpc");
   const { poller } = pollerOf(node, new Shown().rpc("listbanned"));
   node.outcomes.set("listbanned", { error: new AnswerTooLargeError("listbanned", 64 * 1024 * 1024) });
@@ -335,7 +335,7 @@ test("what answers too much is asked again after longer and longer pauses", asyn
   expect(node.calls.length).toBe(asked.length + 2);
 });
 
-test("the method that a stopping node may wait for is asked first, on its own", async () => {
+test("the method that a stopping node may wait for is called first, alone", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const fees = [2, 6].map((target) => shown.rpc("estimatesmartfee", { params: [target] }, `fee ${target}`));
@@ -347,7 +347,7 @@ test("the method that a stopping node may wait for is asked first, on its own", 
   ]);
 });
 
-test("what the node's options switch off is asked once", async () => {
+test("a method that the node's options disable is called once", async () => {
   const node = new SessionNode("jsonRpc");
   const { poller } = pollerOf(node, new Shown().rpc("estimatesmartfee"), new Shown().rpc("uptime"));
   node.outcomes.set("estimatesmartfee", { error: new JsonRpcError(-32603, "Fee estimation disabled") });
@@ -357,7 +357,7 @@ test("what the node's options switch off is asked once", async () => {
   expect(node.calls).toEqual([["estimatesmartfee"], ["uptime"]]);
 });
 
-test("what is asked rarely and failed is asked again at the next poll", async () => {
+test("a rare call that failed is repeated at the next poll", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const { poller } = pollerOf(node, shown.rpc("getchaintips", { every: 5 }));
@@ -374,7 +374,7 @@ test("what is asked rarely and failed is asked again at the next poll", async ()
 test.each([
   ["is late", new DeadlineError("late")],
   ["is still being worked on", new RpcError("overloaded", "the node is still at an earlier call of it")],
-])("what is asked rarely and %s is asked no sooner for that", async (_, error) => {
+])("a rare call that %s is not repeated earlier", async (_, error) => {
   for (const isFatal of [true, false]) {
     const node = new SessionNode("jsonRpc");
     const { poller, failures } = pollerOf(node, new Shown().rpc("getchaintips", { every: 5 }));
@@ -386,7 +386,7 @@ test.each([
   }
 });
 
-test("what is asked rarely and failed, and then is late, is asked no sooner either", async () => {
+test("a rare call that failed and then is late is not repeated earlier", async () => {
   const node = new SessionNode("jsonRpc");
   const { poller, failures } = pollerOf(node, new Shown().rpc("getchaintips", { every: 5 }));
   node.outcomes.set("getchaintips", refused);
@@ -397,7 +397,7 @@ test("what is asked rarely and failed, and then is late, is asked no sooner eith
   expect(failures).toHaveLength(3);
 });
 
-test("what costs the node more is asked at the first poll, and then rarely", async () => {
+test("an expensive call is made at the first poll, and then rarely", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const { poller } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getchaintips", { every: 3 }));
@@ -416,7 +416,7 @@ test("what costs the node more is asked at the first poll, and then rarely", asy
   expect([...shown.values.keys()].sort()).toEqual(["getchaintips", "uptime"]);
 });
 
-test("nothing is asked when nothing is due", async () => {
+test("no call is made when none is due", async () => {
   const node = new SessionNode("jsonRpc");
   const { poller } = pollerOf(node, new Shown().rpc("getchaintips", { every: 2 }));
   await poller.poll();
@@ -424,7 +424,7 @@ test("nothing is asked when nothing is due", async () => {
   expect(node.calls).toEqual([["getchaintips"]]);
 });
 
-test("once the client is over, nothing more is asked, and no failure is told", async () => {
+test("once the client has ended, no call is made and no failure reported", async () => {
   const node = new SessionNode("node", "jsonRpc");
   const shown = new Shown();
   const gone = () => {
@@ -438,7 +438,7 @@ test("once the client is over, nothing more is asked, and no failure is told", a
   expect(failures).toEqual([]);
 });
 
-test("a client that is over between two calls of JSON-RPC is asked no second one", async () => {
+test("a client that ends between two calls of JSON-RPC gets no second one", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const { poller, failures } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getpeerinfo"));

@@ -78,7 +78,7 @@ test("a field of another type removes its own sample, and the error names the me
   expect(shown).toEqual({});
 });
 
-test("other parameters or another pace are another question", () => {
+test("other parameters or another interval are another question", () => {
   const requests = [
     fromRpc("estimatesmartfee", { params: [2] }),
     fromRpc("estimatesmartfee", { params: [6] }),
@@ -90,7 +90,7 @@ test("other parameters or another pace are another question", () => {
   expect(chooseQuestions(families, new Set(["jsonRpc"] as const)).jsonRpc).toHaveLength(4);
 });
 
-test("families of a block share what is asked about it", () => {
+test("families of a block share its calls", () => {
   const stats = fromBlock("getblockstats", async () => parseJson('{"txs": 1}'));
   const header = fromBlock("getblockheader", async () => 5);
   const families = [

@@ -50,7 +50,7 @@ function wait(layout: LayoutName, rpc: "none" | "ipc" | "http"): Promise<void> {
   });
 }
 
-test("a node with JSON-RPC is asked until it has started", async () => {
+test("a node with JSON-RPC is checked until it has started", async () => {
   warmups = ["Loading block index…", "Verifying blocks…", undefined];
   await wait("v32", "ipc");
   expect(events).toEqual([
@@ -66,7 +66,7 @@ test("a v31 node answers once it has started", async () => {
   expect(events).toEqual(["mining"]);
 });
 
-test("a v30 node is asked nothing before its threads show that it has started", async () => {
+test("a v30 node receives no calls before its threads show that it has started", async () => {
   starts = [{ state: "starting" }, { state: "starting" }, { state: "started" }];
   await wait("v30", "none");
   expect(events).toEqual([
@@ -76,12 +76,12 @@ test("a v30 node is asked nothing before its threads show that it has started", 
   ]);
 });
 
-test("a v30 node that stops is left at once: it does not end before", async () => {
+test("the exporter disconnects from a stopping v30 node immediately, because the node waits for that", async () => {
   starts = [{ state: "starting" }, { state: "stopping" }];
   await expect(wait("v30", "none")).rejects.toThrow("the node is stopping");
 });
 
-test("a v30 node whose process is not visible is left alone while its socket is new, and the log says why", async () => {
+test("a v30 node whose process is not visible receives no calls while its socket is new, and the log has the reason", async () => {
   spyOn(startGrace, "startGraceMs").mockReturnValueOnce(299_500).mockReturnValueOnce(0);
   const unknown: NodeStart = { state: "unknown", reason: "the node is in another PID namespace" };
   starts = [unknown, unknown];
@@ -107,7 +107,7 @@ test("JSON-RPC over HTTP is waited for, too, but not when it does not answer", a
   ]);
 });
 
-test("nothing is asked once the exporter is leaving", async () => {
+test("no call is made once the exporter disconnects", async () => {
   isLeaving = true;
   for (const [layout, rpc] of [
     ["v32", "ipc"],

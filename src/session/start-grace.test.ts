@@ -24,6 +24,6 @@ test("a socket that is older than its host, by a clock that was set forward", ()
   expect(startGraceMs(folder, made + 525_600 * MINUTE, 2 * MINUTE)).toBe(3 * MINUTE);
 });
 
-test("a socket that is gone again", () => {
+test("a socket that no longer exists", () => {
   expect(startGraceMs(join(folder, "none"), made)).toBe(5 * MINUTE);
 });

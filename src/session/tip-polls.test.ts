@@ -5,7 +5,7 @@ import type { JsonRpc } from "../node/json-rpc.ts";
 import { chooseQuestions } from "./questions.ts";
 import { TipPolls } from "./tip-polls.ts";
 
-/** What was asked, such as "getblockhash 7" or "getblockstats hash of 7"; each question stays open until it is answered. */
+/** The calls, such as "getblockhash 7" or "getblockstats hash of 7"; each stays open until it is answered. */
 let asked: string[];
 let open: (() => void)[];
 let client: { isOver: boolean; jsonRpc: JsonRpc | undefined };
@@ -13,7 +13,7 @@ let isSyncing: boolean;
 let errors: unknown[];
 let tipPolls: TipPolls;
 let shown: string[];
-/** When each block that was asked about arrived. */
+/** When each block arrived. */
 let arrivals: (number | undefined)[];
 
 beforeEach(() => {
@@ -60,7 +60,7 @@ function ask(question: string): Promise<void> {
   return promise;
 }
 
-/** Answers whatever is asked, until nothing is. */
+/** Answers all calls, until there are none. */
 async function answerAll(): Promise<void> {
   await turn();
   while (open.length > 0) {
@@ -69,13 +69,13 @@ async function answerAll(): Promise<void> {
   }
 }
 
-/** A tip with its name, as Mining tells it. */
+/** A tip with its hash, as Mining reports it. */
 const tip = (height: number) => ({ hash: `hash of ${height}`, height });
 
-/** What was asked since the last time. */
+/** The calls since the last time. */
 const taken = () => asked.splice(0);
 
-test("each tip is asked about, by its hash, which a height is turned into", async () => {
+test("each tip is polled by its hash, which getblockhash returns for a height", async () => {
   tipPolls.tipChanged(tip(7));
   await answerAll();
   expect(taken()).toEqual(["getblockstats hash of 7"]);
@@ -84,14 +84,14 @@ test("each tip is asked about, by its hash, which a height is turned into", asyn
   expect(taken()).toEqual(["getblockhash 8", "getblockstats hash of 8"]);
 });
 
-test("of tips that come while one is asked about, the last is next", async () => {
+test("of tips that arrive during a poll, the last is next", async () => {
   for (const height of [7, 8, 9]) tipPolls.tipChanged(tip(height));
   expect(taken()).toEqual(["getblockstats hash of 7"]);
   await answerAll();
   expect(taken()).toEqual(["getblockstats hash of 9"]);
 });
 
-test("the last tip that came while the node was syncing is asked about once it is not", async () => {
+test("the last tip that arrived while the node was syncing is polled afterwards", async () => {
   isSyncing = true;
   tipPolls.tipChanged(tip(7));
   tipPolls.tipChanged(tip(8));
@@ -107,7 +107,7 @@ test("the last tip that came while the node was syncing is asked about once it i
   expect(taken()).toEqual([]);
 });
 
-test("a tip that came while one was asked about, before the node began to sync again, waits too", async () => {
+test("a tip that arrived during a poll, before the node started to sync again, waits too", async () => {
   tipPolls.tipChanged(tip(7));
   tipPolls.tipChanged(tip(8));
   isSyncing = true;
@@ -119,7 +119,7 @@ test("a tip that came while one was asked about, before the node began to sync a
   expect(taken()).toEqual(["getblockstats hash of 8"]);
 });
 
-test("resumed while a tip is asked about, it asks one question at a time as before", async () => {
+test("resumed during a poll, it still makes one call at a time", async () => {
   tipPolls.tipChanged(tip(7));
   tipPolls.tipChanged(tip(8));
   tipPolls.resume();
@@ -128,7 +128,7 @@ test("resumed while a tip is asked about, it asks one question at a time as befo
   expect(taken()).toEqual(["getblockstats hash of 8"]);
 });
 
-test("nothing is asked once the client is over, of a tip that was cleared, or of a node without JSON-RPC", async () => {
+test("no call is made once the client has ended, for a cleared tip, or without JSON-RPC", async () => {
   isSyncing = true;
   tipPolls.tipChanged(tip(7));
   tipPolls.clear();
@@ -156,7 +156,7 @@ test("an answer that arrives after the session is not shown", async () => {
   expect(shown).toEqual(["hash of 8"]);
 });
 
-test("a tip is asked about with the moment of its arrival, unless it was there before or came in initial block download", async () => {
+test("a tip is polled with the time of its arrival, unless it is the first one or arrived in initial block download", async () => {
   tipPolls.tipChanged(tip(7));
   await answerAll();
   tipPolls.tipChanged(tip(8), 1_000_000);

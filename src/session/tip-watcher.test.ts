@@ -7,8 +7,8 @@ import { RpcError } from "../rpc/errors.ts";
 import { IDLE_MS, watchTips } from "./tip-watcher.ts";
 
 let node: SessionNode;
-/** What was told, in order. */
-let told: string[];
+/** The reports, in order. */
+let reports: string[];
 /** Heights of the tips that just became one. */
 let newHeights: number[];
 let errors: [method: string, error: unknown][];
@@ -20,7 +20,7 @@ let pauses: number[];
 beforeEach(() => {
   node = new SessionNode("block");
   node.tree.extend(100);
-  told = [];
+  reports = [];
   newHeights = [];
   errors = [];
   pauses = [];
@@ -41,18 +41,19 @@ function watch(lookEveryMs?: number): void {
     },
     lookEveryMs,
     events: {
-      startCountingBlocks: () => told.push("counting"),
-      tipChanged: () => told.push("updated"),
-      blocksCounted: ({ connected, disconnected }, height) => told.push(`-${disconnected} +${connected} to ${height}`),
-      tipSeen: (height) => told.push(`seen ${height}`),
+      startCountingBlocks: () => reports.push("counting"),
+      tipChanged: () => reports.push("updated"),
+      blocksCounted: ({ connected, disconnected }, height) =>
+        reports.push(`-${disconnected} +${connected} to ${height}`),
+      tipSeen: (height) => reports.push(`seen ${height}`),
     },
     isSyncing: () => isSyncing,
     onTip({ hash, height }, isNew) {
-      told.push(`tip ${height} ${Number.parseInt(hash, 16)}`);
+      reports.push(`tip ${height} ${Number.parseInt(hash, 16)}`);
       if (isNew) newHeights.push(height);
     },
     onStopping: () => {
-      told.push("stopping");
+      reports.push("stopping");
       node.leave();
     },
     onError: (...error) => void errors.push(error),
@@ -61,7 +62,7 @@ function watch(lookEveryMs?: number): void {
 
 /** How many blocks were counted as connected. */
 function countedBlocks(): number {
-  return told.reduce((sum, line) => sum + Number(/ \+(\d+) to /.exec(line)?.[1] ?? 0), 0);
+  return reports.reduce((sum, line) => sum + Number(/ \+(\d+) to /.exec(line)?.[1] ?? 0), 0);
 }
 
 /** Begins to watch, and resolves when the watcher waits for the next tip. */
@@ -69,8 +70,8 @@ async function watched(): Promise<void> {
   watch();
   await waiting(1);
   const tip = `tip 100 ${Number.parseInt(node.tree.active.hash, 16)}`;
-  expect(told).toEqual(node.jsonRpc === undefined ? [tip] : [tip, "counting"]);
-  told.length = 0;
+  expect(reports).toEqual(node.jsonRpc === undefined ? [tip] : [tip, "counting"]);
+  reports.length = 0;
 }
 
 /** Resolves when the watcher waits for the Nth time. */
@@ -80,26 +81,26 @@ async function waiting(count: number): Promise<void> {
 }
 
 describe("with JSON-RPC", () => {
-  test("the first tip is told, and is no change", async () => {
+  test("the first tip is reported, and is not a change", async () => {
     await watched();
     expect(node.waits).toEqual([60_000]);
     expect(errors).toEqual([]);
   });
 
-  test("a block more", async () => {
+  test("one more block", async () => {
     await watched();
     expect(newHeights).toEqual([]);
     node.extend(1);
     await waiting(2);
     expect(newHeights).toEqual([101]);
-    expect(told).toEqual(["-0 +1 to 101", "updated", "tip 101 102"]);
+    expect(reports).toEqual(["-0 +1 to 101", "updated", "tip 101 102"]);
   });
 
   test("several blocks at once are all counted", async () => {
     await watched();
     node.extend(3);
     await waiting(2);
-    expect(told).toEqual(["-0 +3 to 103", "updated", "tip 103 104"]);
+    expect(reports).toEqual(["-0 +3 to 103", "updated", "tip 103 104"]);
   });
 
   test("another branch: blocks disconnected and connected", async () => {
@@ -107,48 +108,48 @@ describe("with JSON-RPC", () => {
     const fork = node.tree.active;
     node.extend(2);
     await waiting(2);
-    told.length = 0;
+    reports.length = 0;
     node.extend(3, fork);
     await waiting(3);
-    expect(told).toEqual(["-2 +3 to 103", "updated", "tip 103 106"]);
+    expect(reports).toEqual(["-2 +3 to 103", "updated", "tip 103 106"]);
   });
 
-  test("a tip that the node's operator took away", async () => {
+  test("a tip that the node's operator invalidated", async () => {
     await watched();
     node.tree.active = ancestor(node.tree.active, 98);
     node.wake();
     await waiting(2);
-    expect(told).toEqual(["-2 +0 to 98", "updated", "tip 98 99"]);
+    expect(reports).toEqual(["-2 +0 to 98", "updated", "tip 98 99"]);
   });
 
-  test("a wait that ends with the same tip tells nothing", async () => {
+  test("a wait that ends with the same tip reports nothing", async () => {
     await watched();
     node.wake();
     await waiting(2);
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
     expect(pauses).toEqual([]);
   });
 
-  test("while blocks come faster than they are told, none is lost and none is told twice", async () => {
+  test("while blocks arrive faster than they are reported, none is lost and none is reported twice", async () => {
     await watched();
     for (let round = 0; round < 50; round++) {
       node.extend(1 + (round % 3));
       if (round % 7 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
     const last = node.tree.active.height;
-    await eventually("the last tip", () => told.some((line) => line.startsWith(`tip ${last} `)));
+    await eventually("the last tip", () => reports.some((line) => line.startsWith(`tip ${last} `)));
     expect(countedBlocks()).toBe(last - 100);
-    expect(told.some((line) => /^-[1-9]/.test(line))).toBe(false);
+    expect(reports.some((line) => /^-[1-9]/.test(line))).toBe(false);
   });
 
-  test("a change that cannot be counted is told once it can, all of it", async () => {
+  test("blocks that cannot be counted are reported later, all of them", async () => {
     await watched();
     const callAll = node.tree.callAll.bind(node.tree);
     node.tree.callAll = async (requests) => requests.map(() => ({ error: new JsonRpcError(-1, "not now") }));
     node.extend(2);
     await waiting(2);
-    // What can be told is told at once; the wait for the next tip ends sooner, to try again.
-    expect(told).toEqual(["seen 102", "updated", "tip 102 103"]);
+    // The known part is reported at once; the wait for the next tip ends sooner, to try again.
+    expect(reports).toEqual(["seen 102", "updated", "tip 102 103"]);
     expect(node.waits.at(-1)).toBe(5000);
     node.wake();
     await waiting(3);
@@ -156,15 +157,15 @@ describe("with JSON-RPC", () => {
       ["getblockheader", { code: -1 }],
       ["getblockheader", { code: -1 }],
     ]);
-    told.length = 0;
+    reports.length = 0;
     node.tree.callAll = callAll;
     node.extend(1);
     await waiting(4);
-    expect(told).toEqual(["-0 +3 to 103", "updated", "tip 103 104"]);
+    expect(reports).toEqual(["-0 +3 to 103", "updated", "tip 103 104"]);
     expect(node.waits.at(-1)).toBe(60_000);
   });
 
-  test("where the node has no getblockheader, that is told once, and only heights are", async () => {
+  test("without getblockheader that is logged once, and only heights are reported", async () => {
     await watched();
     node.tree.callAll = async (requests) =>
       requests.map(() => ({ error: new JsonRpcError(-32601, "Method not found") }));
@@ -173,7 +174,7 @@ describe("with JSON-RPC", () => {
     node.extend(1);
     await waiting(3);
     expect(errors).toMatchObject([["getblockheader", { code: -32601 }]]);
-    expect(told).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 104"]);
+    expect(reports).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 104"]);
   });
 });
 
@@ -185,30 +186,30 @@ describe("blocks are counted only once the node has answered what counting needs
     await waiting(1);
     node.extend(1);
     await waiting(2);
-    expect(told).toEqual(["tip 100 101", "seen 101", "updated", "tip 101 102"]);
+    expect(reports).toEqual(["tip 100 101", "seen 101", "updated", "tip 101 102"]);
     expect(errors).toMatchObject([["getblockheader", { code: -32601 }]]);
     expect(node.waits).toEqual([60_000, 60_000]);
   });
 
-  test("one that does not answer is asked again after five seconds, and blocks are counted from then on", async () => {
+  test("one that does not answer is called again after five seconds, and blocks are counted from then on", async () => {
     const callAll = node.tree.callAll.bind(node.tree);
     node.tree.callAll = async (requests) => requests.map(() => ({ error: new JsonRpcError(-1, "not now") }));
     watch();
     await waiting(1);
-    expect([told, node.waits]).toEqual([["tip 100 101"], [5000]]);
+    expect([reports, node.waits]).toEqual([["tip 100 101"], [5000]]);
     node.extend(1);
     await waiting(2);
-    expect(told.splice(0)).toEqual(["tip 100 101", "seen 101", "updated", "tip 101 102"]);
+    expect(reports.splice(0)).toEqual(["tip 100 101", "seen 101", "updated", "tip 101 102"]);
     node.tree.callAll = callAll;
     node.wake();
     await waiting(3);
     node.extend(2);
     await waiting(4);
-    expect(told).toEqual(["counting", "-0 +2 to 103", "updated", "tip 103 104"]);
+    expect(reports).toEqual(["counting", "-0 +2 to 103", "updated", "tip 103 104"]);
   });
 });
 
-test("without JSON-RPC, only that the tip is another, and its height", async () => {
+test("without JSON-RPC, only the change and the height are reported", async () => {
   node = new SessionNode();
   node.tree.extend(100);
   await watched();
@@ -217,10 +218,10 @@ test("without JSON-RPC, only that the tip is another, and its height", async () 
   await waiting(2);
   node.extend(3, fork);
   await waiting(3);
-  expect(told).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 106"]);
+  expect(reports).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 106"]);
 });
 
-test("a node without a tip is asked for one every second", async () => {
+test("a node without a tip is polled every second", async () => {
   node.hasTip = false;
   watch();
   await eventually("three pauses", () => pauses.length >= 3);
@@ -228,10 +229,10 @@ test("a node without a tip is asked for one every second", async () => {
   expect(node.waits).toEqual([]);
   node.hasTip = true;
   await waiting(1);
-  expect(told).toEqual(["tip 100 101", "counting"]);
+  expect(reports).toEqual(["tip 100 101", "counting"]);
 });
 
-test("a node that is catching up is looked at once a second", async () => {
+test("a syncing node is polled once a second", async () => {
   isSyncing = true;
   watch();
   await waiting(1);
@@ -246,7 +247,7 @@ test("a node that is catching up is looked at once a second", async () => {
   expect(countedBlocks()).toBe(41);
 });
 
-test("tips too far apart are not counted, and not asked about again", async () => {
+test("tips too far apart are not counted, and not requested again", async () => {
   await watched();
   const callAll = node.tree.callAll.bind(node.tree);
   // The node denies that its new tip is on the active chain, so that only a walk would lead to the fork.
@@ -257,14 +258,14 @@ test("tips too far apart are not counted, and not asked about again", async () =
   node.wake();
   await waiting(2);
   expect(errors).toMatchObject([["getblockheader", { name: "TooFarApartError" }]]);
-  expect(told.slice(0, 2)).toEqual(["seen 2147483647", "updated"]);
+  expect(reports.slice(0, 2)).toEqual(["seen 2147483647", "updated"]);
   node.tree.callAll = callAll;
   node.wake();
   await waiting(3);
   expect(errors).toHaveLength(1);
 });
 
-describe("looking now and then", () => {
+describe("polling the tip", () => {
   const EVERY_MS = 30_000;
   /** It is slept in pieces, the longest of them this long. */
   const PIECE_MS = 5000;
@@ -281,19 +282,19 @@ describe("looking now and then", () => {
     await looks(5);
     expect(new Set(pauses)).toEqual(new Set([PIECE_MS]));
     expect(node.waits).toEqual([]);
-    expect(told).toEqual(["tip 100 101", "counting"]);
+    expect(reports).toEqual(["tip 100 101", "counting"]);
   });
 
-  test("counts the blocks in between, and those that left", async () => {
+  test("counts the blocks between two polls, connected and disconnected", async () => {
     watch(EVERY_MS);
     await looks(2);
     const fork = node.tree.active;
-    told.length = 0;
+    reports.length = 0;
     node.extend(2);
     await looks(2);
     node.extend(3, fork);
     await looks(2);
-    expect(told.filter((line) => !line.startsWith("tip "))).toEqual([
+    expect(reports.filter((line) => !line.startsWith("tip "))).toEqual([
       ...["-0 +2 to 102", "updated"],
       ...["-2 +3 to 103", "updated"],
     ]);
@@ -309,7 +310,7 @@ describe("looking now and then", () => {
     expect(new Set(pauses)).toEqual(new Set([PIECE_MS]));
   });
 
-  test("goes on after a failure", async () => {
+  test("continues after a failure", async () => {
     watch(EVERY_MS);
     await looks(1);
     node.failures.push(new RpcError("failed", "for the test"));
@@ -326,32 +327,32 @@ describe("looking now and then", () => {
   });
 });
 
-test("a failure is told, and tried again after a while", async () => {
+test("a failed call is logged, and repeated after a pause", async () => {
   await watched();
   node.failures.push(new RpcError("overloaded", "all 4 threads of the node are stuck in earlier calls"));
   node.extend(1);
-  await eventually("the tip", () => told.at(-1) === "tip 101 102");
+  await eventually("the tip", () => reports.at(-1) === "tip 101 102");
   expect(errors).toMatchObject([["Mining.waitTipChanged", { kind: "overloaded" }]]);
   expect(pauses).toEqual([5000]);
 });
 
-test("a node that stops answers a wait with no tip: that is told, and counted as none", async () => {
+test("a stopping node answers a wait without a tip: that is reported, and counts nothing", async () => {
   await watched();
   node.isStopping = true;
   node.wake();
   // As if the tip were another, which the fake node answers at once.
   node.tree.extend(1);
   await watching;
-  expect(told).toEqual(["stopping"]);
+  expect(reports).toEqual(["stopping"]);
   expect(errors).toEqual([]);
 });
 
-test("ends with the client, without a word", async () => {
+test("ends with the client, without a log line", async () => {
   await watched();
   node.failures.push(new RpcError("disconnected", "the node closed the socket"));
   node.leave();
   await watching;
-  expect(told).toEqual([]);
+  expect(reports).toEqual([]);
   expect(errors).toEqual([]);
   expect(pauses).toEqual([]);
 });

@@ -28,14 +28,14 @@ function run(seconds: number, share: number): number | undefined {
 }
 
 describe("the share over 10 s", () => {
-  test("above the budget is too much, and is told", () => {
+  test("above the budget is reported", () => {
     expect(run(30, 0.26)).toBeCloseTo(0.26);
     expect(now).toBe(60_000);
   });
 
   test("at the budget is not", () => expect(run(120, 0.25)).toBeUndefined());
 
-  test("has those before the registration in it, as quiet ones", () => {
+  test("counts the time before the registration as idle", () => {
     expect(run(2, 1)).toBeUndefined();
     expect(run(1, 1)).toBeCloseTo(0.3);
   });
@@ -53,7 +53,7 @@ describe("the share over 10 s", () => {
     expect(run(3, 1)).toBeCloseTo(0.3);
   });
 
-  test("forgets what is older", () => {
+  test("ignores older readings", () => {
     expect(run(2, 1)).toBeUndefined();
     expect(run(9, 0)).toBeUndefined();
     expect(run(2, 1)).toBeUndefined();
@@ -67,7 +67,7 @@ describe("the share over 10 s", () => {
     expect(budget.excess(now + 110 * SECOND, busyMs + 8 * SECOND)).toBeCloseTo(0.3);
   });
 
-  test("begins anew with each registration", () => {
+  test("starts again with each registration", () => {
     expect(run(2, 1)).toBeUndefined();
     budget.restart(now, busyMs);
     expect(run(2, 1)).toBeUndefined();
@@ -100,7 +100,7 @@ describe("a pause", () => {
     }
   });
 
-  test("is a minute again after an hour of tracing without trouble", () => {
+  test("is a minute again after an hour of tracing within the budget", () => {
     budget.shed(now);
     expect(budget.shed(now)).toBe(120 * SECOND);
     budget.restart(now, busyMs);
@@ -112,7 +112,7 @@ describe("a pause", () => {
 
   test("is none before the first", () => expect(budget.isPaused(0)).toBe(false));
 
-  test("has an end after thousands, too", () => {
+  test("is finite after thousands of pauses, too", () => {
     for (let shed = 0; shed < 3000; shed++) budget.shed(now);
     budget.restart(now, busyMs);
     expect(budget.shed(now)).toBe(HOUR);

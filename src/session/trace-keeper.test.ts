@@ -89,14 +89,14 @@ async function traced(): Promise<void> {
   node.traceCalls.length = active.length = 0;
 }
 
-/** Spends the budget until the node is told to end the trace. */
+/** Uses up the budget until the keeper ends the trace. */
 async function overspent(): Promise<void> {
   await pass(15, 0.5);
   expect(node.traceCalls).toEqual(["end"]);
   node.traceCalls.length = 0;
 }
 
-test("a registration that is late is waited for at the next look, not only when a refusal would be over", async () => {
+test("the next check waits for a late registration, and not only the one after a refusal", async () => {
   await pass(1);
   await refused(new DeadlineError("Tracing.traceUtxoCache was not answered within 10000 ms"));
   expect(errors).toHaveLength(1);
@@ -106,7 +106,7 @@ test("a registration that is late is waited for at the next look, not only when 
   expect(active).toEqual([false, true]);
 });
 
-describe("a registration that is late is seen to its end, and then watched,", () => {
+describe("a late registration is awaited, and then kept within the budget,", () => {
   const LATE = new DeadlineError("Tracing.traceUtxoCache was not answered within 10000 ms");
 
   test("though the node may have begun to sync meanwhile", async () => {
@@ -128,7 +128,7 @@ describe("a registration that is late is seen to its end, and then watched,", ()
     expect(node.traceCalls).toEqual([]);
   });
 
-  test("whatever the budget says meanwhile", async () => {
+  test("whatever the budget is meanwhile", async () => {
     await pass(1);
     await refused(LATE);
     budget.shed(now);
@@ -137,7 +137,7 @@ describe("a registration that is late is seen to its end, and then watched,", ()
     expect(active).toEqual([false, true]);
   });
 
-  test("unless the node refuses it after all: then it is asked for as any other", async () => {
+  test("unless the node refuses it after all: then it is requested again as usual", async () => {
     await pass(1);
     await refused(LATE);
     isSyncing = true;
@@ -156,7 +156,7 @@ const ENDED = (share: number, pauseS: number) =>
   `registering it again in ${pauseS} s`;
 
 describe("a registration", () => {
-  test("is told when it is there, and no earlier", async () => {
+  test("is reported when it exists, and no earlier", async () => {
     expect(active).toEqual([false]);
     await pass(1);
     expect(active).toEqual([false]);
@@ -176,7 +176,7 @@ describe("a registration", () => {
     expect(node.traceCalls).toEqual(["trace"]);
   });
 
-  test("is asked for once, however long it takes", async () => {
+  test("is requested once, however long it takes", async () => {
     void keeper.tend();
     for (let second = 0; second < 100; second++) {
       now += SECOND;
@@ -185,7 +185,7 @@ describe("a registration", () => {
     expect(node.traceCalls).toEqual(["trace"]);
   });
 
-  test("that is refused is asked for again after a while", async () => {
+  test("that is refused is requested again after a pause", async () => {
     await pass(1);
     await refused(REFUSED);
     expect(errors).toEqual([["Tracing.traceUtxoCache", REFUSED]]);
@@ -198,20 +198,20 @@ describe("a registration", () => {
     expect(active).toEqual([false, true]);
   });
 
-  test("is asked for no more once the client is over", async () => {
+  test("is not requested once the client has ended", async () => {
     node.isOver = true;
     await pass(100);
     expect(node.traceCalls).toEqual([]);
   });
 
-  test("that fails with the end of the client is no failure", async () => {
+  test("that fails with the end of the client is not reported", async () => {
     await pass(1);
     node.isOver = true;
     await refused(REFUSED);
     expect(errors).toEqual([]);
   });
 
-  test("that is there when the client is over is not told", async () => {
+  test("that completes after the end of the client is not reported", async () => {
     await pass(1);
     node.isOver = true;
     await answered();
@@ -257,7 +257,7 @@ describe("a trace that is over the budget", () => {
     expect(node.traceCalls).toEqual(["trace"]);
   });
 
-  test("waits for the end of initial block download, should there be another", async () => {
+  test("waits for the end of another initial block download", async () => {
     await traced();
     await overspent();
     await answered();
@@ -269,7 +269,7 @@ describe("a trace that is over the budget", () => {
     expect(node.traceCalls).toEqual(["trace"]);
   });
 
-  test("whose end is refused stays registered, and is asked to end each second, busy or not", async () => {
+  test("whose end is refused stays registered, and its end is requested every second, busy or not", async () => {
     await traced();
     await overspent();
     for (let refusal = 1; refusal <= 20; refusal++) {
@@ -301,7 +301,7 @@ describe("a trace that is over the budget", () => {
     expect(node.isWaiting).toBe(true);
   });
 
-  test("whose end fails with the client is no failure", async () => {
+  test("whose end fails with the client is not reported", async () => {
     await traced();
     await overspent();
     node.isOver = true;
@@ -311,7 +311,7 @@ describe("a trace that is over the budget", () => {
     expect(node.traceCalls).toEqual([]);
   });
 
-  test("whose end comes when the client is over is not told, and costs no pause", async () => {
+  test("whose end completes after the client is not reported, and starts no pause", async () => {
     await traced();
     await overspent();
     node.isOver = true;
