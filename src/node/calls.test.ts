@@ -26,6 +26,7 @@ const EXPECTED = [
   "Chain.shutdownRequested",
   "Handler.disconnect",
   "Init.construct",
+  "Init.makeEcho",
   "Init@2",
   "Init@3",
   "Init@4",

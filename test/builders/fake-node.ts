@@ -7,6 +7,7 @@ import type { ImportedCapability } from "../../src/rpc/capability.ts";
 import type { Connection } from "../../src/rpc/connection.ts";
 import { RpcError } from "../../src/rpc/errors.ts";
 import { Chain$Server, type Chain$Server$Target, ChainNotifications$Client } from "../../src/schema/chain.ts";
+import { Echo$Server, type Echo$Server$Target } from "../../src/schema/echo.ts";
 import { Handler$Server } from "../../src/schema/handler.ts";
 import { Init$Server, type Init$Server$Target } from "../../src/schema/init.ts";
 import { type Context, Thread$Server, ThreadMap$Server } from "../../src/schema/mp/proxy.ts";
@@ -100,6 +101,9 @@ export class FakeNode {
     return new Init$Server({
       construct: this.#method("Init.construct", (_, results) => {
         results.threadMap = this.#threadMap().client();
+      }),
+      makeEcho: this.#onThread("Init.makeEcho", (_, results) => {
+        results.result = new Echo$Server({} as Echo$Server$Target).client();
       }),
       makeChain: this.#onThread("Init.makeChain", (_, results) => {
         results.result = this.#chain().client();
