@@ -1,6 +1,7 @@
 // An HTTP client for tests: sends bytes as they are, parses responses, and reads only as much as the test requests.
 
 import { connect, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 
 export interface RawResponse {
   readonly status: number;
@@ -19,8 +20,11 @@ export interface RawClient {
   close(): void;
 }
 
-export async function connectRaw(port: number, hostname = "127.0.0.1"): Promise<RawClient> {
-  const socket = connect({ port, host: hostname, allowHalfOpen: true });
+/** `tls`: the connection uses TLS, with these options. */
+export async function connectRaw(port: number, hostname = "127.0.0.1", tls?: ConnectionOptions): Promise<RawClient> {
+  const address = { port, host: hostname, allowHalfOpen: true };
+  const socket = tls === undefined ? connect(address) : connectTls({ ...address, ...tls });
+  const connected = tls === undefined ? "connect" : "secureConnect";
   let received: Buffer = Buffer.alloc(0);
   let end: Error | "ended" | undefined;
   let wake = () => {};
@@ -40,7 +44,7 @@ export async function connectRaw(port: number, hostname = "127.0.0.1"): Promise<
     end ??= error;
     wake();
   });
-  await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+  await new Promise<void>((resolve, reject) => socket.once(connected, resolve).once("error", reject));
 
   return {
     socket,

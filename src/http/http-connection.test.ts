@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { Backlog } from "./backlog.ts";
 import { type ClientSocket, HttpConnection } from "./http-connection.ts";
+import { Passwords } from "./passwords.ts";
 import { ResponseBuffer } from "./response-buffer.ts";
+import type { TurnTaker } from "./turn-queue.ts";
 
 const HOST = "Host: a\r\n";
 const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
@@ -14,7 +16,7 @@ interface Scene {
   /** The calls to the socket, in order, except writes. */
   readonly calls: string[];
   /** Turns that the connection waits for. */
-  readonly turns: HttpConnection[];
+  readonly turns: TurnTaker[];
   /** All bytes that the kernel took. */
   received(): string;
   /** Writes so far, also those that took nothing. */
@@ -32,12 +34,14 @@ interface Circumstances {
   backlog?: Backlog;
   /** Whether the round has no turn left. */
   busy?: boolean;
+  passwords?: Passwords;
 }
 
 function scene(payload: () => Uint8Array, circumstances: Circumstances = {}): Scene {
   const { accept = () => ALL, responses = new ResponseBuffer(), backlog = new Backlog(), busy = false } = circumstances;
+  const { passwords = new Passwords() } = circumstances;
   const calls: string[] = [];
-  const turns: HttpConnection[] = [];
+  const turns: TurnTaker[] = [];
   const taken: Buffer[] = [];
   let writes = 0;
   const note = (call: string) => {
@@ -59,9 +63,11 @@ function scene(payload: () => Uint8Array, circumstances: Circumstances = {}): Sc
     shutdown: () => note("shutdown"),
     end: () => note("end"),
     terminate: () => note("terminate"),
+    remoteAddress: "192.0.2.1",
   };
   const connection = new HttpConnection(socket, {
     payload,
+    passwords,
     responses,
     backlog,
     turns: { takeNow: () => !busy, add: (connection) => turns.push(connection) },

@@ -6,22 +6,27 @@ import { releaseChunk } from "../memory/chunk.ts";
 import { garbage } from "../memory/garbage.ts";
 import type { Backlog } from "./backlog.ts";
 import { Input } from "./input.ts";
+import type { Passwords, Verdict } from "./passwords.ts";
 import { type Request, RequestError } from "./request-head.ts";
 import { MAX_HEAD_BYTES, RequestParser } from "./request-parser.ts";
 import type { ErrorStatus, ResponseBuffer } from "./response-buffer.ts";
-import type { TurnQueue } from "./turn-queue.ts";
+import type { TurnQueue, TurnTaker } from "./turn-queue.ts";
 
 /** The part of Bun's socket that a connection uses. */
-export type ClientSocket = Pick<Socket, "write" | "pause" | "resume" | "shutdown" | "end" | "terminate">;
+export type ClientSocket = Pick<
+  Socket,
+  "write" | "pause" | "resume" | "shutdown" | "end" | "terminate" | "remoteAddress"
+>;
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
   /** The bytes of a response's body; they must not change afterwards. */
   readonly payload: () => Uint8Array;
+  readonly passwords: Passwords;
   readonly responses: ResponseBuffer;
   /** Learns after each change what a connection holds. */
   readonly backlog: Backlog;
-  readonly turns: TurnQueue<HttpConnection>;
+  readonly turns: TurnQueue<TurnTaker>;
   /** Timeout of the wait for a request, of its arrival, and of each step of writing a response. */
   readonly idleTimeoutMs: number;
   /** Time after the last response in which input is discarded, so that the client can read the response. */
@@ -41,10 +46,15 @@ const NOTHING: Uint8Array = new Uint8Array();
 
 /**
  * Reading: everything received is answered, the socket delivers more. Queued: input is left, a turn will come. Writing: the
- * kernel did not take everything, `drain` will come. In both the socket is paused, so a connection holds one received chunk
- * and one turn's responses. Lingering: our FIN is sent, input is discarded.
+ * kernel did not take everything, `drain` will come. Checking: the password of the next request is being checked. In these
+ * three the socket is paused, so a connection holds one received chunk and one turn's responses. Lingering: our FIN is sent, input is discarded.
  */
-type State = "reading" | "queued" | "writing" | "lingering" | "closed";
+type State = "reading" | "queued" | "writing" | "checking" | "lingering" | "closed";
+
+interface CheckedRequest {
+  readonly request: Request;
+  verdict: Verdict | undefined;
+}
 
 export class HttpConnection {
   readonly #socket: ClientSocket;
@@ -54,6 +64,8 @@ export class HttpConnection {
   readonly #input = new Input();
   /** What the kernel has not taken yet, the end of a copy. Empty except in state writing. */
   #unwritten = NOTHING;
+  /** The request whose password is being checked, with the verdict once it is known; until it is answered. */
+  #checked: CheckedRequest | undefined;
   /** Set by the last response: nothing after it is answered. */
   #answeredLast = false;
   /** Set by the client's FIN: it waits for responses and sends no more. */
@@ -140,8 +152,13 @@ export class HttpConnection {
   #answer(): number {
     let inputLeft = MAX_TURN_INPUT_BYTES;
     let responsesLeft = MAX_TURN_RESPONSES;
-    let payloadBytes = 0;
-    while (!this.#answeredLast && responsesLeft > 0 && payloadBytes < MAX_TURN_PAYLOAD_BYTES) {
+    let payloadBytes = this.#answerChecked();
+    while (
+      !this.#answeredLast &&
+      this.#checked === undefined &&
+      responsesLeft > 0 &&
+      payloadBytes < MAX_TURN_PAYLOAD_BYTES
+    ) {
       if (!this.#parser.hasInput) {
         const bytes = this.#input.next(inputLeft);
         if (bytes.length === 0) break;
@@ -152,9 +169,33 @@ export class HttpConnection {
       if (request === undefined) continue;
       responsesLeft--;
       if (request === "continue") this.#context.responses.addContinue();
-      else payloadBytes += this.#answerRequest(request);
+      else payloadBytes += this.#checkAndAnswer(request);
     }
     return payloadBytes;
+  }
+
+  /** Answers the request whose password was checked, if there is one. Returns the size of the payload in bytes. */
+  #answerChecked(): number {
+    const checked = this.#checked;
+    if (checked?.verdict === undefined) return 0;
+    this.#checked = undefined;
+    return this.#answerRequest(checked.request, checked.verdict);
+  }
+
+  /** Answers the request, or begins to check its password. Returns the size of the payload in bytes. */
+  #checkAndAnswer(request: Request): number {
+    const verdict = this.#context.passwords.check(request.authorization, this.#socket.remoteAddress);
+    if (typeof verdict === "string") return this.#answerRequest(request, verdict);
+    void this.#check(request, verdict);
+    return 0;
+  }
+
+  async #check(request: Request, verdict: Promise<Verdict>): Promise<void> {
+    const checked: CheckedRequest = { request, verdict: undefined };
+    this.#checked = checked;
+    checked.verdict = await verdict;
+    // In state writing the turn comes once everything is written.
+    if (this.#state === "checking") this.#queue();
   }
 
   /** Undefined if the request is incomplete, and after an error, which is the last response. */
@@ -170,8 +211,14 @@ export class HttpConnection {
   }
 
   /** Returns the size of the payload in bytes. */
-  #answerRequest(request: Request): number {
+  #answerRequest(request: Request, verdict: Verdict): number {
     const { payload, responses } = this.#context;
+    if (verdict !== "valid") {
+      if (verdict === "invalid") responses.addError(401, "a valid name and password are needed", request.isHead);
+      else responses.addError(429, "too many attempts at a password; try again later", request.isHead);
+      this.#answeredLast = true;
+      return 0;
+    }
     try {
       const body = payload();
       responses.addPayload(request, body);
@@ -217,7 +264,8 @@ export class HttpConnection {
   /** What to do when nothing waits to be written. */
   #goOn(): void {
     if (this.#answeredLast) this.#linger();
-    else if (this.#parser.hasInput || !this.#input.isEmpty) this.#queue();
+    else if (this.#checked !== undefined && this.#checked.verdict === undefined) this.#wait("checking");
+    else if (this.#checked !== undefined || this.#parser.hasInput || !this.#input.isEmpty) this.#queue();
     else if (this.#inputEnded) this.#socket.end();
     else this.#listen("reading");
   }
@@ -241,13 +289,13 @@ export class HttpConnection {
     this.#context.turns.add(this);
   }
 
-  #wait(state: "queued" | "writing"): void {
+  #wait(state: "queued" | "writing" | "checking"): void {
     if (this.#state === "reading") this.#socket.pause();
     this.#state = state;
   }
 
   #listen(state: "reading" | "lingering"): void {
-    if (this.#state === "queued" || this.#state === "writing") this.#socket.resume();
+    if (this.#state !== "reading" && this.#state !== "lingering") this.#socket.resume();
     this.#state = state;
   }
 

@@ -12,6 +12,8 @@ export interface Request {
   /** HEAD: the response has the same header fields and no body. */
   readonly isHead: boolean;
   readonly acceptsGzip: boolean;
+  /** The value of Authorization; several are joined by commas, which no valid value has. */
+  readonly authorization: string | undefined;
   /** Whether the connection stays open after the response, and so the response's Connection field. */
   readonly persistence: Persistence;
 }
@@ -40,6 +42,7 @@ export interface RequestHead {
   connection: string | undefined;
   expect: string | undefined;
   acceptEncoding: string | undefined;
+  authorization: string | undefined;
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/; // RFC 9110 5.6.2
@@ -64,6 +67,7 @@ export function readRequestLine(line: string): RequestHead {
     connection: undefined,
     expect: undefined,
     acceptEncoding: undefined,
+    authorization: undefined,
   };
 }
 
@@ -99,6 +103,9 @@ export function readField(head: RequestHead, line: string): void {
       break;
     case "accept-encoding":
       head.acceptEncoding = joined(head.acceptEncoding, value);
+      break;
+    case "authorization":
+      head.authorization = joined(head.authorization, value);
       break;
   }
 }
@@ -146,6 +153,7 @@ export function requestOf(head: RequestHead): Request {
   return {
     isHead: head.method === "HEAD",
     acceptsGzip: head.acceptEncoding !== undefined && acceptsGzip(head.acceptEncoding),
+    authorization: head.authorization,
     persistence: persistenceOf(head),
   };
 }

@@ -35,7 +35,7 @@ function cut(bytes: Buffer, positions: readonly number[]): Buffer[] {
   return [...ends, bytes.length].map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
 }
 
-const GET: Request = { isHead: false, acceptsGzip: false, persistence: "implied" };
+const GET: Request = { isHead: false, acceptsGzip: false, authorization: undefined, persistence: "implied" };
 
 describe("a request in one piece", () => {
   test("a plain one", () => {
@@ -255,6 +255,7 @@ const requestArbitrary = fc
     const request: Request = {
       isHead: method === "HEAD",
       acceptsGzip: gzip,
+      authorization: undefined,
       persistence: closes ? "close" : "implied",
     };
     return {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { Request } from "./request-head.ts";
 import { ResponseBuffer } from "./response-buffer.ts";
 
-const GET: Request = { isHead: false, acceptsGzip: false, persistence: "implied" };
+const GET: Request = { isHead: false, acceptsGzip: false, authorization: undefined, persistence: "implied" };
 const PAYLOAD = new TextEncoder().encode("bitcoin_blocks 900000\n".repeat(50));
 
 /** The only response in `buffer`: lines of the head, the date's value masked, and the body. */

@@ -4,14 +4,16 @@
 import { createGzipCache } from "./gzip-cache.ts";
 import type { Persistence, Request, RequestError } from "./request-head.ts";
 
-/** The parser's errors, a payload that failed (500), too many connections (503). */
-export type ErrorStatus = RequestError["status"] | 500 | 503;
+/** The parser's errors, no valid password (401), too many attempts at one (429), a failed payload (500), too many connections (503). */
+export type ErrorStatus = RequestError["status"] | 401 | 429 | 500 | 503;
 
 /** Prometheus text format 0.0.4. */
 const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 const ERROR_REASONS: Readonly<Record<ErrorStatus, string>> = {
   400: "Bad Request",
+  401: "Unauthorized",
+  429: "Too Many Requests",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
   501: "Not Implemented",
@@ -25,6 +27,12 @@ const CONNECTION_FIELDS: Readonly<Record<Persistence, string>> = {
   close: "Connection: close\r\n",
 };
 
+/** Fields that belong to a status (RFC 9110 11.6.1 and 10.2.3). */
+const ERROR_FIELDS: Partial<Record<ErrorStatus, string>> = {
+  401: 'WWW-Authenticate: Basic realm="metrics", charset="UTF-8"\r\n',
+  429: "Retry-After: 10\r\n",
+};
+
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const NO_BODY = new Uint8Array();
 
@@ -33,6 +41,12 @@ export class ResponseBuffer {
   #length = 0;
   readonly #gzip = createGzipCache();
   readonly #date = createDateCache();
+  readonly #headerFields: () => string;
+
+  /** `headerFields`: lines that each response has, with their line ends. */
+  constructor(headerFields = () => "") {
+    this.#headerFields = headerFields;
+  }
 
   /** The responses since `clear`, one after the other: a view, valid until the next call of any method. */
   get written(): Uint8Array {
@@ -51,6 +65,7 @@ export class ResponseBuffer {
       (request.acceptsGzip ? "Content-Encoding: gzip\r\n" : "") +
       `Content-Length: ${body.length}\r\n` +
       CONNECTION_FIELDS[request.persistence] +
+      this.#headerFields() +
       `Date: ${this.#date()}\r\n\r\n`;
     this.#add(head, request.isHead ? NO_BODY : body);
   }
@@ -65,7 +80,8 @@ export class ResponseBuffer {
     const body = new TextEncoder().encode(`${message}\n`);
     const head =
       `HTTP/1.1 ${status} ${ERROR_REASONS[status]}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-      `Content-Length: ${body.length}\r\nConnection: close\r\nDate: ${this.#date()}\r\n\r\n`;
+      `Content-Length: ${body.length}\r\nConnection: close\r\n${ERROR_FIELDS[status] ?? ""}` +
+      `${this.#headerFields()}Date: ${this.#date()}\r\n\r\n`;
     this.#add(head, isHead ? NO_BODY : body);
   }
 

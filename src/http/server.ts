@@ -1,11 +1,15 @@
-// Listens for HTTP and answers every request with the payload, whatever its method and path; limits the connections.
+// Listens for HTTP, with TLS if it is configured, and answers every request with the payload, whatever its method and path;
+// limits the connections.
 // main creates it at start and stops it at the end.
 
 import type { Socket } from "bun";
 import { Backlog } from "./backlog.ts";
-import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
+import { HttpConnection } from "./http-connection.ts";
+import { Passwords } from "./passwords.ts";
 import { ResponseBuffer } from "./response-buffer.ts";
+import { TlsClient, type TlsClientContext } from "./tls-client.ts";
 import { createTurnQueue } from "./turn-queue.ts";
+import type { WebConfig } from "./web-config-file.ts";
 
 export interface ServerOptions {
   /**
@@ -15,6 +19,10 @@ export interface ServerOptions {
   readonly payload: () => Uint8Array;
   /** Whether something more urgent than clients wants the thread; then turns are rationed. Default: never. */
   readonly isBusy?: () => boolean;
+  /** TLS, passwords and header fields; read for each connection and each response, so they may change. Default: none. */
+  readonly web?: WebConfig | undefined;
+  /** Called for a client that the rules for certificates refuse. */
+  readonly onRefused?: (reason: string) => void;
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -28,6 +36,8 @@ export interface ServerLimits {
    * its response.
    */
   readonly idleTimeoutMs: number;
+  /** Timeout of a TLS handshake. */
+  readonly handshakeTimeoutMs: number;
   /** Timeout after the last response if the client does not close the connection. */
   readonly lingerTimeoutMs: number;
 }
@@ -53,54 +63,62 @@ const DEFAULT_LIMITS: ServerLimits = {
   maxConnections: 512,
   maxRefused: 512,
   idleTimeoutMs: 30_000,
+  handshakeTimeoutMs: 10_000,
   lingerTimeoutMs: 2_000,
 };
+
+const PLAIN: WebConfig = { tls: undefined, passwords: new Passwords(), headerFields: "" };
+
+type Client = HttpConnection | TlsClient;
 
 /** Listens on no address yet. */
 export function createServer(options: ServerOptions): MetricsServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const listeners: Bun.TCPSocketListener<HttpConnection>[] = [];
-  const served = new Set<HttpConnection>();
-  const refused = new Set<HttpConnection>();
-  const context: ConnectionContext = {
+  const listeners: Bun.TCPSocketListener<Client | undefined>[] = [];
+  const web = options.web ?? PLAIN;
+  const served = new Set<Client>();
+  const refused = new Set<Client>();
+  const context: TlsClientContext = {
     payload: options.payload,
-    responses: new ResponseBuffer(),
+    passwords: web.passwords,
+    responses: new ResponseBuffer(() => web.headerFields),
     backlog: new Backlog(),
     turns: createTurnQueue(options.isBusy),
     idleTimeoutMs: limits.idleTimeoutMs,
+    handshakeTimeoutMs: limits.handshakeTimeoutMs,
     lingerTimeoutMs: limits.lingerTimeoutMs,
+    onRefused: options.onRefused ?? (() => {}),
   };
 
-  function open(socket: Socket<HttpConnection>): void {
-    const connection = new HttpConnection(socket, context);
-    socket.data = connection;
-    if (served.size < limits.maxConnections) {
-      served.add(connection);
-    } else if (refused.size < limits.maxRefused) {
-      refused.add(connection);
-      connection.refuse(503, `more than ${limits.maxConnections} connections`);
-    } else {
-      socket.terminate();
-    }
+  function open(socket: Socket<Client | undefined>): void {
+    const isServed = served.size < limits.maxConnections;
+    if (!isServed && refused.size >= limits.maxRefused) return void socket.terminate();
+    const { tls } = web;
+    const client = tls === undefined ? new HttpConnection(socket, context) : new TlsClient(socket, tls, context);
+    socket.data = client;
+    (isServed ? served : refused).add(client);
+    if (!isServed) client.refuse(503, `more than ${limits.maxConnections} connections`);
+    if (client instanceof TlsClient) client.start();
   }
 
-  function close(socket: Socket<HttpConnection>): void {
-    served.delete(socket.data);
-    refused.delete(socket.data);
-    socket.data.closed();
+  function close({ data: client }: Socket<Client | undefined>): void {
+    if (client === undefined) return;
+    served.delete(client);
+    refused.delete(client);
+    client.closed();
   }
 
   const listenOn = (hostname: string, port: number) =>
-    Bun.listen<HttpConnection>({
+    Bun.listen<Client | undefined>({
       hostname,
       port,
       allowHalfOpen: true, // a client may send its FIN right after its request and still waits for the response
       socket: {
         open,
         close,
-        data: (socket, bytes) => socket.data.receive(bytes),
-        drain: (socket) => socket.data.drain(),
-        end: (socket) => socket.data.endInput(),
+        data: (socket, bytes) => socket.data?.receive(bytes),
+        drain: (socket) => socket.data?.drain(),
+        end: (socket) => socket.data?.endInput(),
         error: (socket) => socket.terminate(), // a handler threw: this client loses its connection, the process goes on
       },
     });
@@ -122,6 +140,8 @@ export function createServer(options: ServerOptions): MetricsServer {
     },
     stop() {
       clearInterval(sweep);
+      // Bun closes the sockets of a listener, but not those that were upgraded.
+      for (const client of [...served, ...refused]) if (client instanceof TlsClient) client.close();
       for (const listener of listeners) listener.stop(true);
     },
   };

@@ -1,0 +1,91 @@
+// Certificate, key and rules with which connections begin TLS. Made once for a configuration, used for each connection.
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
+import type { Socket, TLSOptions } from "bun";
+import { requires, type TlsSettings, verifies, WebConfigError } from "./web-config.ts";
+
+/** What the settings name, in PEM. */
+export interface TlsMaterial {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string | undefined;
+}
+
+/** The part of Bun's socket that the rules for clients read after a handshake. */
+export type ShakenSocket = Pick<Socket, "authorized" | "getAuthorizationError" | "getPeerX509Certificate">;
+
+export class TlsContext {
+  /** For `upgradeTLS`. */
+  readonly options: TLSOptions & { readonly secureContext: unknown };
+  readonly #settings: TlsSettings;
+  readonly #allowedSans: ReadonlySet<string> | undefined;
+
+  /** Throws WebConfigError if certificate and key are none, or do not belong together. */
+  constructor(settings: TlsSettings, { cert, key, clientCa }: TlsMaterial) {
+    checkMaterial(settings, { cert, key, clientCa });
+    this.#settings = settings;
+    this.#allowedSans = settings.clientAllowedSans && new Set(settings.clientAllowedSans.map(canonicalName));
+    const { minVersion, maxVersion, clientAuth } = settings;
+    try {
+      const { context } = createSecureContext({ cert, key, ca: clientCa, minVersion, maxVersion });
+      const requestCert = clientAuth !== "NoClientCert";
+      // BoringSSL itself refuses a client without a certificate. The other rules are `refusal`.
+      this.options = {
+        secureContext: context,
+        requestCert,
+        rejectUnauthorized: requires(clientAuth) && verifies(clientAuth),
+      };
+    } catch (error) {
+      throw new WebConfigError(`tls_server_config cannot be used: ${(error as Error).message}`);
+    }
+  }
+
+  /** Why a client must be refused after its handshake; undefined if it may be served. */
+  refusal(socket: ShakenSocket): string | undefined {
+    const { clientAuth } = this.#settings;
+    if (clientAuth === "NoClientCert") return undefined;
+    const certificate = socket.getPeerX509Certificate() as X509Certificate | undefined;
+    if (certificate === undefined) return requires(clientAuth) ? "it has no certificate" : undefined;
+    if (verifies(clientAuth) && !socket.authorized) {
+      const { code, message } = (socket.getAuthorizationError() ?? {}) as NodeJS.ErrnoException;
+      return `its certificate is not valid: ${message ?? "unknown reason"} (${code ?? "no code"})`;
+    }
+    if (this.#allowedSans === undefined) return undefined;
+    const isAllowed = subjectAltNames(certificate.subjectAltName ?? "").some((name) => this.#allowedSans!.has(name));
+    return isAllowed ? undefined : "its certificate has no name of client_allowed_sans";
+  }
+}
+
+/** What BoringSSL reports of these faults names neither the key nor the reason. */
+function checkMaterial({ cert, key, clientCa }: TlsSettings, material: TlsMaterial): void {
+  const certificate = parsed(() => new X509Certificate(material.cert), cert.key, "a certificate in PEM");
+  const privateKey = parsed(() => createPrivateKey(material.key), key.key, "a private key in PEM without a passphrase");
+  if (clientCa !== undefined) {
+    parsed(() => new X509Certificate(material.clientCa!), clientCa.key, "a certificate in PEM");
+  }
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw new WebConfigError(`tls_server_config.${key.key} does not belong to ${cert.key}`);
+  }
+}
+
+function parsed<T>(parse: () => T, key: string, what: string): T {
+  try {
+    return parse();
+  } catch {
+    throw new WebConfigError(`tls_server_config.${key} is not ${what}`);
+  }
+}
+
+/** Names of DNS, IP, email and URI in the text of X509Certificate. A name with a special character is a JSON string there. */
+function subjectAltNames(text: string): string[] {
+  return [...text.matchAll(/(?:^|, )(?:DNS|IP Address|email|URI):("(?:[^"\\]|\\.)*"|[^,"]*)/g)].map(([, name]) =>
+    canonicalName(name!.startsWith('"') ? (JSON.parse(name!) as string) : name!),
+  );
+}
+
+/** IPv6 addresses have several spellings. Other names are as they are. */
+function canonicalName(name: string): string {
+  if (!/^[\da-fA-F:.]*:[\da-fA-F:.]*$/.test(name) || !URL.canParse(`http://[${name}]`)) return name;
+  return new URL(`http://[${name}]`).hostname;
+}

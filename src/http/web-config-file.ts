@@ -1,0 +1,162 @@
+// A web configuration file in use: read at start, and again when it or a file that it names changes. A fault at start is an
+// error, a later one is logged and changes nothing.
+
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { getSystemErrorMap } from "node:util";
+import { Passwords } from "./passwords.ts";
+import { TlsContext } from "./tls-context.ts";
+import { type Pem, readWebSettings, WebConfigError, type WebSettings } from "./web-config.ts";
+
+/** What the server looks up for each connection and each request. */
+export interface WebConfig {
+  /** For the next connection; undefined: plain HTTP. */
+  readonly tls: TlsContext | undefined;
+  readonly passwords: Passwords;
+  /** Lines of the head of each response, each with its CRLF. */
+  readonly headerFields: string;
+}
+
+/**
+ * Between two readings. A change is used when two readings have found the same, so that files that are replaced one after the
+ * other, or are half written, are not a fault.
+ */
+const READ_INTERVAL_MS = 2_000;
+
+/** What all files contain. */
+interface Contents {
+  readonly settings: WebSettings;
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string | undefined;
+}
+
+export class WebConfigFile implements WebConfig {
+  readonly #path: string;
+  readonly passwords = new Passwords();
+  #tls: TlsContext | undefined;
+  #headerFields = "";
+  /** Of the contents in use, of the last contents or fault that was used or refused, and of the last reading. */
+  #handled = "";
+  #read = "";
+  #timer: Timer | undefined;
+
+  /** Reads the file and those that it names. Rejects with WebConfigError. */
+  static async open(path: string): Promise<WebConfigFile> {
+    const file = new WebConfigFile(path);
+    const contents = await file.#readContents();
+    file.#use(contents);
+    file.#handled = file.#read = JSON.stringify(contents, jsonOf);
+    return file;
+  }
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  get tls(): TlsContext | undefined {
+    return this.#tls;
+  }
+
+  get headerFields(): string {
+    return this.#headerFields;
+  }
+
+  /** Reads the files again and again until `stop`. A change and a fault is logged once. */
+  follow(log: (line: string) => void): void {
+    const readLater = () => {
+      this.#timer = setTimeout(async () => {
+        await this.#readAgain(log);
+        if (this.#timer !== undefined) readLater();
+      }, READ_INTERVAL_MS);
+      this.#timer.unref();
+    };
+    readLater();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #readAgain(log: (line: string) => void): Promise<void> {
+    let found: Contents | string;
+    try {
+      found = await this.#readContents();
+    } catch (error) {
+      found = (error as Error).message;
+    }
+    const text = typeof found === "string" ? found : JSON.stringify(found, jsonOf);
+    const isStable = text === this.#read;
+    this.#read = text;
+    if (!isStable || text === this.#handled) return;
+    this.#handled = text;
+    try {
+      if (typeof found === "string") throw new WebConfigError(found);
+      this.#refuseOpening(found.settings);
+      this.#use(found);
+      log(`web configuration ${this.#path}: read again after a change`);
+    } catch (error) {
+      log(`${(error as Error).message}; the last valid configuration stays in use`);
+    }
+  }
+
+  /** A file that was emptied by mistake must not open what it protects. */
+  #refuseOpening(settings: WebSettings): void {
+    if (this.#tls !== undefined && settings.tls === undefined) {
+      throw this.#fault("tls_server_config is gone; restart the exporter to serve without TLS");
+    }
+    if (this.passwords.areNeeded && settings.users.size === 0) {
+      throw this.#fault("basic_auth_users is gone; restart the exporter to serve without a password");
+    }
+  }
+
+  #use({ settings, cert, key, clientCa }: Contents): void {
+    try {
+      this.#tls = settings.tls && new TlsContext(settings.tls, { cert, key, clientCa });
+    } catch (error) {
+      if (error instanceof WebConfigError) throw this.#fault(error.message);
+      throw error;
+    }
+    this.passwords.setUsers(settings.users);
+    this.#headerFields = [...settings.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  }
+
+  async #readContents(): Promise<Contents> {
+    try {
+      const settings = readWebSettings(await readText(this.#path, "the file"));
+      const { tls } = settings;
+      if (tls === undefined) return { settings, cert: "", key: "", clientCa: undefined };
+      const [cert, key] = await Promise.all([this.#readPem(tls.cert), this.#readPem(tls.key)]);
+      return { settings, cert, key, clientCa: tls.clientCa && (await this.#readPem(tls.clientCa)) };
+    } catch (error) {
+      throw this.#fault((error as Error).message);
+    }
+  }
+
+  /** A relative path is relative to the configuration file. */
+  async #readPem({ key, text, file }: Pem): Promise<string> {
+    if (file === undefined) return text!;
+    const path = resolve(dirname(this.#path), file);
+    return readText(path, `tls_server_config.${key}: ${path}`);
+  }
+
+  #fault(message: string): WebConfigError {
+    return new WebConfigError(`web configuration ${this.#path}: ${message}`);
+  }
+}
+
+async function readText(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const { code = "", errno = 0, message } = error as NodeJS.ErrnoException;
+    const reason = getSystemErrorMap().get(errno)?.[1] ?? message;
+    throw new WebConfigError(`cannot read ${what}: ${reason} (${code})`);
+  }
+}
+
+/** JSON has no maps. */
+function jsonOf(_: string, value: unknown): unknown {
+  return value instanceof Map ? [...value] : value;
+}
