@@ -13,7 +13,7 @@ import { Pause } from "./session/pause.ts";
 import { Session } from "./session/session.ts";
 import { TraceBudget } from "./session/trace-budget.ts";
 
-export interface ExporterOptions extends Omit<Options, "metricsAddresses"> {
+export interface ExporterOptions extends Omit<Options, "metricsAddresses" | "webConfigPath"> {
   readonly build: Build;
   /** Writes a log line; never blocks. */
   readonly log: (line: string) => void;

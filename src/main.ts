@@ -4,6 +4,8 @@ import { BUILD, NAME } from "./build-info.ts";
 import { Exporter } from "./exporter.ts";
 import { listenErrorText } from "./http/listen-error.ts";
 import { createServer, type MetricsServer } from "./http/server.ts";
+import { WebConfigError } from "./http/web-config.ts";
+import { WebConfigFile } from "./http/web-config-file.ts";
 import { Log } from "./log.ts";
 import { type Address, hostPort, type Options, readOptions, UsageError, usage } from "./options.ts";
 import { handleSignals, stopProcess } from "./signals.ts";
@@ -24,6 +26,9 @@ const LOG_DEADLINE_MS = 500;
 
 /** The longest timer, 25 days. Ctrl-Z is a wish: the exporter stops when the node has confirmed the disconnect, not before. */
 const NO_DEADLINE_MS = 2 ** 31 - 1;
+
+/** Addresses that only this host reaches. */
+const LOOPBACK = /^(localhost|127\.[\d.]+|::1)$/;
 
 const options = await readCommandLine();
 await run(options);
@@ -46,13 +51,30 @@ async function readCommandLine(): Promise<Options> {
 async function run(options: Options): Promise<void> {
   const log = new Log(() => exporter.logLineDropped());
   const exporter = new Exporter({ ...options, build: BUILD, log: log.line });
-  const server = createServer(exporter.serving);
+  const web = await openWebConfig(options.webConfigPath);
+  const onRefused = (reason: string) => log.line(`refused a TLS client: ${reason}`);
+  const server = createServer({ ...exporter.serving, web, onRefused });
   const addresses: Address[] = [];
   for (const address of options.metricsAddresses) addresses.push(await listen(server, address));
   leaveInOrder(exporter, server, log);
+  const scheme = web?.tls === undefined ? "http" : "https";
   for (const address of addresses)
-    log.line(`${NAME} ${BUILD.version} serves metrics on http://${hostPort(address)}/metrics`);
+    log.line(`${NAME} ${BUILD.version} serves metrics on ${scheme}://${hostPort(address)}/metrics`);
+  const open = addresses.filter(({ hostname }) => scheme === "http" && !LOOPBACK.test(hostname)).map(hostPort);
+  if (open.length > 0)
+    log.line(`plain HTTP on ${open.join(" ")}: the network can read metrics and passwords; --web-config adds TLS`);
+  web?.follow(log.line);
   exporter.start();
+}
+
+async function openWebConfig(path: string | undefined): Promise<WebConfigFile | undefined> {
+  try {
+    return path === undefined ? undefined : await WebConfigFile.open(path);
+  } catch (error) {
+    if (!(error instanceof WebConfigError)) throw error;
+    console.error(`${NAME}: ${error.message}`);
+    process.exit(EXIT_FAILURE);
+  }
 }
 
 async function listen(server: MetricsServer, address: Address): Promise<Address> {

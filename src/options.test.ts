@@ -8,6 +8,7 @@ test("the socket path alone gives the defaults", () => {
   expect(read("/run/node.sock")).toEqual({
     socketPath: "/run/node.sock",
     metricsAddresses: [{ hostname: "127.0.0.1", port: 9332 }],
+    webConfigPath: undefined,
     pollIntervalMs: 60_000,
     callTimeoutMs: 10_000,
     utxoTrace: true,
@@ -25,6 +26,7 @@ test("flags may stand before and after the path, with a space or an equals sign"
   const options = read(
     "--debug",
     "--metrics-addr=0.0.0.0:1",
+    "--web-config=web.yml",
     "/run/node.sock",
     "--no-utxo-trace",
     "--trace-budget=12.5",
@@ -35,6 +37,7 @@ test("flags may stand before and after the path, with a space or an equals sign"
   expect(options).toEqual({
     socketPath: "/run/node.sock",
     metricsAddresses: [{ hostname: "0.0.0.0", port: 1 }],
+    webConfigPath: "web.yml",
     pollIntervalMs: 500,
     callTimeoutMs: 10_000,
     utxoTrace: false,

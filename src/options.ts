@@ -22,6 +22,8 @@ export interface Options {
   readonly socketPath: string;
   /** Where to serve the metrics: one address or more, all different. */
   readonly metricsAddresses: readonly Address[];
+  /** A file in the format of exporter-toolkit; undefined: plain HTTP without a password. */
+  readonly webConfigPath: string | undefined;
   readonly pollIntervalMs: number;
   /** How long a call may take before it counts as failed. */
   readonly callTimeoutMs: number;
@@ -63,6 +65,7 @@ const OTHER_COLLECTORS = COLLECTOR_NAMES.filter((name) => !DEFAULT_COLLECTORS.in
 /** The options without any flag. */
 export const DEFAULTS: Omit<Options, "socketPath"> = {
   metricsAddresses: [{ hostname: "127.0.0.1", port: 9332 }],
+  webConfigPath: undefined,
   pollIntervalMs: 60_000,
   callTimeoutMs: 10_000,
   utxoTrace: true,
@@ -107,6 +110,13 @@ export const FLAGS = {
     valueHint: "HOST:PORT",
     isRepeatable: true,
     description: "Where to serve the metrics; [::1]:9332 and :9332 work too; may be repeated",
+  },
+  "web-config": {
+    group: "Serving",
+    type: "string",
+    valueHint: "FILE",
+    description: "TLS, passwords and header fields, in the format of Prometheus's exporters",
+    completion: "files",
   },
   "poll-interval": {
     group: "Collecting",
@@ -247,6 +257,7 @@ export function readOptions(rawArgs: readonly string[]): Options | "help" | "ver
   return {
     socketPath,
     metricsAddresses: readAddresses(all("metrics-addr")) ?? DEFAULTS.metricsAddresses,
+    webConfigPath: last("web-config"),
     pollIntervalMs: read("poll-interval", milliseconds(0.1, 86_400)) ?? DEFAULTS.pollIntervalMs,
     callTimeoutMs: read("call-timeout", milliseconds(1, 600)) ?? DEFAULTS.callTimeoutMs,
     utxoTrace: isOn("utxo-trace") ?? DEFAULTS.utxoTrace,

@@ -36,17 +36,17 @@ export class WebConfigFile implements WebConfig {
   readonly passwords = new Passwords();
   #tls: TlsContext | undefined;
   #headerFields = "";
-  /** Of the contents in use, of the last contents or fault that was used or refused, and of the last reading. */
+  /** The contents or the fault that were used or refused last, and those that were read last, as text. */
   #handled = "";
   #read = "";
-  #timer: Timer | undefined;
+  #isReading = false;
 
   /** Reads the file and those that it names. Rejects with WebConfigError. */
   static async open(path: string): Promise<WebConfigFile> {
     const file = new WebConfigFile(path);
     const contents = await file.#readContents();
     file.#use(contents);
-    file.#handled = file.#read = JSON.stringify(contents, jsonOf);
+    file.#handled = file.#read = textOf(contents);
     return file;
   }
 
@@ -62,40 +62,27 @@ export class WebConfigFile implements WebConfig {
     return this.#headerFields;
   }
 
-  /** Reads the files again and again until `stop`. A change and a fault is logged once. */
+  /** Reads the files every two seconds as long as the process runs, and logs each change and each fault once. */
   follow(log: (line: string) => void): void {
-    const readLater = () => {
-      this.#timer = setTimeout(async () => {
-        await this.#readAgain(log);
-        if (this.#timer !== undefined) readLater();
-      }, READ_INTERVAL_MS);
-      this.#timer.unref();
-    };
-    readLater();
+    setInterval(() => void this.readAgain(log), READ_INTERVAL_MS).unref();
   }
 
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  async #readAgain(log: (line: string) => void): Promise<void> {
-    let found: Contents | string;
-    try {
-      found = await this.#readContents();
-    } catch (error) {
-      found = (error as Error).message;
-    }
-    const text = typeof found === "string" ? found : JSON.stringify(found, jsonOf);
+  /** Reads the files, and uses what they contain if they have changed since before the last reading. Never rejects. */
+  async readAgain(log: (line: string) => void): Promise<void> {
+    if (this.#isReading) return; // a file system that hangs
+    this.#isReading = true;
+    const found = await this.#readContents().catch((error: WebConfigError) => error);
+    this.#isReading = false;
+    const text = textOf(found);
     const isStable = text === this.#read;
     this.#read = text;
     if (!isStable || text === this.#handled) return;
     this.#handled = text;
     try {
-      if (typeof found === "string") throw new WebConfigError(found);
+      if (found instanceof WebConfigError) throw found;
       this.#refuseOpening(found.settings);
       this.#use(found);
-      log(`web configuration ${this.#path}: read again after a change`);
+      log(`web configuration ${this.#path}: in use after a change`);
     } catch (error) {
       log(`${(error as Error).message}; the last valid configuration stays in use`);
     }
@@ -156,7 +143,8 @@ async function readText(path: string, what: string): Promise<string> {
   }
 }
 
-/** JSON has no maps. */
-function jsonOf(_: string, value: unknown): unknown {
-  return value instanceof Map ? [...value] : value;
+/** To compare. JSON has no maps. */
+function textOf(found: Contents | WebConfigError): string {
+  if (found instanceof WebConfigError) return found.message;
+  return JSON.stringify(found, (_, value) => (value instanceof Map ? [...value] : (value as unknown)));
 }
