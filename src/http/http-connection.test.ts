@@ -402,3 +402,101 @@ test("a payload that throws for HEAD: 500 without a body", () => {
   expect(received()).toContain("HTTP/1.1 500 ");
   expect(received()).toEndWith("\r\n\r\n");
 });
+
+describe("a password that has to be checked", () => {
+  const authorized = (password: string) =>
+    `GET / HTTP/1.1\r\n${HOST}Authorization: Basic ${btoa(`alice:${password}`)}\r\n\r\n`;
+
+  /** A connection, and the end of the check that runs. */
+  function checked(circumstances: Circumstances = {}) {
+    let finish = (_isValid: boolean) => {};
+    const passwords = new Passwords(
+      () =>
+        new Promise<boolean>((resolve) => {
+          finish = resolve;
+        }),
+    );
+    passwords.setUsers(new Map([["alice", "hash"]]));
+    const all = scene(numbered(), { ...circumstances, passwords });
+    return {
+      ...all,
+      async end(isValid: boolean): Promise<void> {
+        finish(isValid);
+        await Bun.sleep(0);
+      },
+    };
+  }
+
+  test("makes the connection wait paused, and then gets its response before the next request", async () => {
+    const { receive, received, calls, turns, end } = checked();
+    receive(authorized("a") + authorized("a"));
+    expect(received()).toBe("");
+    expect(calls).toEqual(["pause"]);
+    expect(turns).toHaveLength(0);
+    await end(true);
+    expect(turns).toHaveLength(1);
+    turns[0]!.takeTurn();
+    expect(numbersIn(received())).toEqual([0, 1]);
+    expect(calls).toEqual(["pause", "resume"]);
+  });
+
+  test("gets 401 if it is wrong, and the connection ends; likewise without a password", async () => {
+    const { receive, received, calls, turns, end } = checked();
+    receive(authorized("a") + authorized("a"));
+    await end(false);
+    turns[0]!.takeTurn();
+    expect(received()).toStartWith("HTTP/1.1 401 Unauthorized\r\n");
+    expect(received()).toContain("\r\nWWW-Authenticate: Basic ");
+    expect(received().split("HTTP/1.1")).toHaveLength(2);
+    expect(calls).toEqual(["pause", "shutdown", "resume"]);
+    const without = checked();
+    without.receive(GET);
+    expect(without.received()).toStartWith("HTTP/1.1 401 Unauthorized\r\n");
+  });
+
+  test("gets 429 if too many others wait", () => {
+    const passwords = new Passwords(() => new Promise(() => {}));
+    passwords.setUsers(new Map([["alice", "hash"]]));
+    for (let index = 0; index < 20; index++) passwords.check(`Basic ${btoa(`alice:${index}`)}`, "192.0.2.1");
+    const { receive, received } = scene(numbered(), { passwords });
+    receive(authorized("a"));
+    expect(received()).toStartWith("HTTP/1.1 429 Too Many Requests\r\n");
+    expect(received()).toContain("\r\nRetry-After: ");
+  });
+
+  test("waits until a slow reader has what came before it", async () => {
+    let accepts = ALL;
+    const { connection, receive, received, turns, end } = checked({ accept: () => accepts });
+    receive(authorized("a"));
+    await end(true);
+    turns.shift()!.takeTurn();
+    accepts = 10;
+    receive(authorized("a") + authorized("b"));
+    await end(true);
+    expect(turns).toHaveLength(0); // still writing
+    accepts = ALL;
+    connection.drain();
+    expect(turns).toHaveLength(1);
+    turns.shift()!.takeTurn();
+    expect(numbersIn(received())).toEqual([0, 1, 2]);
+  });
+
+  test("does not matter once the connection is closed", async () => {
+    const { connection, receive, received, turns, end } = checked();
+    receive(authorized("a"));
+    connection.closed();
+    await end(true);
+    expect(turns).toHaveLength(0);
+    expect(received()).toBe("");
+  });
+
+  test("is still answered if the client has sent its FIN", async () => {
+    const { connection, receive, received, calls, turns, end } = checked();
+    receive(authorized("a"));
+    connection.endInput();
+    await end(true);
+    turns[0]!.takeTurn();
+    expect(numbersIn(received())).toEqual([0]);
+    expect(calls).toEqual(["pause", "end"]);
+  });
+});

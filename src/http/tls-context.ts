@@ -1,6 +1,6 @@
 // Certificate, key and rules with which connections begin TLS. Made once for a configuration, used for each connection.
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { constants, createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import type { Socket, TLSOptions } from "bun";
 import { requires, type TlsSettings, verifies, WebConfigError } from "./web-config.ts";
@@ -28,7 +28,15 @@ export class TlsContext {
     this.#allowedSans = settings.clientAllowedSans && new Set(settings.clientAllowedSans.map(canonicalName));
     const { minVersion, maxVersion, clientAuth } = settings;
     try {
-      const { context } = createSecureContext({ cert, key, ca: clientCa, minVersion, maxVersion });
+      const { context } = createSecureContext({
+        cert,
+        key,
+        ca: clientCa,
+        minVersion,
+        maxVersion,
+        // A session that is resumed would not verify the client's certificate again, which may have expired since.
+        secureOptions: constants.SSL_OP_NO_TICKET,
+      });
       const requestCert = clientAuth !== "NoClientCert";
       // BoringSSL itself refuses a client without a certificate. The other rules are `refusal`.
       this.options = {
