@@ -2,7 +2,7 @@
 
 import type { SeriesMap } from "../scripts/text-format.ts";
 import { DEFAULT_COLLECTORS } from "../src/collectors/catalogue.ts";
-import type { ExporterOptions } from "../src/exporter.ts";
+import type { ExporterOptions } from "../src/composition.ts";
 import { REMOVAL_REASONS } from "../src/node/chain-notifications.ts";
 import type { Tally } from "./node/tally.ts";
 import type { SimulatedNode } from "./simulated-node.ts";

@@ -1,23 +1,11 @@
-// Composition and lifecycle: the collectors, and sessions with the node, one after the other, until `leave`.
+// Lifecycle of the exporter: sessions with the node, one after the other, until `leave`.
 
-import { makeCollectors } from "./collectors/catalogue.ts";
-import { type Build, exporterCollector } from "./collectors/exporter.ts";
-import { processCollector } from "./collectors/process.ts";
+import { compose, type ExporterOptions } from "./composition.ts";
 import type { ServerOptions } from "./http/server.ts";
 import { garbage } from "./memory/garbage.ts";
-import { MAX_PAGE_BYTES, Registry } from "./metrics/registry.ts";
-import type { Options } from "./options.ts";
-import { BusyClock } from "./rpc/busy-clock.ts";
 import { backoffMs } from "./session/backoff.ts";
 import { Pause } from "./session/pause.ts";
 import { Session } from "./session/session.ts";
-import { TraceBudget } from "./session/trace-budget.ts";
-
-export interface ExporterOptions extends Omit<Options, "metricsAddresses" | "webConfigPath"> {
-  readonly build: Build;
-  /** Writes a log line; never blocks. */
-  readonly log: (line: string) => void;
-}
 
 /** So many sessions that end soon are logged when they are up; with more, only why they ended. */
 const MAX_ANNOUNCED = 2;
@@ -27,11 +15,7 @@ export const MAX_LOGGED_REASONS = 16;
 
 export class Exporter {
   readonly #options: ExporterOptions;
-  readonly #registry;
-  readonly #metrics;
-  readonly #collectors;
-  readonly #busyClock = new BusyClock();
-  readonly #traceBudget;
+  readonly #parts;
   readonly #pause = new Pause();
   #session: Session | undefined;
   #isLeaving = false;
@@ -39,30 +23,20 @@ export class Exporter {
 
   constructor(options: ExporterOptions) {
     this.#options = options;
-    this.#registry = new Registry({
-      onLeftOut: (name) => options.log(`left ${name} out of the page: it would exceed ${MAX_PAGE_BYTES} bytes`),
-    });
-    this.#metrics = exporterCollector(this.#registry, options.build, () => this.#busyClock.busyMs);
-    this.#traceBudget = new TraceBudget(options.traceBudgetPercent);
-    this.#collectors = makeCollectors(options.collectors, {
-      registry: this.#registry,
-      feeTargets: options.feeTargets,
-      onRefused: this.#metrics.callFailed,
-    });
-    processCollector(this.#registry);
+    this.#parts = compose(options);
   }
 
   /** The metrics at this moment, in the Prometheus text format. */
-  readonly render = (): Uint8Array => this.#registry.render();
+  readonly render = (): Uint8Array => this.#parts.registry.render();
 
   /** For the HTTP server: callbacks, for whose answers threads of the node wait, come before scrapes. */
   readonly serving: Pick<ServerOptions, "payload" | "isBusy"> = {
     payload: this.render,
-    isBusy: () => this.#busyClock.isCalling(performance.now()),
+    isBusy: () => this.#parts.busyClock.isCalling(performance.now()),
   };
 
   /** Call it for each dropped log line. */
-  readonly logLineDropped = (): void => this.#metrics.logLineDropped();
+  readonly logLineDropped = (): void => this.#parts.metrics.logLineDropped();
 
   /** Connects to the node, again and again until `leave`. After that it may be called once more. */
   start(): void {
@@ -92,10 +66,7 @@ export class Exporter {
     while (!this.#isLeaving) {
       this.#session = new Session({
         ...this.#options,
-        collectors: this.#collectors,
-        metrics: this.#metrics,
-        busyClock: this.#busyClock,
-        traceBudget: this.#traceBudget,
+        ...this.#parts,
         announce: shortSessions < MAX_ANNOUNCED ? log : () => {},
       });
       const { wasUp, wasStable, reason } = await this.#session.run();

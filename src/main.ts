@@ -1,14 +1,16 @@
 // The program: reads the command line, serves the exporter's metrics, ends or stops on signals. The only place that exits.
 
 import { BUILD, NAME } from "./build-info.ts";
+import { checkReport } from "./check.ts";
 import { Exporter } from "./exporter.ts";
 import { listenErrorText } from "./http/listen-error.ts";
 import { createServer, type MetricsServer } from "./http/server.ts";
 import { WebConfigError } from "./http/web-config.ts";
 import { WebConfigFile } from "./http/web-config-file.ts";
 import { Log } from "./log.ts";
+import { NoPollError, pollOnce } from "./one-poll.ts";
 import { type Address, hostPort, type Options, readOptions, UsageError, usage } from "./options.ts";
-import { handleSignals, stopProcess } from "./signals.ts";
+import { type EndingSignal, handleSignals, stopProcess } from "./signals.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILURE = 1;
@@ -31,7 +33,8 @@ const NO_DEADLINE_MS = 2 ** 31 - 1;
 const LOOPBACK = /^(localhost|127\.[\d.]+|::1)$/;
 
 const options = await readCommandLine();
-await run(options);
+if (options.mode === "serve") await run(options);
+else await poll(options);
 
 async function readCommandLine(): Promise<Options> {
   try {
@@ -67,6 +70,34 @@ async function run(options: Options): Promise<void> {
   exporter.start();
 }
 
+/** Prints what one poll of the node shows. */
+async function poll(options: Options): Promise<void> {
+  const log = new Log(() => {});
+  const end = new AbortController();
+  onSignals(
+    (signal) => end.abort(`stopped by ${signal}`),
+    // At once: the node waits for no answer of an exporter that has not subscribed.
+    function stop() {
+      stopProcess(stop);
+    },
+  );
+  try {
+    const text = await pollOnce(
+      { ...options, build: BUILD, log: options.debug ? log.line : () => {} },
+      end.signal,
+      (node) => (options.mode === "once" ? node.registry.render() : checkReport(node, options)),
+    );
+    await log.flush(LOG_DEADLINE_MS);
+    await Bun.write(Bun.stdout, text);
+    process.exit(EXIT_OK);
+  } catch (error) {
+    if (!(error instanceof NoPollError)) throw error;
+    await log.flush(LOG_DEADLINE_MS);
+    console.error(`${NAME}: cannot poll the node at ${options.socketPath}: ${error.message}`);
+    process.exit(EXIT_FAILURE);
+  }
+}
+
 async function openWebConfig(path: string | undefined): Promise<WebConfigFile | undefined> {
   try {
     return path === undefined ? undefined : await WebConfigFile.open(path);
@@ -92,7 +123,6 @@ async function listen(server: MetricsServer, address: Address): Promise<Address>
  * nothing, because the exporter is disconnecting already.
  */
 function leaveInOrder(exporter: Exporter, server: MetricsServer, log: Log): void {
-  let firstSignalAt: number | undefined;
   let isEnding = false;
   let isStopping = false;
   const end = async (reason: string, exitCode: number): Promise<void> => {
@@ -121,16 +151,22 @@ function leaveInOrder(exporter: Exporter, server: MetricsServer, log: Log): void
     stopProcess(stop);
     exporter.start();
   };
-  handleSignals((signal) => {
-    const now = performance.now();
-    firstSignalAt ??= now;
-    if (now - firstSignalAt >= SAME_REQUEST_MS) process.exit(EXIT_FAILURE);
-    void end(signal, EXIT_OK);
-  }, stop);
+  onSignals((signal) => void end(signal, EXIT_OK), stop);
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.line(`${event}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       void end("internal error", EXIT_FAILURE);
     });
   }
+}
+
+/** Calls `onEnd` for the signals of the first request to end. A later one exits immediately. */
+function onSignals(onEnd: (signal: EndingSignal) => void, onStop: () => void): void {
+  let firstAt: number | undefined;
+  handleSignals((signal) => {
+    const now = performance.now();
+    firstAt ??= now;
+    if (now - firstAt >= SAME_REQUEST_MS) process.exit(EXIT_FAILURE);
+    onEnd(signal);
+  }, onStop);
 }

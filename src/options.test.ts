@@ -7,6 +7,8 @@ const read = (...args: string[]) => readOptions(args) as Options;
 test("the socket path alone gives the defaults", () => {
   expect(read("/run/node.sock")).toEqual({
     socketPath: "/run/node.sock",
+    mode: "serve",
+    timeoutMs: 30_000,
     metricsAddresses: [{ hostname: "127.0.0.1", port: 9332 }],
     webConfigPath: undefined,
     pollIntervalMs: 60_000,
@@ -36,6 +38,8 @@ test("flags may stand before and after the path, with a space or an equals sign"
   );
   expect(options).toEqual({
     socketPath: "/run/node.sock",
+    mode: "serve",
+    timeoutMs: 30_000,
     metricsAddresses: [{ hostname: "0.0.0.0", port: 1 }],
     webConfigPath: "web.yml",
     pollIntervalMs: 500,
@@ -101,6 +105,19 @@ test.each([
   [["--layout", "v99", "s"], /^unknown layout "v99" for --layout: there are pr\/trace, /],
 ])("%p is refused", (args, message) => {
   expect(() => readOptions(args)).toThrow(message);
+});
+
+test("--once and --check poll once, within --timeout", () => {
+  expect(read("--once", "s")).toMatchObject({ mode: "once", timeoutMs: 30_000 });
+  expect(read("s", "--check", "--timeout=2.5")).toMatchObject({ mode: "check", timeoutMs: 2500 });
+});
+
+test.each([
+  [["--once", "--check", "s"], "give either --once or --check, not both"],
+  [["--timeout", "5", "s"], "--timeout needs --once or --check"],
+  [["--once", "--timeout", "0.5", "s"], 'bad value "0.5" for --timeout: give seconds from 1 to 86400'],
+])("%j is refused", (args, message) => {
+  expect(() => readOptions(args)).toThrow(new UsageError(message));
 });
 
 test("--version needs no socket path", () => {

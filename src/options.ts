@@ -18,6 +18,10 @@ import { MAX_SOCKET_PATH_BYTES, socketPathOf } from "./node/socket-path.ts";
 
 /** What the command line decides. Everything from the exporter to a session reads it from here. */
 export interface Options {
+  /** Serve the metrics until a signal; or poll once and print the page, or a report on the node. */
+  readonly mode: "serve" | "once" | "check";
+  /** The limit of one poll, from connecting to the last answer. */
+  readonly timeoutMs: number;
   /** The node's Unix socket. */
   readonly socketPath: string;
   /** Where to serve the metrics: one address or more, all different. */
@@ -64,6 +68,8 @@ const OTHER_COLLECTORS = COLLECTOR_NAMES.filter((name) => !DEFAULT_COLLECTORS.in
 
 /** The options without any flag. */
 export const DEFAULTS: Omit<Options, "socketPath"> = {
+  mode: "serve",
+  timeoutMs: 30_000,
   metricsAddresses: [{ hostname: "127.0.0.1", port: 9332 }],
   webConfigPath: undefined,
   pollIntervalMs: 60_000,
@@ -79,7 +85,7 @@ export const DEFAULTS: Omit<Options, "socketPath"> = {
 };
 
 /** The flags by subject, as the README and the manual group them. */
-type Group = "Serving" | "Collecting" | "Subscriptions" | "JSON-RPC for v30 and v31" | "Other";
+type Group = "Serving" | "Collecting" | "Subscriptions" | "JSON-RPC for v30 and v31" | "One poll" | "Other";
 
 /** A flag as the help, the manual and the shells' completions describe it. */
 export interface Flag extends FlagDefinition {
@@ -202,6 +208,19 @@ export const FLAGS = {
     description: "File with the password of --rpc-user",
     completion: "files",
   },
+  once: { group: "One poll", type: "boolean", description: "Poll once, print the metrics and exit" },
+  check: {
+    group: "One poll",
+    type: "boolean",
+    description: "Poll once, print what the node reports and what would add more, and exit",
+  },
+  timeout: {
+    group: "One poll",
+    type: "string",
+    default: String(DEFAULTS.timeoutMs / 1000),
+    valueHint: "SECONDS",
+    description: "How long --once and --check may take, with the wait for a node that is starting",
+  },
   layout: {
     group: "Other",
     type: "string",
@@ -254,8 +273,13 @@ export function readOptions(rawArgs: readonly string[]): Options | "help" | "ver
       `socket path of ${pathBytes} bytes is over the system's limit of ${MAX_SOCKET_PATH_BYTES} bytes`,
     );
   }
+  if (isOn("once") && isOn("check")) throw new UsageError("give either --once or --check, not both");
+  const mode = isOn("once") ? "once" : isOn("check") ? "check" : DEFAULTS.mode;
+  if (mode === "serve" && last("timeout") !== undefined) throw new UsageError("--timeout needs --once or --check");
   return {
     socketPath,
+    mode,
+    timeoutMs: read("timeout", milliseconds(1, 86_400)) ?? DEFAULTS.timeoutMs,
     metricsAddresses: readAddresses(all("metrics-addr")) ?? DEFAULTS.metricsAddresses,
     webConfigPath: last("web-config"),
     pollIntervalMs: read("poll-interval", milliseconds(0.1, 86_400)) ?? DEFAULTS.pollIntervalMs,

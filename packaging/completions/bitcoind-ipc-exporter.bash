@@ -30,11 +30,11 @@ _bitcoind_ipc_exporter() {
     --collectors) _bitcoind_ipc_exporter_list 'default chain snapshot mempool network relay uploadtarget node rpcinfo peers peerhealth clients asmap traffic addrman privatebroadcast tips indexes fees feerates txstats blockstats utxoset utxocache' ;;
     --no-collector) _bitcoind_ipc_exporter_list 'snapshot mempool network relay uploadtarget node rpcinfo peers peerhealth clients asmap traffic addrman privatebroadcast tips indexes fees feerates txstats blockstats utxoset utxocache' ;;
     --layout) _bitcoind_ipc_exporter_words 'pr/trace ipc-2026-02 v30 v31 v32 pr-29409' ;;
-    --rpc-cookie-file | --rpc-password-file) _bitcoind_ipc_exporter_files ;;
-    --metrics-addr | --poll-interval | --call-timeout | --fee-targets | --trace-budget | --rpc-url | --rpc-user) ;;
+    --web-config | --rpc-cookie-file | --rpc-password-file) _bitcoind_ipc_exporter_files ;;
+    --metrics-addr | --poll-interval | --call-timeout | --fee-targets | --trace-budget | --rpc-url | --rpc-user | --timeout) ;;
     *)
       if [[ $current == -* ]]; then
-        _bitcoind_ipc_exporter_words '--metrics-addr --poll-interval --call-timeout --collectors --no-collector --fee-targets --utxo-trace --no-utxo-trace --trace-budget --subscribe --no-subscribe --rpc-url --rpc-cookie-file --rpc-user --rpc-password-file --layout --debug --version --help -h'
+        _bitcoind_ipc_exporter_words '--metrics-addr --web-config --poll-interval --call-timeout --collectors --no-collector --fee-targets --utxo-trace --no-utxo-trace --trace-budget --subscribe --no-subscribe --rpc-url --rpc-cookie-file --rpc-user --rpc-password-file --once --check --timeout --layout --debug --version --help -h'
       else
         _bitcoind_ipc_exporter_files
       fi

@@ -15,8 +15,11 @@ open the socket.
 Every valid HTTP request gets the metrics, whatever its path or method. The log goes to stderr.`;
 
 const STATUS: readonly (readonly [status: string, meaning: string])[] = [
-  ["0", "after a signal"],
-  ["1", "the address cannot be listened on, an internal error, or a second signal"],
+  ["0", "after a signal, and after the poll of --once or --check"],
+  [
+    "1",
+    "the address cannot be listened on, the poll of --once or --check failed, an internal error, or a second signal",
+  ],
   ["2", "a wrong command line"],
 ];
 
@@ -26,6 +29,7 @@ disconnect until SIGCONT. A second signal exits immediately. A pr/trace node cra
 immediately or is killed.`;
 
 const EXAMPLES: readonly (readonly [purpose: string, command: string])[] = [
+  ["Print what a node reports, and what would add more:", `${NAME} --check ~/.bitcoin/node.sock`],
   ["Serve the metrics of a node on 127.0.0.1:9332:", `${NAME} ~/.bitcoin/node.sock`],
   [
     "Serve those of a v30 or v31 node on all addresses, with its JSON-RPC server:",

@@ -183,10 +183,17 @@ export function isAlwaysUsed(name: CollectorName): boolean {
   return CATALOGUE[name].use === "always";
 }
 
+/** What a collector costs the node, in one line. */
+export function costOf(name: CollectorName): string {
+  return CATALOGUE[name].cost;
+}
+
 /** All the collectors of one exporter as one. */
 export interface Collectors
   extends Pick<ChainCollector, "startCountingBlocks" | "blocksCounted" | "initialBlockDownload" | "tipSeen"> {
   readonly polled: readonly PolledFamily[];
+  /** The families of each collector by name, in the order of the page. */
+  readonly families: ReadonlyMap<CollectorName, readonly string[]>;
   readonly events: ChainEvents;
   /** Undefined when no collector counts coins: then the trace is not needed. */
   readonly utxoCacheEvents: UtxoCacheEvents | undefined;
@@ -198,14 +205,22 @@ export interface Collectors
 /** Makes the collectors of these names and those that always run, and registers their families. */
 export function makeCollectors(names: Iterable<CollectorName>, context: CollectorContext): Collectors {
   const chosen = new Set(names);
-  const chain = CATALOGUE.chain.make(context);
+  const families = new Map<CollectorName, readonly string[]>();
+  const record = <C extends Collector>(name: CollectorName, make: (context: CollectorContext) => C): C => {
+    const before = context.registry.familyNames.length;
+    const collector = make(context);
+    families.set(name, context.registry.familyNames.slice(before));
+    return collector;
+  };
+  const chain = record("chain", CATALOGUE.chain.make);
   const others = COLLECTOR_NAMES.filter((name) => name !== "chain" && chosen.has(name));
-  const all: readonly Collector[] = [chain, ...others.map((name) => CATALOGUE[name].make(context))];
+  const all: readonly Collector[] = [chain, ...others.map((name) => record<Collector>(name, CATALOGUE[name].make))];
   // The node reports all events or none: those that no collector counts are ignored.
   let events = NO_EVENTS;
   for (const collector of all) events = { ...events, ...collector.events };
   return {
     polled: all.flatMap(({ polled = [] }) => polled),
+    families,
     events,
     utxoCacheEvents: all.find(({ utxoCacheEvents }) => utxoCacheEvents !== undefined)?.utxoCacheEvents,
     setUtxoTraceActive(isActive) {

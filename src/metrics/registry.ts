@@ -123,6 +123,11 @@ export class Registry {
     return this.#add(name, names, () => new Histogram({ name, help, bounds }, this.#store));
   }
 
+  /** The names of all families, in the order of the page. */
+  get familyNames(): readonly string[] {
+    return [...this.#families.keys()];
+  }
+
   /**
    * Calls `hook` before each render, to set values that are read at scrape time. It must be fast. What it throws, `render`
    * throws: a hook that can fail catches, and clears the gauges that it could not read.

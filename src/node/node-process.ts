@@ -36,6 +36,11 @@ export function nodeStart(pid: number, procDir = "/proc"): NodeStart {
   }
 }
 
+/** The name of a process's program; undefined when it is hidden, has ended, or runs in another PID namespace. */
+export function programOf(pid: number, procDir = "/proc"): string | undefined {
+  return threadName(join(procDir, String(pid), "comm")) || undefined;
+}
+
 function unknown(reason: string): NodeStart {
   return { state: "unknown", reason };
 }

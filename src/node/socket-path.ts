@@ -27,7 +27,8 @@ export function pathFault(path: string, code: string | undefined): string | unde
     return `it is a directory, not a socket (ENOTSOCK); give the path of the socket in it, such as ${join(path, "node.sock")}`;
   if (!stats.isSocket())
     return `it is ${kindOf(stats)}, not a socket (ENOTSOCK); give the path of the node's IPC socket`;
-  if (code === "EACCES") return `permission denied (EACCES): this user may not write to the socket; ${AS_NODE}`;
+  if (code === "EACCES")
+    return `permission denied (EACCES): this user may not write to the socket, which ${ownerOf(path)} owns; ${AS_NODE}`;
   if (code === "ECONNREFUSED" && isListening(path))
     return "the node does not accept connections (EAGAIN): it hangs, or its limit of IPC connections is reached";
   return undefined;
@@ -37,7 +38,8 @@ const AS_NODE = "run the exporter as the node's user or in its group";
 
 function missingFault(path: string, code: string | undefined): string | undefined {
   if (code === "EACCES") {
-    return `permission denied (EACCES): this user may not enter ${closedDirectory(path)}; ${AS_NODE}`;
+    const directory = closedDirectory(path);
+    return `permission denied (EACCES): this user may not enter ${directory}, which ${ownerOf(directory)} owns; ${AS_NODE}`;
   }
   if (code === "ENOTDIR") return `${dirname(path)} is not a directory (ENOTDIR); check the path`;
   if (path.startsWith("~")) return "no such file (ENOENT): the shell does not expand ~ in quotes; give the whole path";
@@ -56,6 +58,17 @@ function closedDirectory(path: string): string {
     return above;
   } catch {
     return closedDirectory(above);
+  }
+}
+
+/** The user that owns a file, by name where /etc/passwd has it. */
+function ownerOf(path: string): string {
+  try {
+    const { uid } = statSync(path);
+    const name = new RegExp(`^([^:]+):[^:]*:${uid}:`, "m").exec(readFileSync("/etc/passwd", "utf8"))?.[1];
+    return `user ${name ?? uid}`;
+  } catch {
+    return "another user";
   }
 }
 

@@ -134,7 +134,7 @@ describe("a path that cannot be connected to", () => {
     const { stdout, stderr } = Bun.spawnSync([process.execPath, "-e", script]);
     expect(stderr.toString()).toBe("");
     expect(stdout.toString().trim()).toBe(
-      `permission denied (EACCES): this user may not enter ${home}; run the exporter as the node's user or in its group`,
+      `permission denied (EACCES): this user may not enter ${home}, which user root owns; run the exporter as the node's user or in its group`,
     );
   });
 

@@ -7,7 +7,7 @@ import { releaseChunk } from "../memory/chunk.ts";
 import { garbage } from "../memory/garbage.ts";
 import { Connection, type ConnectionOptions } from "../rpc/connection.ts";
 import { readLargeMessage } from "./large-message.ts";
-import { type NodeStart, nodeStart, peerPid } from "./node-process.ts";
+import { type NodeStart, nodeStart, peerPid, programOf } from "./node-process.ts";
 import { pathFault } from "./socket-path.ts";
 
 /**
@@ -43,6 +43,13 @@ export async function connectUnix(path: string, options: Omit<ConnectionOptions,
 }
 
 const sockets = new WeakMap<Connection, Socket>();
+
+/** The name of the program at the other end, as the kernel cuts it to 15 characters; undefined where this host does not show it. */
+export async function peerProgram(connection: Connection): Promise<string | undefined> {
+  const socket = sockets.get(connection);
+  const pid = socket === undefined ? undefined : await peerPid(descriptorOf(socket));
+  return pid === undefined ? undefined : programOf(pid);
+}
 
 /** Whether the node at the other end of a connection of `connectUnix` has loaded its chain, as this host shows it. */
 export async function nodeHasStarted(connection: Connection): Promise<NodeStart> {

@@ -52,6 +52,11 @@ export class Poller {
     this.#round++;
   }
 
+  /** Asks what failed in the last round, and what had to wait for an answer of that round. */
+  async pollOverdue(): Promise<void> {
+    await this.#ask((question) => this.#overdue.has(question) && !this.#isPaused(question) && isWanted(question));
+  }
+
   /** Asks what a new tip changes. */
   async pollAfterTip(): Promise<void> {
     await this.#ask((question) => question.followsTip && !this.#isPaused(question));

@@ -1,7 +1,6 @@
 // One connection to a node, from connect to disconnect: handshake, readiness, subscribing or watching the tip, polling.
 
 import type { Collectors } from "../collectors/catalogue.ts";
-import type { Reported } from "../collectors/collector.ts";
 import type { ExporterCollector } from "../collectors/exporter.ts";
 import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
@@ -19,9 +18,9 @@ import { PollSchedule } from "./poll-schedule.ts";
 import { Poller } from "./poller.ts";
 import { chooseQuestions, type Questions } from "./questions.ts";
 import { waitForReadiness } from "./readiness.ts";
-import { describeNode, sourcesOf } from "./supported.ts";
+import { describeNode, reportedBy, sourcesOf } from "./supported.ts";
 import { TipPolls } from "./tip-polls.ts";
-import { watchTips } from "./tip-watcher.ts";
+import { lookAtTip, type TipWatcherOptions, watchTips } from "./tip-watcher.ts";
 import type { TraceBudget } from "./trace-budget.ts";
 import { TraceKeeper } from "./trace-keeper.ts";
 
@@ -38,6 +37,13 @@ export interface SessionOptions extends SessionFlags {
   /** Logs that the session is up, unless sessions keep ending too soon. */
   readonly announce: (line: string) => void;
   readonly log: (line: string) => void;
+  /** Called with the new connection, before the first call to the node. */
+  readonly onConnected?: (connection: Connection) => void;
+  /**
+   * For a session of one poll: called when that poll and the questions about its tip are answered, once. The tip is not
+   * followed then, and the caller leaves.
+   */
+  readonly onPolled?: (client: NodeClient) => void;
 }
 
 export interface SessionEnd {
@@ -155,6 +161,7 @@ export class Session {
         this.#pause.end();
       },
     });
+    this.#options.onConnected?.(this.#connection);
     // Stopped while connecting: nothing is subscribed yet, so closing is enough.
     if (this.#isLeaving) this.#connection.close();
     const onCall = metrics.called;
@@ -173,7 +180,7 @@ export class Session {
     // Not before: while it starts, a node may not be asked for everything that it supports.
     const questions = chooseQuestions(collectors.polled, sourcesOf(client));
     this.#tipPolls = this.#makeTipPolls(client, questions);
-    collectors.startSession(this.#reportedBy(client));
+    collectors.startSession(reportedBy(client, this.#options));
     if (this.#isToSubscribe(client)) await this.#subscribe(client);
     else await this.#startWatching(client);
     this.#upSince = performance.now();
@@ -182,12 +189,6 @@ export class Session {
       `connected to the node at ${socketPath}: layout ${client.layout}, ${describeNode(client, rpc !== undefined)}`,
     );
     await this.#pollUntilEnd(client, questions);
-  }
-
-  #reportedBy(client: NodeClient): Reported {
-    const notifications = this.#isToSubscribe(client);
-    const utxoTrace = notifications && client.hasUtxoTrace && this.#options.utxoTrace;
-    return { notifications, utxoTrace };
   }
 
   #isToSubscribe(client: NodeClient): boolean {
@@ -206,7 +207,8 @@ export class Session {
     if (client.jsonRpc !== undefined) await refuseStopping(client);
     // A node with no other source than Mining must support that.
     else await client.mining();
-    void this.#watch(client);
+    if (this.#options.onPolled === undefined) void watchTips(this.#tipWatcher(client));
+    else await lookAtTip(this.#tipWatcher(client));
   }
 
   #waitForReadiness(client: NodeClient, connection: Connection): Promise<void> {
@@ -270,8 +272,8 @@ export class Session {
     });
   }
 
-  #watch(client: NodeClient): Promise<void> {
-    return watchTips({
+  #tipWatcher(client: NodeClient): TipWatcherOptions {
+    return {
       client,
       // A node with notifications may crash when the exporter disconnects while a call waits; others do not.
       lookEveryMs: client.hasNotifications ? this.#options.pollIntervalMs : undefined,
@@ -280,7 +282,7 @@ export class Session {
       onTip: (tip, isNew) => this.#tipChanged(tip, isNew ? Date.now() : undefined),
       onStopping: () => void client.leave(Number.POSITIVE_INFINITY),
       onError: (method, error) => this.#calls.failed(method, error),
-    });
+    };
   }
 
   async #pollUntilEnd(client: NodeClient, questions: Questions): Promise<void> {
@@ -319,14 +321,21 @@ export class Session {
       if (kind === "all") {
         lastRoundMs = performance.now() - start;
         metrics.polled(lastRoundMs);
-        if (!this.#hasPolled) void this.#askAboutTip(client);
+        if (!this.#hasPolled && this.#isToSubscribe(client)) void this.#askAboutTip(client);
         this.#hasPolled = true;
       }
       // This poll may have found initial block download over.
       this.#tipPolls?.resume();
+      if (this.#options.onPolled !== undefined) return this.#endOnePoll(client, poller, this.#options.onPolled);
       await trace?.tend();
       garbage.collect();
     }
+  }
+
+  async #endOnePoll(client: NodeClient, poller: Poller, onPolled: (client: NodeClient) => void): Promise<void> {
+    await poller.pollOverdue();
+    await this.#tipPolls?.settled;
+    if (!client.isOver) onPolled(client);
   }
 
   /**

@@ -1,6 +1,8 @@
 // What a node supports: the kinds of sources that serve this session's families, and the log line at the connect.
 
+import type { Reported } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
+import type { Options } from "../options.ts";
 import type { SourceKind } from "./questions.ts";
 
 /** The kinds of sources that serve the families of this session. */
@@ -12,6 +14,12 @@ export function sourcesOf(client: NodeClient): ReadonlySet<SourceKind> {
   // Every node has Mining, but one with Chain and Node is asked through those.
   if (queries === undefined) kinds.add("mining");
   return kinds;
+}
+
+/** Which events a session with these options reports. */
+export function reportedBy(client: NodeClient, options: Pick<Options, "subscribe" | "utxoTrace">): Reported {
+  const notifications = client.hasNotifications && options.subscribe;
+  return { notifications, utxoTrace: notifications && client.hasUtxoTrace && options.utxoTrace };
 }
 
 /** What this node supports and what it does not, for the log. */

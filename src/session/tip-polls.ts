@@ -20,6 +20,8 @@ export class TipPolls {
   /** The newest tip that was not asked about; its height alone where notifications did not name it. */
   #next: { readonly tip: Tip | number; readonly arrivedMs: number | undefined } | undefined;
   #isRunning = false;
+  /** Resolves when no block is being asked about. */
+  settled: Promise<void> = Promise.resolve();
   /** Methods that this node does not answer on this connection. */
   readonly #unsupported = new Set<string>();
 
@@ -38,7 +40,7 @@ export class TipPolls {
   /** Asks about a tip that arrived during initial block download. Call it when that may be over. Returns at once. */
   resume(): void {
     const { jsonRpc } = this.#options.client;
-    if (jsonRpc !== undefined && !this.#isRunning) void this.#run(jsonRpc);
+    if (jsonRpc !== undefined && !this.#isRunning) this.settled = this.#run(jsonRpc);
   }
 
   /** The node is gone: removes the samples of all families. */

@@ -51,6 +51,11 @@ export async function watchTips(options: TipWatcherOptions): Promise<void> {
   while (!options.client.isOver) await pause(options, await watcher.look());
 }
 
+/** Looks at the tip once, without waiting for another. Never rejects. */
+export async function lookAtTip(options: TipWatcherOptions): Promise<void> {
+  await new TipWatcher(options).look();
+}
+
 /** In pieces, so that a client that ended is not kept for as long as a poll interval may be. */
 async function pause({ client, sleep = Bun.sleep }: TipWatcherOptions, durationMs: number): Promise<void> {
   for (let restMs = durationMs; restMs > 0 && !client.isOver; restMs -= RETRY_MS) {

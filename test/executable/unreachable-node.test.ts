@@ -48,7 +48,7 @@ test.concurrent("a socket that this user may not open", async () => {
   try {
     await expectFailure(
       path,
-      /^permission denied \(EACCES\): this user may not write to the socket; run the exporter as the node's user or /,
+      /^permission denied \(EACCES\): this user may not write to the socket, which user \S+ owns; run the exporter as the node's user or /,
       { command },
     );
   } finally {
