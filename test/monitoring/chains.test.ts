@@ -10,6 +10,11 @@ import { ruleFiles, rules } from "./sources.ts";
 const PROMTOOL_DEADLINE_MS = 60_000;
 const HOURS = 4;
 const END = HOURS * 60;
+const EVALUATED_EVERY = "5m";
+/** When a node or an exporter goes. */
+const GONE = 60;
+/** Of the alert that looks back the longest. */
+const LONG_HOURS = 26;
 
 interface Chain {
   /** The label `chain` of bitcoin_node_info; undefined on a node that does not report it. */
@@ -35,18 +40,28 @@ const SEVERITIES: Readonly<Record<string, Readonly<Record<"main" | "test" | "reg
   BitcoinExporterDown: { main: "critical", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinNodeUnreachable: { main: "critical", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinNodeFlapping: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinNodeRestarted: { main: "info", test: "info", regtest: "info", "v31 test chain": "info" },
   BitcoinTipStuck: { main: "critical warning", test: "info", regtest: "", "v31 test chain": "" },
   BitcoinBehindHeaders: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinBackInIbd: { main: "warning", test: "info", regtest: "", "v31 test chain": "" },
   BitcoinDeepReorg: { main: "critical", test: "info", regtest: "", "v31 test chain": "info" },
   BitcoinFewPeers: { main: "warning", test: "warning", regtest: "", "v31 test chain": "warning" },
   BitcoinNoOutboundPeers: { main: "critical", test: "warning", regtest: "", "v31 test chain": "warning" },
+  BitcoinNetworkInactive: { main: "critical", test: "warning", regtest: "", "v31 test chain": "warning" },
+  BitcoinFewerPeersThanUsual: { main: "warning", test: "warning", regtest: "", "v31 test chain": "warning" },
+  BitcoinNoHighBandwidthPeer: { main: "info", test: "", regtest: "", "v31 test chain": "" },
   BitcoinMempoolFull: { main: "info", test: "info", regtest: "info", "v31 test chain": "info" },
+  BitcoinMempoolEmpty: { main: "warning", test: "", regtest: "", "v31 test chain": "" },
+  BitcoinRelayBacklog: { main: "warning", test: "warning", regtest: "", "v31 test chain": "warning" },
+  BitcoinUploadTargetReached: { main: "info", test: "info", regtest: "info", "v31 test chain": "info" },
   BitcoinNodeWarns: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinClockOff: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinUtxoTraceShed: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinDiskGrowth: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinIndexNotSynced: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinPollsLate: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinCallsFail: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinCallsSlow: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
 };
 
 const COLUMNS: Readonly<Record<ChainName, "main" | "test" | "regtest" | "v31 test chain">> = {
@@ -71,6 +86,17 @@ const FAULTS: Readonly<Record<string, string>> = {
   bitcoin_blocks_disconnected_total: `0x${END - 4} 3x3`,
   bitcoin_peers: `1x${END}`,
   'bitcoin_connections direction="outbound"': `0x${END}`,
+  'bitcoin_connections direction="inbound"': `20x${END - 60} 1x59`,
+  bitcoin_uptime_seconds: `1e6+60x${END - 10} 5e5+60x9`,
+  bitcoin_network_active: `0x${END}`,
+  'bitcoin_peers_high_bandwidth selected_by="node"': `3x${END - 180} 0x179`,
+  bitcoin_mempool_size: `9x${END - 60} 0x59`,
+  bitcoin_mempool_loaded: `1x${END}`,
+  'bitcoin_relay_backlog_transactions direction="inbound"': `6e4x${END}`,
+  bitcoin_relay_target_transactions_per_second: `14x${END}`,
+  bitcoin_upload_target_reached: `1x${END}`,
+  'bitcoin_ipc_calls_total method="getpeerinfo"': `0+1x${END}`,
+  'bitcoin_ipc_call_seconds_total method="getpeerinfo"': `0+6x${END}`,
   bitcoin_mempool_bytes: `300e6x${END}`,
   bitcoin_mempool_max_bytes: `300e6x${END}`,
   bitcoin_warnings: `1x${END}`,
@@ -81,20 +107,22 @@ const FAULTS: Readonly<Record<string, string>> = {
   'bitcoin_ipc_call_errors_total method="getpeerinfo"': `0+1x${END}`,
 };
 
-/** Series of a node that was connected for an hour and then is not. */
-const UNREACHABLE: Readonly<Record<string, string>> = { up: `1x${END}`, bitcoin_ipc_up: `1x60 0x${END - 61}` };
+/** Series of a node that restarted with an old tip. */
+const SYNCING = { bitcoin_ibd: `0x${GONE} 1x${END - GONE - 1}` };
 
-/** Series of an exporter that was scraped for an hour and then cannot be. */
-const DOWN: Readonly<Record<string, string>> = {
-  up: `1x60 0x${END - 61}`,
-  bitcoin_ipc_exporter_build_info: `1x60`,
-};
+/** Series of a node that was connected and then is not. */
+const UNREACHABLE = { up: `1x${END}`, bitcoin_ipc_up: `1x${GONE} 0x${END - GONE - 1}` };
+
+/** Series of an exporter that was scraped and then cannot be. */
+const DOWN = { up: `1x${GONE} 0x${END - GONE - 1}`, bitcoin_ipc_exporter_build_info: `1x${GONE}` };
+
+/** Series of a node with an index that is never synced, one value an hour. */
+const UNSYNCED = { 'bitcoin_index_synced index="txindex"': `0x${LONG_HOURS}`, bitcoin_ibd: `0x${LONG_HOURS}` };
 
 const folder = mkdtempSync(join(tmpdir(), "chains-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function series(instance: string, values: Readonly<Record<string, string>>, { name, isTest }: Chain, lasts: boolean) {
-  const minutes = lasts ? END : 60;
+function series(instance: string, values: Readonly<Record<string, string>>, { name, isTest }: Chain, minutes: number) {
   const all = {
     ...values,
     ...(name !== undefined && { [`bitcoin_node_info chain="${name}"`]: `1x${minutes}` }),
@@ -108,15 +136,18 @@ function series(instance: string, values: Readonly<Record<string, string>>, { na
 }
 
 /** What fires, as the labels that `expr` groups by. */
-function expected(): string[] {
-  return Object.entries(SEVERITIES).flatMap(([alert, severities]) =>
+function expected(isWanted: (alert: string) => boolean): string[] {
+  const wanted = Object.entries(SEVERITIES).filter(([alert]) => isWanted(alert));
+  return wanted.flatMap(([alert, severities]) =>
     Object.entries(COLUMNS).flatMap(([chain, column]) => {
       const instance =
         alert === "BitcoinExporterDown"
           ? `${chain}, down`
           : alert === "BitcoinNodeUnreachable"
             ? `${chain}, gone`
-            : chain;
+            : alert === "BitcoinBackInIbd"
+              ? `${chain}, syncing`
+              : chain;
       return severities[column]
         .split(" ")
         .filter((severity) => severity !== "")
@@ -134,24 +165,40 @@ test("nothing is critical on a test chain", () => {
   expect(onTestChains.filter((severity) => severity.includes("critical"))).toEqual([]);
 });
 
+/** Writes a test that the alerts with `isWanted` names fire at the end, and no others. JSON is YAML too. */
+function writeTest(
+  minutes: number,
+  interval: string,
+  input_series: readonly object[],
+  isWanted: (alert: string) => boolean,
+) {
+  const firing = {
+    expr: 'group by (alertname, instance, severity) (ALERTS{alertstate="firing"})',
+    eval_time: `${minutes}m`,
+    exp_samples: expected(isWanted).map((labels) => ({ labels, value: 1 })),
+  };
+  const file = join(folder, `${interval}.test.yml`);
+  const tests = [{ interval, input_series, promql_expr_test: [firing] }];
+  writeFileSync(file, JSON.stringify({ rule_files: ruleFiles, evaluation_interval: EVALUATED_EVERY, tests }));
+  return file;
+}
+
 test(
   "every alert fires on every chain with the severity of the table",
   () => {
-    const input_series = Object.entries<Chain>(CHAINS).flatMap(([chain, of]) => [
-      ...series(chain, FAULTS, of, true),
-      ...series(`${chain}, gone`, UNREACHABLE, of, false),
-      ...series(`${chain}, down`, DOWN, of, false),
+    const short = Object.entries<Chain>(CHAINS).flatMap(([chain, of]) => [
+      ...series(chain, FAULTS, of, END),
+      ...series(`${chain}, syncing`, SYNCING, of, END),
+      ...series(`${chain}, gone`, UNREACHABLE, of, GONE),
+      ...series(`${chain}, down`, DOWN, of, GONE),
     ]);
-    const firing = {
-      expr: 'group by (alertname, instance, severity) (ALERTS{alertstate="firing"})',
-      eval_time: `${END}m`,
-      exp_samples: expected().map((labels) => ({ labels, value: 1 })),
-    };
-    const file = join(folder, "chains.test.yml");
-    // JSON is YAML too.
-    const tests = [{ interval: "1m", input_series, promql_expr_test: [firing] }];
-    writeFileSync(file, JSON.stringify({ rule_files: ruleFiles, evaluation_interval: "1m", tests }));
-    const promtool = Bun.spawnSync(["promtool", "test", "rules", file]);
+    const long = Object.entries<Chain>(CHAINS).flatMap(([chain, of]) => series(chain, UNSYNCED, of, LONG_HOURS));
+    const isLong = (alert: string) => alert === "BitcoinIndexNotSynced";
+    const files = [
+      writeTest(END, "1m", short, (alert) => !isLong(alert)),
+      writeTest(LONG_HOURS * 60, "60m", long, isLong),
+    ];
+    const promtool = Bun.spawnSync(["promtool", "test", "rules", ...files]);
     expect(promtool.stderr.toString()).toBe("");
     expect(promtool.exitCode).toBe(0);
   },

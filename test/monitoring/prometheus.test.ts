@@ -29,6 +29,7 @@ const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
   "bitcoin-node.json: mark: UTXO trace paused": "the trace of the simulated node stays within its budget",
   "bitcoin-nodes.json: Exporters: Failed calls: A": "the simulated node fails no call",
   "BitcoinCallsFail (warning): bitcoin_ipc_call_errors_total": "the simulated node fails no call",
+  "BitcoinBackInIbd (info): bitcoin_node_info": "the simulated node is of regtest",
   "BitcoinTipStuck (info): bitcoin_node_info": "the simulated node is of regtest",
 };
 

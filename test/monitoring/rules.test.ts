@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { selectorsOf } from "./selectors.ts";
-import { families, read, readYaml, ruleExpressions, ruleFiles, rules, ruleTestFiles } from "./sources.ts";
+import { dashboards, families, read, readYaml, ruleExpressions, ruleFiles, rules, ruleTestFiles } from "./sources.ts";
 
 const PROMTOOL_DEADLINE_MS = 60_000;
 const SEVERITIES = ["critical", "warning", "info"];
@@ -67,6 +67,20 @@ test("every alert has a severity, a summary, a description and a section in the 
     expect(annotations["runbook_url"] ?? "").toEndWith(`/docs/runbooks.md#${alert!.toLowerCase()}`);
   }
   expect(sections.sort()).toEqual([...new Set(alerts.map(({ alert }) => alert!))].sort());
+});
+
+test("the runbooks name panels that the dashboard has", () => {
+  const { panels, annotations } = dashboards["bitcoin-node.json"]!;
+  const titles = new Set([
+    ...panels.map(({ title }) => title),
+    ...annotations.list.map(({ name }) => name),
+    "Bitcoin node",
+  ]);
+  const named = [...read("docs/runbooks.md").matchAll(/"([A-Z][^"]*)"/g)].map(([, name]) =>
+    name!.replaceAll("\n", " "),
+  );
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !titles.has(name))).toEqual([]);
 });
 
 test("rules read no metric that METRICS.md does not have", () => {
