@@ -1,16 +1,15 @@
-// A thousand sessions in a row: file descriptors, memory and the node's objects for the exporter do not grow.
-// test/executable/many-sessions.test.ts has a hundred sessions with polls and callbacks.
+// Five hundred sessions in a row: file descriptors, memory and the node's objects for the exporter do not grow.
 //
 // RECONNECTS=20000 makes it longer.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { registered, session, withFirstPause } from "../executable/sessions.ts";
+import { expectCleanDisconnect, registered, session, withFirstPause } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { openFds, residentBytes } from "./usage.ts";
 
-const SESSIONS = Number(process.env["RECONNECTS"] ?? 1000);
+const SESSIONS = Number(process.env["RECONNECTS"] ?? 500);
 /** After this many sessions, memory has reached its steady level. */
 const WARM_UP = Math.floor(SESSIONS / 4);
 const CALLS = 20;
@@ -23,8 +22,7 @@ beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 test(`${SESSIONS} reconnects leave nothing behind`, async () => {
   await using node = await ReferenceNode.start();
   // One poll a session.
-  const args = ["--poll-interval", "3600", "--collectors", "chain,utxocache"];
-  await using exporter = await session(node, { ...withFirstPause(1, 0), args });
+  await using exporter = await session(node, { ...withFirstPause(1, 0), args: ["--poll-interval", "3600"] });
   const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
   let fds = 0;
   let early = 0;
@@ -44,7 +42,7 @@ test(`${SESSIONS} reconnects leave nothing behind`, async () => {
   console.log(`    resident: at most ${mib(early)} early, ${mib(late)} late, at most ${mib(most)}; ${fds} fds`);
   // The connection of a scrape may be among them, or not yet closed.
   expect(openFds(exporter.pid)).toBeWithin(fds - 2, fds + 3);
-  expect(late - early).toBeLessThan(16 * MIB);
+  expect(late - early).toBeLessThan(8 * MIB);
 
   const metrics = await exporter.connected();
   expect(metrics.get("bitcoin_ipc_connects_total")).toBe(SESSIONS);
@@ -56,6 +54,7 @@ test(`${SESSIONS} reconnects leave nothing behind`, async () => {
     subscriptions: 2,
   });
   expect(live).toMatchObject({ Init: 1, Chain: 1, Node: 1, Tracing: 1, Handler: 2 });
+  expect(exporter.log.filter((line) => line.startsWith("lost the node"))).toHaveLength(SESSIONS - 1);
   exporter.signal("SIGTERM");
-  expect((await exporter.ended()).exitCode).toBe(0);
+  await expectCleanDisconnect(node, exporter);
 });

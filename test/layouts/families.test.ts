@@ -5,7 +5,6 @@ import { readPage } from "../../scripts/text-format.ts";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { eventually } from "../eventually.ts";
 import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -14,7 +13,6 @@ import { callErrors, LAYOUT_NAMES, nodeUntil, SUPPORTED, session, shownLayouts, 
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 /** A number as the node's answer has it, digit by digit. */
 const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;

@@ -2,14 +2,12 @@
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { callErrors, nodeUntil, session, startExporter, watching } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 /** A layout with batches, and one with a call for each method. */
 const LAYOUTS = [

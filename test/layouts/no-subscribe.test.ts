@@ -2,7 +2,6 @@
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { expectCleanDisconnect, expectNothingLeft, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
@@ -10,7 +9,6 @@ import { callErrors, LAYOUT_NAMES, nodeUntil, SUPPORTED, session } from "./sessi
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 const args = ["--no-subscribe"];
 const ACTIVE = "bitcoin_utxo_trace_active";

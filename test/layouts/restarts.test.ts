@@ -3,7 +3,6 @@
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
@@ -11,7 +10,6 @@ import { callErrors, polled, SUPPORTED, session, shownLayouts, watching } from "
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 /** Each from the one before, to layouts that support more and to layouts that support less. */
 const ROUTE: readonly LayoutName[] = ["pr/trace", "v32", "v30", "pr-29409", "v31", "ipc-2026-02", "pr/trace"];
@@ -21,7 +19,7 @@ const LAST_POLL = "bitcoin_ipc_last_poll_timestamp_seconds";
 test("the exporter follows its node from layout to layout", async () => {
   await using first = await ReferenceNode.start({ layout: ROUTE[0]! });
   // Only the first two of several short sessions have a line.
-  await using exporter = await session(first, exporterWith({ "session/session": { STABLE_AFTER_MS: 0 } }));
+  await using exporter = await session(first, { constants: { "session/session": { STABLE_AFTER_MS: 0 } } });
   let node = first;
   let lastPoll = 0;
   await using stack = new AsyncDisposableStack();

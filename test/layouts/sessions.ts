@@ -1,10 +1,9 @@
 // Shared by the tests of this folder: what each layout supports, and an exporter that treats every node as started.
 
-import { join } from "node:path";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { DEADLINE_MS, eventually } from "../eventually.ts";
-import { preloading } from "../exporter-command.ts";
-import { ExporterProcess, type Metrics, type StartOptions } from "../exporter-process.ts";
+import { type Constants, exporterWith } from "../exporter-command.ts";
+import { ExporterProcess, type Metrics } from "../exporter-process.ts";
 import type { ReferenceNode, Stats } from "../reference-node/reference-node.ts";
 
 interface Supported {
@@ -26,16 +25,19 @@ export const SUPPORTED: Readonly<Record<LayoutName, Supported>> = {
 };
 export const LAYOUT_NAMES = Object.keys(SUPPORTED) as LayoutName[];
 
-/** The environment in which a node's socket is never new. */
-const env = preloading(join(import.meta.dirname, "later-clock.ts"));
+interface Options {
+  readonly args?: readonly string[];
+  readonly constants?: Constants;
+}
 
-/** Starts an exporter that treats every node as started, and resolves when it serves metrics. */
-export function startExporter(node: ReferenceNode, options: StartOptions = {}): Promise<ExporterProcess> {
-  return ExporterProcess.start(node.socketPath, { ...options, env: { ...env, ...options.env } });
+/** Starts an exporter that does not wait while a socket is new, and resolves when it serves metrics. */
+export function startExporter(node: ReferenceNode, { args, constants }: Options = {}): Promise<ExporterProcess> {
+  const command = exporterWith({ "session/start-grace": { START_GRACE_MS: 0 }, ...constants });
+  return ExporterProcess.start(node.socketPath, { ...command, ...(args !== undefined && { args }) });
 }
 
 /** The same, once it has a session and has polled. */
-export async function session(node: ReferenceNode, options?: StartOptions): Promise<ExporterProcess> {
+export async function session(node: ReferenceNode, options?: Options): Promise<ExporterProcess> {
   const exporter = await startExporter(node, options);
   await polled(exporter);
   return exporter;

@@ -2,7 +2,6 @@
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import type { ExporterProcess, Metrics } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -11,7 +10,6 @@ import { callErrors, session, watching } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
 /** No second poll while a test runs. */
 const ONE_POLL = { args: ["--poll-interval", "3600"] };

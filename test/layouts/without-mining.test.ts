@@ -1,25 +1,19 @@
 // --layout names a layout that has only Mining, but the node does not provide Mining.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { join } from "node:path";
 import { TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { nodeUntil, shownLayouts, startExporter } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
-
-/** The exporter makes no calls while the socket of such a node is new. */
-const env = preloading(join(import.meta.dirname, "later-clock.ts"));
 
 test.each(["v32", "pr/trace"] as const)(
   "a %s node with --layout v30: the log has an error, and the exporter retries",
   async (layout) => {
     await using node = await ReferenceNode.start({ layout });
-    await using exporter = await startExporter(node, { env, args: ["--layout", "v30"] });
+    await using exporter = await startExporter(node, { args: ["--layout", "v30"] });
     const [line] = await exporter.logs(/^cannot reach the node at /);
     expect(line).toMatch(/: .*Old mining interface \(@2\) not supported.*; next attempt in \d/);
     await nodeUntil("two attempts", node, ({ connections }) => connections >= 2);

@@ -1,7 +1,7 @@
 // Nodes that do not match --layout, or no known layout: the log has an error, and the exporter retries.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { TEST_TIMEOUT_MS, withFirstPause } from "../executable/sessions.ts";
+import { TEST_TIMEOUT_MS } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -11,7 +11,7 @@ setDefaultTimeout(TEST_TIMEOUT_MS);
 beforeAll(buildReferenceNode, buildTimeoutMs);
 beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 
-const often = withFirstPause(50);
+const often = { constants: { "session/backoff": { FIRST_MS: 50, LONGEST_MS: 3000 } } };
 
 test("an unknown layout: the log has one line with what the node answered, and the exporter retries until it connects", async () => {
   await using node = await ReferenceNode.start({ layout: "tracing-at-4" });
