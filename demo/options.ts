@@ -44,5 +44,5 @@ function takeFlag(args: string[], flag: string): string | undefined {
 function readDuration(value: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
   if (seconds > 0 && seconds <= MAX_DURATION_S) return seconds;
-  throw new UsageError(`bad value "${value}" for --duration: give seconds, ${MAX_DURATION_S} at most`);
+  throw new UsageError(`bad value "${value}" for --duration: expected seconds, ${MAX_DURATION_S} at most`);
 }

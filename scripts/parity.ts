@@ -19,7 +19,7 @@ try {
     const map = options.map ?? mapFor(rounds.at(-1)!.theirs);
     const urls = options.theirs.join(" and ");
     if (map === undefined)
-      throw new Error(`cannot detect which exporter serves ${urls}: give --map, one of ${MAP_NAMES}`);
+      throw new Error(`cannot detect which exporter serves ${urls}; set --map to one of ${MAP_NAMES}`);
     const comparison = compare(rounds, map, options.tolerancePct / 100);
     console.log((options.json ? jsonReport : tableReport)(comparison, map, options));
     if (!comparison.isGood) process.exitCode = EXIT_MISMATCH;

@@ -30,7 +30,7 @@ export class RuntimeError extends Error {}
 /** @throws RuntimeError when it is not a release target */
 export function readTarget(text: string): Target {
   const target = BASELINES[text] ?? TARGETS.find((name) => name === text);
-  if (target === undefined) throw new RuntimeError(`unknown target "${text}": give one of ${TARGETS.join(", ")}`);
+  if (target === undefined) throw new RuntimeError(`unknown target "${text}": expected one of ${TARGETS.join(", ")}`);
   return target;
 }
 

@@ -59,9 +59,9 @@ test("what follows -- is positional", () => {
 });
 
 test.each([
-  [["--utxo-trace=no"], '--utxo-trace takes no value: leave out "=no"'],
-  [["--no-utxo-trace=true"], '--no-utxo-trace takes no value: leave out "=true"'],
-  [["--debug="], '--debug takes no value: leave out "="'],
+  [["--utxo-trace=no"], '--utxo-trace does not accept a value; remove "=no"'],
+  [["--no-utxo-trace=true"], '--no-utxo-trace does not accept a value; remove "=true"'],
+  [["--debug="], '--debug does not accept a value; remove "="'],
   [["--metrics-addr"], "--metrics-addr needs a value"],
   [["--metrics-addr="], "--metrics-addr needs a value"],
   [["--metrics-addr", ""], "--metrics-addr needs a value"],
@@ -133,7 +133,8 @@ describe("of all spellings, only those of the table are accepted", () => {
         const takesValue = flag === "--metrics-addr" || flag === "--no-collector";
         if (!flag.startsWith("-") || (takesValue && value !== "")) expect(fault).toBeUndefined();
         else if (takesValue) expect(fault).toBe(`${flag} needs a value`);
-        else if (isOfTable(flag) && flag !== "-h") expect(fault).toBe(`${flag} takes no value: leave out "=${value}"`);
+        else if (isOfTable(flag) && flag !== "-h")
+          expect(fault).toBe(`${flag} does not accept a value; remove "=${value}"`);
         else expect(fault).toMatch(/^unknown flag -/);
       }),
       RUNS,

@@ -1,5 +1,5 @@
-// Reads the arguments of a command line by a table of flags, and refuses what the table lacks. node:util alone accepts any flag
-// and citty also other spellings: noCollector, and any text that is not "false" as a yes.
+// Reads the arguments of a command line by a table of flags, and refuses what the table lacks. node:util alone accepts any flag.
+// citty also accepts other spellings: noCollector, and any text except "false" as true.
 
 import { parseArgs } from "node:util";
 
@@ -13,10 +13,10 @@ export interface FlagDefinition {
 
 export type FlagTable = Readonly<Record<string, FlagDefinition>>;
 
-/** What the arguments set, by the names of the table. */
+/** The values of the arguments, by the names of the table. */
 export interface Arguments {
   readonly positionals: readonly string[];
-  /** The values of each flag that has one, in the order of the arguments; none is empty. */
+  /** The values of each flag that has some, in the order of the arguments. No value is empty. */
   readonly values: ReadonlyMap<string, readonly string[]>;
   /** The last of `--NAME` and `--no-NAME`. */
   readonly switches: ReadonlyMap<string, boolean>;
@@ -50,7 +50,7 @@ export function readArguments(rawArgs: readonly string[], table: FlagTable): Arg
       values.set(flag.name, [...(values.get(flag.name) ?? []), token.value]);
     } else {
       if (token.value !== undefined)
-        throw new UsageError(`${token.rawName} takes no value: leave out "=${token.value}"`);
+        throw new UsageError(`${token.rawName} does not accept a value; remove "=${token.value}"`);
       switches.set(flag.name, flag.isOn);
     }
   }
@@ -60,7 +60,7 @@ export function readArguments(rawArgs: readonly string[], table: FlagTable): Arg
 interface KnownFlag {
   /** In the table. */
   readonly name: string;
-  /** What a switch of this spelling sets. */
+  /** The value that a switch of this spelling sets. */
   readonly isOn: boolean;
   readonly option: { readonly type: "string" | "boolean"; readonly short?: string };
 }

@@ -7,10 +7,10 @@ import { backoffMs } from "./session/backoff.ts";
 import { Pause } from "./session/pause.ts";
 import { Session } from "./session/session.ts";
 
-/** So many sessions that end soon are logged when they are up; with more, only why they ended. */
+/** After this many short sessions in a row, the log has only their ends, not their starts. */
 const MAX_ANNOUNCED = 2;
 
-/** How many reasons of failed attempts are remembered as logged. A peer may give another each time. */
+/** How many logged reasons of failed attempts are kept, so that none is logged twice. A peer may return a new one each time. */
 export const MAX_LOGGED_REASONS = 16;
 
 export class Exporter {
@@ -29,16 +29,16 @@ export class Exporter {
   /** The metrics at this moment, in the Prometheus text format. */
   readonly render = (): Uint8Array => this.#parts.registry.render();
 
-  /** For the HTTP server: callbacks, for whose answers threads of the node wait, come before scrapes. */
+  /** For the HTTP server: callbacks come before scrapes, because threads of the node wait for the answers. */
   readonly serving: Pick<ServerOptions, "payload" | "isBusy"> = {
     payload: this.render,
     isBusy: () => this.#parts.busyClock.isCalling(performance.now()),
   };
 
-  /** Call it for each dropped log line. */
+  /** To be called for each dropped log line. */
   readonly logLineDropped = (): void => this.#parts.metrics.logLineDropped();
 
-  /** Connects to the node, again and again until `leave`. After that it may be called once more. */
+  /** Connects to the node, and reconnects until `leave`. May be called again after that. */
   start(): void {
     this.#isLeaving = false;
     this.#running = this.#run();
@@ -58,10 +58,10 @@ export class Exporter {
 
   async #run(): Promise<void> {
     const { socketPath, debug, log } = this.#options;
-    /** Attempts and sessions in a row that did not last. */
+    /** Attempts in a row without a stable session, and short sessions among them. */
     let failures = 0;
     let shortSessions = 0;
-    /** What was logged since the last session that lasted. */
+    /** Lines logged since the last stable session. */
     const logged = new Set<string>();
     while (!this.#isLeaving) {
       this.#session = new Session({
@@ -82,7 +82,7 @@ export class Exporter {
       if (debug || !logged.has(text)) log(`${text}; ${retry}`);
       logged.add(text);
       if (logged.size > MAX_LOGGED_REASONS) logged.delete([...logged][0]!);
-      // Frees what the attempt left, also what a hostile peer sent. No node waits for an answer now.
+      // Frees the memory of this attempt, which a hostile peer may have filled. No node waits for an answer now.
       garbage.collectAll();
       await this.#pause.wait(delayMs);
     }

@@ -1,5 +1,5 @@
-// The log on stderr. A line is written or dropped: whoever reads stderr may be slow or stuck, and the node's threads wait for
-// the exporter.
+// The log on stderr. A line is written or dropped, because the reader of stderr may be slow or stuck and the node's threads wait
+// for the exporter.
 
 import { write } from "node:fs";
 import { promisify } from "node:util";
@@ -13,29 +13,29 @@ const MAX_WAITING_BYTES = 256 * 1024;
  */
 export const MAX_LINE_BYTES = 4096;
 
-/** Ends a line that was longer. */
+/** The end of a line that was cut. */
 const CUT_MARK = "… (cut)\n";
 
-/** How long to wait before the next attempt when another program has made the shared stderr non-blocking, and it is full. */
+/** Delay before the next attempt if stderr is full and another program that shares it has made it non-blocking. */
 const RETRY_MS = 20;
 
 const STDERR = 2;
 
-/** Resolves when all bytes are written. Rejects when the reader is gone or the disk is full. */
+/** Resolves when all bytes are written. Rejects when the reader has closed its end, or the disk is full. */
 export type WriteBytes = (bytes: Uint8Array) => Promise<void>;
 
 export class Log {
   readonly #writeBytes: WriteBytes;
   readonly #onDrop: () => void;
-  /** Lines that are not written yet, the oldest first. */
+  /** Lines to be written, the oldest first. */
   #lines: string[] = [];
-  /** What is being written. */
+  /** Bytes that are being written. */
   readonly #batch = Buffer.alloc(MAX_LINE_BYTES);
   #batchBytes = 0;
   #waitingBytes = 0;
   /** Dropped since the last notice. */
   #dropped = 0;
-  /** Set from the turn that a line comes in until no line waits. */
+  /** Set from the first waiting line until no line waits. */
   #isWriting = false;
 
   /** `onDrop` is called for each line that is dropped. */
@@ -48,14 +48,14 @@ export class Log {
   readonly line = (text: string): void => {
     const line = logLine(text);
     const bytes = Buffer.byteLength(line);
-    // Once a line is dropped, so are the next ones until the notice is written: that makes one gap, and the notice is in it.
+    // Once a line is dropped, so are the next ones until the notice is written: the log has one gap, and the notice is in it.
     const isDropping = this.#isWriting && this.#dropped > 0;
     if (isDropping || this.#waitingBytes + bytes > MAX_WAITING_BYTES) return this.#drop(1);
     this.#lines.push(line);
     this.#waitingBytes += bytes;
     if (this.#isWriting) return;
     this.#isWriting = true;
-    // After the answers of this turn.
+    // Answers to the node that are due in this turn of the event loop come first.
     setImmediate(() => void this.#write());
   };
 
@@ -76,13 +76,13 @@ export class Log {
       if (dropped === 0 || this.#lines.length > 0) continue;
       this.#dropped = 0;
       this.#batchBytes = this.#batch.write(logLine(`${dropped} log lines were dropped here: stderr was not read`));
-      // The next notice includes what this one would have said.
+      // The next notice includes the lines of this one.
       if (!(await this.#hasWrittenBatch())) this.#dropped += dropped;
     }
     this.#isWriting = false;
   }
 
-  /** Takes as many lines as one write may have, and returns how many. */
+  /** Moves as many lines as one write may have into the batch, and returns their number. */
   #fillBatch(): number {
     this.#batchBytes = 0;
     let count = 0;
@@ -111,9 +111,9 @@ export class Log {
   }
 }
 
-/** One line with the time in front, whatever a node or a client has put into the text. */
+/** One line with the time in front, even if a node or a client has put control characters into the text. */
 function logLine(text: string): string {
-  // Each character has at least one byte, so what is sliced off would not fit.
+  // Each character has at least one byte, so the rest would not fit.
   const line = `${new Date().toISOString()} ${escapeUnprintable(text.slice(0, MAX_LINE_BYTES))}`;
   if (Buffer.byteLength(line) < MAX_LINE_BYTES) return `${line}\n`;
   // Counts whole characters only.

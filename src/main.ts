@@ -22,11 +22,11 @@ const EXIT_USAGE = 2;
  */
 const SAME_REQUEST_MS = 500;
 
-/** Disconnecting must be over before a service manager loses patience: 5 s in all. */
+/** Disconnecting and the log have 5 s in all, before the service manager sends SIGKILL. */
 const LEAVE_DEADLINE_MS = 4000;
 const LOG_DEADLINE_MS = 500;
 
-/** The longest timer, 25 days. Ctrl-Z is a wish: the exporter stops when the node has confirmed the disconnect, not before. */
+/** The longest timer, 25 days. Ctrl-Z has no deadline: the exporter stops once the node has confirmed the disconnect. */
 const NO_DEADLINE_MS = 2 ** 31 - 1;
 
 /** Addresses that only this host reaches. */
@@ -146,7 +146,7 @@ function leaveInOrder(exporter: Exporter, server: MetricsServer, log: Log): void
     await exporter.leave(NO_DEADLINE_MS);
     await log.flush(LOG_DEADLINE_MS);
     isStopping = false;
-    // A signal to end may have come meanwhile.
+    // A signal to end may have arrived meanwhile.
     if (isEnding) return;
     stopProcess(stop);
     exporter.start();

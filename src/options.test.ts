@@ -56,7 +56,9 @@ test("flags may stand before and after the path, with a space or an equals sign"
 });
 
 test.each(["--subscribe=no", "--utxo-trace=off", "--debug=0"])("%s is refused", (flag) => {
-  expect(() => readOptions([flag, "s"])).toThrow(/^--(subscribe|utxo-trace|debug) takes no value: leave out "=\w+"$/);
+  expect(() => readOptions([flag, "s"])).toThrow(
+    /^--(subscribe|utxo-trace|debug) does not accept a value; remove "=\w+"$/,
+  );
 });
 
 test.each([
@@ -74,7 +76,7 @@ test("--metrics-addr may be repeated", () => {
     { hostname: "localhost", port: 2 },
   ]);
   expect(() => read("--metrics-addr=:1", "--metrics-addr", ":2", "--metrics-addr", ":1", "s")).toThrow(
-    new UsageError("--metrics-addr :1 is given twice; give each address once"),
+    new UsageError("--metrics-addr :1 is repeated; remove one"),
   );
 });
 
@@ -96,13 +98,16 @@ test("--fee-targets and --layout", () => {
 });
 
 test.each([
-  [["--collectors", "chain,weather", "s"], /^unknown collector "weather" for --collectors: there are chain, /],
-  [["--no-collector", "weather", "s"], /^unknown collector "weather" for --no-collector: there are chain, /],
-  [["--no-collector", "chain", "s"], /^--no-collector chain: the exporter needs what it reads$/],
+  [["--collectors", "chain,weather", "s"], /^unknown collector "weather" for --collectors: expected one of chain, /],
+  [["--no-collector", "weather", "s"], /^unknown collector "weather" for --no-collector: expected one of chain, /],
+  [["--no-collector", "chain", "s"], /^--no-collector chain: the exporter needs this collector$/],
   [["s", "--no-collector"], /^--no-collector needs a value$/],
-  [["--fee-targets", "0", "s"], /^bad value "0" for --fee-targets: give blocks from 1 to 1008, separated by commas$/],
+  [
+    ["--fee-targets", "0", "s"],
+    /^bad value "0" for --fee-targets: expected blocks from 1 to 1008, separated by commas$/,
+  ],
   [["--fee-targets", "2,soon", "s"], /^bad value "2,soon" for --fee-targets: /],
-  [["--layout", "v99", "s"], /^unknown layout "v99" for --layout: there are pr\/trace, /],
+  [["--layout", "v99", "s"], /^unknown layout "v99" for --layout: expected one of pr\/trace, /],
 ])("%p is refused", (args, message) => {
   expect(() => readOptions(args)).toThrow(message);
 });
@@ -113,9 +118,9 @@ test("--once and --check poll once, within --timeout", () => {
 });
 
 test.each([
-  [["--once", "--check", "s"], "give either --once or --check, not both"],
+  [["--once", "--check", "s"], "--once and --check exclude each other; remove one"],
   [["--timeout", "5", "s"], "--timeout needs --once or --check"],
-  [["--once", "--timeout", "0.5", "s"], 'bad value "0.5" for --timeout: give seconds from 1 to 86400'],
+  [["--once", "--timeout", "0.5", "s"], 'bad value "0.5" for --timeout: expected seconds from 1 to 86400'],
 ])("%j is refused", (args, message) => {
   expect(() => readOptions(args)).toThrow(new UsageError(message));
 });
@@ -135,24 +140,30 @@ describe("what is wrong is said in one line", () => {
     [["a", "b"], 'unexpected argument "b" after the socket path'],
     [["x".repeat(108)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
     [["ä".repeat(54)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
-    [["--metrics-addr", "9332", "s"], 'bad address "9332" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT'],
+    [
+      ["--metrics-addr", "9332", "s"],
+      'bad address "9332" for --metrics-addr: expected HOST:PORT, [IPV6]:PORT or :PORT',
+    ],
     [
       ["--metrics-addr", "::1:9332", "s"],
-      'bad address "::1:9332" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT',
+      'bad address "::1:9332" for --metrics-addr: expected HOST:PORT, [IPV6]:PORT or :PORT',
     ],
     [
       ["--metrics-addr", "h:65536", "s"],
-      'bad address "h:65536" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT',
+      'bad address "h:65536" for --metrics-addr: expected HOST:PORT, [IPV6]:PORT or :PORT',
     ],
-    [["--metrics-addr", "h:-1", "s"], 'bad address "h:-1" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT'],
-    [["--metrics-addr", "h:", "s"], 'bad address "h:" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT'],
+    [
+      ["--metrics-addr", "h:-1", "s"],
+      'bad address "h:-1" for --metrics-addr: expected HOST:PORT, [IPV6]:PORT or :PORT',
+    ],
+    [["--metrics-addr", "h:", "s"], 'bad address "h:" for --metrics-addr: expected HOST:PORT, [IPV6]:PORT or :PORT'],
     [["s", "--metrics-addr="], "--metrics-addr needs a value"],
     [["s", "--poll-interval"], "--poll-interval needs a value"],
-    [["s", "--poll-interval", "0"], 'bad value "0" for --poll-interval: give seconds from 0.1 to 86400'],
-    [["s", "--poll-interval", "-1"], 'bad value "-1" for --poll-interval: give seconds from 0.1 to 86400'],
-    [["s", "--poll-interval", "1e3"], 'bad value "1e3" for --poll-interval: give seconds from 0.1 to 86400'],
-    [["s", "--poll-interval", "86401"], 'bad value "86401" for --poll-interval: give seconds from 0.1 to 86400'],
-    [["s", "--poll-interval", "soon"], 'bad value "soon" for --poll-interval: give seconds from 0.1 to 86400'],
+    [["s", "--poll-interval", "0"], 'bad value "0" for --poll-interval: expected seconds from 0.1 to 86400'],
+    [["s", "--poll-interval", "-1"], 'bad value "-1" for --poll-interval: expected seconds from 0.1 to 86400'],
+    [["s", "--poll-interval", "1e3"], 'bad value "1e3" for --poll-interval: expected seconds from 0.1 to 86400'],
+    [["s", "--poll-interval", "86401"], 'bad value "86401" for --poll-interval: expected seconds from 0.1 to 86400'],
+    [["s", "--poll-interval", "soon"], 'bad value "soon" for --poll-interval: expected seconds from 0.1 to 86400'],
   ];
   test.each(cases)("%p", (args, message) => {
     expect(() => readOptions(args)).toThrow(new UsageError(message));
@@ -203,7 +214,7 @@ describe("--rpc-url", () => {
     [["--rpc-url", "http://h:1", "--rpc-password-file", "/p"], "--rpc-password-file needs --rpc-user"],
     [
       ["--rpc-url", "http://h:1", "--rpc-cookie-file", "/c", "--rpc-user", "u", "--rpc-password-file", "/p"],
-      "give either --rpc-cookie-file or --rpc-user, not both",
+      "--rpc-cookie-file and --rpc-user exclude each other; remove one",
     ],
     [["--rpc-url", "http://user:secret@h:1"], "bad value for --rpc-url: expected http://HOST:PORT"],
   ])("%j is refused", (args, message) => {

@@ -16,7 +16,7 @@ import { type RpcAddress, type RpcCredentials, readRpcUrl } from "./node/http-rp
 import { LAYOUTS, type LayoutName, layoutNamed } from "./node/layouts.ts";
 import { MAX_SOCKET_PATH_BYTES, socketPathOf } from "./node/socket-path.ts";
 
-/** What the command line decides. Everything from the exporter to a session reads it from here. */
+/** The settings of the command line. The exporter and its sessions read them from here. */
 export interface Options {
   /** Serve the metrics until a signal; or poll once and print the page, or a report on the node. */
   readonly mode: "serve" | "once" | "check";
@@ -39,7 +39,7 @@ export interface Options {
   readonly subscribe: boolean;
   /** The node's layout; detected when undefined. */
   readonly layout: LayoutName | undefined;
-  /** JSON-RPC over HTTP, for nodes that have none over IPC (v30 and v31); undefined: no TCP connection is ever made. */
+  /** JSON-RPC over HTTP, for nodes that have none over IPC (v30 and v31); undefined: the exporter never connects over TCP. */
   readonly rpc: RpcOptions | undefined;
   readonly collectors: readonly CollectorName[];
   /** Confirmation targets of the fee estimates, in blocks. */
@@ -62,7 +62,7 @@ export interface Address {
 
 export { UsageError };
 
-/** Stands for the collectors that run by default, so that `--collectors` can add others to them. */
+/** Means the collectors that run by default, so that `--collectors` can add others to them. */
 const DEFAULT = "default";
 const OTHER_COLLECTORS = COLLECTOR_NAMES.filter((name) => !DEFAULT_COLLECTORS.includes(name));
 
@@ -89,19 +89,19 @@ type Group = "Serving" | "Collecting" | "Subscriptions" | "JSON-RPC for v30 and 
 
 /** A flag as the help, the manual and the shells' completions describe it. */
 export interface Flag extends FlagDefinition {
-  /** The socket path, which is no flag, has none. */
+  /** Undefined for the socket path, which is not a flag. */
   readonly group?: Group;
   readonly description: string;
-  /** Of `--no-NAME`. */
+  /** The description of `--no-NAME`. */
   readonly negativeDescription?: string;
   readonly valueHint?: string;
-  /** Whether each value counts, not the last one alone. */
+  /** Whether all values count, not only the last one. */
   readonly isRepeatable?: boolean;
   /** What shells complete its value with: files, one of these words, or a list of them. */
   readonly completion?: "files" | { readonly words: readonly string[]; readonly isList?: boolean };
 }
 
-/** The one table of flags. From it come the help, the manual and the completions (scripts/manual.ts). */
+/** The one table of flags, for the help, the manual and the completions (scripts/manual.ts). */
 export const FLAGS = {
   "socket-path": {
     type: "positional",
@@ -180,13 +180,13 @@ export const FLAGS = {
     type: "boolean",
     default: DEFAULTS.subscribe,
     description: "Subscribe to the node's notifications",
-    negativeDescription: "Only poll, so that no way of ending the exporter can harm the node",
+    negativeDescription: "Only poll: the node survives every end of the exporter, even SIGKILL",
   },
   "rpc-url": {
     group: "JSON-RPC for v30 and v31",
     type: "string",
     valueHint: "URL",
-    description: "JSON-RPC of a v30 or v31 node, such as http://127.0.0.1:8332; newer nodes have it on the socket",
+    description: "JSON-RPC of a v30 or v31 node, such as http://127.0.0.1:8332; newer nodes support it on the socket",
   },
   "rpc-cookie-file": {
     group: "JSON-RPC for v30 and v31",
@@ -263,8 +263,8 @@ export function readOptions(rawArgs: readonly string[]): Options | "help" | "ver
   };
   if (isOn("help")) return "help";
   if (isOn("version")) return "version";
-  const [given, second] = positionals;
-  const socketPath = socketPathOf(given ?? "");
+  const [first, second] = positionals;
+  const socketPath = socketPathOf(first ?? "");
   if (socketPath === "") throw new UsageError("missing the path of the node's socket");
   if (second !== undefined) throw new UsageError(`unexpected argument "${second}" after the socket path`);
   const pathBytes = Buffer.byteLength(socketPath);
@@ -273,7 +273,7 @@ export function readOptions(rawArgs: readonly string[]): Options | "help" | "ver
       `socket path of ${pathBytes} bytes is over the system's limit of ${MAX_SOCKET_PATH_BYTES} bytes`,
     );
   }
-  if (isOn("once") && isOn("check")) throw new UsageError("give either --once or --check, not both");
+  if (isOn("once") && isOn("check")) throw new UsageError("--once and --check exclude each other; remove one");
   const mode = isOn("once") ? "once" : isOn("check") ? "check" : DEFAULTS.mode;
   if (mode === "serve" && last("timeout") !== undefined) throw new UsageError("--timeout needs --once or --check");
   return {
@@ -302,7 +302,7 @@ type FlagOf<Type> = {
 function readCollectors(chosen: string, excluded: readonly string[]): CollectorName[] {
   const leftOut = new Set(readCollectorNames(excluded.join(","), "no-collector"));
   for (const name of leftOut) {
-    if (isAlwaysUsed(name)) throw new UsageError(`--no-collector ${name}: the exporter needs what it reads`);
+    if (isAlwaysUsed(name)) throw new UsageError(`--no-collector ${name}: the exporter needs this collector`);
   }
   const names = chosen.split(",").map((name) => (name === DEFAULT ? DEFAULT_COLLECTORS.join(",") : name));
   return readCollectorNames(names.join(","), "collectors").filter((name) => !leftOut.has(name));
@@ -314,7 +314,7 @@ function readCollectorNames(list: string, flag: string): CollectorName[] {
     .filter((name) => name !== "")
     .map((name) => {
       if (isCollectorName(name)) return name;
-      throw new UsageError(`unknown collector "${name}" for --${flag}: there are ${COLLECTOR_NAMES.join(", ")}`);
+      throw new UsageError(`unknown collector "${name}" for --${flag}: expected one of ${COLLECTOR_NAMES.join(", ")}`);
     });
 }
 
@@ -322,14 +322,14 @@ function readFeeTargets(list: string): number[] {
   const targets = list.split(",").map((target) => (/^\d{1,4}$/.test(target) ? Number(target) : Number.NaN));
   if (targets.every((target) => target >= MIN_FEE_TARGET && target <= MAX_FEE_TARGET)) return [...new Set(targets)];
   throw new UsageError(
-    `bad value "${list}" for --fee-targets: give blocks from ${MIN_FEE_TARGET} to ${MAX_FEE_TARGET}, separated by commas`,
+    `bad value "${list}" for --fee-targets: expected blocks from ${MIN_FEE_TARGET} to ${MAX_FEE_TARGET}, separated by commas`,
   );
 }
 
 function readLayout(name: string): LayoutName {
   const layout = layoutNamed(name);
   if (layout !== undefined) return layout;
-  throw new UsageError(`unknown layout "${name}" for --layout: there are ${Object.keys(LAYOUTS).join(", ")}`);
+  throw new UsageError(`unknown layout "${name}" for --layout: expected one of ${Object.keys(LAYOUTS).join(", ")}`);
 }
 
 const RPC_DETAILS = ["rpc-cookie-file", "rpc-user", "rpc-password-file"] as const;
@@ -348,13 +348,13 @@ function readRpc(
   const [cookieFile, user, passwordFile] = RPC_DETAILS.map(last);
   if (user === undefined && passwordFile === undefined)
     return { address, credentials: { cookieFile: cookieFile ?? join(dirname(socketPath), ".cookie") } };
-  if (cookieFile !== undefined) throw new UsageError("give either --rpc-cookie-file or --rpc-user, not both");
+  if (cookieFile !== undefined) throw new UsageError("--rpc-cookie-file and --rpc-user exclude each other; remove one");
   if (user === undefined) throw new UsageError("--rpc-password-file needs --rpc-user");
   if (passwordFile === undefined) throw new UsageError("--rpc-user needs --rpc-password-file");
   return { address, credentials: { user, passwordFile } };
 }
 
-/** The message does not show the value, which may have a password in it. */
+/** The message does not show the value, which may contain a password. */
 function readUrl(url: string): RpcAddress {
   try {
     return readRpcUrl(url);
@@ -363,16 +363,15 @@ function readUrl(url: string): RpcAddress {
   }
 }
 
-/** An address as the command line has it. */
+/** An address as on the command line. */
 export function hostPort({ hostname, port }: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** Undefined without any. */
+/** Undefined if there are none. */
 function readAddresses(texts: readonly string[]): readonly Address[] | undefined {
   const duplicate = texts.find((text, index) => texts.indexOf(text) < index);
-  if (duplicate !== undefined)
-    throw new UsageError(`--metrics-addr ${duplicate} is given twice; give each address once`);
+  if (duplicate !== undefined) throw new UsageError(`--metrics-addr ${duplicate} is repeated; remove one`);
   return texts.length === 0 ? undefined : texts.map(readAddress);
 }
 
@@ -380,7 +379,7 @@ function readAddress(address: string): Address {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^[\]:\s]*)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new UsageError(`bad address "${address}" for --metrics-addr: give HOST:PORT, [IPV6]:PORT or :PORT`);
+    throw new UsageError(`bad address "${address}" for --metrics-addr: expected HOST:PORT, [IPV6]:PORT or :PORT`);
   }
   return { hostname: (match[1] ?? match[2]) || "::", port };
 }
@@ -388,7 +387,7 @@ function readAddress(address: string): Address {
 function readTraceBudget(value: string): number {
   const percent = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
   if (percent > 0 && percent <= 100) return percent;
-  throw new UsageError(`bad value "${value}" for --trace-budget: give percent, more than 0 and up to 100`);
+  throw new UsageError(`bad value "${value}" for --trace-budget: expected percent, more than 0 and up to 100`);
 }
 
 /** Makes a reader of seconds from `min` to `max`. */
@@ -396,6 +395,6 @@ function milliseconds(min: number, max: number) {
   return (value: string, flag: string): number => {
     const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
     if (seconds >= min && seconds <= max) return seconds * 1000;
-    throw new UsageError(`bad value "${value}" for --${flag}: give seconds from ${min} to ${max}`);
+    throw new UsageError(`bad value "${value}" for --${flag}: expected seconds from ${min} to ${max}`);
   };
 }

@@ -1,12 +1,12 @@
-// What each signal does to the exporter. A pr/trace node crashes if a subscribed client ends without unsubscribing, and it
-// waits for a client that is stopped. So a signal ends or stops the exporter in order, or does nothing. Called by main once.
+// What each signal does to the exporter. A pr/trace node crashes if a subscribed client ends without unsubscribing, and waits
+// for a client that is stopped. So a signal ends or stops the exporter in order, or has no effect. Called by main once.
 
 import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 /**
- * Signals that ask the process to end. SIGILL, SIGBUS, SIGFPE and SIGSEGV are missing on purpose: a handler would return to the
+ * Signals that end the process. SIGILL, SIGBUS, SIGFPE and SIGSEGV are missing on purpose: a handler would return to the
  * instruction that failed, for ever, and the node would wait for ever. A crash of the runtime is an abort(), which ends the process
  * after the handler of SIGABRT too.
  */
@@ -14,9 +14,9 @@ const ENDING = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGABRT", "SIGTRAP", 
 export type EndingSignal = (typeof ENDING)[number];
 
 /**
- * Signals that would end or stop the process for no reason of its own. For SIGTTOU a handler is not enough: when a background job
- * writes under `stty tostop`, the kernel sends SIGTTOU and restarts the write, 288,000 times a second, unless SIGTTOU is ignored. Bun itself ignores
- * SIGPIPE and SIGXFSZ, and uses SIGPWR itself.
+ * Signals that mean nothing to the exporter, but end or stop a process by default. For SIGTTOU a handler is not enough: when a
+ * background job writes under `stty tostop`, the kernel sends SIGTTOU and restarts the write, 288,000 times a second, unless
+ * SIGTTOU is ignored. Bun ignores SIGPIPE and SIGXFSZ, and uses SIGPWR for itself.
  */
 const MEANINGLESS = [
   "SIGUSR1",
@@ -37,8 +37,8 @@ const REAL_TIME = Array.from({ length: 31 }, (_, index) => 34 + index);
 const IGNORE = 1;
 
 /**
- * `onEnd` is called for each signal that asks the process to end, `onStop` for SIGTSTP (Ctrl-Z). What was ignored at the start stays
- * ignored, as `nohup` and shells without job control ask for.
+ * `onEnd` is called for each signal that ends the process, `onStop` for SIGTSTP (Ctrl-Z). Signals that were ignored at the start
+ * stay ignored, as `nohup` and shells without job control expect.
  */
 export function handleSignals(onEnd: (signal: EndingSignal) => void, onStop: () => void): void {
   const status = readFileSync("/proc/self/status", "latin1");
@@ -49,13 +49,13 @@ export function handleSignals(onEnd: (signal: EndingSignal) => void, onStop: () 
   // Bun has no call to ignore a signal. musl returns itself for this name of glibc.
   const { signal } = dlopen("libc.so.6", { signal: { args: ["i32", "ptr"], returns: "ptr" } }).symbols;
   const meaningless = [...MEANINGLESS.map((name) => constants.signals[name]), ...REAL_TIME];
-  // What is caught already serves the runtime.
+  // Signals that have a handler already serve the runtime.
   for (const number of meaningless) if (!isCaught(number)) signal(number, IGNORE as never);
 }
 
 /**
- * Stops the process as SIGTSTP does without a handler. Returns when SIGCONT continues it, or at once where the kernel discards
- * the signal: in a process group that no shell controls.
+ * Stops the process as SIGTSTP does without a handler. Returns after SIGCONT, or at once if the kernel discards SIGTSTP: in a
+ * process group without a controlling shell.
  */
 export function stopProcess(onStop: () => void): void {
   process.off("SIGTSTP", onStop);

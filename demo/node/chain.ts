@@ -178,7 +178,7 @@ export class SimulatedChain {
    */
   reorg(depth: number): NodeEvent[] {
     if (!(depth >= 1 && depth <= MAX_REORG_DEPTH)) {
-      throw new RangeError(`cannot reorganize ${depth} blocks: give 1 to ${MAX_REORG_DEPTH}`);
+      throw new RangeError(`cannot reorganize ${depth} blocks: expected 1 to ${MAX_REORG_DEPTH}`);
     }
     const events: NodeEvent[] = [];
     const freed: Transaction[] = [];

@@ -82,5 +82,5 @@ function readNumber(flag: string, text: string, min: number, max: number, form =
 }
 
 function refuse(flag: string, text: string, expected: string): never {
-  throw new Error(`bad value "${text}" for --${flag}: give ${expected}`);
+  throw new Error(`bad value "${text}" for --${flag}: expected ${expected}`);
 }

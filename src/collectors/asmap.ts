@@ -8,7 +8,7 @@ import * as result from "./result.ts";
 const peerInfo = fromRpc("getpeerinfo");
 
 export function asmapCollector(registry: Registry): Collector {
-  const systems = registry.gauge("bitcoin_peer_autonomous_systems", "Autonomous systems that connected peers are in.");
+  const systems = registry.gauge("bitcoin_peer_autonomous_systems", "Autonomous systems of the connected peers.");
   const unmapped = registry.gauge(
     "bitcoin_peers_without_autonomous_system",
     "Connected peers whose autonomous system the node does not know.",

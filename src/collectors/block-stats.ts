@@ -8,7 +8,7 @@ import { type Collector, fromBlock, type NewTip, polled, polledInto, type Target
 import { samplesOf } from "./labelled.ts";
 import * as result from "./result.ts";
 
-/** The call names the statistics, because without names the node computes all thirty. */
+/** Requested by name, because otherwise the node computes all thirty statistics. */
 const STATS = [
   "height",
   "txs",
@@ -41,7 +41,7 @@ const headers = fromBlock("getblockheader", askHeaders);
 
 export function blockStatsCollector(registry: Registry): Collector {
   const gauge = (name: string, help: string) => registry.gauge(`bitcoin_last_block_${name}`, help);
-  const height = gauge("height", "Height of the block that the bitcoin_last_block metrics are of.");
+  const height = gauge("height", "Height of the block that the bitcoin_last_block metrics describe.");
   const transactions = gauge("transactions", "Transactions in the last block, with the coinbase.");
   const size = gauge("size_bytes", "Size of the last block's transactions without the coinbase, in bytes.");
   const weight = gauge("weight", "Weight of the last block's transactions without the coinbase, in weight units.");
@@ -56,7 +56,7 @@ export function blockStatsCollector(registry: Registry): Collector {
   const medianFee = gauge("median_fee_satoshis", "Median fee of the last block's transactions, in satoshis.");
   const feeRate = registry.gaugeVec(
     "bitcoin_last_block_fee_rate_satoshis_per_vbyte",
-    "Fee rate that this percentage of the last block's weight does not exceed, in satoshis per virtual byte.",
+    "Fee rate at this percentile of the last block's weight, in satoshis per virtual byte.",
     ["percentile"],
     PERCENTILES.length,
   );
@@ -72,7 +72,7 @@ export function blockStatsCollector(registry: Registry): Collector {
   );
   const arrival = registry.eventHistogram(
     "bitcoin_block_arrival_seconds",
-    "Time from a new tip's header to the moment when the exporter learnt of it; may be negative.",
+    "Time from the timestamp in a new tip's header to its arrival at the exporter; may be negative.",
     ARRIVAL_BOUNDS_S,
   );
 

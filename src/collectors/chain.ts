@@ -19,12 +19,12 @@ import * as result from "./result.ts";
 
 type Events = Pick<ChainEvents, "blockConnected" | "blockDisconnected" | "updatedBlockTip" | "chainStateFlushed">;
 
-/** Unknown until the node has answered in this session. Once over, it stays over until the node restarts. */
+/** `unknown` until the node has answered in this session. `over` is final until the node restarts. */
 export type InitialBlockDownload = "unknown" | "active" | "over";
 
 export interface ChainCollector extends Collector {
   readonly events: Events;
-  /** Blocks between tips can be counted on this node without notifications: their counters have a sample from now on. */
+  /** Starts the counters of blocks on a node without notifications whose blocks between two tips can be counted. */
   startCountingBlocks(): void;
   /** Counts the blocks between two tips, for a node without notifications. `height` is that of the new tip. */
   blocksCounted(change: TipChange, height: number): void;
@@ -102,7 +102,7 @@ export function chainCollector(registry: Registry): ChainCollector {
       disconnected.add(change.disconnected);
       if (change.connected > 0) blockHeight.set(tipHeight);
     },
-    // A lower tip comes from blocks that were disconnected.
+    // A lower tip means that blocks were disconnected.
     tipSeen(tipHeight) {
       if (tipHeight > Number(blockHeight.read() ?? -1)) blockHeight.set(tipHeight);
     },

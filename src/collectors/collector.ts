@@ -13,13 +13,13 @@ import type { UtxoCacheEvents } from "../node/utxo-cache-trace.ts";
 export interface Collector {
   /** Families whose values are polled. */
   readonly polled?: readonly PolledFamily[];
-  /** Counts events of the node's chain and mempool. No two collectors count the same event. */
+  /** Handles events of the node's chain and mempool. No two collectors handle the same event. */
   readonly events?: Partial<ChainEvents>;
-  /** Counts events of the node's UTXO cache. */
+  /** Handles events of the node's UTXO cache. */
   readonly utxoCacheEvents?: UtxoCacheEvents;
-  /** A session begins: counters of events that the node reports have a sample from now on. */
+  /** A session begins: from now on, counters of events that the node reports have a sample. */
   startSession?(reported: Reported): void;
-  /** The session is over: clears values that came with events. The session itself clears polled families. */
+  /** The session is over: clears values that events set. The session itself clears polled families. */
   endSession?(): void;
   /** Whether the UTXO trace is active; undefined if it is disabled or not supported. */
   setUtxoTraceActive?(isActive: boolean | undefined): void;
@@ -43,7 +43,7 @@ export interface Target<Value> {
 /** A target and the sources of its value, in order of preference. A session uses the first one that the node supports. */
 export interface PolledFamily<Value = unknown> {
   readonly target: Target<Value>;
-  /** Whether a new tip changes the value: then it is polled again soon after each. */
+  /** Whether a new tip changes the value. Such a family is polled again soon after each new tip. */
   readonly followsTip?: boolean;
   readonly sources: readonly Source<Value>[];
 }
@@ -61,7 +61,7 @@ export interface NodeSource<Value> {
 /** A method of Mining. */
 export interface MiningSource<Value> {
   readonly kind: "mining";
-  /** As NodeSource has it. */
+  /** As in NodeSource. */
   readonly method: string;
   read(mining: MiningQueries): Promise<Value>;
 }
@@ -71,23 +71,23 @@ export interface RpcSource<Value> {
   readonly kind: "jsonRpc";
   readonly method: RpcMethod;
   readonly params?: RpcRequest["params"];
-  /** As RpcRequest has it: for lists that are too long to keep. */
+  /** As in RpcRequest: for lists that are too long to keep. */
   readonly items?: RpcRequest["items"];
   /** Called at every Nth poll; 1 if not set. For methods that cost the node more. */
   readonly every?: number;
-  /** Whether the node's answers so far show that it accepts the request. Before that the request is not sent. */
+  /** Whether the node's answers so far show that it accepts the request. If not, the request is not sent. */
   readonly isWanted?: () => boolean;
   /** Throws an Error when the result does not have the expected shape. */
   read(result: JsonValue): Value;
 }
 
-/** A part of what JSON-RPC reports about a block, read once for each block that becomes the tip. */
+/** A part of what JSON-RPC reports of a block. Read once for each block that becomes the tip. */
 export interface BlockSource<Value, Answer = unknown> {
   readonly kind: "block";
   readonly method: RpcMethod;
   /** Families with the same `askAbout` share one call. */
   readonly askAbout: AskBlock<Answer>;
-  /** As RpcSource has it. */
+  /** As in RpcSource. */
   read(answer: Answer): Value;
 }
 
@@ -95,7 +95,7 @@ export interface BlockSource<Value, Answer = unknown> {
 export type AskBlock<Answer> = (rpc: JsonRpc, block: NewTip) => Promise<Answer | undefined>;
 
 export interface NewTip extends Tip {
-  /** When it became the tip, in Unix milliseconds; undefined for a session's first tip and in initial block download. */
+  /** When the block became the tip, in Unix milliseconds; undefined for a session's first tip and in initial block download. */
   readonly arrivedMs?: number | undefined;
 }
 
@@ -107,7 +107,7 @@ export function polled(gauge: Gauge, ...sources: readonly Source<PolledValue>[])
   return polledInto({ set: (value) => setOrClear(gauge, value), clear: () => gauge.clear() }, ...sources);
 }
 
-/** A family with more than one sample, or that transforms the value. */
+/** A family with several samples, or with a value to be transformed. */
 export function polledInto<Value>(target: Target<Value>, ...sources: readonly Source<Value>[]): PolledFamily<Value> {
   return { target, sources };
 }

@@ -14,13 +14,13 @@ export interface ExporterCollector {
   /** A session with a node of this layout begins. */
   connected(layout: string): void;
   disconnected(): void;
-  /** A call to or from the node failed. `method` is interface and method. */
+  /** A call to or from the node failed. `method` is a JSON-RPC method, or an interface and its method. */
   callFailed(method: string): void;
   /** As OnCall in src/node/calls.ts. */
   called(methods: readonly string[], durationMs: number | undefined): void;
   /** A poll ended, with or without failed calls. */
   polled(durationMs: number): void;
-  /** So many polls were due while another one ran. */
+  /** `count` polls were due while another poll was running. */
   pollsMissed(count: number): void;
   logLineDropped(): void;
 }
@@ -32,41 +32,38 @@ const BATCH = "batch";
 export function exporterCollector(registry: Registry, build: Build, busyMs: () => number): ExporterCollector {
   const up = registry.gauge("bitcoin_ipc_up", "1 while the exporter has a session with the node, else 0.");
   const connects = registry.counter("bitcoin_ipc_connects_total", "Sessions opened with the node.");
-  const layouts = registry.gaugeVec(
-    "bitcoin_ipc_layout_info",
-    "Which layout of IPC interfaces the node has.",
-    ["layout"],
-    1,
-  );
-  const errors = registry.counterVec(
-    "bitcoin_ipc_call_errors_total",
-    "Calls over the node's IPC socket that failed, by interface and method.",
-    ["method"],
-  );
+  const layouts = registry.gaugeVec("bitcoin_ipc_layout_info", "IPC layout of the node; always 1.", ["layout"], 1);
+  const errors = registry.counterVec("bitcoin_ipc_call_errors_total", "Failed calls to the node, by method.", [
+    "method",
+  ]);
   const calls = registry.counterVec("bitcoin_ipc_calls_total", "Calls to the node that have ended, by method.", [
     "method",
   ]);
   const callSeconds = registry.polledCounterVec(
     "bitcoin_ipc_call_seconds_total",
-    "Time that the node took for calls, by method; that of a batch of several methods as batch.",
+    "Time that the node took for calls, by method; batches of several methods count as batch.",
     ["method"],
   );
   const busy = registry.polledCounter(
     "bitcoin_ipc_callback_busy_seconds_total",
-    "Time in which the node was calling back: a call under way, or half a millisecond or less after another.",
+    "Time during which callbacks kept the node busy, including pauses of up to half a millisecond between them.",
   );
   registry.onRender(() => busy.set(busyMs() / 1000));
   const pollDuration = registry.gauge("bitcoin_ipc_poll_duration_seconds", "Time that the last poll took.");
   const lastPoll = registry.gauge("bitcoin_ipc_last_poll_timestamp_seconds", "When the last poll ended, in Unix time.");
   const missed = registry.counter(
     "bitcoin_ipc_polls_missed_total",
-    "Polls that were due while another poll was still running, and were not made.",
+    "Polls that were skipped because another poll was still running.",
   );
   const dropped = registry.counter(
     "bitcoin_ipc_exporter_log_lines_dropped_total",
     "Log lines that were dropped because stderr was not read.",
   );
-  registry.info("bitcoin_ipc_exporter_build_info", "What this exporter was built from.", { ...build });
+  registry.info(
+    "bitcoin_ipc_exporter_build_info",
+    "Version, source revision and Bun version of this exporter; always 1.",
+    { ...build },
+  );
   up.set(0);
 
   return {

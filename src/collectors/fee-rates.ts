@@ -8,7 +8,7 @@ import { type Collector, fromRpc, polled, polledInto } from "./collector.ts";
 import { samplesOf } from "./labelled.ts";
 import * as result from "./result.ts";
 
-/** The answer of a full mempool has megabytes, and the mempool is locked while the node makes it. */
+/** Polls from one call to the next: the node locks its mempool for an answer, which has megabytes if the mempool is full. */
 const EVERY = 5;
 
 /** Lower bounds of the bands, in satoshis per virtual byte; the first begins at 0. */
@@ -23,19 +23,19 @@ const NEXT_BLOCKS = [1, 2, 3, 6];
 export function feeRatesCollector(registry: Registry): Collector {
   const vbytes = registry.gaugeVec(
     "bitcoin_mempool_fee_rate_band_vbytes",
-    "Virtual size of the mempool's transactions by band of fee rates, in satoshis per virtual byte.",
+    "Virtual size of the mempool's transactions, by band of fee rates in satoshis per virtual byte.",
     ["band"],
     BANDS.length,
   );
   const fees = registry.gaugeVec(
     "bitcoin_mempool_fee_rate_band_fees_satoshis",
-    "Fees of the mempool's transactions by band of fee rates, in satoshis per virtual byte.",
+    "Fees of the mempool's transactions in satoshis, by band of fee rates in satoshis per virtual byte.",
     ["band"],
     BANDS.length,
   );
   const nextBlocks = registry.gaugeVec(
     "bitcoin_mempool_next_blocks_fee_rate_satoshis_per_vbyte",
-    "Fee rate at which the mempool's transactions fill so many blocks, in satoshis per virtual byte.",
+    "Fee rate at which the mempool's transactions fill the next `blocks` blocks, in satoshis per virtual byte.",
     ["blocks"],
     NEXT_BLOCKS.length,
   );
@@ -83,7 +83,7 @@ class Diagram {
   readonly vbytes = new Float64Array(BANDS.length);
   /** By band, in satoshis. */
   readonly fees = new Float64Array(BANDS.length);
-  /** By NEXT_BLOCKS; undefined while the mempool does not fill so many blocks. */
+  /** By NEXT_BLOCKS; undefined while the mempool does not fill that number of blocks. */
   readonly fillRates: (number | undefined)[] = [];
   /** In satoshis. */
   nextBlockFees = 0;

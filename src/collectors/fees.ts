@@ -1,12 +1,12 @@
 // Fee estimates of the node by confirmation target: its own answer, and the estimate of each estimator. Nodes before v32 have one
-// estimator, which uses the fee rates of past blocks. v32 adds one that uses the mempool, and answers the lower of both estimates.
+// estimator, which uses the fee rates of past blocks. v32 has a second one, which uses the mempool, and answers the lower estimate.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { type Collector, followingTip, fromRpc, polled, polledInto, setOrClear, type Target } from "./collector.ts";
 import * as result from "./result.ts";
 
-/** In blocks. The node refuses a target outside of this range, and treats 1 as 2. */
+/** In blocks. The node refuses targets outside of this range, and treats 1 as 2. */
 export const MIN_FEE_TARGET = 1;
 export const MAX_FEE_TARGET = 1008;
 
@@ -19,13 +19,13 @@ const MEMPOOL_TARGET = 2;
 /** The mempool estimator makes a block template, which the node keeps for 7 seconds. */
 const ESTIMATORS_EVERY = 5;
 
-/** An answer: the estimate in satoshis per virtual byte, and its estimator if the node names it. */
+/** The node's answer: the estimate in satoshis per virtual byte, and the estimator's name if the node has several. */
 interface Estimate {
   readonly rate: number | undefined;
   readonly estimator: string | undefined;
 }
 
-/** @param targets whole numbers from MIN_FEE_TARGET to MAX_FEE_TARGET, each once; each is a call of its own */
+/** @param targets distinct whole numbers from MIN_FEE_TARGET to MAX_FEE_TARGET; each needs a call of its own */
 export function feesCollector(registry: Registry, targets: readonly number[]): Collector {
   const estimates = registry.gaugeVec(
     "bitcoin_fee_estimate_satoshis_per_vbyte",
@@ -35,7 +35,7 @@ export function feesCollector(registry: Registry, targets: readonly number[]): C
   );
   const byEstimator = registry.gaugeVec(
     "bitcoin_fee_estimate_by_estimator_satoshis_per_vbyte",
-    "The same by the estimator that it is of: past blocks (block_policy) or the mempool (mempool_policy).",
+    "Estimated fee rate to be confirmed within `target` blocks, by estimator, in satoshis per virtual byte.",
     ["estimator", "target"],
     targets.length + 1,
   );
@@ -43,7 +43,7 @@ export function feesCollector(registry: Registry, targets: readonly number[]): C
   /** Whether the node of this session has several estimators. Only such a node accepts a third parameter. */
   let hasEstimators = false;
 
-  /** A node with one estimator does not name it. */
+  /** Shows the answer of a node with one estimator, which it does not name. */
   const onlyEstimator = (target: number): Target<Estimate> => {
     const gauge = byEstimator.with(BLOCK_POLICY, String(target));
     return {

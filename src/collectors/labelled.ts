@@ -4,13 +4,13 @@ import type { Gauge } from "../metrics/cells.ts";
 import type { Family, LabelValues } from "../metrics/family.ts";
 import { type PolledValue, setOrClear, type Target } from "./collector.ts";
 
-/** Label values, and the value of the sample that has them. */
+/** The label values of a sample, and its value. */
 export type LabelledValue<L extends readonly string[]> = readonly [labels: LabelValues<L>, value: PolledValue];
 
-/** Label value for everything that a list does not name. */
+/** Label value for everything that a list does not contain. */
 const OTHER = "other";
 
-/** Shows exactly these samples, or none for `undefined`. */
+/** A target that shows exactly the samples that it is set to, or none for `undefined`. */
 export function samplesOf<L extends readonly string[]>(
   family: Family<Gauge, L>,
 ): Target<Iterable<LabelledValue<L>> | undefined> {

@@ -1,6 +1,6 @@
-// The median, which several families show.
+// The median, for several collectors.
 
-/** The median: of an even number of values, the mean of the middle two; undefined without values. */
+/** Of an even number of values, the mean of the middle two; undefined without values. */
 export function median(values: readonly number[]): number | undefined {
   const sorted = values.toSorted((a, b) => a - b);
   const low = sorted[(sorted.length - 1) >> 1];

@@ -11,7 +11,7 @@ export interface MempoolCollector extends Collector {
   readonly events: Events;
 }
 
-/** Upper bounds. Most transactions have less than 500 bytes; the largest that nodes relay has 400,000. */
+/** Upper bounds. Most transactions have less than 500 bytes; the largest that nodes relay have 400,000. */
 const SIZE_BOUNDS = [200, 250, 300, 400, 500, 750, 1000, 2000, 5000, 10_000, 50_000, 100_000];
 
 const mempoolInfo = fromRpc("getmempoolinfo");
@@ -62,23 +62,20 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
 
   const incrementalFeeRate = registry.gauge(
     "bitcoin_incremental_relay_fee_rate_satoshis_per_vbyte",
-    "Fee rate that a replacement has to add, in satoshis per virtual byte.",
+    "Fee rate by which a replacement must exceed what it replaces, in satoshis per virtual byte.",
   );
   const loaded = registry.gauge(
     "bitcoin_mempool_loaded",
     "1 once the node has loaded the mempool that it saved when it stopped, else 0.",
   );
-  const optimal = registry.gauge(
-    "bitcoin_mempool_optimal",
-    "1 if the node knows that its order of the mempool is optimal, else 0.",
-  );
+  const optimal = registry.gauge("bitcoin_mempool_optimal", "1 if the mempool's order is known to be optimal, else 0.");
   const clusterTransactions = registry.gauge(
     "bitcoin_mempool_max_cluster_transactions",
-    "Transactions that may depend on each other in the mempool.",
+    "Maximum number of transactions in a cluster of the mempool.",
   );
   const clusterVsize = registry.gauge(
     "bitcoin_mempool_max_cluster_vsize_bytes",
-    "Virtual size of transactions that may depend on each other in the mempool, in virtual bytes.",
+    "Maximum virtual size of a cluster of the mempool, in virtual bytes.",
   );
 
   return {

@@ -19,7 +19,7 @@ export function nodeCollector(registry: Registry): Collector {
   const uptime = registry.gauge("bitcoin_uptime_seconds", "Time since the node started.");
   const warnings = registry.gauge("bitcoin_warnings", "Active warnings of the node.");
 
-  // The labels come from two methods. The series exists once both have answered.
+  // The labels come from two methods. The series exists once the node has answered both.
   let chain: string | undefined;
   let build: Build | undefined;
 

@@ -7,9 +7,9 @@ import { samplesOf } from "./labelled.ts";
 import { median } from "./median.ts";
 import * as result from "./result.ts";
 
-/** A ping without an answer for longer is overdue. */
+/** A ping is overdue if it has no answer after this time. */
 const OVERDUE_PING_S = 5;
-/** A peer's clock that differs by more is counted. */
+/** Peers whose clock differs by more are counted. */
 const CLOCK_TOLERANCE_S = 10;
 
 const peerInfo = fromRpc("getpeerinfo");
@@ -18,10 +18,13 @@ export function peerHealthCollector(registry: Registry): Collector {
   const gauge = (name: string, help: string) => registry.gauge(`bitcoin_${name}`, help);
   const overduePings = gauge("peers_with_overdue_ping", "Peers that have not answered a ping for more than 5 seconds.");
   const servingBlocks = gauge("peers_with_blocks_in_flight", "Peers that the node has requested blocks from.");
-  const blocksInFlight = gauge("blocks_in_flight", "Heights of blocks that the node has requested from peers.");
+  const blocksInFlight = gauge(
+    "blocks_in_flight",
+    "Distinct heights of blocks that the node has requested from peers.",
+  );
   const highBandwidth = registry.gaugeVec(
     "bitcoin_peers_high_bandwidth",
-    "Peers that send new blocks unasked (BIP 152), by who selected the other: this node the peer, or the peer this node.",
+    "Peers in the high-bandwidth mode of BIP 152, by whether the node selected the peer or the peer the node.",
     ["selected_by"],
     2,
   );
@@ -42,11 +45,11 @@ export function peerHealthCollector(registry: Registry): Collector {
   );
   const lowestFilter = gauge(
     "peer_fee_filter_min_satoshis_per_vbyte",
-    "Lowest fee rate that a peer accepts transactions from, in satoshis per virtual byte.",
+    "Lowest fee filter of the connected peers, in satoshis per virtual byte.",
   );
   const medianFilter = gauge(
     "peer_fee_filter_median_satoshis_per_vbyte",
-    "Median of the fee rates that peers accept transactions from, in satoshis per virtual byte.",
+    "Median fee filter of the connected peers, in satoshis per virtual byte.",
   );
   return {
     polled: [

@@ -24,7 +24,7 @@ const MAX_SERIES = 2 * (NETWORKS.length + 1) * (CONNECTION_TYPES.length + 1) * (
 
 type Labels = readonly [direction: string, network: string, connectionType: string, transport: string];
 
-/** Shown even when there are none, so that sums by direction or transport are 0 rather than absent. */
+/** Shown even without such peers, so that sums by direction or transport are 0 rather than absent. */
 const ALWAYS_SHOWN: readonly Labels[] = [
   ["inbound", "ipv4", "inbound", "v1"],
   ["inbound", "ipv4", "inbound", "v2"],
@@ -51,7 +51,7 @@ export function peersCollector(registry: Registry): Collector {
     set(peers) {
       for (const labels of ALWAYS_SHOWN) connections.with(...labels);
       const byLabels = Map.groupBy(peers, (peer) => connections.with(...labelsOf(peer)));
-      // A series that was shown remains, at 0, so that its graph has no gap.
+      // A series without peers stays at 0, so that its graph has no gap.
       for (const gauge of connections) gauge.set(byLabels.get(gauge)?.length ?? 0);
     },
     clear: () => connections.clear(),

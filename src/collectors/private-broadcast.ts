@@ -27,7 +27,7 @@ export function privateBroadcastCollector(registry: Registry): Collector {
   };
 }
 
-/** No value if the transactions do not have the remaining attempts, as before v32. */
+/** Undefined if the node does not report the remaining attempts: before v32. */
 function countExhausted(info: JsonValue): number | undefined {
   const attempts = result
     .list(info, "transactions")

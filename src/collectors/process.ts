@@ -1,4 +1,4 @@
-// This process, with the names and meanings that all Prometheus clients share. Read from /proc at scrapes, at most once a second.
+// This process, by the names and meanings that all Prometheus clients share. Read from /proc at scrapes, at most once a second.
 // Source: https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -11,9 +11,9 @@ const REFRESH_MS = 1000;
 export function processCollector(registry: Registry): void {
   const cpu = registry.polledCounter("process_cpu_seconds_total", "User and system CPU time spent, in seconds.");
   const openFds = registry.gauge("process_open_fds", "Open file descriptors.");
-  const maxFds = registry.gauge("process_max_fds", "Open file descriptors that are allowed.");
+  const maxFds = registry.gauge("process_max_fds", "Maximum number of open file descriptors.");
   const virtualBytes = registry.gauge("process_virtual_memory_bytes", "Virtual memory size, in bytes.");
-  const maxVirtualBytes = registry.gauge("process_virtual_memory_max_bytes", "Virtual memory allowed, in bytes.");
+  const maxVirtualBytes = registry.gauge("process_virtual_memory_max_bytes", "Maximum virtual memory size, in bytes.");
   const residentBytes = registry.gauge("process_resident_memory_bytes", "Resident memory size, in bytes.");
   const startTime = registry.gauge("process_start_time_seconds", "When the process started, in Unix time.");
 

@@ -28,7 +28,7 @@ export function relayCollector(registry: Registry): Collector {
   );
   const rate = registry.gauge(
     "bitcoin_relay_target_transactions_per_second",
-    "Transactions per second that the node announces to inbound peers at most, in the long run.",
+    "Long-run maximum of the transactions per second that the node announces to inbound peers.",
   );
   return {
     polled: [

@@ -1,31 +1,31 @@
-// Reads results of JSON-RPC methods. Versions differ: a missing field is no value, and a field of an unexpected type is an error
-// that names it.
+// Reads results of JSON-RPC methods. Releases differ, so a missing field reads as undefined. A field of an unexpected type is an
+// error that names it.
 
 import { Decimal, isObject, type JsonObject, type JsonValue } from "../node/json.ts";
 
-/** @throws Error when it is none. */
+/** @throws Error when the value is not an object. */
 export function asObject(value: JsonValue): JsonObject {
   return isObject(value) ? value : wrong("the result", "an object", value);
 }
 
-/** @throws Error when it is none. */
+/** @throws Error when the value is not a list. */
 export function asList(value: JsonValue): readonly JsonValue[] {
   return Array.isArray(value) ? value : wrong("the result", "a list", value);
 }
 
-/** A result that is a whole number, not negative. */
+/** A result that is a whole number, not negative. @throws Error when it is not. */
 export function asCount(value: JsonValue): bigint {
   return toCount("the result", value);
 }
 
-// The fields of a result that is an object. Each throws an Error when the result is not an object, or the field has another type.
+// Fields of a result that is an object. Each function throws an Error when the result is no object, or the field has another type.
 
 /** A whole number, not negative. */
 export function count(result: JsonValue, name: string): bigint | undefined {
   return field(result, name, toCount);
 }
 
-/** A height. The node has -1 if there is no such block: no value. */
+/** A height; undefined for -1, which the node reports if there is no such block. */
 export function height(result: JsonValue, name: string): bigint | undefined {
   return field(result, name, (what, value) =>
     value instanceof Decimal && value.text === "-1" ? undefined : toCount(what, value),
@@ -69,7 +69,7 @@ export function object(result: JsonValue, name: string): JsonObject | undefined 
   return field(result, name, (what, value) => (isObject(value) ? value : wrong(what, "an object", value)));
 }
 
-/** Reads a field of the object in the field `outer`; no value without that object. */
+/** Reads a field of the object in the field `outer`; undefined without that object. */
 export function within<T>(outer: string, read: (result: JsonValue, name: string) => T | undefined) {
   return (result: JsonValue, name: string): T | undefined => {
     const inner = object(result, outer);
@@ -77,7 +77,7 @@ export function within<T>(outer: string, read: (result: JsonValue, name: string)
   };
 }
 
-/** An amount in bitcoin, in satoshis, exact. */
+/** Satoshis of an amount in bitcoin, exact. */
 export function satoshis(result: JsonValue, name: string): bigint | undefined {
   return field(result, name, (what, value) => {
     try {
@@ -92,15 +92,15 @@ export function satoshis(result: JsonValue, name: string): bigint | undefined {
 const VBYTES_PER_KVB = 1000;
 
 /**
- * A fee rate in bitcoin per 1000 virtual bytes, in satoshis per virtual byte. Its text is exact: the double nearest to a
- * number of so few decimals prints as that number.
+ * Satoshis per virtual byte of a fee rate in bitcoin per 1000 virtual bytes. Its text is exact: it has few decimals, and the
+ * nearest double prints as the same number.
  */
 export function feeRate(result: JsonValue, name: string): number | undefined {
   const perKvb = satoshis(result, name);
   return perKvb === undefined ? undefined : Number(perKvb) / VBYTES_PER_KVB;
 }
 
-/** The number of warnings: a list; up to v27, and with -deprecatedrpc=warnings, the last one as text. */
+/** The number of warnings. The node reports a list; up to v27, and with -deprecatedrpc=warnings, a text with the last one. */
 export function warningCount(result: JsonValue, name: string): number | undefined {
   return field(result, name, (what, value) => {
     if (typeof value === "string") return value === "" ? 0 : 1;
@@ -117,7 +117,7 @@ function toCount(what: string, value: JsonValue): bigint {
   return value instanceof Decimal && /^\d+$/.test(value.text) ? BigInt(value.text) : wrong(what, "a count", value);
 }
 
-/** Characters of an unexpected value that an error shows. */
+/** An error shows at most this many characters of an unexpected value. */
 const SHOWN_CHARACTERS = 60;
 
 function wrong(what: string, expected: string, value: JsonValue): never {

@@ -14,7 +14,7 @@ const rpcInfo = fromRpc(METHOD);
 export function rpcInfoCollector(registry: Registry): Collector {
   const active = registry.gauge(
     "bitcoin_rpc_active_commands",
-    "JSON-RPC commands that the node is executing, without the exporter's question for it.",
+    "JSON-RPC commands that the node is executing, excluding the exporter's own getrpcinfo.",
   );
   const longest = registry.gaugeVec(
     "bitcoin_rpc_longest_command_seconds",
@@ -40,7 +40,7 @@ export function rpcInfoCollector(registry: Registry): Collector {
   };
 }
 
-/** The commands, the longest first, without this `getrpcinfo` itself, the newest one of its method. */
+/** The commands, the longest first, without the newest `getrpcinfo`, which is the exporter's own. */
 function othersOf(info: JsonValue): { method: string; seconds: number }[] | undefined {
   const commands = result.list(info, "active_commands")?.map((command) => ({
     method: result.text(command, "method") ?? "",

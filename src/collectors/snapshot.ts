@@ -1,5 +1,5 @@
-// The background validation of a node that loaded a snapshot of the UTXO set: it uses the snapshot at once and validates the
-// blocks below it meanwhile. No samples on other nodes, and once the validation is complete.
+// The background validation of a node that loaded a snapshot of the UTXO set. Such a node uses the snapshot at once and validates
+// the blocks below it meanwhile. No samples on other nodes, nor after the validation.
 
 import type { Registry } from "../metrics/registry.ts";
 import { type Collector, fromRpc, polled } from "./collector.ts";

@@ -6,10 +6,10 @@ import { type Collector, fromRpc, polledInto, type Target } from "./collector.ts
 import * as result from "./result.ts";
 
 const STATUSES = ["active", "valid-fork", "valid-headers", "headers-only", "invalid"];
-/** For a status that is newer than this exporter, and for the node's own `unknown`. */
+/** Label of statuses that this exporter does not know, and of the node's own `unknown`. */
 const OTHER = "other";
 
-/** For an answer the node reads its whole block index, some 900,000 entries on mainnet, and holds cs_main meanwhile. */
+/** Polls from one call to the next: the node reads its whole block index, 900,000 entries on mainnet, and holds cs_main. */
 const EVERY = 10;
 
 export function tipsCollector(registry: Registry): Collector {

@@ -1,5 +1,5 @@
-// Traffic with peers by message type. The node counts per peer, and drops the counts when the peer disconnects. So the exporter
-// adds up by how much each peer's counts rise from poll to poll.
+// Traffic with peers by message type. The node counts bytes per peer, and drops the counts when the peer disconnects. So the exporter
+// adds the growth of each peer's counts from poll to poll.
 
 import type { EventCounter } from "../metrics/cells.ts";
 import type { Registry } from "../metrics/registry.ts";
@@ -7,7 +7,7 @@ import { Decimal, type JsonObject, type JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polledInto, type Target } from "./collector.ts";
 import * as result from "./result.ts";
 
-/** Message types of Bitcoin Core's protocol.h. It counts those of any other type as "*other*". */
+/** Message types of Bitcoin Core's protocol.h. The node counts any other type as "*other*". */
 const MESSAGES = [
   ["version", "verack", "wtxidrelay", "sendaddrv2", "sendheaders", "sendcmpct", "sendtxrcncl", "feature", "feefilter"],
   ["addr", "addrv2", "getaddr", "ping", "pong", "inv", "getdata", "notfound", "tx", "mempool"],
@@ -24,7 +24,7 @@ type Direction = "received" | "sent";
 /** The counts of one peer by message type. Most do not change from poll to poll. */
 type Counts = Readonly<Record<Direction, JsonObject>>;
 
-/** Bytes so far of each connected peer, by its id: the node uses each id once. */
+/** Bytes so far of each connected peer, by the peer's id. The node uses each id once. */
 type Peers = ReadonlyMap<string, Counts>;
 
 export function trafficCollector(registry: Registry): Collector {
@@ -38,7 +38,7 @@ export function trafficCollector(registry: Registry): Collector {
     new Map([...MESSAGES, OTHER].map((message) => [message, bytes.with(direction, message)]));
   const cells = { received: cellsOf("received"), sent: cellsOf("sent") };
 
-  /** The last poll of this session, unless it failed. */
+  /** Of the last poll of this session; undefined before the first one and after a failed one. */
   let last: Peers | undefined;
 
   const counts: Target<Peers> = {
@@ -63,8 +63,8 @@ export function trafficCollector(registry: Registry): Collector {
 }
 
 /**
- * Adds by how much a peer's counts rose; all of them for a peer that connected since. Returns the counts for the next poll to
- * compare with. A late answer may be older than the last one: its lower counts are ignored.
+ * Adds the growth of a peer's counts since `before`. A peer that connected since then has no counts there. Returns the counts that
+ * the next poll compares with. An answer that is late may be older than the last one: its lower counts are ignored.
  */
 function add(cells: ReadonlyMap<string, EventCounter>, now: JsonObject, before: JsonObject = {}): JsonObject {
   for (const message of Object.keys(now)) {

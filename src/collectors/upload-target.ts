@@ -28,7 +28,7 @@ export function uploadTargetCollector(registry: Registry): Collector {
   };
 }
 
-/** Reads a field of the target; no value if the target is 0, which means none. */
+/** Reads a field of the target; no value if the target is 0: then there is no limit. */
 function ofTarget<T>(read: (target: JsonValue, field: string) => T | undefined) {
   return (totals: JsonValue, field: string): T | undefined => {
     const target = result.object(totals, "uploadtarget");

@@ -10,7 +10,7 @@ export interface UtxoCacheCollector extends Collector {
   setUtxoTraceActive(isActive: boolean | undefined): void;
 }
 
-/** `onRefused` is called for each coin whose value is not an amount: the coin is counted, its value is not. */
+/** `onRefused` is called for each coin whose value is not an amount. Such a coin is counted without its value. */
 export function utxoCacheCollector(registry: Registry, onRefused: (method: string) => void): UtxoCacheCollector {
   const counters: EventCounter[] = [];
   const flow = (name: keyof UtxoCacheEvents, help: string, valueHelp: string) => {

@@ -1,6 +1,6 @@
-// The set of unspent outputs at the last block, from the node's coinstatsindex. Without that index the node would read its whole
-// chain state, for minutes. So the method is called only if the index is synced, and with a block's hash, which the node refuses
-// without the index.
+// The set of unspent outputs at the last block, from the node's coinstatsindex. Without that index the node reads its whole chain
+// state, for minutes. So the method is called only if the index is synced, and with a block's hash: without the index, the node
+// then refuses the call.
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
@@ -15,7 +15,7 @@ const utxoSet = fromBlock("gettxoutsetinfo", askIndex);
 export function utxoSetCollector(registry: Registry): Collector {
   const height = registry.gauge(
     "bitcoin_utxo_set_height",
-    "Height of the block that the bitcoin_utxo_set metrics are of.",
+    "Height of the block that the bitcoin_utxo_set metrics describe.",
   );
   const coins = registry.gauge("bitcoin_utxo_set_coins", "Unspent outputs.");
   const amount = registry.gauge("bitcoin_utxo_set_amount_satoshis", "Value of all unspent outputs, in satoshis.");

@@ -65,7 +65,7 @@ describe.concurrent("a wrong command line", () => {
     [["--noCollector", "fees", NO_NODE], "unknown flag --noCollector"],
     [["--utxoTrace=no", NO_NODE], "unknown flag --utxoTrace"],
     [[`--socket-path=${NO_NODE}`, NO_NODE], "unknown flag --socket-path"],
-    [["--subscribe=no", NO_NODE], '--subscribe takes no value: leave out "=no"'],
+    [["--subscribe=no", NO_NODE], '--subscribe does not accept a value; remove "=no"'],
     [[NO_NODE, "more"], 'unexpected argument "more" after the socket path'],
     [["x".repeat(108)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
     [[NO_NODE, "--metrics-addr", "9332"], /^bad address "9332" for --metrics-addr: /],

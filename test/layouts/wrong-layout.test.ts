@@ -85,6 +85,6 @@ test("an unknown --layout ends the exporter and lists the known ones", async () 
   });
   expect(await child.exited).toBe(2);
   expect(await child.stderr.text()).toContain(
-    'unknown layout "v29" for --layout: there are pr/trace, ipc-2026-02, v30, v31, v32, pr-29409',
+    'unknown layout "v29" for --layout: expected one of pr/trace, ipc-2026-02, v30, v31, v32, pr-29409',
   );
 });

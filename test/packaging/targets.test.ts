@@ -105,7 +105,7 @@ describe("a build that fails", () => {
   test("names the targets", () => {
     expect(build("--target", "bun-linux-riscv64", "--outfile", join(folder, "none"))).toEqual({
       exitCode: 1,
-      error: `build: unknown target "bun-linux-riscv64": give one of ${TARGETS.join(", ")}\n`,
+      error: `build: unknown target "bun-linux-riscv64": expected one of ${TARGETS.join(", ")}\n`,
     });
   });
 
