@@ -29,6 +29,11 @@ export function run(command: string[], env: Record<string, string> = {}): void {
   if (!success) process.exit(1);
 }
 
+/** Seconds since 1970, of the commit that is built: the bytes do not depend on when. 0 outside a repository. */
+export function commitTime(): number {
+  return Number(Bun.spawnSync(["git", "-C", ROOT, "log", "-1", "--format=%ct"], { stderr: "ignore" }).stdout);
+}
+
 export async function sha256(path: string): Promise<string> {
   const hasher = new Bun.CryptoHasher("sha256");
   for await (const chunk of Bun.file(path).stream()) hasher.update(chunk);

@@ -6,7 +6,7 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFile
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import packageJson from "../package.json" with { type: "json" };
-import { compile, DIST, filesBelow, ROOT, run, sha256, withRepository } from "./artefacts.ts";
+import { commitTime, compile, DIST, filesBelow, ROOT, run, sha256, withRepository } from "./artefacts.ts";
 import { sbom } from "./sbom.ts";
 
 const NAME = packageJson.name;
@@ -103,11 +103,6 @@ function compress(text: string): Uint8Array {
 
 function md5(path: string): string {
   return new Bun.CryptoHasher("md5").update(readFileSync(path)).digest("hex");
-}
-
-/** Seconds since 1970, of the commit that is packed: the bytes do not depend on when. 0 outside a repository. */
-function commitTime(): number {
-  return Number(Bun.spawnSync(["git", "-C", ROOT, "log", "-1", "--format=%ct"], { stderr: "ignore" }).stdout);
 }
 
 /** Debian's changelog has one entry: NEWS.md has the changes of all versions. */
