@@ -169,6 +169,19 @@ describe("memory", () => {
     expect(Math.max(...allocated)).toBeWithin(100_000, 200_000);
   });
 
+  test("a large frame takes no memory before its bytes arrive", () => {
+    const MIB = 1024 * 1024;
+    const script = `
+      const { FrameReader } = await import(${JSON.stringify(import.meta.resolve("./frame-reader.ts"))});
+      const frames = Array.from({ length: 10 }, () => new FrameReader(() => {}));
+      const head = new Uint8Array(2048);
+      new Uint32Array(head.buffer)[1] = ${32 * MIB} / 8;
+      for (const reader of frames) reader.read(head.subarray());
+      console.log(process.memoryUsage().rss);`;
+    const { stdout } = Bun.spawnSync([process.execPath, "-e", script]);
+    expect(Number(stdout.toString())).toBeWithin(MIB, 160 * MIB);
+  });
+
   test("the buffers of a large frame are as large as its segments, and no frame's after it", () => {
     const sizes: (number | number[])[] = [];
     const small = frameOf(filledSegment(2));
