@@ -265,7 +265,8 @@ class ResponseReader {
     if (length !== undefined && !/^\d{1,15}$/.test(length)) throw new Error(NO_HTTP);
     this.#isUntilEnd = length === undefined;
     if (Number(length) > MAX_ANSWER_BYTES) throw new TooLarge(Number(length));
-    this.#body = new Uint8Array(Number(length ?? 0));
+    // Not filled with zeros, which takes long for some MB.
+    this.#body = Buffer.allocUnsafeSlow(Number(length ?? 0));
   }
 
   #keep(bytes: Uint8Array): boolean {

@@ -1,7 +1,7 @@
 // Asks one round of questions and shows the answers. A failure costs the families of its question only. The session decides when
 // a round is due (poll-schedule.ts).
 
-import type { MiningSource, NodeSource, RpcSource, Source } from "../collectors/collector.ts";
+import type { MiningSource, NodeSource, RpcSource } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
 import { AnswerTooLargeError, isPermanent, type JsonRpc, type RpcOutcome } from "../node/json-rpc.ts";
 import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
@@ -124,7 +124,7 @@ export class Poller {
       // An error of several questions is that of their batch.
       const isOfBatch = "error" in outcome && errors.filter((error) => error === outcome.error).length > 1;
       if (isOfBatch) again.push(question);
-      this.#settle(question, outcome, isOfBatch);
+      await this.#settle(question, outcome, isOfBatch);
       // Callbacks of the node take their turn between two answers of the batch.
       await Bun.sleep(0);
       if (this.#options.client.isOver) return;
@@ -133,7 +133,7 @@ export class Poller {
     for (const question of again) {
       if (this.#options.client.isOver) return;
       const [outcome] = await rpc.callAll([question.source]);
-      this.#settle(question, outcome!);
+      await this.#settle(question, outcome!);
     }
   }
 
@@ -149,20 +149,21 @@ export class Poller {
     return false;
   }
 
-  #settle(question: RpcQuestion, outcome: RpcOutcome, isAskedAgain = false): void {
+  async #settle(question: RpcQuestion, outcome: RpcOutcome, isAskedAgain = false): Promise<void> {
     this.#overdue.delete(question);
     if ("error" in outcome) {
       // Its own answer comes next, and is newer than what a late batch may still bring.
       if (isAskedAgain) return;
       // A late answer is shown when it arrives. Until then the last one is, while it is not too old.
       if (outcome.late !== undefined)
-        void outcome.late.then((late) => this.#showLate(() => this.#settle(question, late)));
+        void outcome.late.then((late) => this.#showLate(() => void this.#settle(question, late)));
       else if (!(outcome.error instanceof NotSentError)) question.clear();
       return this.#rpcFailed(question, outcome.error);
     }
     try {
       this.#paused.delete(question);
-      this.#show(question, outcome.result, (source) => source.read(outcome.result));
+      await question.showInSlices((source) => source.read(outcome.result));
+      this.#options.onAnswer(question.source.method, outcome.result);
     } catch (error) {
       this.#rpcFailed(question, error);
     }
@@ -173,11 +174,7 @@ export class Poller {
   }
 
   #showAnswer(question: Question<NodeSource<unknown> | MiningSource<unknown>>, answer: unknown): void {
-    this.#show(question, answer, () => answer);
-  }
-
-  #show<S extends Source>(question: Question<S>, answer: unknown, read: (source: S) => unknown): void {
-    question.show(read);
+    question.show(() => answer);
     this.#options.onAnswer(question.source.method, answer);
   }
 

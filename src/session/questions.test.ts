@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { NO_QUERIES } from "../../test/builders/unasked.ts";
 import { fromBlock, fromNode, fromRpc, type PolledFamily, polledInto } from "../collectors/collector.ts";
 import * as result from "../collectors/result.ts";
-import { parseJson } from "../node/json.ts";
+import { type JsonValue, parseJson } from "../node/json.ts";
 import { chooseQuestions, type SourceKind } from "./questions.ts";
 
 const netTotals = fromRpc("getnettotals");
@@ -104,4 +104,33 @@ test("families of a block share its calls", () => {
   ];
   const { block } = chooseQuestions(families, new Set(["block"] as const));
   expect(block.map(({ source }) => source.method)).toEqual(["getblockstats", "getblockheader"]);
+});
+
+test("a long answer is shown in slices, until it is cleared or another one is shown", async () => {
+  const shown: Record<string, unknown> = {};
+  const uptime = fromRpc("uptime");
+  const slow = (answer: JsonValue) => {
+    Bun.sleepSync(1);
+    return result.asCount(answer);
+  };
+  const names = Array.from({ length: 10 }, (_, index) => `family ${index}`);
+  const families = names.map((name) => family(shown, name, uptime(slow)));
+  const [question] = chooseQuestions(families, new Set(["jsonRpc"] as const)).jsonRpc;
+  const show = (answer: string) => question!.showInSlices((source) => source.read(parseJson(answer)));
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  await show("1");
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(2);
+  expect(shown).toEqual(Object.fromEntries(names.map((name) => [name, 1n])));
+
+  const replaced = show("2");
+  await show("3");
+  await replaced;
+  expect(shown).toEqual(Object.fromEntries(names.map((name) => [name, 3n])));
+
+  const cleared = show("4");
+  question!.clear();
+  await cleared;
+  expect(shown).toEqual({});
 });

@@ -2,6 +2,7 @@
 // the same request share one question. Made once per session, as the next node may support others.
 
 import type { PolledFamily, RpcSource, Source } from "../collectors/collector.ts";
+import { Slices } from "../node/slices.ts";
 
 /** A source with the families that its answers fill. */
 export class Question<S extends Source = Source> {
@@ -26,7 +27,21 @@ export class Question<S extends Source = Source> {
    * @throws Error with all faults of the answer in one line. Families that a fault concerns have no sample, others are set.
    */
   show(read: (source: S) => unknown): void {
-    this.#shownAt = performance.now();
+    for (const _ of this.#showEach(read));
+  }
+
+  /**
+   * The same in slices, for answers that take long. Ends early when the samples are removed, or another answer is shown
+   * meanwhile.
+   */
+  async showInSlices(read: (source: S) => unknown): Promise<void> {
+    const slices = new Slices();
+    for (const _ of this.#showEach(read)) if (slices.isOver) await slices.next();
+  }
+
+  *#showEach(read: (source: S) => unknown): Generator<void> {
+    const shownAt = performance.now();
+    this.#shownAt = shownAt;
     const faults = new Set<string>();
     for (const { source, target } of this.#families) {
       try {
@@ -35,6 +50,8 @@ export class Question<S extends Source = Source> {
         target.clear();
         faults.add((error as Error).message);
       }
+      yield;
+      if (this.#shownAt !== shownAt) return;
     }
     if (faults.size > 0) throw new Error(`${this.source.method}: ${[...faults].join("; ")}`);
   }
