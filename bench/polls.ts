@@ -35,8 +35,8 @@ const BANS = "bitcoin_banned_subnets";
 const BANS_ERRORS = 'bitcoin_ipc_call_errors_total{method="listbanned"}';
 
 const PAUSE_OBSTACLE = `\
-The longest pauses are full garbage collections, each 32nd (src/memory/garbage.ts): 8 ms on an idle machine, 15 to 27 ms on a \
-busy one (BUN_JSC_logGC=1). Between them a poll of v32 pauses for 4 to 5 ms.`;
+The longest pauses are collections of old garbage, each 32nd (src/memory/garbage.ts): 4 ms of CPU time, and two to four times \
+that on a core that other programs use. Between them a poll pauses for 2 to 5 ms, for a young collection.`;
 
 const LAYOUTS: readonly Layout[] = ["v32", "pr/trace"];
 /** Bans, and the longest pause that their answer of 2.3 or 27 MB may cause. */

@@ -1,7 +1,7 @@
 // Chooses when the garbage collector runs: between two calls, for 0.3 ms. Left alone it runs for 1 to 3 ms, also in the
 // middle of a call that a thread of the node waits for.
 
-import { edenGC } from "bun:jsc";
+import { edenGC, fullGC } from "bun:jsc";
 
 /** A collection takes the same time however little garbage there is: with this amount, one in some 4000 calls waits for it. */
 const COLLECTED_AFTER_BYTES = 4 * 1024 * 1024;
@@ -17,20 +17,25 @@ export interface GarbageOptions {
   readonly ballastBytes?: number;
   /** Collects the youngest garbage, in 0.3 ms. */
   readonly collectYoung?: () => void;
-  /** Collects all garbage, in 8 ms. */
+  /** Collects old garbage, too, in 4 ms. */
+  readonly collectOld?: () => void;
+  /** Collects all garbage and frees its memory, in 8 ms. */
   readonly collectAll?: () => void;
 }
 
 export class Garbage {
   readonly ballast: ArrayBuffer;
   readonly #collectYoung: () => void;
+  readonly #collectOld: () => void;
   readonly #collectAll: () => void;
   #bytes = 0;
   #youngCollections = 0;
 
-  constructor({ ballastBytes = 0, collectYoung = edenGC, collectAll = () => Bun.gc(true) }: GarbageOptions = {}) {
+  constructor(options: GarbageOptions = {}) {
+    const { ballastBytes = 0, collectYoung = edenGC, collectOld = fullGC, collectAll = () => Bun.gc(true) } = options;
     this.ballast = new ArrayBuffer(ballastBytes);
     this.#collectYoung = collectYoung;
+    this.#collectOld = collectOld;
     this.#collectAll = collectAll;
   }
 
@@ -40,15 +45,19 @@ export class Garbage {
     if (this.#bytes >= COLLECTED_AFTER_BYTES) this.collect();
   }
 
-  /** Collects young garbage, each 32nd time all. */
+  /** Collects young garbage, each 32nd time old garbage, too. */
   collect(): void {
-    if (this.#youngCollections === YOUNG_COLLECTIONS) return this.collectAll();
-    this.#youngCollections++;
     this.#bytes = 0;
-    this.#collectYoung();
+    if (this.#youngCollections === YOUNG_COLLECTIONS) {
+      this.#youngCollections = 0;
+      this.#collectOld();
+    } else {
+      this.#youngCollections++;
+      this.#collectYoung();
+    }
   }
 
-  /** Collects all garbage. Call it when no thread of a node can be waiting for us. */
+  /** Collects all garbage and frees its memory. Call it when no thread of a node can be waiting for us. */
   collectAll(): void {
     this.#youngCollections = 0;
     this.#bytes = 0;
