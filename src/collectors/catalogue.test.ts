@@ -101,7 +101,7 @@ test("the order and number of names does not matter", () => {
 test("a tip whose blocks are not counted sets the height only", () => {
   const collectors = makeCollectors([], context);
   collectors.startSession(ALL_EVENTS);
-  collectors.tipSeen(900_000);
+  collectors.tipSeen(900_000, 899_999);
   expect(samplesOf(registry)).toMatchObject({ bitcoin_block_height: "900000", bitcoin_blocks_connected_total: "0" });
 });
 

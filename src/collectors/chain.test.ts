@@ -94,9 +94,20 @@ test("the last connected block stays when blocks are disconnected", () => {
   expect(height()).toBe("12");
   chain.blocksCounted({ connected: 1, disconnected: 0 }, 8);
   expect(height()).toBe("8");
-  // Where blocks cannot be counted, a lower tip comes from blocks that were disconnected.
-  chain.tipSeen(6);
-  expect(height()).toBe("8");
-  chain.tipSeen(9);
-  expect(height()).toBe("9");
+});
+
+test("where blocks cannot be counted, the last connected block is the last tip that is not lower than the one before", () => {
+  const registry = new Registry();
+  const chain = chainCollector(registry);
+  const heightAfter = (tip: number, tipBefore: number) => {
+    chain.tipSeen(tip, tipBefore);
+    return samplesOf(registry)["bitcoin_block_height"];
+  };
+  expect(heightAfter(19, 20)).toBeUndefined();
+  expect(heightAfter(21, 19)).toBe("21");
+  expect(heightAfter(10, 21)).toBe("21");
+  expect(heightAfter(13, 10)).toBe("13");
+  // Another branch, as long.
+  expect(heightAfter(12, 13)).toBe("13");
+  expect(heightAfter(12, 12)).toBe("12");
 });

@@ -28,8 +28,8 @@ export interface ChainCollector extends Collector {
   startCountingBlocks(): void;
   /** Counts the blocks between two tips, for a node without notifications. `height` is that of the new tip. */
   blocksCounted(change: TipChange, height: number): void;
-  /** Shows the height of a tip to which blocks cannot be counted. */
-  tipSeen(height: number): void;
+  /** Shows the height of a tip to which blocks cannot be counted. `heightBefore` is that of the tip before. */
+  tipSeen(height: number, heightBefore: number): void;
   /** The node's last answer in this session. A failed poll does not change it. */
   readonly initialBlockDownload: InitialBlockDownload;
   startSession(reported: Reported): void;
@@ -102,9 +102,9 @@ export function chainCollector(registry: Registry): ChainCollector {
       disconnected.add(change.disconnected);
       if (change.connected > 0) blockHeight.set(tipHeight);
     },
-    // A lower tip means that blocks were disconnected.
-    tipSeen(tipHeight) {
-      if (tipHeight > Number(blockHeight.read() ?? -1)) blockHeight.set(tipHeight);
+    // A lower tip means that blocks were disconnected, any other that one was connected.
+    tipSeen(tipHeight, heightBefore) {
+      if (tipHeight >= heightBefore) blockHeight.set(tipHeight);
     },
     polled: followingTip([
       polled(

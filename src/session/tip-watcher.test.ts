@@ -45,7 +45,7 @@ function watch(lookEveryMs?: number): void {
       tipChanged: () => reports.push("updated"),
       blocksCounted: ({ connected, disconnected }, height) =>
         reports.push(`-${disconnected} +${connected} to ${height}`),
-      tipSeen: (height) => reports.push(`seen ${height}`),
+      tipSeen: (height, heightBefore) => reports.push(`seen ${height} after ${heightBefore}`),
     },
     isSyncing: () => isSyncing,
     onTip({ hash, height }, isNew) {
@@ -149,7 +149,7 @@ describe("with JSON-RPC", () => {
     node.extend(2);
     await waiting(2);
     // The known part is reported at once; the wait for the next tip ends sooner, to try again.
-    expect(reports).toEqual(["seen 102", "updated", "tip 102 103"]);
+    expect(reports).toEqual(["seen 102 after 100", "updated", "tip 102 103"]);
     expect(node.waits.at(-1)).toBe(5000);
     node.wake();
     await waiting(3);
@@ -174,7 +174,10 @@ describe("with JSON-RPC", () => {
     node.extend(1);
     await waiting(3);
     expect(errors).toMatchObject([["getblockheader", { code: -32601 }]]);
-    expect(reports).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 104"]);
+    expect(reports).toEqual([
+      ...["seen 102 after 100", "updated", "tip 102 103"],
+      ...["seen 103 after 102", "updated", "tip 103 104"],
+    ]);
   });
 });
 
@@ -186,7 +189,7 @@ describe("blocks are counted only once the node has answered what counting needs
     await waiting(1);
     node.extend(1);
     await waiting(2);
-    expect(reports).toEqual(["tip 100 101", "seen 101", "updated", "tip 101 102"]);
+    expect(reports).toEqual(["tip 100 101", "seen 101 after 100", "updated", "tip 101 102"]);
     expect(errors).toMatchObject([["getblockheader", { code: -32601 }]]);
     expect(node.waits).toEqual([60_000, 60_000]);
   });
@@ -199,7 +202,7 @@ describe("blocks are counted only once the node has answered what counting needs
     expect([reports, node.waits]).toEqual([["tip 100 101"], [5000]]);
     node.extend(1);
     await waiting(2);
-    expect(reports.splice(0)).toEqual(["tip 100 101", "seen 101", "updated", "tip 101 102"]);
+    expect(reports.splice(0)).toEqual(["tip 100 101", "seen 101 after 100", "updated", "tip 101 102"]);
     node.tree.callAll = callAll;
     node.wake();
     await waiting(3);
@@ -218,7 +221,17 @@ test("without JSON-RPC, only the change and the height are reported", async () =
   await waiting(2);
   node.extend(3, fork);
   await waiting(3);
-  expect(reports).toEqual(["seen 102", "updated", "tip 102 103", "seen 103", "updated", "tip 103 106"]);
+  node.tree.active = ancestor(node.tree.active, 98);
+  node.wake();
+  await waiting(4);
+  node.extend(1);
+  await waiting(5);
+  expect(reports).toEqual([
+    ...["seen 102 after 100", "updated", "tip 102 103"],
+    ...["seen 103 after 102", "updated", "tip 103 106"],
+    ...["seen 98 after 103", "updated", "tip 98 99"],
+    ...["seen 99 after 98", "updated", "tip 99 107"],
+  ]);
 });
 
 test("a node without a tip is polled every second", async () => {
@@ -258,7 +271,7 @@ test("tips too far apart are not counted, and not requested again", async () => 
   node.wake();
   await waiting(2);
   expect(errors).toMatchObject([["getblockheader", { name: "TooFarApartError" }]]);
-  expect(reports.slice(0, 2)).toEqual(["seen 2147483647", "updated"]);
+  expect(reports.slice(0, 2)).toEqual(["seen 2147483647 after 100", "updated"]);
   node.tree.callAll = callAll;
   node.wake();
   await waiting(3);

@@ -25,8 +25,8 @@ export interface TipEvents {
   startCountingBlocks(): void;
   /** Blocks between two tips; `height` is that of the new one. */
   blocksCounted(change: TipChange, height: number): void;
-  /** A tip to which blocks cannot be counted. */
-  tipSeen(height: number): void;
+  /** A tip to which blocks cannot be counted; `heightBefore` is that of the tip before. */
+  tipSeen(height: number, heightBefore: number): void;
 }
 
 export interface TipWatcherOptions {
@@ -105,15 +105,15 @@ class TipWatcher {
 
   /** Resolves to whether the tip is another. */
   async #report(tip: Tip): Promise<boolean> {
-    const { events, lookEveryMs, onTip } = this.#options;
-    const isFirst = this.#seen === undefined;
-    const isAnother = tip.hash !== this.#seen?.hash;
-    if (this.#counted !== undefined && tip.hash !== this.#counted.hash) await this.#count(this.#counted, tip);
-    else if (isAnother && !isFirst) events.tipSeen(tip.height);
+    const { client, events, lookEveryMs, onTip } = this.#options;
+    const before = this.#seen;
+    const isAnother = tip.hash !== before?.hash;
+    const isCounted = await this.#count(tip);
     if (isAnother) {
-      if (!isFirst) events.tipChanged();
+      if (before !== undefined && !isCounted && !client.isOver) events.tipSeen(tip.height, before.height);
+      if (before !== undefined) events.tipChanged();
       this.#seen = tip;
-      onTip(tip, !isFirst && lookEveryMs === undefined);
+      onTip(tip, before !== undefined && lookEveryMs === undefined);
     }
     if (this.#counted === undefined) await this.#startCounting(tip);
     return isAnother;
@@ -136,25 +136,28 @@ class TipWatcher {
     }
   }
 
-  /** Counts the blocks between two tips. A failure leaves them to the next look. */
-  async #count(from: Tip, to: Tip): Promise<void> {
+  /** Counts the blocks up to a tip, and resolves to whether it could. A failure leaves them to the next look. */
+  async #count(tip: Tip): Promise<boolean> {
     const { client, events, onError } = this.#options;
+    const from = this.#counted;
+    if (from === undefined || tip.hash === from.hash) return false;
+    const { jsonRpc } = client;
+    const isCounting = jsonRpc !== undefined && this.#canCount;
     try {
-      if (client.jsonRpc !== undefined && this.#canCount) {
-        const change = await compareTips(client.jsonRpc, from, to);
-        if (client.isOver) return;
-        events.blocksCounted(change, to.height);
-      } else {
-        events.tipSeen(to.height);
+      if (isCounting) {
+        const change = await compareTips(jsonRpc, from, tip);
+        if (client.isOver) return false;
+        events.blocksCounted(change, tip.height);
       }
-      this.#counted = to;
+      this.#counted = tip;
+      return isCounting;
     } catch (error) {
-      if (client.isOver) return;
+      if (client.isOver) return false;
       this.#canCount = !isPermanent(error);
       // The next look would fail in the same way.
-      if (error instanceof TooFarApartError) this.#counted = to;
-      events.tipSeen(to.height);
+      if (error instanceof TooFarApartError) this.#counted = tip;
       onError("getblockheader", error);
+      return false;
     }
   }
 }

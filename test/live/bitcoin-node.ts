@@ -253,6 +253,11 @@ export class BitcoinNode implements AsyncDisposable {
     return `http://127.0.0.1:${this.#rpcPort}`;
   }
 
+  /** How the exporter is to reach it, beside the socket. */
+  get exporterArgs(): readonly string[] {
+    return this.#build.hasRpcUrl ? ["--rpc-url", this.rpcUrl] : [];
+  }
+
   get socketExists(): boolean {
     return existsSync(this.socketPath);
   }

@@ -5,13 +5,15 @@ import { beforeAll, describe } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 
-/** A node of Bitcoin Core of one version. */
+/** A node of Bitcoin Core of one version, and how the exporter reaches it. */
 export interface NodeBuild {
   /** The layout that the exporter has to detect. */
   readonly layout: LayoutName;
   /** The environment variables that name its executables. */
   readonly node: string;
   readonly cli: string;
+  /** Whether the exporter is started with --rpc-url. */
+  readonly hasRpcUrl: boolean;
 }
 
 export const V32 = build("v32", "_V32", "_MASTER");
@@ -27,14 +29,22 @@ export const RELEASES: readonly NodeBuild[] = [V32, V31, V30];
 export const WITH_JSON_RPC: readonly NodeBuild[] = [V32, PR_TRACE];
 
 /** Nodes that answer them over HTTP only: with --rpc-url. */
-export const WITH_RPC_URL: readonly NodeBuild[] = [V31, V30];
+export const WITH_RPC_URL: readonly NodeBuild[] = [V31, V30].map((build) => ({ ...build, hasRpcUrl: true }));
+
+/** Each node in each way that the exporter reaches it. */
+export const EVERY_WAY: readonly NodeBuild[] = [...BUILDS, ...WITH_RPC_URL];
+
+/** Whether JSON-RPC methods answer the exporter, over IPC or HTTP. */
+export function hasJsonRpc(build: NodeBuild): boolean {
+  return build.hasRpcUrl || WITH_JSON_RPC.includes(build);
+}
 
 function build(layout: LayoutName, suffix: string, alias = suffix): NodeBuild {
   const name = (program: string) => {
     const [variable, other] = [`${program}${suffix}`, `${program}${alias}`];
     return isNamed(variable) || !isNamed(other) ? variable : other;
   };
-  return { layout, node: name("BITCOIN_NODE"), cli: name("BITCOIN_CLI") };
+  return { layout, node: name("BITCOIN_NODE"), cli: name("BITCOIN_CLI"), hasRpcUrl: false };
 }
 
 /** Whether an environment variable names an executable. */
@@ -65,7 +75,10 @@ export function describeLive(name: string, tests: () => void, build = PR_TRACE, 
 
 /** The same tests for each build. */
 export function describeEachBuild(name: string, tests: (build: NodeBuild) => void, builds = BUILDS): void {
-  for (const build of builds) describeLive(`${build.layout}: ${name}`, () => tests(build), build);
+  for (const build of builds) {
+    const way = build.hasRpcUrl ? " with --rpc-url" : "";
+    describeLive(`${build.layout}${way}: ${name}`, () => tests(build), build);
+  }
 }
 
 async function prepare(variables: readonly string[]): Promise<void> {

@@ -1,4 +1,4 @@
-// --rpc-url on nodes that answer JSON-RPC over HTTP only. That each family is right is in every-family.test.ts.
+// --rpc-url on nodes that answer JSON-RPC over HTTP only. Other files run their tests with it, too.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { ExporterProcess } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
 import { describeEachBuild, WITH_RPC_URL } from "./executables.ts";
 import { TIP_EVENTS } from "./families.ts";
-import { BRANCH_DESCRIPTOR, mine } from "./transactions.ts";
+import { mine } from "./transactions.ts";
 
 setDefaultTimeout(60_000);
 
@@ -17,22 +17,8 @@ const OF_JSON_RPC = "bitcoin_mempool_size";
 const STOP_MS = 5_000;
 
 describeEachBuild(
-  "--rpc-url",
+  "JSON-RPC over HTTP",
   (build) => {
-    test("each block is counted", async () => {
-      await using node = await BitcoinNode.start([], { build });
-      await mine(node, 3);
-      await using exporter = await start(node);
-      await mine(node, 4);
-      await exporter.waitFor(TIP_EVENTS.connected, 4);
-      await node.cli("invalidateblock", await node.cli<string>("getblockhash", 6));
-      await exporter.waitFor(TIP_EVENTS.disconnected, 2);
-      await mine(node, 3, BRANCH_DESCRIPTOR);
-      const metrics = await exporter.waitFor(TIP_EVENTS.connected, 7);
-      expect(metrics.get(TIP_EVENTS.disconnected)).toBe(2);
-      expect(exporter.logged(/ supports json-rpc over HTTP, mining; not notifications, /)).toBeDefined();
-    });
-
     test("the node stops at once, and its next cookie is read", async () => {
       await using node = await BitcoinNode.start([], { build });
       await mine(node, 3);
@@ -59,7 +45,7 @@ describeEachBuild(
       await Bun.write(cookie, "__cookie__:wrong");
       await using node = await BitcoinNode.start([], { build });
       await using exporter = await ExporterProcess.start(node.socketPath, {
-        args: ["--rpc-url", node.rpcUrl, "--rpc-cookie-file", cookie],
+        args: [...node.exporterArgs, "--rpc-cookie-file", cookie],
       });
       const refused = `the node refuses the user or password (401); check ${cookie}`;
       await exporter.logs(new RegExp(RegExp.escape(refused)));
@@ -74,7 +60,8 @@ describeEachBuild(
 
 /** An exporter that has read the tip, and has the first answers over HTTP. */
 async function start(node: BitcoinNode): Promise<ExporterProcess> {
-  const exporter = await ExporterProcess.start(node.socketPath, { args: ["--rpc-url", node.rpcUrl] });
+  const exporter = await ExporterProcess.start(node.socketPath, { args: node.exporterArgs });
+  await exporter.logs(/ supports json-rpc over HTTP, mining; not notifications, /);
   await exporter.waitFor(OF_JSON_RPC, 0);
   await exporter.waitUntil("the first tip", (metrics) => metrics.has("bitcoin_last_block_transactions"));
   return exporter;
