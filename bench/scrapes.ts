@@ -1,7 +1,9 @@
 // Scrapes: how many the exporter answers, how long one takes while callbacks come at full rate, and how much later callbacks are
 // answered then, and with clients that are slow, greedy or malformed.
 
-import { CLIENT_KINDS, type ClientKind } from "../test/faults/http-clients.ts";
+import type { StartOptions } from "../test/exporter-process.ts";
+import { CLIENT_KINDS, type ClientKind, TLS_CLIENT_KINDS } from "../test/faults/http-clients.ts";
+import { Protection } from "../test/protected-exporter.ts";
 import { ReferenceNode } from "../test/reference-node/reference-node.ts";
 import type { Bench, Effort, Outcome } from "./bench.ts";
 import { CheckError, check, portion } from "./bench.ts";
@@ -31,6 +33,8 @@ export const scrapes: Bench = {
   async run(effort: Effort, programs: NativePrograms): Promise<Outcome> {
     const paced = await pacedScrapes(effort, programs);
     for (const kind of CLIENT_KINDS) paced.push(await badClients(effort, kind));
+    using protection = new Protection();
+    for (const kind of TLS_CLIENT_KINDS) paced.push(await badClients(effort, kind, protection.start));
     if (hasWrk()) return { rows: [...(await floods(effort)), ...paced], notes: [] };
     return { rows: paced, notes: ["scrapes by wrk: skipped, there is no wrk; sudo apt install wrk"] };
   },
@@ -114,10 +118,10 @@ async function pacedScrapes(effort: Effort, programs: NativePrograms): Promise<R
 }
 
 /** Callbacks one after the other, without a client and with clients of one kind. */
-async function badClients(effort: Effort, { name, start }: ClientKind): Promise<Row> {
+async function badClients(effort: Effort, { name, start }: ClientKind, options?: StartOptions): Promise<Row> {
   const calls = portion(effort, CALLS);
   await using node = await ReferenceNode.start({ prefix: pinnedTo(NODE_CORE) });
-  await using exporter = await startExporter(node, OWN_CORE);
+  await using exporter = await startExporter(node, OWN_CORE, options);
   await fire(node, exporter, COINS, calls);
   const { quiet, loaded } = await inTurn(effort.rounds, ["quiet", "loaded"], async (round) => {
     using clients = round === "loaded" ? await start(Number(new URL(exporter.process.url).port)) : undefined;

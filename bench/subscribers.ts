@@ -2,7 +2,7 @@
 // that is pinned to a core and reports how many callbacks it counted.
 
 import { compiledExporter } from "../test/exporter-command.ts";
-import { ExporterProcess } from "../test/exporter-process.ts";
+import { ExporterProcess, type StartOptions } from "../test/exporter-process.ts";
 import type { ReferenceNode } from "../test/reference-node/reference-node.ts";
 import { linesOf } from "./lines.ts";
 import type { NativePrograms } from "./native/build.ts";
@@ -46,9 +46,17 @@ export async function startSubscriber(
 }
 
 /** The same for the exporter. */
-export async function startExporter(node: ReferenceNode, core: number): Promise<ExporterSubscriber> {
+export async function startExporter(
+  node: ReferenceNode,
+  core: number,
+  { args = [], ...options }: StartOptions = {},
+): Promise<ExporterSubscriber> {
   const command = [...pinnedTo(core), ...(await compiledExporter())];
-  const exporter = await ExporterProcess.start(node.socketPath, { command, args: RARE_POLLS });
+  const exporter = await ExporterProcess.start(node.socketPath, {
+    ...options,
+    command,
+    args: [...RARE_POLLS, ...args],
+  });
   await subscribed(node);
   return new ExporterSubscriber(exporter);
 }

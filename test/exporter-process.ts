@@ -23,13 +23,15 @@ export interface StartOptions {
   readonly command?: readonly string[];
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How to ask for the page, such as with a password. */
+  readonly request?: BunFetchRequestInit;
 }
 
 /** Often enough for tests, rarely enough that a node is quiet in between. */
 const POLL_INTERVAL_S = "0.2";
 /** A scrape costs both sides some. */
 const SCRAPE_INTERVAL_MS = 25;
-const START_LINE = /serves metrics on (http:\S+)/;
+const START_LINE = /serves metrics on (https?:\S+)/;
 
 export class ExporterProcess implements AsyncDisposable {
   readonly #process: Bun.Subprocess<"ignore", "ignore", "pipe">;
@@ -39,18 +41,19 @@ export class ExporterProcess implements AsyncDisposable {
   /** Resolves while stderr is read. */
   #reading = Promise.resolve();
   #resume = () => {};
+  readonly #request: BunFetchRequestInit;
   #url = "";
   #signalled: number | undefined;
 
   /** Starts an exporter for the node at `socketPath`, and resolves when it serves metrics. */
   static async start(
     socketPath: string,
-    { args = [], command, env = {} }: StartOptions = {},
+    { args = [], command, env = {}, request = {} }: StartOptions = {},
   ): Promise<ExporterProcess> {
     const program = command ?? (await compiledExporter());
     const address = args.includes("--metrics-addr") ? [] : ["--metrics-addr", "127.0.0.1:0"];
     const options = [...address, "--poll-interval", POLL_INTERVAL_S, ...args];
-    const exporter = new ExporterProcess([...program, socketPath, ...options], env);
+    const exporter = new ExporterProcess([...program, socketPath, ...options], env, request);
     exporter.#url = await eventually("the exporter serves metrics", () => {
       if (!exporter.isRunning) throw new Error(`the exporter has ended:\n${exporter.log.join("\n")}`);
       return exporter.logged(START_LINE)?.[1];
@@ -58,7 +61,8 @@ export class ExporterProcess implements AsyncDisposable {
     return exporter;
   }
 
-  private constructor(command: string[], env: Readonly<Record<string, string>>) {
+  private constructor(command: string[], env: Readonly<Record<string, string>>, request: BunFetchRequestInit) {
+    this.#request = request;
     this.#process = Bun.spawn(command, {
       env: { ...process.env, ...env },
       stdin: "ignore",
@@ -79,7 +83,7 @@ export class ExporterProcess implements AsyncDisposable {
 
   /** The page as Prometheus gets it. */
   async payload(): Promise<string> {
-    const response = await fetch(this.#url);
+    const response = await fetch(this.#url, this.#request);
     if (!response.ok) throw new Error(`${this.#url} answered ${response.status}`);
     return response.text();
   }

@@ -4,7 +4,6 @@ import { Backlog } from "./backlog.ts";
 import { type ClientSocket, HttpConnection } from "./http-connection.ts";
 import { Passwords } from "./passwords.ts";
 import { ResponseBuffer } from "./response-buffer.ts";
-import type { TurnTaker } from "./turn-queue.ts";
 
 const HOST = "Host: a\r\n";
 const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
@@ -16,7 +15,7 @@ interface Scene {
   /** The calls to the socket, in order, except writes. */
   readonly calls: string[];
   /** Turns that the connection waits for. */
-  readonly turns: TurnTaker[];
+  readonly turns: HttpConnection[];
   /** All bytes that the kernel took. */
   received(): string;
   /** Writes so far, also those that took nothing. */
@@ -41,7 +40,7 @@ function scene(payload: () => Uint8Array, circumstances: Circumstances = {}): Sc
   const { accept = () => ALL, responses = new ResponseBuffer(), backlog = new Backlog(), busy = false } = circumstances;
   const { passwords = new Passwords() } = circumstances;
   const calls: string[] = [];
-  const turns: TurnTaker[] = [];
+  const turns: HttpConnection[] = [];
   const taken: Buffer[] = [];
   let writes = 0;
   const note = (call: string) => {

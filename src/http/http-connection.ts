@@ -10,7 +10,7 @@ import type { Passwords, Verdict } from "./passwords.ts";
 import { type Request, RequestError } from "./request-head.ts";
 import { MAX_HEAD_BYTES, RequestParser } from "./request-parser.ts";
 import type { ErrorStatus, ResponseBuffer } from "./response-buffer.ts";
-import type { TurnQueue, TurnTaker } from "./turn-queue.ts";
+import type { TurnQueue } from "./turn-queue.ts";
 
 /** The part of Bun's socket that a connection uses. */
 export type ClientSocket = Pick<
@@ -26,7 +26,7 @@ export interface ConnectionContext {
   readonly responses: ResponseBuffer;
   /** Learns after each change what a connection holds. */
   readonly backlog: Backlog;
-  readonly turns: TurnQueue<TurnTaker>;
+  readonly turns: TurnQueue<HttpConnection>;
   /** Timeout of the wait for a request, of its arrival, and of each step of writing a response. */
   readonly idleTimeoutMs: number;
   /** Time after the last response in which input is discarded, so that the client can read the response. */

@@ -67,6 +67,9 @@ const DEFAULT_LIMITS: ServerLimits = {
   lingerTimeoutMs: 2_000,
 };
 
+/** Between two handshakes while the thread is wanted. One takes about as long as ten scrapes. */
+const HANDSHAKE_INTERVAL_MS = 50;
+
 const PLAIN: WebConfig = { tls: undefined, passwords: new Passwords(), headerFields: "" };
 
 type Client = HttpConnection | TlsClient;
@@ -84,6 +87,7 @@ export function createServer(options: ServerOptions): MetricsServer {
     responses: new ResponseBuffer(() => web.headerFields),
     backlog: new Backlog(),
     turns: createTurnQueue(options.isBusy),
+    handshakes: createTurnQueue(options.isBusy, HANDSHAKE_INTERVAL_MS),
     idleTimeoutMs: limits.idleTimeoutMs,
     handshakeTimeoutMs: limits.handshakeTimeoutMs,
     lingerTimeoutMs: limits.lingerTimeoutMs,

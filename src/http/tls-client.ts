@@ -8,12 +8,14 @@ import { garbage } from "../memory/garbage.ts";
 import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import type { ErrorStatus } from "./response-buffer.ts";
 import type { TlsContext } from "./tls-context.ts";
-import type { TurnTaker } from "./turn-queue.ts";
+import type { TurnQueue, TurnTaker } from "./turn-queue.ts";
 
 /** Garbage of a handshake, about: objects of two sockets. */
 const HANDSHAKE_GARBAGE_BYTES = 20_000;
 
 export interface TlsClientContext extends ConnectionContext {
+  /** Handshakes that wait: a queue of their own, or scrapes of open connections would wait for them. */
+  readonly handshakes: TurnQueue<TlsClient>;
   /** From the start of a connection to the end of its handshake. */
   readonly handshakeTimeoutMs: number;
   /** Called for a client that the rules for certificates refuse. */
@@ -32,7 +34,6 @@ export class TlsClient implements TurnTaker {
   /** Set by the end of the handshake. */
   #connection: HttpConnection | undefined;
   #refusal: readonly [ErrorStatus, string] | undefined;
-  #isPaused = false;
   #isClosed = false;
 
   /** `socket` is connected, and nothing of it has been read. */
@@ -43,15 +44,10 @@ export class TlsClient implements TurnTaker {
     this.#deadline = performance.now() + context.handshakeTimeoutMs;
   }
 
-  /** Begins the handshake now or in a later turn. Call it once the socket's `data` is the client: upgrading copies it. */
+  /** Begins the handshake in a later turn, when the socket's `data` is the client: upgrading copies that. */
   start(): void {
-    if (this.#context.turns.takeNow()) {
-      this.takeTurn();
-    } else {
-      this.#isPaused = true;
-      this.#socket.pause();
-      this.#context.turns.add(this);
-    }
+    this.#socket.pause();
+    this.#context.handshakes.add(this);
   }
 
   /** Begins the handshake. False if the connection is closed. */
@@ -60,7 +56,7 @@ export class TlsClient implements TurnTaker {
     const upgrade: ServerUpgrade = { data: this, tls: this.#tls.options, isServer: true, socket: HANDLERS };
     const [raw, secure] = this.#socket.upgradeTLS(upgrade);
     this.#socket = secure;
-    if (this.#isPaused) raw.resume();
+    raw.resume();
     garbage.add(HANDSHAKE_GARBAGE_BYTES);
     return true;
   }

@@ -30,8 +30,14 @@ export interface TurnQueue<T extends TurnTaker> {
   add(taker: T): void;
 }
 
-/** `isBusy`: whether something more urgent wants the thread. */
-export function createTurnQueue<T extends TurnTaker>(isBusy: () => boolean = () => false): TurnQueue<T> {
+/**
+ * `isBusy`: whether something more urgent wants the thread; `rationedIntervalMs`: then, the time between two turns of waiting
+ * takers.
+ */
+export function createTurnQueue<T extends TurnTaker>(
+  isBusy: () => boolean = () => false,
+  rationedIntervalMs = RATIONED_INTERVAL_MS,
+): TurnQueue<T> {
   const waiting: T[] = [];
   const takeRation = createRation();
   let turns = 0;
@@ -41,7 +47,7 @@ export function createTurnQueue<T extends TurnTaker>(isBusy: () => boolean = () 
   function schedule(): void {
     if (scheduled) return;
     scheduled = true;
-    if (waiting.length > 0 && isBusy()) setTimeout(startRound, RATIONED_INTERVAL_MS);
+    if (waiting.length > 0 && isBusy()) setTimeout(startRound, rationedIntervalMs);
     else setImmediate(startRound);
   }
 

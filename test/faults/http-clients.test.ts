@@ -6,9 +6,11 @@ import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { expectCleanDisconnect, session } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import type { StartOptions } from "../exporter-process.ts";
+import { Protection } from "../protected-exporter.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
-import { CLIENT_KINDS } from "./http-clients.ts";
+import { CLIENT_KINDS, type ClientKind, TLS_CLIENT_KINDS } from "./http-clients.ts";
 import { openFds, residentBytes } from "./usage.ts";
 
 setDefaultTimeout(120_000);
@@ -32,9 +34,18 @@ async function callBack(node: ReferenceNode): Promise<void> {
   expect(microseconds).toHaveLength(CALLS);
 }
 
-test.each(CLIENT_KINDS.map(({ name, start }) => [name, start] as const))("%s", async (name, start) => {
+/** Kinds, and whether their exporter has TLS and a password. */
+const KINDS: readonly (readonly [name: string, kind: ClientKind, isProtected: boolean])[] = [
+  ...CLIENT_KINDS.map((kind) => [kind.name, kind, false] as const),
+  ...TLS_CLIENT_KINDS.map((kind) => [kind.name, kind, true] as const),
+];
+
+test.each(KINDS)("%s", async (name, { start }, isProtected) => {
   await using node = await ReferenceNode.start();
-  await using exporter = await session(node, { args: ["--trace-budget", "100", "--poll-interval", "3600"] });
+  using protection = new Protection();
+  const { args = [], ...options }: StartOptions = isProtected ? protection.start : {};
+  const rarely = ["--trace-budget", "100", "--poll-interval", "3600"];
+  await using exporter = await session(node, { ...options, args: [...rarely, ...args] });
   const port = Number(new URL(exporter.url).port);
   await callBack(node);
   const fds = openFds(exporter.pid);

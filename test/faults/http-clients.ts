@@ -1,25 +1,43 @@
 // HTTP clients that are slow, greedy or malformed, for the tests of faults and for the bench of scrapes.
 
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { PASSWORD, USER } from "../protected-exporter.ts";
 
 const REQUEST = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+const WITH_PASSWORD = withPassword(PASSWORD);
 const CHUNKED_REQUEST = "POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
 const BYTE_CHUNKS = "1\r\nx\r\n".repeat(10_000);
+
+/** The first bytes of a TLS handshake: a record of 512 bytes, of which these are eleven. */
+const HALF_HELLO = Buffer.from("1603010200010001fc0303", "hex");
+
+function withPassword(password: string): string {
+  const credentials = Buffer.from(`${USER}:${password}`).toString("base64");
+  return `GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ${credentials}\r\n\r\n`;
+}
 
 /** Clients of one kind, until they are disposed. */
 export class Clients implements Disposable {
   readonly #port: number;
+  readonly #isTls: boolean;
   readonly #sockets = new Set<Socket>();
   readonly #timers: Timer[] = [];
   #isOver = false;
 
-  constructor(port: number) {
+  constructor(port: number, isTls: boolean) {
     this.#port = port;
+    this.#isTls = isTls;
   }
 
-  /** Connects `count` clients one after the other, and calls `begin` for each. */
-  static async of(port: number, count: number, begin: (socket: Socket, clients: Clients) => void): Promise<Clients> {
-    const clients = new Clients(port);
+  /** Connects `count` clients one after the other, and calls `begin` for each. With TLS they do not verify the server. */
+  static async of(
+    port: number,
+    count: number,
+    begin: (socket: Socket, clients: Clients) => void,
+    protocol: "tcp" | "tls" = "tcp",
+  ): Promise<Clients> {
+    const clients = new Clients(port, protocol === "tls");
     for (let index = 0; index < count; index++) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const socket = clients.add(() => resolve());
@@ -33,11 +51,12 @@ export class Clients implements Disposable {
   /** Connects one more, unless they are disposed. The server may refuse or reset it. */
   add(connected: (socket: Socket) => void): Socket | undefined {
     if (this.#isOver) return undefined;
-    const socket = connect({ port: this.#port, host: "127.0.0.1" });
+    const address = { port: this.#port, host: "127.0.0.1" };
+    const socket = this.#isTls ? connectTls({ ...address, rejectUnauthorized: false }) : connect(address);
     this.#sockets.add(socket);
     socket.on("error", () => {});
     socket.on("close", () => this.#sockets.delete(socket));
-    socket.on("connect", () => connected(socket));
+    socket.on(this.#isTls ? "secureConnect" : "connect", () => connected(socket));
     return socket;
   }
 
@@ -171,5 +190,38 @@ export const CLIENT_KINDS: readonly ClientKind[] = [
           setTimeout(() => socket?.destroy(), 500);
         });
       }),
+  },
+];
+
+/** Of an exporter with TLS and a password, as `Protection` makes one. */
+export const TLS_CLIENT_KINDS: readonly ClientKind[] = [
+  {
+    name: "500 that begin a TLS handshake and stop",
+    start: (port) => Clients.of(port, 500, (socket) => void socket.write(HALF_HELLO)),
+  },
+  {
+    name: "8 that ask for a page over TLS as soon as they have the last one",
+    start: (port) =>
+      Clients.of(
+        port,
+        8,
+        (socket) => {
+          readPages(socket, () => void socket.write(WITH_PASSWORD));
+          socket.write(WITH_PASSWORD);
+        },
+        "tls",
+      ),
+  },
+  {
+    name: "8 that shake hands, guess a password and connect again",
+    start: (port) => {
+      let guesses = 0;
+      const guess = (socket: Socket, clients: Clients) => {
+        socket.on("close", () => clients.add((next) => guess(next, clients)));
+        socket.resume();
+        socket.write(withPassword(`guess ${guesses++}`));
+      };
+      return Clients.of(port, 8, guess, "tls");
+    },
   },
 ];
