@@ -1,4 +1,4 @@
-// How long calls may take. A call that takes longer has failed for its caller, but it goes on, and its answer may still be used.
+// Timeouts of calls. After its timeout a call has failed for its caller. It is not canceled, and its answer may still be used.
 
 import { within } from "../rpc/deadline.ts";
 
@@ -15,8 +15,8 @@ export class CallTimeouts {
   }
 
   /**
-   * Resolves to `answer`. Rejects with a DeadlineError when it takes longer than calls of `name` may: the configured time, or
-   * twice as long as the last answer took, so that a slow node still gets its answers used.
+   * Resolves to `answer`. Rejects with a DeadlineError after the timeout of `name`: the configured time, or twice the time of the
+   * last answer if that is longer, so that answers of a slow node are used.
    */
   async wait<T>(name: string, answer: Promise<T>): Promise<T> {
     const start = performance.now();

@@ -75,7 +75,7 @@ export type MakeOrdinal = (typeof MAKE_ORDINALS)[number];
 
 type Make = (typeof Init$Client.methods)[4];
 
-/** The method of Init at `ordinal`. It takes a context and returns a capability in every layout that has it. */
+/** The method of Init at `ordinal`. In every layout that has it, its parameter is a context and its result a capability. */
 export function makeMethod(ordinal: MakeOrdinal): Make {
   return { ...Init$Client.methods[4], methodId: ordinal, methodName: `@${ordinal}` };
 }
@@ -94,7 +94,7 @@ export function readCapability({ result }: { readonly result: { readonly client:
 }
 
 /**
- * Called when a call has ended. `methods`: the one method, or the JSON-RPC methods of a batch. `durationMs` is undefined for a
+ * Called when a call has ended. `methods` has one method, or the JSON-RPC methods of a batch. `durationMs` is undefined for a
  * call that waits for an event.
  */
 export type OnCall = (methods: readonly string[], durationMs: number | undefined) => void;

@@ -1,5 +1,5 @@
 // ChainNotifications: our object that the node calls for each block, mempool change and flush. A thread of the node waits for
-// each answer, so calls are read by offset; the debug log needs more of them and uses the generated classes.
+// each answer, so calls are read by offset. The debug log needs more fields and uses the generated classes.
 
 import { utils } from "capnp-es";
 import { HotReader, type ReadHotCall } from "../rpc/hot-reader.ts";
@@ -130,8 +130,8 @@ export const NO_EVENTS: ChainEvents = {
 };
 
 /**
- * Reads the same calls by offset, except destroy and the rare chainStateFlushed, whose answer may have to wait. What it reads
- * of a block or a transaction precedes its bytes, so the head of a large frame is enough.
+ * Reads the same calls by offset, except destroy and the rare chainStateFlushed, whose answer may have to wait. The fields that it
+ * reads precede the bytes of the block or transaction, so the head of a large frame is enough.
  */
 export function chainNotificationsReader(events: ChainEvents): HotReader {
   return new HotReader(ChainNotifications$Client.interfaceId, readTo(events), readTo(NO_EVENTS));

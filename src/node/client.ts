@@ -39,17 +39,14 @@ export interface ClientOptions {
 export interface ClientEvents {
   readonly chain: ChainEvents;
   readonly utxoCache: UtxoCacheEvents;
-  /** Describes each event in a line. Making the lines takes time that a thread of the node waits for. */
+  /** Logs each event in a line. A thread of the node waits while the line is made. */
   readonly debug?: DebugLine | undefined;
 }
 
-/** A registration in the node. Resolves to the handler that ends it. */
+/** A subscription of ours in the node. Resolves to the handler that ends it. */
 type Registration = Promise<ImportedCapability>;
 
-/**
- * A registration that completes late has to be ended like any other. So its call is never canceled, even if its caller no longer
- * waits.
- */
+/** A registration that completes late must be ended like any other. So its call is never canceled, even if no caller waits. */
 const NEVER = { deadlineMs: NO_DEADLINE_MS };
 const REGISTERING = { ...NEVER, read: readCapability };
 
@@ -58,7 +55,7 @@ const UNREGISTER_MS = 1500;
 
 const FOR_LEAVING = { isForLeaving: true };
 
-/** `leave` and flushes wait for this answer. The node reads a flag for it, without a lock. */
+/** `leave` and flushes wait for this answer. For it the node reads a flag, without a lock. */
 const STOPPING_DEADLINE_MS = 1000;
 
 export class NodeClient {
@@ -83,7 +80,7 @@ export class NodeClient {
   #stopping: Promise<boolean> | undefined;
   /** Resolves when the node is stopping and waits for our answer to its last flush. */
   readonly #lastFlush = Promise.withResolvers<void>();
-  /** Resolves when the deadline of `leave` leaves no more time to wait for that flush. */
+  /** Resolves when `leave` must not wait any longer for that flush. */
   readonly #outOfPatience = Promise.withResolvers<void>();
   /** Resolves when all registrations have ended. Set when `leave` is called. */
   #unregistered: Promise<void> | undefined;
@@ -215,8 +212,8 @@ export class NodeClient {
   }
 
   /**
-   * Unsubscribes from the coins; `traceUtxoCache` may subscribe again. Rejects when the node refuses, or does not answer in time:
-   * the registration may then still exist, and this is to be called again.
+   * Unsubscribes from the coins; `traceUtxoCache` may subscribe again. Rejects when the node refuses, or does not answer in time.
+   * The registration may then still exist, and this must be called again.
    */
   async endUtxoTrace(deadlineMs: number): Promise<void> {
     this.#refuseWhenLeaving();
@@ -282,7 +279,7 @@ export class NodeClient {
   }
 
   #refuseWhenLeaving(): void {
-    if (this.isOver) throw new RpcError("disconnected", "the exporter is leaving the node");
+    if (this.isOver) throw new RpcError("disconnected", "the exporter is disconnecting");
   }
 
   /** Reads events by offset, unless the debug log describes each in a line. */
@@ -322,8 +319,7 @@ export class NodeClient {
 
   /** The answer to a flush waits for this. It resolves at once, unless the node is stopping. */
   async #flushed(): Promise<void> {
-    // A call under way may have been answered before the node began to stop. A call made after it has ended is made after the
-    // flush came.
+    // The answer to a call under way may be from before the stop. The next call starts after the flush has arrived.
     await this.#stopping;
     if (!(await this.isStopping())) return;
     this.#lastFlush.resolve();

@@ -1,9 +1,9 @@
-// An exact number of JSON: a double would round some amounts, which have eight decimals, and counts beyond 2^53.
+// An exact JSON number: a double would round counts above 2^53 and some amounts, which have eight decimals.
 
-/** A satoshi is this decimal of a bitcoin. */
+/** Decimals of an amount in bitcoin down to the satoshi. */
 const COIN_DECIMALS = 8;
 
-/** A number by its digits, as they are in the text. */
+/** A number as its digits in the JSON text. */
 export class Decimal {
   readonly text: string;
 
@@ -21,7 +21,7 @@ export class Decimal {
   }
 
   /**
-   * An amount in bitcoin, in satoshis.
+   * The satoshis of an amount in bitcoin.
    * @throws RangeError when it is not a whole number of satoshis.
    */
   toSatoshis(): bigint {

@@ -1,5 +1,4 @@
-// From a new connection to the interfaces that the exporter uses, whatever the node's layout of Init. What is asked of them
-// later is not known here.
+// From a new connection to the interfaces that the exporter uses, in any layout of Init. The calls on them are made elsewhere.
 
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
 import type { Connection } from "../rpc/connection.ts";
@@ -18,10 +17,10 @@ import {
 } from "./layouts.ts";
 import { ServerThreads } from "./server-threads.ts";
 
-/** The interfaces that a node has. The client closes them. */
+/** The interfaces of a node. NodeClient closes them. */
 export interface NodeCapabilities {
   readonly layout: LayoutName;
-  /** Whether the node may have Chain and Node, too: `completeHandshake` finds out. */
+  /** Whether the node may also have Chain and Node: `completeHandshake` checks that. */
   readonly mayHaveChain: boolean;
   readonly init: ImportedCapability;
   readonly threads: ServerThreads;
@@ -29,7 +28,7 @@ export interface NodeCapabilities {
   readonly node: ImportedCapability | undefined;
   readonly tracing: ImportedCapability | undefined;
   readonly rpc: ImportedCapability | undefined;
-  /** Makes Mining, which nodes from v31 on do only once their chain is loaded. */
+  /** Makes Mining. Nodes from v31 on answer once their chain is loaded. */
   makeMining(): Promise<ImportedCapability>;
 }
 
@@ -37,8 +36,8 @@ export interface NodeCapabilities {
 const THREAD_NAME = "bitcoind-ipc-exporter";
 
 /**
- * Asks the node for its interfaces, one call after the other, in `layout` or in the one that is found. Rejects with the error
- * of the first call that fails; what was received by then ends with the connection, which the caller closes.
+ * Requests the node's interfaces, one call after the other, in `layout` or in the detected one. Rejects with the error of the
+ * first call that fails. The caller then closes the connection, which releases the interfaces received by then.
  */
 export async function handshake(
   connection: Connection,
@@ -73,8 +72,8 @@ export async function handshake(
 }
 
 /**
- * Finds out whether a node with Rpc has Chain and Node, too: to be called once it has started. Resolves to the interfaces
- * with what was found. Rejects when the connection ends, and as ServerThreads.call does when a node with Chain has no Node.
+ * Checks whether a node with Rpc also has Chain and Node: to be called once it has started. Resolves to all interfaces, the new
+ * ones included. Rejects when the connection ends, and as ServerThreads.call does when a node with Chain has no Node.
  */
 export async function completeHandshake(capabilities: NodeCapabilities, jsonRpc: JsonRpc): Promise<NodeCapabilities> {
   const { init, threads } = capabilities;
@@ -87,7 +86,7 @@ export async function completeHandshake(capabilities: NodeCapabilities, jsonRpc:
   return { ...known, layout, chain, node: await make(node), makeMining: () => make(mining) };
 }
 
-/** The trace may be missing in a node that has the rest. */
+/** A node may support everything except the trace. */
 function undefinedWhenMissing(error: unknown): undefined {
   if (error instanceof RpcError && error.kind === "unimplemented") return undefined;
   throw error;

@@ -218,9 +218,9 @@ describe("a file", () => {
       undefined,
       /^cannot read \S+password: .*ENOENT.*; check the path$/,
     ],
-    ["that is empty", { user: "me", passwordFile }, "", /password has not one line/],
-    ["of two lines", { user: "me", passwordFile }, `${SECRET}\n${SECRET}\n`, /password has not one line/],
-    ["that is no cookie", { cookieFile }, "5ecret", /\.cookie is no cookie file of a node$/],
+    ["that is empty", { user: "me", passwordFile }, "", /password must contain exactly one line/],
+    ["of two lines", { user: "me", passwordFile }, `${SECRET}\n${SECRET}\n`, /password must contain exactly one line/],
+    ["that is no cookie", { cookieFile }, "5ecret", /\.cookie is not a cookie file; expected USER:PASSWORD$/],
   ])("%s", async (_, credentials, text, message) => {
     const file = "cookieFile" in credentials ? cookieFile : passwordFile;
     rmSync(file, { force: true });
@@ -257,22 +257,22 @@ describe("whatever a port answers", () => {
     ["no status", "HTTP/1.1 fine\r\n\r\n", /not HTTP/],
     ["a long head", `HTTP/1.1 200 OK\r\n${"a: b\r\n".repeat(5000)}`, /not HTTP/],
     ["a length that is none", head("Content-Length: -1"), /not HTTP/],
-    ["chunks", `${head("Transfer-Encoding: chunked")}0\r\n\r\n`, /the answer comes in chunks/],
-    ["a page", `${head("Content-Length: 6", "404 Not Found")}<html>`, /^uptime answered what is no JSON: <html>$/],
+    ["chunks", `${head("Transfer-Encoding: chunked")}0\r\n\r\n`, /the answer is chunked, which bitcoind never sends/],
+    ["a page", `${head("Content-Length: 6", "404 Not Found")}<html>`, /^uptime answered invalid JSON: <html>$/],
     [
       "nothing",
       head("Content-Length: 0", "500 Internal Server Error"),
-      /no answer but status 500; check that the port/,
+      /status 500 without an answer; check that the port/,
     ],
     [
       "a redirection",
       head("Content-Length: 0\r\nLocation: http://127.0.0.1:1/", "302 Found"),
-      /no answer but status 302/,
+      /status 302 without an answer/,
     ],
     [
       "a full queue",
       `${head("Content-Length: 5", "503 Service Unavailable")}depth`,
-      /queue is full or it stops \(503\); raise -rpcworkqueue/,
+      /queue is full, or the node is stopping \(503\); raise -rpcworkqueue/,
     ],
   ])("%s", async (_, bytes, message) => {
     expect((await failure(ask(serveBytes(bytes)))).message).toMatch(message);
@@ -305,7 +305,7 @@ describe("whatever a port answers", () => {
     expect(await failure(rpc)).toBeInstanceOf(DeadlineError);
     expect(await failure(rpc)).toMatchObject({
       kind: "overloaded",
-      message: expect.stringContaining("still at an earlier call"),
+      message: expect.stringContaining("still processing an earlier call"),
     });
     await Bun.sleep(60);
     expect(await failure(rpc)).toBeInstanceOf(DeadlineError);

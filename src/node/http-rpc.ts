@@ -1,5 +1,5 @@
-// The node's JSON-RPC over HTTP, for nodes whose socket has none: v30 and v31. One connection a request, made by ourselves:
-// fetch sends the password to whatever proxy the environment names, and reads an answer whole, however large.
+// The node's JSON-RPC over HTTP, for nodes without JSON-RPC on the socket: v30 and v31. One connection a request, over a socket of
+// ours: fetch would send the password to a proxy that the environment names, and would read an answer of any size.
 
 import { readFileSync } from "node:fs";
 import type { Socket } from "bun";
@@ -23,11 +23,11 @@ export interface RpcAddress {
   readonly port: number;
 }
 
-/** Files are read at the first request and whenever the node has refused what they had. */
+/** The files are read at the first request, and again whenever the node has refused their contents. */
 export type RpcCredentials = { readonly cookieFile: string } | { readonly user: string; readonly passwordFile: string };
 
 export interface HttpRpcOptions {
-  /** Milliseconds until a request is given up. The next one waits as long: the node may still be at this one. */
+  /** The deadline of a request in milliseconds, and the pause after a late one, which the node may still be processing. */
   readonly deadlineMs: number;
   /** Ends the request under way and refuses later ones. */
   readonly signal?: AbortSignal;
@@ -36,7 +36,7 @@ export interface HttpRpcOptions {
 
 /**
  * The address in `http://HOST:PORT`.
- * @throws Error that says what is expected; it shows nothing of a text that may have a password in it.
+ * @throws Error with the expected form, and without the text, which may contain a password.
  */
 export function readRpcUrl(text: string): RpcAddress {
   const match = /^http:\/\/(?:\[([0-9a-fA-F:.]+)\]|([^[\]:/?#@\s]+)):(\d{1,5})\/?$/.exec(text);
@@ -47,27 +47,29 @@ export function readRpcUrl(text: string): RpcAddress {
   return { hostname: (match[1] ?? match[2])!, port };
 }
 
-/** JSON-RPC at `address`. Its calls reject as JsonRpc says, with an error that says what to do. */
+/** JSON-RPC at `address`. Its calls reject as described at JsonRpc. The errors say what to do. */
 export function httpRpc(address: RpcAddress, credentials: RpcCredentials, options: HttpRpcOptions): JsonRpc {
   const where = `JSON-RPC at http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`;
   const file = "cookieFile" in credentials ? credentials.cookieFile : credentials.passwordFile;
   let authorization: string | undefined;
-  /** What the node refused last: it logs each wrong password and takes 250 ms for it, so none is sent twice. */
+  /** The credentials that the node refused last. It logs each wrong password and takes 250 ms for it, so none is sent twice. */
   let refused: string | undefined;
-  /** After a request that was late, none is sent for a while, twice as long each time: the node may still be at it. */
+  /** No request is sent after a late one for `quietMs`, which doubles each time: the node may still be processing it. */
   let quietUntil = 0;
   let quietMs = options.deadlineMs;
 
   const answer: Exchange = async (request, methods) => {
     options.signal?.throwIfAborted();
-    if (performance.now() < quietUntil) throw new NotSentError(`${where}: the node is still at an earlier call`);
+    if (performance.now() < quietUntil)
+      throw new NotSentError(`${where}: the node is still processing an earlier call`);
     const { status, body } = await sendAuthorized(request, methods);
     quietMs = options.deadlineMs;
     if (status === 403) throw new RefusedError(`${methods}: ${where} is forbidden (403); ${ALLOW}`);
-    if (status === 503) throw failed(`the node's queue is full or it stops (503); raise -rpcworkqueue if it lasts`);
-    // Errors of methods come with 404 or 500 and JSON up to v27.
+    if (status === 503)
+      throw failed(`the node's queue is full, or the node is stopping (503); raise -rpcworkqueue if it lasts`);
+    // Up to v27, errors of methods have the status 404 or 500 and a JSON body.
     if (body.length > 0) return body;
-    throw failed(`no answer but status ${status}; check that the port is the node's -rpcport`);
+    throw failed(`status ${status} without an answer; check that the port is the node's -rpcport`);
   };
   // Each request has a deadline of its own, at which its connection is closed.
   return rpcOver(answer, new CallTimeouts(NO_DEADLINE_MS));
@@ -75,7 +77,7 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
   async function sendAuthorized(request: string, methods: readonly RpcMethod[]): Promise<Response> {
     authorization ??= readAuthorization(credentials);
     if (authorization !== refused) {
-      // Another request may read a new cookie meanwhile.
+      // Another request may read a new cookie in the meantime.
       const used = authorization;
       const response = await send(request, methods, used);
       if (response.status !== 401) return response;
@@ -127,7 +129,7 @@ const MAX_QUIET_MS = 60 * 60_000;
 
 const ALLOW = "allow this host with the node's -rpcallowip, or the method with its -rpcwhitelist";
 
-/** @throws RpcError that names the file and shows nothing of it. */
+/** @throws RpcError with the file's name and without its contents. */
 function readAuthorization(credentials: RpcCredentials): string {
   const isCookie = "cookieFile" in credentials;
   const file = isCookie ? credentials.cookieFile : credentials.passwordFile;
@@ -139,8 +141,9 @@ function readAuthorization(credentials: RpcCredentials): string {
     const remedy = isCookie ? "the node writes it when it starts with -server=1 and no -rpcpassword" : "check the path";
     throw new RpcError("failed", `cannot read ${file}: ${message}; ${remedy}`);
   }
-  if (text === "" || text.includes("\n")) throw new RpcError("failed", `${file} has not one line, as a password has`);
-  if (isCookie && !text.includes(":")) throw new RpcError("failed", `${file} is no cookie file of a node`);
+  if (text === "" || text.includes("\n")) throw new RpcError("failed", `${file} must contain exactly one line`);
+  if (isCookie && !text.includes(":"))
+    throw new RpcError("failed", `${file} is not a cookie file; expected USER:PASSWORD`);
   return `Basic ${Buffer.from(isCookie ? text : `${credentials.user}:${text}`).toString("base64")}`;
 }
 
@@ -213,11 +216,11 @@ async function exchange(
   }
 }
 
-/** A head that is longer is none of a node's. */
+/** Limit of a response's head. A node's is much shorter. */
 const MAX_HEAD_BYTES = 16 * 1024;
 const NO_HTTP = "the answer is not HTTP; check that the port is the node's -rpcport";
 
-/** Reads an HTTP/1.1 response (RFC 9112) as it comes: a body of a known length, or up to the end of the connection. */
+/** Reads an HTTP/1.1 response (RFC 9112) chunk by chunk: a body of known length, or up to the end of the connection. */
 class ResponseReader {
   #head = Buffer.alloc(0);
   #status = 0;
@@ -230,7 +233,7 @@ class ResponseReader {
     return this.#isUntilEnd;
   }
 
-  /** Returns whether the response is complete. @throws TooLarge, and Error when it is no HTTP. */
+  /** Returns whether the response is complete. @throws TooLarge, and Error when it is not HTTP. */
   read(chunk: Uint8Array): boolean {
     if (this.#body === undefined) {
       this.#head = Buffer.concat([this.#head, chunk]);
@@ -260,7 +263,8 @@ class ResponseReader {
         .find((line) => line.toLowerCase().startsWith(`${name}:`))
         ?.slice(name.length + 1)
         .trim();
-    if (field("transfer-encoding") !== undefined) throw new Error("the answer comes in chunks, as no node's does");
+    if (field("transfer-encoding") !== undefined)
+      throw new Error("the answer is chunked, which bitcoind never sends; check that the port is the node's -rpcport");
     const length = field("content-length");
     if (length !== undefined && !/^\d{1,15}$/.test(length)) throw new Error(NO_HTTP);
     this.#isUntilEnd = length === undefined;

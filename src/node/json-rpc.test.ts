@@ -233,17 +233,17 @@ describe("a batch", () => {
     ];
     await node.answer("Rpc.executeRpc", { result: JSON.stringify(replies) });
     expect(await rpc.callAll(two)).toEqual([
-      { error: new RpcError("failed", "uptime answered an error that is no JSON object") },
+      { error: new RpcError("failed", "uptime answered an error that is not a JSON object") },
       { error: new JsonRpcError(0, "no code", "getpeerinfo") },
     ]);
   });
 
   test.each([
-    ["what", "a batch answered what is no JSON: what"],
-    ["", "a batch answered what is no JSON: "],
+    ["what", "a batch answered invalid JSON: what"],
+    ["", "a batch answered invalid JSON: "],
     [
       '{"result":null,"error":{"code":-32600,"message":"Missing method"}}',
-      'a batch was answered with no array: {"result":null,"error":{"code":-32600,"message":"Missing method"}}',
+      'the answer to a batch is not an array: {"result":null,"error":{"code":-32600,"message":"Missing method"}}',
     ],
   ])("that is answered with %j fails as a whole", async (result, message) => {
     await node.answer("Rpc.executeRpc", { result });
@@ -281,15 +281,15 @@ describe("one call a method", () => {
       { error: "std::exception" },
       new RpcError("failed", "uptime: std::exception"),
     ],
-    ["an error that is no JSON", { rpcError: "what" }, new RpcError("failed", "uptime answered what is no JSON: what")],
+    ["an error that is no JSON", { rpcError: "what" }, new RpcError("failed", "uptime answered invalid JSON: what")],
     [
       "an error that is no object",
       { rpcError: "[1]" },
-      new RpcError("failed", "uptime answered an error that is no JSON object"),
+      new RpcError("failed", "uptime answered an error that is not a JSON object"),
     ],
     ["an error without a code", { rpcError: '{"message":"sad"}' }, new JsonRpcError(0, "sad", "uptime")],
-    ["a result that is no JSON", { result: "{" }, new RpcError("failed", "uptime answered what is no JSON: {")],
-    ["nothing at all", {}, new RpcError("failed", "uptime answered what is no JSON: ")],
+    ["a result that is no JSON", { result: "{" }, new RpcError("failed", "uptime answered invalid JSON: {")],
+    ["nothing at all", {}, new RpcError("failed", "uptime answered invalid JSON: ")],
   ])("%s is an error", async (_, results, error) => {
     await node.answer("Node.executeRpc", { error: "", rpcError: "", result: "", ...results });
     const [outcome] = await rpc.callAll([{ method: "uptime" }]);

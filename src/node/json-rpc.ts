@@ -1,5 +1,5 @@
-// The node's JSON-RPC methods, asked over IPC: no port, no password. Nodes from v32 on take a batch in one call (Rpc); the
-// multiprocess branches take one method a call (Node). http-rpc.ts asks the same over HTTP.
+// The node's JSON-RPC methods over IPC: no port, no password. Nodes from v32 on accept a batch in one call (Rpc); the multiprocess
+// branches accept one method a call (Node). http-rpc.ts calls the same methods over HTTP.
 
 import { type Struct, Text, utils } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
@@ -11,14 +11,14 @@ import { CALLS, isAllowedRpc, type RpcMethod } from "./calls.ts";
 import { Decimal, type Items, isObject, type JsonValue, type ReadOptions, readJson } from "./json.ts";
 import type { Threads } from "./server-threads.ts";
 
-/** A larger answer is an error: the longest that a node needs, all bans or a full mempool's fee rates, has some MB. */
+/** A larger answer is an error. The longest ones, all bans or the fee rates of a full mempool, have some MB. */
 export const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** An error that a method answered, by its JSON-RPC code. */
 export class JsonRpcError extends Error {
   override readonly name = "JsonRpcError";
   readonly code: number;
-  /** What the node says, without the method. */
+  /** The node's message, without the method. */
   readonly reason: string;
 
   constructor(code: number, reason: string, method?: string) {
@@ -28,7 +28,7 @@ export class JsonRpcError extends Error {
   }
 }
 
-/** The node's options do not allow the method to the user that the exporter is: the empty one over IPC. */
+/** The node's RPC whitelist does not allow the method to the exporter's user, which over IPC is the empty name. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
 }
@@ -42,7 +42,7 @@ export class AnswerTooLargeError extends RpcError {
 }
 
 /**
- * What a failed call means for asking again:
+ * What a failed call means for the next one:
  * - `missing`: the node has no such method, nor will this connection's node have it;
  * - `refused`: its RPC whitelist does not allow the method;
  * - `disabled`: one of its options switched off what the method reads;
@@ -116,12 +116,12 @@ export async function callRpc(rpc: JsonRpc, method: RpcMethod, params: RpcReques
   return outcome!.result;
 }
 
-/** Sends JSON-RPC text that asks `methods`, and resolves to the text of the reply. Rejects as ServerThreads.call. */
+/** Sends JSON-RPC text that calls `methods`, and resolves to the text of the reply. Rejects as ServerThreads.call does. */
 export type Exchange = (request: string, methods: readonly RpcMethod[]) => Promise<Uint8Array>;
 
 /**
- * JSON-RPC by batches. A method that the node has not answered yet is sent on its own, so that one that hangs, or that the
- * node's whitelist refuses, fails alone: a whitelist refuses a batch for any method in it.
+ * JSON-RPC in batches. A method without an answer so far is sent on its own, so that a method that hangs fails alone. So does one
+ * that the node's whitelist does not allow: the whitelist refuses a whole batch for one such method.
  */
 export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
   const answered = new Set<RpcMethod>();
@@ -148,7 +148,7 @@ export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
     try {
       const bytes = await exchange(requestOf(method, params, 0), [method]);
       const reply = await read(method, bytes, { items, listKey: "result" });
-      // Bitcoin Core answers null for a forbidden method, and for nothing else that is asked here (httprpc.cpp).
+      // Bitcoin Core answers null for a forbidden method, and for no other call of the exporter (httprpc.cpp).
       if (reply === null)
         throw new RefusedError(
           `${method}: refused by the node's RPC whitelist; allow it with -rpcwhitelist=:${method}`,
@@ -187,7 +187,7 @@ export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
   }
 }
 
-/** The outcome of a call; of one that is late, that outcome may still arrive. Never rejects. */
+/** The outcome of a call, or a DeadlineError with the outcome that may still arrive. Never rejects. */
 async function inTime(timeouts: CallTimeouts, method: string, call: Promise<RpcOutcome>): Promise<RpcOutcome> {
   const outcome = call.catch(failed);
   try {
@@ -248,7 +248,7 @@ export function singleRpc(threads: Threads, node: ImportedCapability, timeouts: 
   }
 }
 
-/** An answer that the connection dropped for its size is too large, too, and the error says what was asked. */
+/** Reports an answer that the connection dropped for its size as an AnswerTooLargeError with the called methods. */
 async function withSubject<T>(subject: string, results: Promise<T>): Promise<T> {
   try {
     return await results;
@@ -269,10 +269,10 @@ function textBytes(index: number, results: Struct): Uint8Array {
   return new Uint8Array(segment.buffer, byteOffset, text.length);
 }
 
-/** How much an error shows of an answer that is no JSON. */
+/** How much an error shows of an answer that is not JSON. */
 const SHOWN_BYTES = 100;
 
-/** Reads what `what` answered. Rejects with an RpcError when it is too large or no JSON. */
+/** Reads the answer of `what`. Rejects with an RpcError when it is too large or not JSON. */
 async function read(what: string, bytes: Uint8Array, options: ReadOptions = {}): Promise<JsonValue> {
   if (bytes.length > MAX_ANSWER_BYTES) throw new AnswerTooLargeError(what, bytes.length);
   try {
@@ -281,13 +281,13 @@ async function read(what: string, bytes: Uint8Array, options: ReadOptions = {}):
     if (error instanceof RangeError) throw new RpcError("failed", `${what} answered ${error.message}`);
     if (!(error instanceof SyntaxError)) throw error;
     const text = new TextDecoder().decode(bytes.subarray(0, SHOWN_BYTES));
-    throw new RpcError("failed", `${what} answered what is no JSON: ${text}`);
+    throw new RpcError("failed", `${what} answered invalid JSON: ${text}`);
   }
 }
 
 /** The replies of a batch by id. */
 function repliesOf(value: JsonValue): Map<string, JsonValue> {
-  if (!Array.isArray(value)) throw new RpcError("failed", `a batch was answered with no array: ${shown(value)}`);
+  if (!Array.isArray(value)) throw new RpcError("failed", `the answer to a batch is not an array: ${shown(value)}`);
   const replies = new Map<string, JsonValue>();
   for (const reply of value as readonly JsonValue[]) {
     if (isObject(reply) && reply["id"] instanceof Decimal) replies.set(reply["id"].text, reply);
@@ -302,7 +302,7 @@ function outcomeOf(method: string, reply: JsonValue | undefined): RpcOutcome {
 }
 
 function errorOf(method: string, error: JsonValue): Error {
-  if (!isObject(error)) return new RpcError("failed", `${method} answered an error that is no JSON object`);
+  if (!isObject(error)) return new RpcError("failed", `${method} answered an error that is not a JSON object`);
   const code = error["code"] instanceof Decimal ? error["code"].toNumber() : 0;
   return new JsonRpcError(code, String(error["message"]), method);
 }

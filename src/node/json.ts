@@ -17,14 +17,14 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
 }
 
-/** Limits that no answer to the exporter's questions reaches: of one text, one number, and containers within containers. */
+/** Limits that no answer to the exporter's calls reaches: of one text, one number, and nested containers. */
 export const MAX_TEXT_BYTES = 64 * 1024;
 export const MAX_NUMBER_BYTES = 64;
 export const MAX_DEPTH = 64;
-/** Values of an answer that are kept. 1000 peers have some 100,000. */
+/** Maximum number of values of an answer that are kept. 1000 peers have some 100,000. */
 export const MAX_VALUES = 500_000;
 
-/** What is done with each item of a long list: it is counted, or passed to a function. None is kept. */
+/** How a long list is read: its items are counted, or passed to a function. None is kept. */
 export type Items = "count" | ((item: JsonValue) => void);
 
 export interface ReadOptions {
@@ -121,7 +121,7 @@ class JsonReader {
     return this.#value!;
   }
 
-  /** Reads on for about so many bytes. Returns whether that was all. */
+  /** Reads about `sizeBytes` more. Returns whether that was all. */
   read(sizeBytes: number): boolean {
     const bytes = this.#bytes;
     const pauseAt = this.#at + sizeBytes;
@@ -164,7 +164,7 @@ class JsonReader {
     return false;
   }
 
-  /** After a value: puts it where it belongs, closes the containers that end with it, and reads up to the next value. */
+  /** After a value: puts it into its container, closes the containers that end with it, and reads up to the next value. */
   #readRest(read: JsonValue, start: number): number {
     let value = read;
     for (let at = this.#skipSpace(start); ; at = this.#skipSpace(at + 1)) {
@@ -211,7 +211,7 @@ class JsonReader {
     this.#isCounting = this.#options.items === "count";
   }
 
-  /** Whether the list that opens is the one to be read item by item. */
+  /** Whether the list that begins is the one to be read item by item. */
   #isAtItems(): boolean {
     const { listKey } = this.#options;
     if (listKey === undefined) return this.#container === undefined;
@@ -309,6 +309,6 @@ class JsonReader {
   }
 
   #fault(at: number): SyntaxError {
-    return new SyntaxError(`no JSON at byte ${at}`);
+    return new SyntaxError(`invalid JSON at byte ${at}`);
   }
 }

@@ -1,6 +1,6 @@
-// Reads the rest of a large message whose head is enough, such as a block. Bun reads each chunk into its own buffer and copies
-// it into a new one, which is most of the work for bytes that are dropped. So while such a message arrives, the bytes that
-// are available are read into one buffer that is reused. Bun still reports when more arrive.
+// Drops the rest of a large message whose head is enough, such as a block. Bun reads each chunk into its own buffer and copies
+// it into a new one, which is most of the work for bytes that are dropped. So while such a message arrives, available bytes are
+// read into one reused buffer. Bun still reports when more arrive.
 
 import { readSync } from "node:fs";
 import type { Connection } from "../rpc/connection.ts";
@@ -8,7 +8,7 @@ import type { Connection } from "../rpc/connection.ts";
 /** A little more than a Unix socket holds by default (net.core.wmem_default, 208 KiB). */
 const BUFFER_BYTES = 256 * 1024;
 
-/** Then the event loop runs on, however much is available: a node that sends nothing but such messages must not block it. */
+/** Reads in one turn of the event loop, which a node that sends only large messages must not block. */
 const MAX_READS = 32;
 
 const buffer = new Uint8Array(BUFFER_BYTES);
@@ -22,7 +22,7 @@ export function readLargeMessage(descriptor: number, connection: Pick<Connection
   }
 }
 
-/** Returns the bytes read into the buffer: 0 if none are available, at the end, and after an error, which Bun reports, too. */
+/** Returns how many bytes were read into the buffer: 0 if none are available, at the end, and after an error, which Bun reports. */
 function readNow(descriptor: number): number {
   try {
     return readSync(descriptor, buffer, 0, BUFFER_BYTES, null);

@@ -96,7 +96,7 @@ const UNKNOWN: [fault: string, layout: Layout, seen: RegExp[]][] = [
     "has something else where others have Chain, Node or Rpc",
     "tracing-at-4",
     [
-      /^Init@4 is there$/,
+      /^Init@4 exists$/,
       /chain\.capnp:Chain: Requested interface not implemented.*actualInterfaceName = tracing\.capnp:Tracing/,
       /node\.capnp:Node: Requested interface not implemented/,
       /rpc\.capnp:Rpc: Requested interface not implemented/,
@@ -319,7 +319,7 @@ test("a layout with more interfaces is refused when the node turns out to have a
   const error = await failure(session(node, { layout: "pr/trace" }));
   expect(error).toBeInstanceOf(UnknownLayoutError);
   expect(error.message).toMatch(
-    /^the node does not have the layout pr\/trace: Init@4 is there; .*Requested interface not implemented/,
+    /^the node does not have the layout pr\/trace: Init@4 exists; .*Requested interface not implemented/,
   );
 });
 

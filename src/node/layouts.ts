@@ -1,8 +1,8 @@
-// Nodes differ in which interface each ordinal of Init makes. This finds the layout of a node: it asks for one interface and
+// Nodes differ in which interface each ordinal of Init makes. This detects the layout of a node: it requests one interface and
 // calls a harmless method on it.
 //
-// What makes that safe: calls are dispatched by interface id, so a wrong guess is answered with an exception of kind
-// unimplemented and nothing happens (run on real nodes). And no ordinal is asked for that may be makeWalletLoader.
+// Why that is safe: calls are dispatched by interface id, so the answer to a wrong guess is an exception of kind unimplemented,
+// without any effect (run on real nodes). And no ordinal is called that may be makeWalletLoader.
 
 import type { Method, Struct } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
@@ -35,43 +35,43 @@ export type LayoutName = keyof typeof LAYOUTS;
 /** Names that layouts had before their release. */
 const ALIASES: Readonly<Record<string, LayoutName>> = { master: "v32" };
 
-/** The layout that `text` names, by its name or a former one; undefined when there is none. */
+/** The layout with the name or former name `text`; undefined when there is none. */
 export function layoutNamed(text: string): LayoutName | undefined {
   if (Object.hasOwn(LAYOUTS, text)) return text as LayoutName;
   return Object.hasOwn(ALIASES, text) ? ALIASES[text] : undefined;
 }
 
-/** The node has no known layout, or not the one that it should have. The message says what it answered. */
+/** The node has no known layout, or not the configured one. The message has the node's answers. */
 export class UnknownLayoutError extends Error {
   override readonly name = "UnknownLayoutError";
 }
 
-/** The node is stopping, so it makes no Mining any more. */
+/** The node is stopping, so it no longer makes Mining. */
 export class StoppingError extends Error {
   override readonly name = "StoppingError";
 }
 
-/** What was found, and the interfaces that were made on the way, by ordinal of Init. They are the caller's. */
+/** The layout, and the interfaces that detection has made, by ordinal of Init. The caller closes them. */
 export interface Detected {
   readonly layout: LayoutName;
   readonly made: ReadonlyMap<MakeOrdinal, ImportedCapability>;
-  /** Whether the node may have Chain and Node, too: `makeChainAfterRpc` finds out. */
+  /** Whether the node may also have Chain and Node: `makeChainAfterRpc` checks that. */
   readonly mayHaveChain: boolean;
-  /** Makes Mining, which nodes from v31 on do only once their chain is loaded. Rejects as detectLayout does, and with StoppingError. */
+  /** Makes Mining. Nodes from v31 on answer once their chain is loaded. Rejects as detectLayout does, and with StoppingError. */
   makeMining(): Promise<ImportedCapability>;
 }
 
 /**
- * Finds the layout of the node behind `init`, by calls that a starting node answers at once. Rejects with UnknownLayoutError
- * when it fits none, and as ServerThreads.call does when a call fails for another reason than that the node does not have it.
+ * Detects the layout of the node behind `init`, by calls that a starting node answers at once. Rejects with UnknownLayoutError
+ * when no layout fits, and as ServerThreads.call does when a call fails for another reason than a missing method.
  *
- *     Init@4 is  a Chain  → pr/trace       (@6 would be makeWalletLoader, and is not asked)
- *                a Node   → ipc-2026-02    (@5 would be)
- *                an Rpc   → v32, or pr-29409 where Init@5 is a Chain  (@7 would be)
- *                missing, and Init@3 is  there, or pending until the chain is loaded  → v31
- *                                        missing, and Init@2 is there                 → v30
+ *     Init@4 is  a Chain  → pr/trace       (@6 would be makeWalletLoader, and is not called)
+ *                a Node   → ipc-2026-02    (@5 would be makeWalletLoader)
+ *                an Rpc   → v32, or pr-29409 if Init@5 is a Chain  (@7 would be makeWalletLoader)
+ *                missing, and Init@3  exists, or is pending until the chain is loaded  → v31
+ *                                     is missing, and Init@2 exists                    → v30
  *
- * A v31 node is not asked for Init@2: it would write an error into its debug log at each connect.
+ * Init@2 is not called on a v31 node, which would write an error into its debug log at each connect.
  */
 export async function detectLayout(init: ImportedCapability, threads: ServerThreads): Promise<Detected> {
   const probe = new Probe(init, threads);
@@ -81,7 +81,7 @@ export async function detectLayout(init: ImportedCapability, threads: ServerThre
 
 /** Mining is waited for as long as a node may take to start. It ends with the connection, which harms none that waits. */
 const MINING = { deadlineMs: 24 * 60 * 60 * 1000, mayBeLeft: true };
-/** Layouts of nodes that make Mining once their chain is loaded, and whose clients may disconnect during a call. */
+/** Layouts of nodes that make Mining once their chain is loaded, and that survive a disconnect during the call. */
 const WAITS_IN_MINING: readonly LayoutName[] = ["v31", "v32"];
 
 /** A node answers at once that it lacks an ordinal, even while it starts. */
@@ -102,16 +102,16 @@ async function detect(probe: Probe): Promise<LayoutName> {
 }
 
 /**
- * Takes `layout` as given, but where it asks for an ordinal that may be makeWalletLoader in another layout, checks first that
- * Init@4 is what it should be, which is another interface in each of those. Rejects as detectLayout does.
+ * Uses the configured `layout`. If it has an ordinal that may be makeWalletLoader in another layout, first checks that Init@4 makes
+ * the expected interface: in each of those layouts it makes another one. Rejects as detectLayout does.
  */
 export async function confirmLayout(
   init: ImportedCapability,
   threads: ServerThreads,
   layout: LayoutName,
 ): Promise<Detected> {
-  // A v30 node may crash (std::system_error) when a thread ends that has run no call, and a call that the node lacks runs on
-  // none. Every node has makeEcho.
+  // A v30 node may crash (std::system_error) when a thread ends that has run no call, and a call that the node does not support
+  // runs on none. Every node has makeEcho.
   (await makeInterface(init, threads, 1)).close();
   const probe = new Probe(init, threads);
   const ordinals: Ordinals = LAYOUTS[layout];
@@ -127,13 +127,13 @@ export async function confirmLayout(
   return probe.detected(layout, false);
 }
 
-/** Of calls that an unknown node may never answer, and that harm no node with Rpc when the connection ends meanwhile. */
+/** For calls that an unknown node may never answer. A node with Rpc survives a disconnect during them. */
 const UNSURE = { deadlineMs: 2000, mayBeLeft: true };
 
 /**
- * The Chain of a node that has Rpc, or undefined: a v32 node has none. It is asked for last, once the node has started and
- * reports its version, and not at all of a release: other proposals have other methods at Init@5. A node that answers
- * something else, an error or nothing has no Chain. Rejects when the connection ends.
+ * The Chain of a node that has Rpc, or undefined: a v32 node has none. Requested last, once the node has started and reports its
+ * version. A release is not called, because other proposals have other methods at Init@5. A node that answers something else, an
+ * error or nothing has no Chain. Rejects when the connection ends.
  */
 export async function makeChainAfterRpc(
   init: ImportedCapability,
@@ -158,7 +158,7 @@ export async function makeChainAfterRpc(
 const FIRST_RELEASE_WITH_RPC = 320_000;
 const LEAST_OF_TREES = 9900;
 
-/** Whether the node reports that it is a release, which has what its schema says and no Chain. */
+/** Whether the node reports the version of a release. Releases have no Chain. */
 async function isRelease(rpc: JsonRpc): Promise<boolean> {
   const [outcome] = await rpc.callAll([{ method: "getnetworkinfo" }]);
   const result = "result" in outcome! ? outcome.result : undefined;
@@ -166,7 +166,7 @@ async function isRelease(rpc: JsonRpc): Promise<boolean> {
   return version >= FIRST_RELEASE_WITH_RPC && version % 10_000 < LEAST_OF_TREES;
 }
 
-/** How the error of a call ends that was answered with a null capability (rpc/capability.ts). */
+/** The end of the error for a null capability (rpc/capability.ts). */
 const NO_CAPABILITY = "the peer sent no capability";
 
 class Probe {
@@ -175,7 +175,7 @@ class Probe {
   readonly #options: ThreadCallOptions;
   readonly #made = new Map<MakeOrdinal, ImportedCapability>();
   readonly #making = new Map<MakeOrdinal, Promise<ImportedCapability | "refused" | undefined>>();
-  /** What the node answered, for the error line. */
+  /** The node's answers, for the error line. */
   readonly #answers: string[] = [];
 
   constructor(init: ImportedCapability, threads: ServerThreads, options: ThreadCallOptions = {}) {
@@ -204,7 +204,7 @@ class Probe {
     this.fail("the node has none of the known IPC layouts");
   }
 
-  /** What Init makes at `ordinal`; undefined when it has no such ordinal. It refuses one that it has given up. */
+  /** What Init makes at `ordinal`; undefined when it has no such ordinal, "refused" when the method fails. */
   async make(ordinal: MakeOrdinal, options = this.#options): Promise<ImportedCapability | "refused" | undefined> {
     const known = this.#made.get(ordinal) ?? this.#making.get(ordinal);
     if (known !== undefined) return known;
@@ -217,7 +217,7 @@ class Probe {
     try {
       const capability = await makeInterface(this.#init, this.#threads, ordinal, options);
       this.#made.set(ordinal, capability);
-      this.#answers.push(`Init@${ordinal} is there`);
+      this.#answers.push(`Init@${ordinal} exists`);
       return capability;
     } catch (error) {
       return this.#readError(`Init@${ordinal}`, error).kind === "failed" ? "refused" : undefined;
@@ -241,7 +241,7 @@ class Probe {
     }
   }
 
-  /** Keeps what the node answered. Throws an error that says nothing of the layout: the call was late, or the node gone. */
+  /** Keeps the node's answer. Throws an error that does not identify the layout: a timeout or a disconnect. */
   #readError(what: string, error: unknown): RpcError {
     if (!(error instanceof RpcError) || error.kind === "disconnected" || error.kind === "overloaded") throw error;
     this.#answers.push(`${what}: ${error.message}`);
@@ -249,10 +249,10 @@ class Probe {
   }
 }
 
-/** What Cap'n Proto's C++ runtime says of an interface that is there. Of another it says "Requested interface …". */
+/** Error text of Cap'n Proto's C++ runtime for a missing method of an existing interface; for others, "Requested interface …". */
 const LACKS_METHOD = /^(remote exception: )?Method not implemented/;
 
-/** Asks Init for the interface at `ordinal`. Rejects as ServerThreads.call does. */
+/** Requests the interface at `ordinal` of Init. Rejects as ServerThreads.call does. */
 export function makeInterface(
   init: ImportedCapability,
   threads: ServerThreads,

@@ -24,9 +24,9 @@ export interface MiningQueries {
   /** The tip, or undefined while the node has none. */
   getTip(): Promise<Tip | undefined>;
   isInitialBlockDownload(): Promise<boolean>;
-  /** Whether the chain is another than mainnet. */
+  /** Whether the chain is a test chain. */
   isTestChain(): Promise<boolean>;
-  /** Resolves to the tip once it differs from `tip`, to `tip` after `timeoutMs`, to undefined when the node is stopping. */
+  /** Resolves to the tip once it differs from `tip`, to `tip` itself after `timeoutMs`, to undefined if the node is stopping. */
   waitTipChanged(tip: Tip, timeoutMs: number): Promise<Tip | undefined>;
 }
 
@@ -67,7 +67,7 @@ function tipOf({ hash, height }: BlockRef): Tip {
 
 /** Byte of Mining.waitTipChanged's timeout in its parameters. */
 const TIMEOUT_AT = 0;
-/** Layouts whose schema has no default for that timeout. Later ones have the largest double, and store the XOR with it. */
+/** Layouts whose schema has no default for that timeout. Later ones default to the largest double, and store the XOR with it. */
 const WITHOUT_DEFAULT: readonly LayoutName[] = ["v30", "ipc-2026-02"];
 
 function writeTimeout(params: WaitTipChanged, timeoutMs: number, layout: LayoutName): void {

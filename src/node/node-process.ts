@@ -1,5 +1,5 @@
-// Whether the process behind the node's socket has loaded its chain, by the names of its threads. A v30 node can be asked
-// nothing about that: it answers every question, and crashes when the chain is not loaded. Session asks this instead.
+// Whether the process behind the node's socket has loaded its chain, by the names of its threads. A v30 node has no call for that:
+// it runs every call at once, and crashes when the chain is not loaded. Called by Session.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,12 +15,12 @@ export type NodeStart =
  */
 const AFTER_LOADING = ["b-net", "b-msghand"];
 const SERVES_IPC = "b-capnp-loop";
-/** What the main thread calls itself once the node stops (init.cpp, Shutdown). */
+/** The name of the main thread once the node stops (init.cpp, Shutdown). */
 const STOPS = "b-shutoff";
 
 /**
- * Looks at the process `pid`, as of SO_PEERCRED. Costs some 30 small reads of files that every user may read, unless /proc is
- * mounted with hidepid. Never throws.
+ * The state of the process `pid`, which SO_PEERCRED reports. Costs some 30 small reads of files that every user may read, unless
+ * /proc is mounted with hidepid. Never throws.
  */
 export function nodeStart(pid: number, procDir = "/proc"): NodeStart {
   if (pid === 0) return unknown("the node runs in another PID namespace");
@@ -64,8 +64,8 @@ const UCRED_NUMBERS = 3;
 
 /**
  * The process that listens on the other end of a Unix socket: 0 when it is in another PID namespace, undefined when the
- * system does not report it. Bun has no getsockopt, so it is called in the C library. bun:ffi is loaded the first time: 10 ms
- * and 7 MB, which only the exporters of v30 nodes spend.
+ * system does not report it. Bun has no getsockopt, so this calls the C library. bun:ffi is loaded at the first call, in 10 ms
+ * and 7 MB, so only exporters of v30 nodes need that.
  */
 export async function peerPid(descriptor: number): Promise<number | undefined> {
   const { dlopen, ptr } = await import("bun:ffi");

@@ -43,7 +43,7 @@ test.each<[keyof NodeQueries, string, Record<string, unknown>, unknown]>([
 
 test.each(["getTotalBytesRecv", "getTotalBytesSent"] as const)("a negative %s is an error", async (query) => {
   const answer = ask({ [`Node.${query}`]: { result: -1n } }, query);
-  await expect(answer).rejects.toThrow(`Node.${query} answered -1, which is no count`);
+  await expect(answer).rejects.toThrow(`Node.${query} answered -1, which is not a count`);
 });
 
 test("peers are counted in both directions", async () => {

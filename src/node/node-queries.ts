@@ -71,8 +71,8 @@ export function nodeQueries(threads: Threads, chain: ImportedCapability, node: I
   };
 }
 
-/** A signed integer that counts something: a negative one would be a counter that Prometheus cannot read. */
+/** Refuses a negative count, which Prometheus cannot read as a counter. */
 function toCount(method: string, value: bigint): bigint {
   if (value >= 0n) return value;
-  throw new RpcError("failed", `${method} answered ${value}, which is no count`);
+  throw new RpcError("failed", `${method} answered ${value}, which is not a count`);
 }

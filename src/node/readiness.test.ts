@@ -40,7 +40,7 @@ test.each([
 test.each(["no JSON", "null", "-28", '"text"', "[", "x".repeat(1000)])("an error of %p is none", async (rpcError) => {
   await expect(statusOf(answering(rpcError))).rejects.toMatchObject({
     kind: "failed",
-    message: expect.stringMatching(/^uptime answered (an error that is no JSON object|what is no JSON: .{1,100})$/),
+    message: expect.stringMatching(/^uptime answered (an error that is not a JSON object|invalid JSON: .{1,100})$/),
   });
 });
 

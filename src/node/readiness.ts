@@ -1,7 +1,7 @@
 // Whether a node has finished starting, by JSON-RPC. The socket opens before the chain is loaded, and a call on Chain, Node or
 // Mining that needs the chain then crashes the node: `Assertion 'm_node.chainman' failed`, seen on a pr/trace node that was
-// polled 6 ms after its socket had opened. The node checks itself whether JSON-RPC methods may run yet, so one of them is
-// called first.
+// polled 6 ms after its socket had opened. JSON-RPC methods are safe, because the node refuses them until it has started. So one
+// of them is called first.
 
 import { failureOf, type JsonRpc, JsonRpcError, RefusedError } from "./json-rpc.ts";
 

@@ -1,5 +1,5 @@
-// The node's threads that run our calls. A node runs one call at a time on a thread and refuses more (v30 even asserts). So a
-// thread serves one call, and is free again at the call's Return, not at its deadline.
+// The node's threads that run our calls. A node runs one call at a time on a thread and refuses more; v30 crashes by an assertion.
+// So a thread serves one call, and is free again at the call's Return, not at its deadline.
 
 import type { Method, Struct } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
@@ -14,11 +14,11 @@ export interface ContextParams extends Struct {
 }
 
 export interface ThreadCallOptions<R = unknown, T = R> extends CallOptions<R, T> {
-  /** What an executeRpc asks. One that hangs blocks only those that ask the same. */
+  /** The JSON-RPC methods of an executeRpc. A call that hangs blocks only calls with the same methods. */
   readonly rpcMethods?: readonly RpcMethod[];
   /** Whether disconnecting needs the call: it is made even after `startLeaving`, and has threads in reserve. */
   readonly isForLeaving?: boolean;
-  /** Milliseconds after which the call counts as late, although its caller still waits. No other call of its kind is made then. */
+  /** Milliseconds after which the call counts as late, although its caller still waits. A late call blocks others of its kind. */
   readonly lateAfterMs?: number;
   /** Whether the connection may end during the call without harm to the node: disconnecting does not wait for it then. */
   readonly mayBeLeft?: boolean;
@@ -47,7 +47,7 @@ class Pool {
   }
 }
 
-/** What makes calls on threads of the node. */
+/** Makes calls on threads of the node. */
 export type Threads = Pick<ServerThreads, "call">;
 
 export class ServerThreads {
@@ -57,7 +57,7 @@ export class ServerThreads {
   readonly #threads: ImportedCapability[] = [];
   readonly #common = new Pool(MAX_THREADS);
   readonly #reserve = new Pool(MAX_THREADS_LEAVING);
-  /** Late calls that the node has not returned yet, with their `keyOf`. */
+  /** Late calls that the node has not returned yet, each with its `keyOf`. */
   readonly #late = new Map<OpenQuestion, string>();
   #isLeaving = false;
   /** Calls from their request for a thread until the node has returned them. */
@@ -94,10 +94,10 @@ export class ServerThreads {
       throw new RpcError("failed", `${name} is not a method that the exporter may call`);
     }
     if (this.#isClosing || (this.#isLeaving && options.isForLeaving !== true))
-      throw new RpcError("disconnected", "the exporter is leaving the node");
+      throw new RpcError("disconnected", "the exporter is disconnecting");
     const key = keyOf(capability, method, options);
     if ([...this.#late.values()].includes(key)) {
-      throw new NotSentError("the node is still at an earlier call of it");
+      throw new NotSentError("the node is still processing an earlier call");
     }
     const pool = this.#poolFor(options.isForLeaving === true);
     this.#underWay++;
@@ -140,7 +140,7 @@ export class ServerThreads {
     };
   }
 
-  /** From now on only calls that disconnecting needs are made. */
+  /** From now on, refuses calls that disconnecting does not need. */
   startLeaving(): void {
     this.#isLeaving = true;
   }

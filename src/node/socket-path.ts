@@ -1,5 +1,5 @@
-// The path of the node's socket, and what is wrong with one that cannot be connected to: the system's error alone says of a
-// directory that the connection was refused.
+// The path of the node's socket, and why a connection to it fails: the system's error alone is not enough. For a directory it is
+// "connection refused".
 
 import { lstatSync, readFileSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,15 +7,12 @@ import { dirname, join } from "node:path";
 /** A path longer than this does not fit sockaddr_un.sun_path, whose 108 bytes include the terminating zero (unix(7)). */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
-/** The path in `text`, which may be written as Bitcoin Core's -ipcbind and -ipcconnect have it: `unix:PATH`. */
+/** The path in `text`, which may have the form of Bitcoin Core's -ipcbind and -ipcconnect: `unix:PATH`. */
 export function socketPathOf(text: string): string {
   return text.startsWith("unix:") && text !== "unix:" ? text.slice("unix:".length) : text;
 }
 
-/**
- * Why nothing could be connected to at `path`, and what to do, for an error line; undefined when the system's own error, of
- * this code, says all.
- */
+/** Why connecting to `path` failed, and what to do, for an error line; undefined when the system's error of this `code` is enough. */
 export function pathFault(path: string, code: string | undefined): string | undefined {
   let stats: Stats;
   try {
@@ -24,9 +21,9 @@ export function pathFault(path: string, code: string | undefined): string | unde
     return missingFault(path, (error as NodeJS.ErrnoException).code);
   }
   if (stats.isDirectory())
-    return `it is a directory, not a socket (ENOTSOCK); give the path of the socket in it, such as ${join(path, "node.sock")}`;
+    return `it is a directory, not a socket (ENOTSOCK); use the path of the socket in it, such as ${join(path, "node.sock")}`;
   if (!stats.isSocket())
-    return `it is ${kindOf(stats)}, not a socket (ENOTSOCK); give the path of the node's IPC socket`;
+    return `it is ${kindOf(stats)}, not a socket (ENOTSOCK); use the path of the node's IPC socket`;
   if (code === "EACCES")
     return `permission denied (EACCES): this user may not write to the socket, which ${ownerOf(path)} owns; ${AS_NODE}`;
   if (code === "ECONNREFUSED" && isListening(path))
@@ -42,10 +39,10 @@ function missingFault(path: string, code: string | undefined): string | undefine
     return `permission denied (EACCES): this user may not enter ${directory}, which ${ownerOf(directory)} owns; ${AS_NODE}`;
   }
   if (code === "ENOTDIR") return `${dirname(path)} is not a directory (ENOTDIR); check the path`;
-  if (path.startsWith("~")) return "no such file (ENOENT): the shell does not expand ~ in quotes; give the whole path";
+  if (path.startsWith("~")) return "no such file (ENOENT): the shell does not expand ~ in quotes; use the whole path";
   const target = linkTarget(path);
   if (target !== undefined)
-    return `it is a link to ${target}, which does not exist (ENOENT); check where the node's socket is`;
+    return `it is a symbolic link to ${target}, which does not exist (ENOENT); check where the node's socket is`;
   return undefined;
 }
 
@@ -89,8 +86,8 @@ function kindOf(stats: Stats): string {
 const LISTENS = /^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ (.*)$/;
 
 /**
- * Whether a process listens at `path`. Connecting fails then only when its queue is full; Bun reports that as ECONNREFUSED.
- * False, too, where the listener is in another network namespace or has bound another name of the path.
+ * Whether a process listens at `path`. Connecting to it fails only if its queue is full, which Bun reports as ECONNREFUSED. Also
+ * false if the listener is in another network namespace or has bound another name of the path.
  */
 function isListening(path: string): boolean {
   try {

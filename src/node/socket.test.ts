@@ -78,25 +78,25 @@ describe("a path that cannot be connected to", () => {
       "is a regular file",
       () => leave((path) => writeFileSync(path, "")),
       "ECONNREFUSED",
-      "it is a regular file, not a socket (ENOTSOCK); give the path of the node's IPC socket",
+      "it is a regular file, not a socket (ENOTSOCK); use the path of the node's IPC socket",
     ],
     [
       "is a FIFO",
       () => leave((path) => Bun.spawnSync(["mkfifo", path])),
       "ECONNREFUSED",
-      "it is a FIFO, not a socket (ENOTSOCK); give the path of the node's IPC socket",
+      "it is a FIFO, not a socket (ENOTSOCK); use the path of the node's IPC socket",
     ],
     [
       "is a directory",
       () => folder,
       "ECONNREFUSED",
-      `it is a directory, not a socket (ENOTSOCK); give the path of the socket in it, such as ${folder}/node.sock`,
+      `it is a directory, not a socket (ENOTSOCK); use the path of the socket in it, such as ${folder}/node.sock`,
     ],
     [
-      "is a link to nothing",
+      "is a symbolic link to nothing",
       () => leave((path) => symlinkSync("/nonexistent/node.sock", path)),
       "ENOENT",
-      "it is a link to /nonexistent/node.sock, which does not exist (ENOENT); check where the node's socket is",
+      "it is a symbolic link to /nonexistent/node.sock, which does not exist (ENOENT); check where the node's socket is",
     ],
     [
       "is below a file",
@@ -112,7 +112,7 @@ describe("a path that cannot be connected to", () => {
       "has a ~ that the shell left",
       () => "~/.bitcoin/node.sock",
       "ENOENT",
-      "no such file (ENOENT): the shell does not expand ~ in quotes; give the whole path",
+      "no such file (ENOENT): the shell does not expand ~ in quotes; use the whole path",
     ],
   ])("%s: rejects with the reason", async (_, prepare, code, message) => {
     const error = await connect(prepare()).catch((reason) => reason);

@@ -11,8 +11,8 @@ import { type NodeStart, nodeStart, peerPid, programOf } from "./node-process.ts
 import { pathFault } from "./socket-path.ts";
 
 /**
- * Connects to the Unix socket at `path` and puts an RPC connection on it, which lives as long as the socket.
- * Rejects with the system's error, with a `code` such as ENOENT or ECONNREFUSED, and a message that says what is wrong.
+ * Connects to the Unix socket at `path`. The RPC connection lives as long as the socket. Rejects with the system's error, with a
+ * `code` such as ENOENT or ECONNREFUSED and a message that names the cause.
  */
 export async function connectUnix(path: string, options: Omit<ConnectionOptions, "transport">): Promise<Connection> {
   let connection: Connection | undefined;
@@ -51,7 +51,7 @@ export async function peerProgram(connection: Connection): Promise<string | unde
   return pid === undefined ? undefined : programOf(pid);
 }
 
-/** Whether the node at the other end of a connection of `connectUnix` has loaded its chain, as this host shows it. */
+/** Whether the node behind a connection of `connectUnix` has loaded its chain, by its process on this host. */
 export async function nodeHasStarted(connection: Connection): Promise<NodeStart> {
   const socket = sockets.get(connection);
   const pid = socket === undefined ? undefined : await peerPid(descriptorOf(socket));
@@ -75,7 +75,7 @@ function descriptorShortage(): NodeJS.ErrnoException | undefined {
   }
 }
 
-/** Replaces the message by the system's text and code: Bun's is "Failed to connect" for whatever reason. */
+/** Replaces the message by the system's text and code: Bun's is always "Failed to connect". */
 export function withReason(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   const [code, text] = getSystemErrorMap().get(error.errno ?? 0) ?? [];
   if (text !== undefined) error.message = `${text} (${code})`;

@@ -1,5 +1,5 @@
-// From one tip to another: how many blocks were disconnected from the active chain and how many connected to it. For nodes that
-// report tips but no blocks.
+// How many blocks were disconnected from the active chain, and how many connected to it, between two tips. For nodes that report
+// tips but no blocks.
 
 import { RpcError } from "../rpc/errors.ts";
 import { Decimal, isObject, type JsonObject } from "./json.ts";
@@ -11,10 +11,10 @@ export interface TipChange {
   readonly disconnected: number;
 }
 
-/** A longer walk from block to block is not made: the node names heights and hashes, and need not be honest or well. */
+/** The longest walk from block to block: heights and hashes come from the node and may be wrong. */
 export const MAX_WALK = 10_000;
 
-/** Two tips whose fork is more than MAX_WALK blocks below one of them. */
+/** The fork of two tips is more than MAX_WALK blocks below one of them. */
 export class TooFarApartError extends Error {
   override readonly name = "TooFarApartError";
 }
@@ -26,8 +26,8 @@ export async function checkTip(rpc: JsonRpc, tip: Tip): Promise<void> {
 }
 
 /**
- * Compares two tips by the node's own headers, whose ancestors it knows even on branches that it left. Blocks below a snapshot
- * that the node loaded are not counted: it jumped over them. Rejects as callRpc does, and with TooFarApartError.
+ * Compares two tips by the node's headers. The node keeps the headers of abandoned branches too. Blocks below a snapshot that the
+ * node loaded are not counted: they were not connected. Rejects as callRpc does, and with TooFarApartError.
  */
 export async function compareTips(rpc: JsonRpc, from: Tip, to: Tip): Promise<TipChange> {
   const fork = await forkHeight(rpc, from, to);
@@ -36,7 +36,7 @@ export async function compareTips(rpc: JsonRpc, from: Tip, to: Tip): Promise<Tip
 
 /** The height of the last block that both tips build on. */
 async function forkHeight(rpc: JsonRpc, from: Tip, to: Tip): Promise<number> {
-  // Nearly always: one block more.
+  // The usual case: the new tip follows the old one.
   if (to.height === from.height + 1 && previousHash(await header(rpc, to.hash)) === from.hash) return from.height;
   let { hash, height } = from;
   while (height > to.height || (await ancestorHash(rpc, to, height)) !== hash) {
@@ -52,9 +52,9 @@ async function ancestorHash(rpc: JsonRpc, tip: Tip, height: number): Promise<str
   const atTip = { method: "getblockhash", params: [tip.height] } as const;
   const hashes = await rpc.callAll([atTip, { method: "getblockhash", params: [height] }, atTip]);
   const [before, ancestor, after] = hashes.map((outcome) => ("result" in outcome ? outcome.result : undefined));
-  // While `tip` is on the active chain, before and after, that chain names its ancestors.
+  // `tip` was on the active chain before and after, so the block at `height` is its ancestor.
   if (before === tip.hash && after === tip.hash && typeof ancestor === "string") return ancestor;
-  // The active chain has changed meanwhile: only the headers lead to the ancestor.
+  // The active chain has changed in between, so this walks the headers down to the ancestor.
   if (tip.height - height > MAX_WALK) throw tooFarApart({ hash: "", height }, tip);
   let { hash } = tip;
   for (let at = tip.height; at > height; at--) hash = previousHash(await header(rpc, hash));
@@ -62,8 +62,8 @@ async function ancestorHash(rpc: JsonRpc, tip: Tip, height: number): Promise<str
 }
 
 /**
- * How many blocks above `fork` the node connected on its way to `tip`. `loadtxoutset` makes the tip jump to the snapshot's base:
- * of the blocks between, and of the base itself, the node has headers without transactions (`nTx` 0).
+ * How many blocks above `fork` the node connected up to `tip`. `loadtxoutset` moves the tip to the snapshot's base at once. For the
+ * base and the blocks below it, the node has headers without transactions (`nTx` 0).
  */
 async function countConnected(rpc: JsonRpc, fork: number, tip: Tip): Promise<number> {
   const count = tip.height - fork;

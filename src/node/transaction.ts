@@ -8,7 +8,7 @@ const LOCKTIME_BYTES = 4;
 const OUTPOINT_BYTES = 36;
 const SEQUENCE_BYTES = 4;
 const VALUE_BYTES = 8;
-/** These two bytes in place of the input count mean that witnesses follow the outputs. */
+/** These two bytes instead of the input count: witnesses follow the outputs. */
 const WITNESS_MARKER = 0x00;
 const WITNESS_FLAG = 0x01;
 

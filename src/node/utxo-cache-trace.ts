@@ -1,5 +1,5 @@
 // UtxoCacheTrace: our object that the node calls for each coin that it adds to its UTXO cache, spends, or removes. The node's
-// validation waits for each answer, and no call is more frequent.
+// validation waits for each answer. These calls are the most frequent ones.
 
 import { HotReader } from "../rpc/hot-reader.ts";
 import { UtxoCacheTrace$Client, UtxoCacheTrace$Server, type UtxoInfo } from "../schema/tracing.ts";

@@ -1,8 +1,8 @@
-// How long to wait before the next attempt to reach a node that is not there.
+// How long to wait before the next attempt to connect.
 
 const FIRST_MS = 500;
 const LONGEST_MS = 30_000;
-/** Share of the delay that chance adds, so that exporters of one host do not knock in step. */
+/** Random share added to the delay, so that several exporters on a host do not retry at the same time. */
 const JITTER = 0.25;
 
 /** Milliseconds to wait after `failures` failed attempts in a row, 1 or more: 0.5 s doubling to 30 s. `random` is in [0, 1). */

@@ -1,10 +1,10 @@
-// What the log and the metrics say of failed calls of one session: a node that stalls, a method that the node does not have.
+// Reports failed calls of one session, in the log and as metrics: a node that stalls, a method that the node does not support.
 
 import type { ExporterCollector } from "../collectors/exporter.ts";
 import { failureOf, isPermanent } from "../node/json-rpc.ts";
 import { DeadlineError, errorText } from "../rpc/errors.ts";
 
-/** So many failed deadlines in a row mean a node that is stalled. One may be a slow method. */
+/** After this many missed deadlines in a row the node counts as stalled. A single one may be a slow method. */
 const STALLED_CALLS = 2;
 
 export interface CallLogOptions {
@@ -15,29 +15,29 @@ export interface CallLogOptions {
 
 export class CallLog {
   readonly #options: CallLogOptions;
-  /** Methods whose refusal by the node was logged. */
+  /** Methods that the log has reported as missing or refused. */
   readonly #loggedMethods = new Set<string>();
-  /** Calls of polls in a row that missed their deadline. */
+  /** Polled calls in a row that missed their deadline. */
   #unanswered = 0;
 
   constructor(options: CallLogOptions) {
     this.#options = options;
   }
 
-  /** A method that this node does not answer at all is no failed call: the log says so once, and it has no sample. */
+  /** A call failed. A method that this node does not support or refuses is logged once, and does not count as a failed call. */
   failed(method: string, error: unknown): void {
     const { metrics, log, debug } = this.#options;
     const failure = failureOf(error);
     debug(`${method} failed: ${errorText(error)}`);
     if (!isPermanent(error)) metrics.callFailed(method);
-    // An option of the node that switches off what a method reads is meant so.
+    // A method that an option of the node disables is not logged: its operator chose that.
     if ((failure !== "missing" && failure !== "refused") || this.#loggedMethods.has(method)) return;
     this.#loggedMethods.add(method);
     const reason = failure === "missing" ? `the node does not support ${method}` : errorText(error);
     log(`${reason}; its metrics have no sample on this connection`);
   }
 
-  /** A call of a poll failed. */
+  /** A polled call failed. */
   pollFailed(method: string, error: unknown): void {
     this.failed(method, error);
     if (!(error instanceof DeadlineError)) return;
@@ -45,7 +45,7 @@ export class CallLog {
     if (this.#unanswered === STALLED_CALLS) this.#options.log(`the node is stalled: ${error.message}; still polling`);
   }
 
-  /** A call of a poll was answered, perhaps late. */
+  /** A polled call was answered, perhaps late. */
   pollAnswered(): void {
     if (this.#unanswered >= STALLED_CALLS) this.#options.log("the node answers again");
     this.#unanswered = 0;

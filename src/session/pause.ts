@@ -1,4 +1,4 @@
-// A wait that can be ended early.
+// A wait that another part of the session can end early.
 
 export class Pause {
   #end = () => {};

@@ -1,9 +1,9 @@
-// When polls are due: all questions at the poll interval, and what a new tip changes soon after each tip.
+// When polls are due: everything at the poll interval, and the values that a new tip changes soon after each tip.
 
-/** From a tip to its poll, so that a reorganization of several blocks makes one. */
+/** From a tip to its poll, so that a reorganization of several blocks causes one poll. */
 const AFTER_TIP_MS = 250;
 
-/** Between two polls after tips: bursts of blocks and initial block download make one poll of many tips. */
+/** Between two polls after tips, so that a burst of blocks or initial block download causes few polls. */
 const BETWEEN_TIPS_MS = 5000;
 
 export interface DuePoll {
@@ -17,7 +17,7 @@ export class PollSchedule {
   readonly #intervalMs: number;
   #allAt = 0;
   #kind: DuePoll["kind"] = "all";
-  /** When a tip came that was not polled after. */
+  /** When the first tip arrived since the last poll. */
   #tipAt: number | undefined;
   #lastTipPollAt = Number.NEGATIVE_INFINITY;
 
@@ -29,7 +29,7 @@ export class PollSchedule {
     this.#tipAt ??= now;
   }
 
-  /** The poll that is due next. */
+  /** The next poll. */
   next(now: number): DuePoll {
     const tipAt =
       this.#tipAt === undefined
@@ -39,7 +39,7 @@ export class PollSchedule {
     return { kind, delayMs: Math.max(0, at - now) };
   }
 
-  /** A poll starts, which reads what every tip until now changed. */
+  /** A poll starts, which reads the changes of every tip until now. */
   started(kind: DuePoll["kind"], now: number): void {
     this.#kind = kind;
     this.#tipAt = undefined;
@@ -48,8 +48,8 @@ export class PollSchedule {
   }
 
   /**
-   * The poll has ended. The next one of everything follows an interval after the end of the last. Returns how many of those
-   * were missed: a whole interval passed since one was due, or started.
+   * The poll has ended. The next one of everything is due an interval later. Returns how many polls of everything were missed: one
+   * for each whole interval since the last one started or was due.
    */
   ended(now: number): number {
     const missed = Math.max(0, Math.floor((now - this.#allAt) / this.#intervalMs));

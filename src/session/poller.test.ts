@@ -245,7 +245,7 @@ test("a call that is refused because an earlier one is late leaves the sample", 
   const shown = new Shown();
   const { poller } = pollerOf(node, shown.rpc("uptime"));
   await poller.poll();
-  node.outcomes.set("uptime", { error: new NotSentError("the node is still at an earlier call of it") });
+  node.outcomes.set("uptime", { error: new NotSentError("the node is still processing an earlier call") });
   await poller.poll();
   expect(shown.values.get("uptime")).toBe(true);
   node.outcomes.set("uptime", { error: new RpcError("overloaded", "the node's own answer") });
@@ -373,7 +373,7 @@ test("a rare call that failed is repeated at the next poll", async () => {
 
 test.each([
   ["is late", new DeadlineError("late")],
-  ["is still being worked on", new RpcError("overloaded", "the node is still at an earlier call of it")],
+  ["is still being worked on", new RpcError("overloaded", "the node is still processing an earlier call")],
 ])("a rare call that %s is not repeated earlier", async (_, error) => {
   for (const isFatal of [true, false]) {
     const node = new SessionNode("jsonRpc");

@@ -1,5 +1,5 @@
-// Asks one round of questions and shows the answers. A failure costs the families of its question only. The session decides when
-// a round is due (poll-schedule.ts).
+// Polls one round of calls and shows the answers. A failed call affects only its own families. The session decides when a round is
+// due (poll-schedule.ts).
 
 import type { MiningSource, NodeSource, RpcSource } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
@@ -7,13 +7,13 @@ import { AnswerTooLargeError, isPermanent, type JsonRpc, type RpcOutcome } from 
 import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
 import type { Question, Questions } from "./questions.ts";
 
-/** What polls need of a node. */
+/** The part of NodeClient that polls use. */
 export type PolledNode = Pick<NodeClient, "queries" | "jsonRpc" | "mining" | "isOver" | "timeouts">;
 
 export interface PollerOptions {
   readonly client: PolledNode;
   readonly questions: Pick<Questions, "node" | "mining" | "jsonRpc">;
-  /** Called for each answer, late ones too; `value` is what came. */
+  /** Called for each answer, also for late ones. */
   readonly onAnswer: (method: string, value: unknown) => void;
   readonly onError: (method: string, error: unknown) => void;
 }
@@ -22,11 +22,11 @@ type RpcQuestion = Question<RpcSource<unknown>>;
 
 /**
  * A v32 node never ends if this method is called after its scheduler has ended in a stop (SyncWithValidationInterfaceQueue). So it
- * follows at once what the session asks before each round: whether the node is stopping.
+ * is called right after the session has checked that the node is not stopping.
  */
 const ASKED_FIRST = "estimatesmartfee";
 
-/** The longest pause, in rounds, after answers that were too large. */
+/** The longest pause after answers that were too large, in rounds. */
 const MAX_PAUSE_ROUNDS = 64;
 
 export class Poller {
@@ -34,8 +34,8 @@ export class Poller {
   /** Questions that this node does not answer on this connection. */
   readonly #unsupported = new Set<Question>();
   /**
-   * Questions due in the next round, even those that are asked at every Nth only: those that failed, except late ones, and
-   * those that were due before the node was known to take them.
+   * Questions due in the next round, even those that are due at every Nth only: those that failed, except late ones, and those
+   * that were due before the node was known to accept them.
    */
   readonly #overdue = new Set<Question>();
   /** Questions whose answers were too large: until which round they pause, and for how many. */
@@ -46,7 +46,7 @@ export class Poller {
     this.#options = options;
   }
 
-  /** Asks everything that is due, one call after the other. Never rejects. Stops early when the session is over. */
+  /** Makes all calls that are due, one after the other. Never rejects. Ends early when the session is over. */
   async poll(): Promise<void> {
     await this.#ask((question) => this.#isDue(question));
     this.#round++;
@@ -57,17 +57,17 @@ export class Poller {
     await this.#ask((question) => this.#overdue.has(question) && !this.#isPaused(question) && isWanted(question));
   }
 
-  /** Asks what a new tip changes. */
+  /** Polls the values that a new tip changes. */
   async pollAfterTip(): Promise<void> {
     await this.#ask((question) => question.followsTip && !this.#isPaused(question));
   }
 
-  /** The node is gone: removes the samples of all families. */
+  /** The session is over: removes the samples of all families. */
   clear(): void {
     for (const question of this.#all) question.clear();
   }
 
-  /** Removes samples that are older than `maxAgeMs` says for a question that is asked at every Nth poll. */
+  /** Removes samples that are older than `maxAgeMs(N)`, for values that are polled at every Nth poll. */
   clearOld(maxAgeMs: (every: number) => number): void {
     const now = performance.now();
     for (const question of this.#all) question.clearBefore(now - maxAgeMs(everyOf(question)));
@@ -121,15 +121,15 @@ export class Poller {
     const again: RpcQuestion[] = [];
     for (const [index, question] of questions.entries()) {
       const outcome = outcomes[index]!;
-      // An error of several questions is that of their batch.
+      // An error that several questions share is that of their batch.
       const isOfBatch = "error" in outcome && errors.filter((error) => error === outcome.error).length > 1;
       if (isOfBatch) again.push(question);
       await this.#settle(question, outcome, isOfBatch);
-      // Callbacks of the node take their turn between two answers of the batch.
+      // Callbacks of the node are answered between two answers of the batch.
       await Bun.sleep(0);
       if (this.#options.client.isOver) return;
     }
-    // The methods of a failed batch are asked one by one in the same round, so that only the one at fault misses it.
+    // The methods of a failed batch are called one by one in the same round, so that only the one at fault misses it.
     for (const question of again) {
       if (this.#options.client.isOver) return;
       const [outcome] = await rpc.callAll([question.source]);
@@ -152,9 +152,9 @@ export class Poller {
   async #settle(question: RpcQuestion, outcome: RpcOutcome, isAskedAgain = false): Promise<void> {
     this.#overdue.delete(question);
     if ("error" in outcome) {
-      // Its own answer comes next, and is newer than what a late batch may still bring.
+      // Its own answer comes next, and is newer than a late answer of the batch.
       if (isAskedAgain) return;
-      // A late answer is shown when it arrives. Until then the last one is, while it is not too old.
+      // A late answer is shown when it arrives. Until then the last value stays, unless it is too old.
       if (outcome.late !== undefined)
         void outcome.late.then((late) => this.#showLate(() => void this.#settle(question, late)));
       else if (!(outcome.error instanceof NotSentError)) question.clear();
@@ -180,7 +180,7 @@ export class Poller {
 
   #rpcFailed(question: Question, error: unknown): void {
     if (error instanceof AnswerTooLargeError) this.#pauseLonger(question);
-    // A method that the node could not finish in time is expensive: it is asked no sooner than usual.
+    // A method that the node could not finish in time is expensive, so it is not called sooner than usual.
     else if (!isLate(error)) this.#overdue.add(question);
     this.#failed(question, error);
   }
@@ -191,7 +191,7 @@ export class Poller {
   }
 
   #failed(question: Question, error: unknown): void {
-    // The end of the connection is no failure of the call.
+    // The end of the connection does not count as a failed call.
     if (this.#options.client.isOver) return;
     if (isPermanent(error)) this.#unsupported.add(question);
     this.#options.onError(question.source.method, error);

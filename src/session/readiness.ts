@@ -1,4 +1,4 @@
-// Waits until a node has loaded its chain. A node opens its socket before that, and some crash when a question needs the chain.
+// Waits until a node has loaded its chain. A node opens its socket before that, and some crash when a call needs the chain.
 
 import type { NodeClient } from "../node/client.ts";
 import type { NodeStart } from "../node/node-process.ts";
@@ -9,21 +9,21 @@ import { startGraceMs } from "./start-grace.ts";
 export interface ReadinessOptions {
   readonly client: Pick<NodeClient, "layout" | "jsonRpc" | "isJsonRpcOverHttp" | "warmupStatus" | "mining">;
   readonly socketPath: string;
-  /** What this host shows of the node's process. */
+  /** The state of the node's process, as far as this host shows it. */
   readonly nodeHasStarted: () => Promise<NodeStart>;
-  /** Throws when the exporter is leaving, or the connection has ended: the node is asked nothing more. */
+  /** Throws when the exporter is stopping or the connection has ended: no further call may be made. */
   readonly refuseLeaving: () => void;
   readonly pause: Pause;
   readonly log: (line: string) => void;
   readonly debug: (line: string) => void;
 }
 
-/** How often a node that is starting is asked, or looked at, again. */
+/** Between two calls to a node that is starting. */
 const WARMUP_INTERVAL_MS = 1000;
-/** A look at a process costs little, and JSON-RPC of a v30 node may be unused. */
+/** Between two checks of a node's process. They are cheap, and read nothing from the node. */
 const PROCESS_INTERVAL_MS = 100;
 
-/** Resolves when the node may be asked anything. Rejects as `refuseLeaving` throws, or when the node does not answer. */
+/** Resolves when every call to the node is safe. Rejects as `refuseLeaving` throws, or when the node does not answer. */
 export async function waitForReadiness(options: ReadinessOptions): Promise<void> {
   const { client } = options;
   if (client.jsonRpc !== undefined && !client.isJsonRpcOverHttp) return waitForWarmup(options);
@@ -38,7 +38,7 @@ export async function waitForReadiness(options: ReadinessOptions): Promise<void>
   }
 }
 
-/** The node answers JSON-RPC while it starts, with what it is doing. */
+/** While it starts, the node answers JSON-RPC calls with a text on its progress. */
 async function waitForWarmup({ client, refuseLeaving, pause, log, debug }: ReadinessOptions): Promise<void> {
   let isLogged = false;
   for (;;) {
@@ -64,7 +64,7 @@ async function waitForMining({ client, refuseLeaving, log }: ReadinessOptions): 
   }
 }
 
-/** A v30 node answers at once, and crashes when its chain is not loaded: whether it is, its threads show. */
+/** A v30 node does not wait for its chain: a call before it is loaded crashes the node. The node's threads show whether it is. */
 async function waitForProcess(options: ReadinessOptions): Promise<void> {
   const { nodeHasStarted, refuseLeaving, pause, log } = options;
   let isLogged = false;

@@ -49,7 +49,7 @@ export interface SessionOptions extends SessionFlags {
 export interface SessionEnd {
   /** Whether the session had subscribed to the node, or had begun to watch its tip. */
   readonly wasUp: boolean;
-  /** Whether it was up for half a minute, and a poll ended: the node is well. */
+  /** Whether it was up for half a minute, and a poll ended: the connection works. */
   readonly wasStable: boolean;
   readonly reason: string;
 }
@@ -57,10 +57,10 @@ export interface SessionEnd {
 /** A session that ends sooner counts as a failed attempt. */
 const STABLE_AFTER_MS = 30_000;
 
-/** How long after a disconnected block the node is asked whether the block below is its tip. */
+/** Delay after a disconnected block before the exporter checks whether the block below is the tip. */
 const UNREPORTED_TIP_MS = 3000;
 
-/** How often it is decided whether the trace should start or end, which samples are too old, and whether a tip is unreported. */
+/** Interval of the checks whether the trace should start or end, which samples are too old, and whether a tip is unreported. */
 const TEND_INTERVAL_MS = 1000;
 
 export class Session {
@@ -69,7 +69,7 @@ export class Session {
   readonly #calls: CallLog;
   readonly #ended = Promise.withResolvers<Error>();
   readonly #pause = new Pause();
-  /** Ends requests over HTTP with the session: no node takes harm from that. */
+  /** Ends requests over HTTP with the session, which is safe for every node. */
   readonly #httpRpc = new AbortController();
   #connection: Connection | undefined;
   #client: NodeClient | undefined;
@@ -93,7 +93,7 @@ export class Session {
     this.#schedule = new PollSchedule(options.pollIntervalMs);
   }
 
-  /** Resolves when the session is over: the node stopped, could not be reached, or `leave` was called. Never rejects. */
+  /** Resolves when the session is over: the node stopped or is unreachable, or `leave` was called. Never rejects. */
   async run(): Promise<SessionEnd> {
     const { collectors, metrics } = this.#options;
     try {
@@ -177,7 +177,7 @@ export class Session {
     const client = await this.#opening;
     this.#client = client;
     await this.#waitForReadiness(client, this.#connection);
-    // Not before: while it starts, a node may not be asked for everything that it supports.
+    // Not before: what a node supports is final once it has started.
     const questions = chooseQuestions(collectors.polled, sourcesOf(client));
     this.#tipPolls = this.#makeTipPolls(client, questions);
     collectors.startSession(reportedBy(client, this.#options));
@@ -205,7 +205,7 @@ export class Session {
   async #startWatching(client: NodeClient): Promise<void> {
     // A v32 node that is polled while it stops never ends: estimatesmartfee waits for a scheduler that has ended.
     if (client.jsonRpc !== undefined) await refuseStopping(client);
-    // A node with no other source than Mining must support that.
+    // A node whose only source is Mining must support it.
     else await client.mining();
     if (this.#options.onPolled === undefined) void watchTips(this.#tipWatcher(client));
     else await lookAtTip(this.#tipWatcher(client));
@@ -224,13 +224,13 @@ export class Session {
     });
   }
 
-  /** Stopped during the handshake or a wait: `leave` has the client, and the node is asked nothing more. */
+  /** Throws if the session was stopped during the handshake or a wait, or the connection has ended: no further call may be made. */
   #refuseLeaving(): void {
     if (this.#isLeaving) throw new Error("the exporter is stopping");
     if (this.#connection?.ended !== undefined) throw this.#connection.ended;
   }
 
-  /** Where the node's callbacks go. A block that becomes the tip is asked about, too. */
+  /** Handlers of the node's callbacks. The exporter also reads each block that becomes the tip. */
   #events(): ClientEvents {
     const { collectors, debug, log } = this.#options;
     const { events } = collectors;
@@ -255,11 +255,11 @@ export class Session {
     return { chain, utxoCache: collectors.utxoCacheEvents ?? IGNORED_COINS, debug: debug ? log : undefined };
   }
 
-  /** `learnedAtMs`: when the exporter learnt of a block that was connected just now, in Unix time. */
-  #tipChanged(tip: Tip | number, learnedAtMs?: number): void {
-    this.#tipPolls?.tipChanged(tip, learnedAtMs);
+  /** `arrivedMs`: when the exporter received a block that was connected just now, in Unix milliseconds. */
+  #tipChanged(tip: Tip | number, arrivedMs?: number): void {
+    this.#tipPolls?.tipChanged(tip, arrivedMs);
     this.#schedule.tipChanged(performance.now());
-    // The poll loop sees that the next poll is due sooner.
+    // So that the poll loop checks again when the next poll is due.
     this.#pause.end();
   }
 
@@ -298,12 +298,12 @@ export class Session {
     });
     this.#poller = poller;
     const trace = this.#makeTraceKeeper(client);
-    /** Of the last round that has ended: one under way says nothing, as the node may be stalled. */
+    /** Duration of the last complete round. One under way does not count, because the node may be stalled. */
     let lastRoundMs = 0;
     this.#tendTimer = setInterval(() => {
       void trace?.tend();
       void this.#countUnreportedTip(client);
-      // A value that two polls in a row did not read again is not known any more.
+      // A value that two polls in a row did not refresh is no longer shown.
       poller.clearOld((every) => (every + 1) * (pollIntervalMs + lastRoundMs) + callTimeoutMs);
     }, TEND_INTERVAL_MS);
     while (!client.isOver) {
@@ -324,7 +324,7 @@ export class Session {
         if (!this.#hasPolled && this.#isToSubscribe(client)) void this.#askAboutTip(client);
         this.#hasPolled = true;
       }
-      // This poll may have found initial block download over.
+      // This poll may have reported the end of initial block download.
       this.#tipPolls?.resume();
       if (this.#options.onPolled !== undefined) return this.#endOnePoll(client, poller, this.#options.onPolled);
       await trace?.tend();
@@ -351,13 +351,13 @@ export class Session {
     if (isTip && !client.isOver) this.#options.collectors.events.updatedBlockTip();
   }
 
-  /** Notifications report future blocks only, so the current tip is asked about here. */
+  /** Notifications report only future blocks, so this reads the current tip. */
   async #askAboutTip(client: NodeClient): Promise<void> {
     const height = await client.queries?.getHeight().catch(() => undefined);
     if (height !== undefined) this.#tipPolls?.tipChanged(height);
   }
 
-  /** A node that stops is not polled: JSON-RPC methods wait for its scheduler, which may have ended, and it for them. */
+  /** A stopping node is not polled: JSON-RPC methods wait for its scheduler, which may have ended, and the node for them. */
   async #isStopping(client: NodeClient): Promise<boolean> {
     return client.jsonRpc !== undefined && (await client.isStopping());
   }

@@ -1,17 +1,17 @@
-// When a v30 node whose process this host does not show may be asked. A call of its Mining before the chain is loaded crashes
-// it. All that is known is when the node made its socket: then it began to start.
+// When a v30 node may be called if this host does not show its process. A call to its Mining before the chain is loaded crashes the
+// node. The only known time is when the node made its socket, at its start.
 
 import { statSync } from "node:fs";
 import { uptime } from "node:os";
 
-/** A node that made its socket this long ago has loaded its chain, unless it rebuilds its indexes. */
+/** A node has loaded its chain this long after it made its socket, unless it rebuilds its indexes. */
 const START_GRACE_MS = 5 * 60 * 1000;
 
-/** Milliseconds until the node behind the socket at `path` may be asked; 0 when it may be now. */
+/** Milliseconds until the node behind the socket at `path` may be called; 0 if it may be called now. */
 export function startGraceMs(path: string, now = Date.now(), sinceBootMs = uptime() * 1000): number {
   try {
-    // A clock that was set back makes the socket younger than now, one that was set forward older than it can be: what
-    // answers was made since the host started.
+    // If the clock was set back, the socket's time may be in the future. If it was set forward, the socket may seem older than the
+    // host's uptime, which no socket in use is.
     const ageMs = Math.min(now - statSync(path).ctimeMs, sinceBootMs);
     return Math.min(Math.max(0, START_GRACE_MS - ageMs), START_GRACE_MS);
   } catch {

@@ -11,7 +11,7 @@ export function sourcesOf(client: NodeClient): ReadonlySet<SourceKind> {
   const kinds = new Set<SourceKind>();
   if (queries !== undefined) kinds.add("node");
   if (jsonRpc !== undefined) kinds.add("jsonRpc").add("block");
-  // Every node has Mining, but one with Chain and Node is asked through those.
+  // Every node has Mining. If it also has Chain and Node, those are used.
   if (queries === undefined) kinds.add("mining");
   return kinds;
 }
@@ -22,7 +22,7 @@ export function reportedBy(client: NodeClient, options: Pick<Options, "subscribe
   return { notifications, utxoTrace: notifications && client.hasUtxoTrace && options.utxoTrace };
 }
 
-/** What this node supports and what it does not, for the log. */
+/** The interfaces that this node supports, and those that it does not, for the log. */
 export function describeNode(client: NodeClient, hasRpcUrl: boolean): string {
   const interfaces = {
     notifications: client.hasNotifications,
@@ -35,6 +35,6 @@ export function describeNode(client: NodeClient, hasRpcUrl: boolean): string {
     Object.entries(interfaces).flatMap(([name, isSupported]) => (isSupported === wanted ? [name] : []));
   const missing = list(false);
   const line = `supports ${list(true).join(", ")}${missing.length === 0 ? "" : `; not ${missing.join(", ")}`}`;
-  if (client.jsonRpc === undefined) return `${line}; --rpc-url would add json-rpc`;
+  if (client.jsonRpc === undefined) return `${line}; --rpc-url adds json-rpc`;
   return hasRpcUrl && !client.isJsonRpcOverHttp ? `${line}; --rpc-url is not needed` : line;
 }

@@ -1,5 +1,5 @@
-// Asks about each block that becomes the tip, one block at a time and the newest first: blocks that were replaced while another
-// was asked about are skipped.
+// Reads each block that becomes the tip, one block at a time and the newest first. Blocks that are replaced while another is read
+// are skipped.
 
 import type { BlockSource, NewTip } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
@@ -10,26 +10,26 @@ import type { Question } from "./questions.ts";
 export interface TipPollsOptions {
   readonly client: Pick<NodeClient, "jsonRpc" | "isOver">;
   readonly questions: readonly Question<BlockSource<unknown>>[];
-  /** Nothing is asked while the node may be in initial block download, when each block is a tip. The newest tip waits. */
+  /** No block is read while the node may be in initial block download, when each block is a tip. The newest tip waits. */
   readonly isSyncing: () => boolean;
   readonly onError: (method: string, error: unknown) => void;
 }
 
 export class TipPolls {
   readonly #options: TipPollsOptions;
-  /** The newest tip that was not asked about; its height alone where notifications did not name it. */
+  /** The newest tip that is not read yet; only its height if notifications did not report its hash. */
   #next: { readonly tip: Tip | number; readonly arrivedMs: number | undefined } | undefined;
   #isRunning = false;
   /** Resolves when no block is being asked about. */
   settled: Promise<void> = Promise.resolve();
-  /** Methods that this node does not answer on this connection. */
+  /** Methods that this node does not support or refuses. */
   readonly #unsupported = new Set<string>();
 
   constructor(options: TipPollsOptions) {
     this.#options = options;
   }
 
-  /** A block is the tip, since `arrivedMs` if it just became it. Returns at once. */
+  /** A block is the tip. If it has just become the tip, `arrivedMs` is when. Returns at once. */
   tipChanged(tip: Tip | number, arrivedMs?: number): void {
     const { questions, isSyncing } = this.#options;
     if (questions.length === 0) return;
@@ -37,13 +37,13 @@ export class TipPolls {
     this.resume();
   }
 
-  /** Asks about a tip that arrived during initial block download. Call it when that may be over. Returns at once. */
+  /** Reads a tip that arrived during initial block download. To be called when that may be over. Returns at once. */
   resume(): void {
     const { jsonRpc } = this.#options.client;
     if (jsonRpc !== undefined && !this.#isRunning) this.settled = this.#run(jsonRpc);
   }
 
-  /** The node is gone: removes the samples of all families. */
+  /** The session is over: removes the samples of all families. */
   clear(): void {
     this.#next = undefined;
     for (const question of this.#options.questions) question.clear();
@@ -74,7 +74,7 @@ export class TipPolls {
     await this.#try(question.source.method, async () => question.show((source) => source.read(answer)));
   }
 
-  /** What `ask` resolves to, or undefined when it rejects, which is reported. */
+  /** Resolves to the result of `ask`, or to undefined when it rejects, which is reported. */
   async #try<T>(method: string, ask: () => Promise<T>): Promise<T | undefined> {
     const { client, onError } = this.#options;
     if (client.isOver || this.#unsupported.has(method)) return undefined;

@@ -1,31 +1,31 @@
-// Follows the tip of a node without notifications: waits for the next tip in a call of its own, and counts the blocks between.
+// Follows the tip of a node without notifications: waits for the next tip in a call, and counts the blocks between two tips.
 
 import type { NodeClient } from "../node/client.ts";
 import { isPermanent } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
 import { checkTip, compareTips, type TipChange, TooFarApartError } from "../node/tip-changes.ts";
 
-/** A wait ends after this even without a new tip, so that none outlives the session for long. */
+/** A wait ends after this time even without a new tip, so that the node has no old waits of past sessions. */
 const WAIT_MS = 60_000;
 
-/** Between a failure and the next attempt. */
+/** Delay between a failure and the next attempt. */
 const RETRY_MS = 5000;
 
-/** Between two waits, should a wait end at once without a new tip. */
+/** Delay between two waits, in case a wait ends at once without a new tip. */
 export const IDLE_MS = 10;
 
-/** Between two looks at the tip of a node in initial block download, whose tip is always new. */
+/** Delay between two calls for the tip during initial block download, when the tip is always new. */
 const SYNCING_MS = 1000;
 
 /** Where tips are counted. */
 export interface TipEvents {
-  /** The tip is another. */
+  /** The tip has changed. */
   tipChanged(): void;
-  /** Blocks can be counted from now on. */
+  /** From now on blocks are counted. */
   startCountingBlocks(): void;
   /** Blocks between two tips; `height` is that of the new one. */
   blocksCounted(change: TipChange, height: number): void;
-  /** A tip to which blocks cannot be counted; `heightBefore` is that of the tip before. */
+  /** The tip has changed, but the blocks up to it cannot be counted; `heightBefore` is that of the tip before. */
   tipSeen(height: number, heightBefore: number): void;
 }
 
@@ -34,11 +34,11 @@ export interface TipWatcherOptions {
   /** Waits for so many milliseconds. Default: Bun.sleep. */
   readonly sleep?: (durationMs: number) => Promise<void>;
   readonly events: TipEvents;
-  /** Asks for the tip this often, in milliseconds, instead of waiting for it in a call. */
+  /** Polls the tip at this interval, in milliseconds, instead of waiting for it in a call. */
   readonly lookEveryMs?: number | undefined;
   /** Whether the node is known to be in initial block download. */
   readonly isSyncing: () => boolean;
-  /** Called for the first tip and each new one, after the events; `isNew` if it was waited for and just became the tip. */
+  /** Called for the first tip and each new one, after the events. `isNew`: a wait ended with it, so it has just become the tip. */
   readonly onTip: (tip: Tip, isNew: boolean) => void;
   /** Called, perhaps more than once, when the node stops. */
   readonly onStopping: () => void;
@@ -56,7 +56,7 @@ export async function lookAtTip(options: TipWatcherOptions): Promise<void> {
   await new TipWatcher(options).look();
 }
 
-/** In pieces, so that a client that ended is not kept for as long as a poll interval may be. */
+/** In pieces, so that the client is not kept in memory for a whole poll interval after its end. */
 async function pause({ client, sleep = Bun.sleep }: TipWatcherOptions, durationMs: number): Promise<void> {
   for (let restMs = durationMs; restMs > 0 && !client.isOver; restMs -= RETRY_MS) {
     await sleep(Math.min(restMs, RETRY_MS));
@@ -75,7 +75,7 @@ class TipWatcher {
     this.#options = options;
   }
 
-  /** Waits for the next tip, reports it, and resolves to the pause before the next look, in milliseconds. Never rejects. */
+  /** Waits for the next tip, reports it, and resolves to the delay before the next call, in milliseconds. Never rejects. */
   async look(): Promise<number> {
     const { client, lookEveryMs, isSyncing, onStopping, onError } = this.#options;
     let method = "Init.makeMining";
@@ -84,13 +84,13 @@ class TipWatcher {
       const seen = lookEveryMs === undefined ? this.#seen : undefined;
       method = seen === undefined ? "Mining.getTip" : "Mining.waitTipChanged";
       const next = await (seen === undefined ? mining.getTip() : mining.waitTipChanged(seen, this.#waitMs));
-      // The node has no tip yet, or it stops and ends all waits.
+      // Without a tip the node is starting, or it is stopping and ends all waits.
       if (next === undefined && seen !== undefined) onStopping();
       if (next === undefined) return SYNCING_MS;
       if (client.isOver) return 0;
       const hasChanged = await this.#report(next);
       if (lookEveryMs !== undefined) return lookEveryMs;
-      // While the tip changes, the next look comes at once, so that fewer changes are missed.
+      // While the tip changes, the next wait starts at once, so that fewer changes are missed.
       return isSyncing() ? SYNCING_MS : hasChanged ? 0 : IDLE_MS;
     } catch (error) {
       if (client.isOver) return 0;
@@ -103,7 +103,7 @@ class TipWatcher {
     return this.#seen?.hash === this.#counted?.hash ? WAIT_MS : RETRY_MS;
   }
 
-  /** Resolves to whether the tip is another. */
+  /** Resolves to whether the tip has changed. */
   async #report(tip: Tip): Promise<boolean> {
     const { client, events, lookEveryMs, onTip } = this.#options;
     const before = this.#seen;
@@ -119,7 +119,7 @@ class TipWatcher {
     return isAnother;
   }
 
-  /** Blocks are counted from this tip on, if the node answers what that needs. A failure leaves that to the next look. */
+  /** Counts blocks from this tip on, if the node answers the calls for it. After a failure the next `look` tries again. */
   async #startCounting(tip: Tip): Promise<void> {
     const { client, events, onError } = this.#options;
     try {
@@ -136,7 +136,7 @@ class TipWatcher {
     }
   }
 
-  /** Counts the blocks up to a tip, and resolves to whether it could. A failure leaves them to the next look. */
+  /** Counts the blocks up to a tip. Resolves to whether it succeeded; after a failure the next `look` tries again. */
   async #count(tip: Tip): Promise<boolean> {
     const { client, events, onError } = this.#options;
     const from = this.#counted;
@@ -154,7 +154,7 @@ class TipWatcher {
     } catch (error) {
       if (client.isOver) return false;
       this.#canCount = !isPermanent(error);
-      // The next look would fail in the same way.
+      // Another attempt would fail in the same way.
       if (error instanceof TooFarApartError) this.#counted = tip;
       onError("getblockheader", error);
       return false;

@@ -12,27 +12,27 @@ interface Reading {
 }
 
 /**
- * Fed with readings of the busy clock about once a second while the trace is on. Times are milliseconds of one clock. Of the
- * 10 s, those before the registration count as quiet: a budget of 25 % is used up by 2.5 s at full rate, at any time.
+ * Gets readings of the busy clock about once a second while the trace is active. Times are milliseconds of one clock. The time before
+ * the registration counts as quiet, so 2.5 s of callbacks at full rate always use up a budget of 25 %.
  */
 export class TraceBudget {
-  /** Of wall time, how much calls may keep the connection busy; infinite when it is never too much. */
+  /** Share of wall time that calls may keep the connection busy; infinite for no limit. */
   readonly share: number;
   #readings: Reading[] = [];
   #sheds = 0;
   #since = 0;
-  /** Outlives the client that the trace was ended in: a node that came back is not asked earlier. */
+  /** Kept beyond the session: a reconnect does not shorten the pause. */
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
-  /** `percent` of wall time; 100 and more is never too much. */
+  /** `percent` of wall time; 100 and more means no limit. */
   constructor(percent: number) {
     this.share = percent >= 100 ? Number.POSITIVE_INFINITY : percent / 100;
   }
 
-  /** Takes a reading. The share over the last 10 s when that is above the budget, and the trace should go. */
+  /** Adds a reading. Returns the share over the last 10 s if it exceeds the budget, so that the trace must end. */
   excess(at: number, busyMs: number): number | undefined {
     this.#readings.push({ at, busyMs });
-    // The newest reading that is at least a window old begins the window; what is older tells nothing more.
+    // The newest reading that is at least a window old begins the window. Older readings are not needed.
     const begin = this.#readings.findLastIndex((reading) => at - reading.at >= WINDOW_MS);
     if (begin > 0) this.#readings = this.#readings.slice(begin);
     const first = this.#readings[0]!;
@@ -41,8 +41,8 @@ export class TraceBudget {
   }
 
   /**
-   * The trace was ended: for how many milliseconds to do without. Twice as long each time, up to an hour; after an hour of
-   * tracing without trouble it begins anew.
+   * The trace was ended. Returns the milliseconds to pause it: twice as long each time, up to an hour. After an hour of tracing
+   * within the budget, the pauses start again from the shortest.
    */
   shed(at: number): number {
     if (at - this.#since >= LONGEST_PAUSE_MS) this.#sheds = 0;
@@ -51,12 +51,12 @@ export class TraceBudget {
     return pauseMs;
   }
 
-  /** Whether the pause that `shed` told is not over. */
+  /** Whether the pause that `shed` returned is still running. */
   isPaused(at: number): boolean {
     return at < this.#pausedUntil;
   }
 
-  /** The trace is on again: the window begins anew, with this reading. */
+  /** The trace is active again: a new window starts with this reading. */
   restart(at: number, busyMs: number): void {
     this.#since = at;
     this.#readings = [{ at, busyMs }];

@@ -1,5 +1,5 @@
-// Keeps the UTXO trace active while it stays within the budget: begins it once initial block download is over, ends it when callbacks
-// exceed the budget, and begins it again later.
+// Keeps the UTXO trace active while it stays within the budget: starts it once initial block download is over, ends it when callbacks
+// exceed the budget, and starts it again after a pause.
 
 import type { NodeClient } from "../node/client.ts";
 import type { BusyClock } from "../rpc/busy-clock.ts";
@@ -8,14 +8,14 @@ import type { TraceBudget } from "./trace-budget.ts";
 
 export interface TraceKeeperOptions {
   readonly client: Pick<NodeClient, "isOver" | "traceUtxoCache" | "endUtxoTrace">;
-  /** Outlives the client, as a node that came back is the same node. */
+  /** Kept from session to session: after a reconnect the node is the same. */
   readonly budget: TraceBudget;
   readonly clock: BusyClock;
-  /** A registration, or its end, that takes longer is given up for now, in milliseconds. */
+  /** Timeout of a registration and of its end, in milliseconds. */
   readonly deadlineMs: number;
-  /** How long after a refusal the trace is asked for again, in milliseconds. */
+  /** Delay after a refusal before the next registration, in milliseconds. */
   readonly retryMs: number;
-  /** Whether the node may be in initial block download, which tracing would slow many times over. */
+  /** Whether the node may be in initial block download, which the trace slows many times over. */
   readonly isSyncing: () => boolean;
   readonly setActive: (isActive: boolean) => void;
   readonly onError: (method: string, error: unknown) => void;
@@ -26,11 +26,11 @@ export interface TraceKeeperOptions {
 export class TraceKeeper {
   readonly #options: TraceKeeperOptions;
   #isActive = false;
-  /** Whether a registration was late: it is under way or complete by now, and its cost is not measured. */
+  /** Whether a registration missed its deadline: it may be complete by now, and its cost is not measured. */
   #isPending = false;
-  /** The share that was too much, from then on until the trace has ended. */
+  /** The share that exceeded the budget, until the trace has ended. */
   #excess: number | undefined;
-  /** Before this the trace is not asked for again after a refusal, by performance.now. */
+  /** Earliest time of the next registration after a refusal, by performance.now. */
   #notBefore = Number.NEGATIVE_INFINITY;
   #isTending = false;
 
@@ -39,7 +39,7 @@ export class TraceKeeper {
     options.setActive(false);
   }
 
-  /** Does what is due; to be called about once a second. Never rejects. */
+  /** Starts or ends the trace if that is due; to be called about once a second. Never rejects. */
   async tend(): Promise<void> {
     const { client, budget, isSyncing } = this.#options;
     if (this.#isTending || client.isOver) return;
@@ -56,13 +56,13 @@ export class TraceKeeper {
       await client.traceUtxoCache(deadlineMs);
       this.#isPending = false;
     } catch (error) {
-      // One that is late is under way: the next look waits for the same, and the node is not asked again.
+      // A late registration is still under way. The next call of `tend` waits for it and makes no second one.
       this.#isPending = error instanceof DeadlineError;
       if (!this.#isPending) this.#notBefore = performance.now() + retryMs;
       if (!client.isOver) onError("Tracing.traceUtxoCache", error);
       return;
     }
-    // Stopped meanwhile: the client ends the trace, and the next session reports whether there is one.
+    // The client is stopping: it ends the trace itself.
     if (client.isOver) return;
     budget.restart(performance.now(), clock.busyMs);
     this.#isActive = true;
@@ -72,14 +72,14 @@ export class TraceKeeper {
 
   async #watch(now: number): Promise<void> {
     const { client, budget, clock, deadlineMs, setActive, onError, log } = this.#options;
-    // An end that was late may be through by now, and the node quiet: it is seen to its end all the same.
+    // Once the budget was exceeded, the trace is ended even if the node is quiet by now.
     this.#excess ??= budget.excess(now, clock.busyMs);
     const share = this.#excess;
     if (share === undefined) return;
     try {
       await client.endUtxoTrace(deadlineMs);
     } catch (error) {
-      // It is still registered, or may be: asked again soon, and never registered twice.
+      // The trace may still be registered, so the next call of `tend` tries again, and registers nothing.
       if (!client.isOver) onError("Handler.disconnect", error);
       return;
     }

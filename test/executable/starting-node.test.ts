@@ -85,7 +85,7 @@ test.concurrent("a malformed error is not an answer", async () => {
   await using node = await ReferenceNode.start();
   await node.answer("Node.executeRpc", { rpcError: "what" });
   await using exporter = await ExporterProcess.start(node.socketPath, options);
-  await exporter.logs(/^cannot reach the node .*: uptime answered what is no JSON: what; next/);
+  await exporter.logs(/^cannot reach the node .*: uptime answered invalid JSON: what; next/);
   await started(node);
   await exporter.connected();
 });

@@ -24,11 +24,11 @@ test.concurrent("a path without a file", async () => {
 
 test.concurrent("a plain file", async () => {
   await Bun.write(join(folder, "file"), "");
-  await expectFailure(join(folder, "file"), /^it is a regular file, not a socket \(ENOTSOCK\); give /);
+  await expectFailure(join(folder, "file"), /^it is a regular file, not a socket \(ENOTSOCK\); use /);
 });
 
 test.concurrent("a directory", async () => {
-  await expectFailure(folder, /^it is a directory, not a socket \(ENOTSOCK\); give .* such as \S+\/node\.sock$/);
+  await expectFailure(folder, /^it is a directory, not a socket \(ENOTSOCK\); use .* such as \S+\/node\.sock$/);
 });
 
 test.concurrent("a socket that this user may not open", async () => {

@@ -113,7 +113,7 @@ describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
     };
     const list = (wanted: boolean) => Object.entries(all).flatMap(([name, has]) => (has === wanted ? [name] : []));
     const not = list(false).length === 0 ? "" : `; not ${list(false).join(", ")}`;
-    const remedy = supported.jsonRpc === undefined ? "; --rpc-url would add json-rpc" : "";
+    const remedy = supported.jsonRpc === undefined ? "; --rpc-url adds json-rpc" : "";
     expect(exporter.log.slice(1)).toEqual([
       `connected to the node at ${node.socketPath}: layout ${layout}, supports ${list(true).join(", ")}${not}${remedy}`,
     ]);

@@ -18,7 +18,7 @@ test("an unknown layout: the log has one line with what the node answered, and t
   await using exporter = await startExporter(node, often);
   const [line] = await exporter.logs(/^cannot reach the node/);
   expect(line).toMatch(
-    /^cannot reach the node at \S+: the node has none of the known IPC layouts: Init@4 is there; .*Tracing.*; next attempt in \d/,
+    /^cannot reach the node at \S+: the node has none of the known IPC layouts: Init@4 exists; .*Tracing.*; next attempt in \d/,
   );
   await nodeUntil("five attempts", node, ({ connections }) => connections >= 5);
   const metrics = await exporter.metrics();

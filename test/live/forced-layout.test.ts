@@ -24,10 +24,10 @@ const COMPLAINTS: Readonly<Record<string, Readonly<Record<LayoutName, RegExp | u
     v30: OLD_MINING,
     v31: undefined,
     v32: /interface not implemented.*Chain/,
-    "pr-29409": /the node does not have the layout pr-29409: Init@4 is there; .*Chain/,
+    "pr-29409": /the node does not have the layout pr-29409: Init@4 exists; .*Chain/,
   },
   v32: {
-    "pr/trace": /the node does not have the layout pr\/trace: Init@4 is there; .*Rpc/,
+    "pr/trace": /the node does not have the layout pr\/trace: Init@4 exists; .*Rpc/,
     "ipc-2026-02": /interface not implemented.*Rpc/,
     v30: OLD_MINING,
     v31: undefined,
