@@ -43,33 +43,14 @@ test("collectors are known by name", () => {
 
 const paramText = (param: unknown) => (typeof param === "object" ? JSON.stringify(param) : String(param));
 
-test("all collectors together make each call once, and only permitted calls", () => {
+test("all collectors together make each call once, and every permitted call", () => {
   const collectors = makeCollectors(COLLECTOR_NAMES, context);
   const { jsonRpc, block } = questionsOf(collectors, "jsonRpc", "block");
   const questions = jsonRpc.map(({ source: { method, params = [] } }) => [method, ...params.map(paramText)].join(" "));
-  expect(questions.sort()).toEqual([
-    "estimatesmartfee 2",
-    'estimatesmartfee 2 economical {"fee_rate_estimator":"block_policy"}',
-    'estimatesmartfee 2 economical {"fee_rate_estimator":"mempool_policy"}',
-    "estimatesmartfee 6",
-    'estimatesmartfee 6 economical {"fee_rate_estimator":"block_policy"}',
-    "getaddrmaninfo",
-    "getblockchaininfo",
-    "getchaintips",
-    "getchaintxstats",
-    "getindexinfo",
-    "getmempoolfeeratediagram",
-    "getmempoolinfo",
-    "getnettotals",
-    "getnetworkinfo",
-    "getpeerinfo",
-    "getprivatebroadcastinfo",
-    "getrpcinfo",
-    "listbanned",
-    "uptime",
-  ]);
-  expect(block.map(({ source }) => source.method)).toEqual(["getblockstats", "getblockheader", "gettxoutsetinfo"]);
-  for (const { source } of [...jsonRpc, ...block]) expect(RPC_METHODS).toContain(source.method);
+  expect(new Set(questions).size).toBe(questions.length);
+  const called = new Set([...jsonRpc, ...block].map(({ source }) => source.method));
+  // getblockhash resolves the height of a tip, in src/session.
+  expect([...called, "getblockhash"].sort()).toEqual([...RPC_METHODS].sort());
 });
 
 test("where Chain and Node are used, the network needs no getnettotals", () => {
