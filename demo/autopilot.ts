@@ -19,7 +19,7 @@ const SCHEDULE = [
   { every: 10, first: 4, play: (node: SimulatedNode) => node.mineBlock() },
   { every: 14, first: 3, play: (node: SimulatedNode) => node.replaceTransaction() },
   { every: 24, first: 6, play: (node: SimulatedNode) => node.flush() },
-  { every: 40, first: 8, play: (node: SimulatedNode, random: Random) => node.reorg(random.integer(1, 2)) },
+  { every: 120, first: 8, play: (node: SimulatedNode, random: Random) => node.reorg(random.integer(1, 2)) },
   { every: 200, first: 60, play: restart },
 ];
 

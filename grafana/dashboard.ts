@@ -57,8 +57,8 @@ export interface TimeseriesOptions extends PanelOptions {
   readonly bars?: boolean;
   /** Draws the steps as lines. */
   readonly showSteps?: boolean;
-  /** Right suits graphs with many series. */
-  readonly legendAt?: "bottom" | "right";
+  /** Right suits graphs with many series, none those with the colors of another graph. */
+  readonly legendAt?: "bottom" | "right" | "none";
   readonly logarithmic?: boolean;
 }
 
@@ -129,7 +129,12 @@ export function timeseries(options: TimeseriesOptions): Panel {
       scaleDistribution: logarithmic ? { type: "log", log: 10 } : { type: "linear" },
     },
     options: {
-      legend: { displayMode: "list", placement: legendAt, showLegend: true, calcs: [] },
+      legend: {
+        displayMode: "list",
+        placement: legendAt === "none" ? "bottom" : legendAt,
+        showLegend: legendAt !== "none",
+        calcs: [],
+      },
       tooltip: { mode: "multi", sort: stack === "filled" ? "none" : "desc" },
     },
   });

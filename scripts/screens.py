@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 BACKGROUND, PANEL, GRID, TEXT, MUTED = "#111217", "#181b1f", "#2c3235", "#d8d9da", "#8e8e8e"
-COLORS = {"green": "#73bf69", "yellow": "#f2cc0c", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2"}
+COLORS = {"green": "#73bf69", "yellow": "#f2cc0c", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2", "purple": "#b877d9"}
 SERIES = ["#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#8ab8ff", "#96d98d", "#ffb357", "#ff7383"]
 COLUMNS = 24
 WIDTH_PX, UNIT_PX, GAP_PX = 1400, 21, 4
@@ -94,6 +94,10 @@ def shown(value, unit, decimals=None):
         return scaled(value, 1024, [" B", " KiB", " MiB", " GiB"])
     if unit == "decbytes":
         return scaled(value, 1000, [" B", " kB", " MB", " GB"])
+    if unit == "Hs":
+        return scaled(value, 1000, [" H/s", " kH/s", " MH/s", " GH/s", " TH/s", " PH/s", " EH/s"])
+    if unit.startswith("si:"):
+        return scaled(value, 1000, [f" {prefix}{unit.removeprefix('si:')}" for prefix in ("", "k", "M", "G")])
     if unit == "Bps":
         return scaled(value, 1000, [" B/s", " kB/s", " MB/s"])
     if unit == "short":
@@ -124,6 +128,8 @@ def mapped(mappings, value):
 class Picture:
     def __init__(self, width, height):
         self.width, self.height = width, height
+        # (color, times) of the dashboard's annotations.
+        self.annotations = []
         self.figure = plt.figure(figsize=(width / 100, height / 100), dpi=100, facecolor=BACKGROUND)
 
     def axes(self, x, y, w, h):
@@ -157,33 +163,47 @@ def plain(axes):
         spine.set_visible(False)
 
 
-def time_axis(axes, prometheus):
+def time_axis(axes, prometheus, width=WIDTH_PX):
     axes.set_xlim(prometheus.start, prometheus.end)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4 if width > 300 else 2))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: time.strftime("%H:%M:%S", time.localtime(at))))
     axes.tick_params(colors=MUTED, labelsize=6.5, length=0, pad=2)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
+def colors_of(panel, names):
+    """A color for each series: that of its override, or the next of the palette."""
+    fixed = {
+        override["matcher"]["options"]: one["value"]["fixedColor"]
+        for override in panel["fieldConfig"]["overrides"] for one in override["properties"] if one["id"] == "color"
+    }
+    chosen = [fixed.get(name, SERIES[index % len(SERIES)]) for index, name in enumerate(names)]
+    return [COLORS.get(color, color) for color in chosen]
+
+
 def draw_timeseries(picture, prometheus, panel, x, y, w, h):
     defaults = panel["fieldConfig"]["defaults"]
     custom = defaults["custom"]
     found = [(legend(t, m), times, v) for t in panel["targets"] for m, times, v in prometheus.range(t["expr"])]
-    axes = picture.axes(x + 62, y + 6, w - 72, h - 36)
-    time_axis(axes, prometheus)
+    names = [name for name, _, _ in found]
+    colors = colors_of(panel, names)
+    is_right = panel["options"]["legend"]["placement"] == "right"
+    legend_width = min(w / 2, 40 + 5.6 * max(map(len, names), default=0)) if is_right else 0
+    axes = picture.axes(x + 62, y + 6, w - 72 - legend_width, h - (20 if is_right else 36))
+    time_axis(axes, prometheus, w)
     axes.grid(color=GRID, linewidth=0.5)
     bottom = [0.0] * (POINTS + 1)
     for index, (name, times, values) in enumerate(found):
-        color = SERIES[index % len(SERIES)]
+        color = colors[index]
         numbers = [float("nan") if v is None else v for v in values]
         if custom["drawStyle"] == "bars":
             axes.bar(times, [v or 0 for v in values], width=(times[1] - times[0]) * 0.8, color=color)
         elif custom["stacking"]["mode"] == "normal":
             # A gap is one for all series of the panel: the node was away.
             top = [low + (v or 0) if any(s[at] is not None for _, _, s in found) else float("nan") for at, (low, v) in enumerate(zip(bottom, values))]
-            axes.fill_between(times, bottom, top, color=color, alpha=0.4, linewidth=0)
-            axes.plot(times, top, color=color, linewidth=0.9)
+            axes.fill_between(times, bottom, top, color=color, alpha=custom["fillOpacity"] / 100, linewidth=0)
+            axes.plot(times, top, color=color, linewidth=0.9 * custom["lineWidth"])
             bottom = top
         else:
             axes.plot(times, numbers, color=color, linewidth=1.1)
@@ -202,21 +222,40 @@ def draw_timeseries(picture, prometheus, panel, x, y, w, h):
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: shown(v, defaults["unit"])))
     if custom["scaleDistribution"]["type"] != "log":
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=defaults["unit"] == "none"))
-    draw_legend(picture, x + 10, y + h - 15, w - 20, [name for name, _, _ in found])
+    for color, marks in picture.annotations:
+        for at in marks:
+            axes.axvline(at, color=color, linewidth=0.6, linestyle=":", alpha=0.7)
+    if not panel["options"]["legend"]["showLegend"]:
+        pass
+    elif is_right:
+        draw_legend_right(picture, x + w - legend_width, y + 6, h - 10, names, colors)
+    else:
+        draw_legend(picture, x + 10, y + h - 15, w - 20, names, colors)
     if not found:
         picture.text(x + w / 2, y + h / 2, "No data", color=MUTED, ha="center")
 
 
-def draw_legend(picture, x, y, w, names):
+def draw_legend(picture, x, y, w, names, colors):
     at = x
-    for index, name in enumerate(names):
+    for name, color in zip(names, colors):
         width = 16 + 5.6 * len(name)
         if at + width > x + w:
             picture.text(at, y, "…", fontsize=7, color=MUTED)
             return
-        picture.text(at, y, "━", fontsize=8, color=SERIES[index % len(SERIES)])
+        picture.text(at, y, "━", fontsize=8, color=color)
         picture.text(at + 12, y, name, fontsize=7, color=TEXT)
         at += width + 6
+
+
+def draw_legend_right(picture, x, y, h, names, colors):
+    """A line for each series, as many as there is room for."""
+    line = min(14, max(11, h / max(len(names), 1)))
+    for index, (name, color) in enumerate(zip(names, colors)):
+        if (index + 1) * line > h:
+            picture.text(x + 8, y + (index - 0.2) * line, "…", fontsize=7, color=MUTED)
+            return
+        picture.text(x + 8, y + index * line, "━", fontsize=8, color=color)
+        picture.text(x + 20, y + index * line, name, fontsize=6.5, color=TEXT)
 
 
 def draw_stat(picture, prometheus, panel, x, y, w, h):
@@ -257,7 +296,8 @@ def draw_bargauge(picture, prometheus, panel, x, y, w, h):
         axes.set_xlim(0, most)
         axes.barh([0], [most], color=GRID, height=1)
         axes.barh([0], [value], color=step_color(defaults["thresholds"]["steps"], value), height=1)
-        picture.text(x + w - 74, top + line / 2, shown(value, defaults["unit"]), fontsize=7.5, va="center")
+        text, color = mapped(defaults["mappings"], value) or (shown(value, defaults["unit"]), TEXT)
+        picture.text(x + w - 74, top + line / 2, text, color=color, fontsize=7.5, va="center")
 
 
 def draw_state_timeline(picture, prometheus, panel, x, y, w, h):
@@ -317,12 +357,31 @@ def chosen(panels, titles):
     return [row for row in rows if titles is None or row[0] in titles]
 
 
+def marks_of(annotation, prometheus):
+    """Times of the marks: where the expression becomes positive, or its values in milliseconds."""
+    marks = []
+    for _, times, values in prometheus.range(annotation["expr"]):
+        if annotation["useValueForTime"]:
+            marks += sorted({round(value / 1000 / 5) * 5 for value in values if value is not None and value / 1000 > prometheus.start})
+        else:
+            marks += [at for at, value, last in zip(times, values, [None, *values]) if value is not None and last is None]
+    return marks
+
+
 def draw(dashboard, prometheus, titles, file):
     rows = chosen(dashboard["panels"], titles)
     extent = lambda panels: max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in panels) - min(p["gridPos"]["y"] for p in panels)
     height = sum(1 + extent(panels) for _, panels in rows) * UNIT_PX + 44
     picture = Picture(WIDTH_PX, height)
     picture.text(12, 12, dashboard["title"], fontsize=13, weight="bold")
+    at = 160
+    for annotation in dashboard["annotations"]["list"]:
+        if annotation["enable"]:
+            color = COLORS[annotation["iconColor"]]
+            picture.annotations.append((color, marks_of(annotation, prometheus)))
+            picture.text(at, 16, "┊", color=color, fontsize=9, weight="bold")
+            picture.text(at + 10, 17, annotation["name"], color=MUTED, fontsize=7.5)
+            at += 30 + 6 * len(annotation["name"])
     top = 40
     column = (WIDTH_PX - 2 * GAP_PX) / COLUMNS
     for title, panels in rows:

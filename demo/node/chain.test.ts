@@ -167,7 +167,7 @@ test("after any operations no coin is spent twice or lost, and the mempool fits 
     }),
     { numRuns: 30 },
   );
-});
+}, 30_000);
 
 test("blocks have the time of the clock, which never goes back", () => {
   let now = 1_000_000_000;

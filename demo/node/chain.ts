@@ -57,15 +57,15 @@ const COINBASE_MATURITY = 100;
 /** Older blocks are dropped, so that memory does not grow. */
 const KEPT_BLOCKS = 144;
 export const SUBSIDY_SAT = 50_0000_0000n;
-/** Weight units of a transaction per byte of it: 130 times those of a real one, so that a few dozen transactions fill a block. */
-const WEIGHT_PER_BYTE = 130 * 4;
+/** Weight units of a transaction per byte of it: 85 times those of a real one, so that a few dozen transactions fill a block. */
+const WEIGHT_PER_BYTE = 85 * 4;
 export const WEIGHT_PER_VBYTE = 4;
 /** The most of a block's transactions: what Bitcoin Core leaves to them of 4,000,000. */
 export const MAX_BLOCK_WEIGHT = 3_992_000;
 /** Fee rates of new transactions in satoshis per virtual byte, while the mempool is empty. */
-const FEE_RATES = { min: 0.15, max: 40 };
+const FEE_RATES = { min: 0.12, max: 90 };
 /** With so many waiting transactions, new ones pay twice as much. */
-const DOUBLED_FEES_AT = 60;
+const DOUBLED_FEES_AT = 150;
 /** Of a transaction, per input. */
 const TYPICAL_BYTES = 220;
 /** With more coins than this, transactions merge instead of splitting. */

@@ -10,12 +10,13 @@ const SERVICES = ["NETWORK", "WITNESS", "COMPACT_FILTERS", "NETWORK_LIMITED", "P
 const LOCAL_ADDRESSES = ["203.0.113.7", "2001:db8::7", "simulatednode.onion"];
 /** In bitcoin per 1000 virtual bytes. */
 const INCREMENTAL_FEE_RATE = 0.000001;
-const FEE_FILTERS = [0.000001, 0.000001, 0.00001, 0.000001, 0.00005];
+const FEE_FILTERS = [0.00001, 0.000001, 0.00001, 0.00005, 0.000005];
 
 /** Transactions per second, the default of -txsendrate. */
 const SEND_RATE = 14;
 /** Of a bucket for transactions, and of one for their bytes. */
 const MAX_TOKENS = { count: 420, bytes: 50_000_000 };
+const BYTES_PER_TRANSACTION = 25_000;
 /** Of -maxuploadtarget, for a day. */
 const UPLOAD_TARGET = 1_000_000_000;
 const DAY_S = 86_400;
@@ -26,7 +27,7 @@ export function networkInfo({ chain: { mempool, tip }, peers }: NodeState) {
   const bucket = (backlog: number, rate: number) => ({
     backlog,
     count_tok: Math.max(0, MAX_TOKENS.count - rate * backlog),
-    size_tok: MAX_TOKENS.bytes - mempool.length * 90_000 * rate,
+    size_tok: Math.max(0, MAX_TOKENS.bytes - BYTES_PER_TRANSACTION * mempool.length * rate),
   });
   return {
     version: VERSION,

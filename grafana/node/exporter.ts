@@ -65,37 +65,38 @@ export const exporterRow: Row = {
     timeseries({
       title: "Time of calls",
       description:
-        "Time that the node takes for the exporter's calls, per second, by method. A batch of JSON-RPC methods is one call.",
+        "Time that the node takes for the exporter's calls, per second: the ten methods that take the most. A batch of JSON-RPC methods is one call.",
       unit: "percentunit",
       width: 8,
       min: 0,
       stack: true,
       legendAt: "right",
-      queries: [{ expr: `${rate("bitcoin_ipc_call_seconds_total")} > 0`, legend: "{{method}}" }],
+      queries: [{ expr: `topk(10, ${rate("bitcoin_ipc_call_seconds_total")} > 0)`, legend: "{{method}}" }],
     }),
     timeseries({
       title: "Time per call",
-      description: "Average time of the exporter's calls by method. A method in a batch has none of its own.",
+      description:
+        "Average time of the exporter's calls: the ten slowest methods. A method in a batch has none of its own.",
       unit: "s",
       width: 8,
       min: 0,
       legendAt: "right",
       queries: [
         {
-          expr: `${rate("bitcoin_ipc_call_seconds_total")} / ${rate("bitcoin_ipc_calls_total")} > 0`,
+          expr: `topk(10, ${rate("bitcoin_ipc_call_seconds_total")} / ${rate("bitcoin_ipc_calls_total")} > 0)`,
           legend: "{{method}}",
         },
       ],
     }),
     timeseries({
       title: "Calls",
-      description: "The exporter's calls by method.",
+      description: "The exporter's calls: the ten most frequent methods.",
       unit: "suffix: /s",
       width: 8,
       min: 0,
       stack: true,
       legendAt: "right",
-      queries: [{ expr: `${rate("bitcoin_ipc_calls_total")} > 0`, legend: "{{method}}" }],
+      queries: [{ expr: `topk(10, ${rate("bitcoin_ipc_calls_total")} > 0)`, legend: "{{method}}" }],
     }),
     timeseries({
       title: "CPU",

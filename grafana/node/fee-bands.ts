@@ -27,7 +27,7 @@ export const feeBandsRow: Row = {
     timeseries({
       title: "Virtual size by fee rate",
       description: `Virtual size of the mempool's transactions by their fee rate in sat/vB. A block has room for almost 1 MvB, from the top. ${ON}`,
-      unit: "suffix: vB",
+      unit: "si:vB",
       width: 16,
       height: 12,
       min: 0,
@@ -46,18 +46,18 @@ export const feeBandsRow: Row = {
       queries: [
         {
           expr: of("bitcoin_mempool_next_blocks_fee_rate_satoshis_per_vbyte"),
-          legend: "{{blocks}} blocks",
+          legend: "next {{blocks}}",
         },
       ],
     }),
     timeseries({
       title: "Fees by fee rate",
-      description: `Fees of the mempool's transactions by their fee rate in sat/vB. ${ON}`,
+      description: `Fees of the mempool's transactions by their fee rate, in the colors of the panel above. ${ON}`,
       unit: "suffix: BTC",
       width: 16,
       min: 0,
       stack: "filled",
-      legendAt: "right",
+      legendAt: "none",
       queries: byBand("bitcoin_mempool_fee_rate_band_fees_satoshis", ` / ${SATOSHIS}`),
       overrides: colors,
     }),

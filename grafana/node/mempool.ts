@@ -41,7 +41,7 @@ export const mempoolRow: Row = {
     timeseries({
       title: "Virtual size",
       description: "Virtual size of the mempool's transactions. A block holds one million virtual bytes.",
-      unit: "suffix: vB",
+      unit: "si:vB",
       width: 8,
       min: 0,
       queries: [{ expr: of("bitcoin_mempool_vsize_bytes"), legend: "virtual size" }],

@@ -22,6 +22,37 @@ test("there is one for a node and one for many", () => {
   ]);
 });
 
+/** What is on no dashboard, and why. */
+const NOT_SHOWN: Readonly<Record<string, string>> = {
+  bitcoin_block_height: "bitcoin_chain_height is the same except after invalidateblock",
+  bitcoin_last_block_height: "bitcoin_chain_height is the same",
+  bitcoin_utxo_set_height: "bitcoin_chain_height is the same",
+  bitcoin_chain_transactions: "its rate is shown",
+  bitcoin_block_arrival_seconds_sum: "quantiles are shown",
+  bitcoin_block_arrival_seconds_count: "blocks are counted elsewhere",
+  bitcoin_mempool_tx_added_size_bytes_count: "transactions are counted elsewhere",
+  bitcoin_last_block_size_bytes: "the weight is shown, which is what is limited",
+  bitcoin_tip_median_timestamp_seconds: "for an alert",
+  bitcoin_test_chain: "for alerts; the chain is shown by name",
+  bitcoin_upload_target_reached: "for an alert; what is left is shown",
+  bitcoin_pruned: "the first block on disk is shown",
+  bitcoin_snapshot_height: "the progress is shown",
+  bitcoin_background_validation_height: "the progress is shown",
+  bitcoin_mempool_max_cluster_transactions: "a setting",
+  bitcoin_mempool_max_cluster_vsize_bytes: "a setting",
+  bitcoin_local_addresses: "a setting",
+  bitcoin_local_services_info: "a setting",
+  process_virtual_memory_bytes: "most of it is reserved address space",
+  process_virtual_memory_max_bytes: "most of it is reserved address space",
+  process_start_time_seconds: "the node's uptime is shown",
+};
+
+test("every metric of METRICS.md is on a dashboard or listed with a reason", () => {
+  const queries = Object.keys(dashboards).flatMap((file) => dashboardExpressions(file));
+  const shown = new Set(queries.flatMap(({ expr }) => selectorsOf(expr).map(({ metric }) => metric)));
+  expect([...families].filter((metric) => !shown.has(metric)).sort()).toEqual(Object.keys(NOT_SHOWN).sort());
+});
+
 test("the panels by fee rate have a query and a color for each band of METRICS.md, in that order", () => {
   const [, text] = /The bands are ([^.]*(?:\.\d[^.]*)*)\. /s.exec(read("METRICS.md"))!;
   const bands = [...text!.matchAll(/`([^`]+)`/g)].map(([, band]) => band!);

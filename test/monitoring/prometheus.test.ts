@@ -18,7 +18,7 @@ const BEAT_MS = 100;
 /** Of each exporter. The autopilot restarts the node after some 60 beats. */
 const SESSIONS = 2;
 /** In two blocks at least. */
-const TRANSACTIONS = 60;
+const TRANSACTIONS = 120;
 const NEXT_BLOCK_FEE_RATE = 'bitcoin_mempool_next_blocks_fee_rate_satoshis_per_vbyte{blocks="1"}';
 
 /** Expressions that have no result, and why. An entry that has one is a fault, too. */
