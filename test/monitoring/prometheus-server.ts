@@ -21,6 +21,8 @@ export interface RuleState {
 interface Options {
   /** HOST:PORT of the targets, scraped every second. */
   readonly targets: readonly string[];
+  /** More of their scrape configuration, such as TLS. */
+  readonly scrape?: Readonly<Record<string, unknown>>;
   readonly ruleFiles?: readonly string[];
 }
 
@@ -31,12 +33,12 @@ export class PrometheusServer implements AsyncDisposable {
   #address = "";
 
   /** Resolves once it answers queries. */
-  static async start({ targets, ruleFiles = [] }: Options): Promise<PrometheusServer> {
+  static async start({ targets, scrape = {}, ruleFiles = [] }: Options): Promise<PrometheusServer> {
     const folder = await mkdtemp(join(tmpdir(), "prometheus-test-"));
     const configuration = {
       global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
       rule_files: ruleFiles,
-      scrape_configs: [{ job_name: "bitcoin", static_configs: [{ targets }] }],
+      scrape_configs: [{ job_name: "bitcoin", static_configs: [{ targets }], ...scrape }],
     };
     // JSON is YAML too.
     await writeFile(join(folder, "prometheus.yml"), JSON.stringify(configuration));
