@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { readWebSettings, WebConfigError } from "./web-config.ts";
 
 const HASH = `$2y$10$${"a".repeat(53)}`;
@@ -59,6 +61,13 @@ basic_auth_users:
       ["X-XSS-Protection", "0"],
     ]),
   });
+});
+
+test("the example of docs/install.md", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../docs/install.md"), "utf8");
+  const { tls, users } = readWebSettings(/```yaml\n(tls_server_config:[^`]*)```/.exec(text)![1]!);
+  expect(tls?.clientAuth).toBe("RequireAndVerifyClientCert");
+  expect([...users.keys()]).toEqual(["prometheus"]);
 });
 
 describe("client_auth_type", () => {
