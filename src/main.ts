@@ -8,6 +8,7 @@ import { createServer, type MetricsServer } from "./http/server.ts";
 import { WebConfigError } from "./http/web-config.ts";
 import { WebConfigFile } from "./http/web-config-file.ts";
 import { Log } from "./log.ts";
+import { withReason } from "./node/socket.ts";
 import { NoPollError, pollOnce } from "./one-poll.ts";
 import { type Address, hostPort, type Options, readOptions, UsageError, usage } from "./options.ts";
 import { type EndingSignal, handleSignals, stopProcess } from "./signals.ts";
@@ -87,13 +88,22 @@ async function poll(options: Options): Promise<void> {
       end.signal,
       (node) => (options.mode === "once" ? node.registry.render() : checkReport(node, options)),
     );
+    await print(text);
     await log.flush(LOG_DEADLINE_MS);
-    await Bun.write(Bun.stdout, text);
     process.exit(EXIT_OK);
   } catch (error) {
     if (!(error instanceof NoPollError)) throw error;
     await log.flush(LOG_DEADLINE_MS);
     console.error(`${NAME}: cannot poll the node at ${options.socketPath}: ${error.message}`);
+    process.exit(EXIT_FAILURE);
+  }
+}
+
+async function print(text: string | Uint8Array): Promise<void> {
+  try {
+    await Bun.write(Bun.stdout, text);
+  } catch (error) {
+    console.error(`${NAME}: cannot write to stdout: ${withReason(error as NodeJS.ErrnoException).message}`);
     process.exit(EXIT_FAILURE);
   }
 }
