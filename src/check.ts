@@ -2,7 +2,7 @@
 
 import { COLLECTOR_NAMES, costOf } from "./collectors/catalogue.ts";
 import type { NodeClient } from "./node/client.ts";
-import { isOnWait, type PolledNode } from "./one-poll.ts";
+import type { PolledNode } from "./one-poll.ts";
 import type { Options } from "./options.ts";
 import { reportedBy } from "./session/supported.ts";
 
@@ -98,10 +98,10 @@ function few(names: readonly string[]): string {
   return names.length > MAX_NAMED ? `${named} and ${names.length - MAX_NAMED} more` : named;
 }
 
-/** Without the lines on the wait, which is over. */
+/** Not the lines on the wait, which is over, and not those of --debug. */
 function remarks({ remarks: lines, failedMethods }: PolledNode): string[] {
-  const failed = [...failedMethods];
-  return [...lines.filter((line) => !isOnWait(line)), ...(failed.length === 0 ? [] : [`failed calls: ${few(failed)}`])];
+  const about = lines.filter((line) => line.includes("have no sample"));
+  return failedMethods.size === 0 ? about : [...about, `failed calls: ${few([...failedMethods])}`];
 }
 
 /** As docs/node-safety.md has it. */

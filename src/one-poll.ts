@@ -13,7 +13,7 @@ export interface OnePollOptions extends ExporterOptions {
 /** A node that was polled, and the families as they are then. */
 export interface PolledNode extends Pick<Composition, "registry" | "collectors"> {
   readonly client: NodeClient;
-  /** Log lines on what the node does not support or refuses. */
+  /** The log lines of the session. */
   readonly remarks: readonly string[];
   /** Methods that failed, as `bitcoin_ipc_call_errors_total{method}` has them. */
   readonly failedMethods: ReadonlySet<string>;
@@ -29,10 +29,8 @@ const LEAVE_DEADLINE_MS = 4000;
 
 const NODE_PROGRAM = "bitcoin-node";
 
-/** Whether a log line says what the exporter waits for. */
-export function isOnWait(line: string): boolean {
-  return /^(waiting|no answer) /.test(line);
-}
+/** A log line on what the exporter waits for. */
+const WAIT = /^(waiting|no answer) /;
 
 /**
  * Connects, waits until the node has started, polls, and disconnects in order. Resolves to what `read` returns while the
@@ -48,7 +46,8 @@ export async function pollOnce<T>(
   const remarks: string[] = [];
   const failedMethods = new Set<string>();
   let polled: { readonly value: T } | undefined;
-  let program: Promise<string | undefined> | undefined;
+  let peer: Promise<string | undefined> | undefined;
+  let isNode = false;
   let left: Promise<unknown> | undefined;
   const leave = () => {
     left ??= session.leave(LEAVE_DEADLINE_MS);
@@ -64,13 +63,17 @@ export async function pollOnce<T>(
     announce: options.log,
     metrics: {
       ...composition.metrics,
+      connected: (layout) => {
+        isNode = true;
+        composition.metrics.connected(layout);
+      },
       callFailed: (method) => {
         failedMethods.add(method);
         composition.metrics.callFailed(method);
       },
     },
     onConnected: (connection) => {
-      program = peerProgram(connection);
+      peer = peerProgram(connection);
     },
     onPolled: (client) => {
       polled = { value: read({ ...composition, client, remarks, failedMethods }) };
@@ -83,9 +86,10 @@ export async function pollOnce<T>(
   await left;
   if (polled !== undefined) return polled.value;
   if (signal.aborted) throw new NoPollError(String(signal.reason));
-  const name = await program;
-  const other = name === undefined || name === NODE_PROGRAM ? "" : `; the program behind the socket is ${name}`;
-  if (!timeout.aborted) throw new NoPollError(reason + other);
-  const why = remarks.findLast(isOnWait) ?? "it has not answered every call";
-  throw new NoPollError(`no poll within ${options.timeoutMs / 1000} s: ${why}${other}; --timeout waits longer`);
+  const wait = remarks.findLast((line) => WAIT.test(line));
+  const why = timeout.aborted ? (wait ?? "it has not answered every call") : reason;
+  const name = isNode || wait?.startsWith("waiting ") ? NODE_PROGRAM : await peer;
+  const program = name === undefined || name === NODE_PROGRAM ? "" : `; the program behind the socket is ${name}`;
+  if (!timeout.aborted) throw new NoPollError(why + program);
+  throw new NoPollError(`no poll within ${options.timeoutMs / 1000} s: ${why}${program}; --timeout waits longer`);
 }

@@ -5,6 +5,7 @@ import { networkInterfaces } from "node:os";
 import packageJson from "../../package.json";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
+import { type Output, runExporter } from "../exporter-run.ts";
 import { withoutIpv6 } from "./no-ipv6.ts";
 import { TEST_TIMEOUT_MS } from "./sessions.ts";
 
@@ -15,28 +16,8 @@ const NAME = "bitcoind-ipc-exporter";
 const HELP_START = `Prometheus exporter for Bitcoin Core over its IPC socket (${NAME} v${packageJson.version})`;
 const NO_NODE = "/nonexistent/node.sock";
 
-interface Output {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the executable to its end. */
 function run(...args: readonly string[]): Promise<Output> {
-  return runIn({}, ...args);
-}
-
-/** Runs it with additional environment variables. */
-async function runIn(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Output> {
-  const child = Bun.spawn([...(await compiledExporter()), ...args], {
-    env: { ...process.env, ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    timeout: 30_000,
-  });
-  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { exitCode, stdout, stderr };
+  return runExporter(args);
 }
 
 test("--version", async () => {
@@ -146,7 +127,7 @@ describe("a listen address", () => {
     expect(exporter.url).toBe(`http://0.0.0.0:${port}/metrics`);
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toContain("bitcoin_ipc_up 0\n");
 
-    expect(await runIn(env, "--metrics-addr", "[::1]:9332", NO_NODE)).toEqual({
+    expect(await runExporter(["--metrics-addr", "[::1]:9332", NO_NODE], { env })).toEqual({
       exitCode: 1,
       stdout: "",
       stderr: `${NAME}: cannot listen on [::1]:9332: the host does not support IPv6 (EAFNOSUPPORT); choose an IPv4 address\n`,

@@ -1,0 +1,142 @@
+// --once and --check when something is in the way: one line that says what, exit status 1, and a node that is left in order.
+
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmod, copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { ExporterProcess } from "../exporter-process.ts";
+import { runExporter } from "../exporter-run.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { called, expectNothingLeft, LEAVE_DEADLINE_MS, TEST_TIMEOUT_MS } from "./sessions.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
+beforeAll(buildReferenceNode, buildTimeoutMs);
+beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+
+const folder = await mkdtemp(join(tmpdir(), "one-poll-"));
+afterAll(() => rm(folder, { recursive: true }));
+
+const MODES = ["--once", "--check"];
+
+/** The line that the exporter prints instead of a page. */
+function failure(path: string, reason: string): { exitCode: number; stdout: string; stderr: string } {
+  const stderr = `bitcoind-ipc-exporter: cannot poll the node at ${path}: ${reason}\n`;
+  return { exitCode: 1, stdout: "", stderr };
+}
+
+describe.each(MODES)("%s", (mode) => {
+  test("of no socket", async () => {
+    const path = join(folder, "nothing.sock");
+    expect(await runExporter([mode, path])).toEqual(failure(path, "no such file or directory (ENOENT)"));
+  });
+
+  test("of another program's socket", async () => {
+    const path = join(folder, `other${mode}.sock`);
+    const listener = Bun.listen({ unix: path, socket: { data: (socket) => void socket.write("SSH-2.0-OpenSSH\r\n") } });
+    try {
+      const { stderr, ...rest } = await runExporter([mode, path]);
+      expect(rest).toEqual({ exitCode: 1, stdout: "" });
+      const reason =
+        /: frame of \d+ segments is over the limit of 512 segments; the program behind the socket is bun\n$/;
+      expect(stderr).toMatch(reason);
+    } finally {
+      listener.stop(true);
+    }
+  });
+
+  test("of a node that is starting, until --timeout", async () => {
+    await using node = await ReferenceNode.start();
+    await node.warmup("Loading block index…");
+    const waiting = "waiting for the node to start: Loading block index…";
+    expect(await runExporter([mode, "--timeout", "1.5", node.socketPath])).toEqual(
+      failure(node.socketPath, `no poll within 1.5 s: ${waiting}; --timeout waits longer`),
+    );
+    await expectNothingLeft(node);
+    // And one that starts in time.
+    const run = runExporter([mode, node.socketPath]);
+    await called(node, "Node.executeRpc", 3);
+    await node.warmup("");
+    expect(await run).toMatchObject({ exitCode: 0, stderr: "" });
+    await expectNothingLeft(node);
+  });
+
+  test("of a layout that is not known", async () => {
+    await using node = await ReferenceNode.start({ layout: "echo-only" });
+    const { stderr, ...rest } = await runExporter([mode, node.socketPath]);
+    expect(rest).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toMatch(/^[^\n]+: the node has none of the known IPC layouts: Init@4[^\n]+\n$/);
+  });
+
+  test("of a node that hangs in the poll, until --timeout", async () => {
+    await using node = await ReferenceNode.start();
+    await node.hang("Chain.getHeight");
+    const start = performance.now();
+    expect(await runExporter([mode, "--timeout=1", node.socketPath])).toMatchObject({
+      ...failure(node.socketPath, "no poll within 1 s: it has not answered every call; --timeout waits longer"),
+    });
+    expect(performance.now() - start).toBeLessThan(1000 + LEAVE_DEADLINE_MS);
+  });
+
+  test("that SIGINT stops: the node returns the call first", async () => {
+    await using node = await ReferenceNode.start();
+    await node.delay("Chain.getHeight", 1000);
+    const result = await runExporter([mode, node.socketPath], {
+      onStart: async (child) => {
+        await called(node, "Chain.getHeight");
+        child.kill("SIGINT");
+      },
+    });
+    expect(result).toEqual(failure(node.socketPath, "stopped by SIGINT"));
+    await expectNothingLeft(node);
+  });
+
+  test("needs no free address, and --debug logs to stderr", async () => {
+    await using server = await ExporterProcess.start(join(folder, "nothing.sock"));
+    await using node = await ReferenceNode.start();
+    const args = [mode, "--debug", "--metrics-addr", new URL(server.url).host, node.socketPath];
+    const { exitCode, stdout, stderr } = await runExporter(args);
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toMatch(/^ *poll: /m);
+    expect(stderr).toMatch(/^\S+Z poll: Chain\.getHeight = /m);
+  });
+});
+
+const isRoot = process.getuid?.() === 0;
+const need = isRoot ? "" : " (skipped: only root can be another user)";
+test.skipIf(!isRoot)(`--once of a socket that another user owns names that user${need}`, async () => {
+  const path = join(folder, "closed.sock");
+  const listener = Bun.listen({ unix: path, socket: { data() {} } });
+  const executable = join(folder, "exporter");
+  await copyFile((await compiledExporter())[0]!, executable);
+  await Promise.all([chmod(path, 0o600), chmod(executable, 0o755), chmod(folder, 0o755)]);
+  try {
+    const command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", executable];
+    const owner = "this user may not write to the socket, which user root owns";
+    const advice = "run the exporter as the node's user or in its group";
+    const reason = `permission denied (EACCES): ${owner}; ${advice}`;
+    expect(await runExporter(["--once", path], { command })).toEqual(failure(path, reason));
+  } finally {
+    listener.stop(true);
+  }
+});
+
+test("--once when stdout is full or closed", async () => {
+  await using node = await ReferenceNode.start();
+  const [executable] = await compiledExporter();
+  const into = (redirection: string) =>
+    runExporter(["-c", `"$0" --once "$1" ${redirection}`, executable!, node.socketPath], { command: ["bash"] });
+  const refused = "bitcoind-ipc-exporter: cannot write to stdout: ";
+  expect(await into("> /dev/full")).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr: `${refused}no space left on device (ENOSPC)\n`,
+  });
+  await expectNothingLeft(node);
+  expect(await into("| true; exit $PIPESTATUS")).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr: `${refused}broken pipe (EPIPE)\n`,
+  });
+});

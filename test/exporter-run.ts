@@ -1,0 +1,38 @@
+// The exporter run to its end: what it prints where, and the exit status.
+
+import { compiledExporter } from "./exporter-command.ts";
+
+export interface Output {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  /** What starts it, instead of the compiled executable. */
+  readonly command?: readonly string[];
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Gets the process once it was started. */
+  readonly onStart?: (child: Bun.Subprocess) => unknown;
+}
+
+export async function runExporter(args: readonly string[], options: RunOptions = {}): Promise<Output> {
+  const { command = await compiledExporter(), env = {}, onStart } = options;
+  const child = Bun.spawn([...command, ...args], {
+    env: { ...process.env, ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: 50_000,
+  });
+  await onStart?.(child);
+  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { exitCode, stdout, stderr };
+}
+
+/** What of a page the node reports: its series without those of the exporter itself, and without values. */
+export function seriesOfNode(page: string): string[] {
+  const series = page.split("\n").flatMap((line) => /^(bitcoin_(?!ipc_)\S+) /.exec(line)?.[1] ?? []);
+  return series.sort();
+}
