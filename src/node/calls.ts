@@ -69,6 +69,14 @@ export const RPC_METHODS = [
 ] as const;
 export type RpcMethod = (typeof RPC_METHODS)[number];
 
+/**
+ * The node's option that allows `user` all of them. It has to be the only one for the user: of several, the node allows what is
+ * in each (InitRPCAuthentication in httprpc.cpp).
+ */
+export function whitelistFor(user: string): string {
+  return `rpcwhitelist=${user}:${RPC_METHODS}`;
+}
+
 /** Ordinals of Init that make an interface in some layout (layouts.ts). In others one of them is makeWalletLoader. */
 const MAKE_ORDINALS = [1, 2, 3, 4, 5, 6, 7] as const;
 export type MakeOrdinal = (typeof MAKE_ORDINALS)[number];

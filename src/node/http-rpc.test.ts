@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Socket } from "bun";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
-import type { OnCall } from "./calls.ts";
+import { type OnCall, whitelistFor } from "./calls.ts";
 import { httpRpc, type RpcCredentials, readRpcUrl } from "./http-rpc.ts";
 import { Decimal } from "./json.ts";
-import { callRpc, failureOf, type JsonRpc, MAX_ANSWER_BYTES } from "./json-rpc.ts";
+import { callRpc, failureOf, type JsonRpc, MAX_ANSWER_BYTES, type RefusedError } from "./json-rpc.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "http-rpc-test-"));
 const cookieFile = join(folder, ".cookie");
@@ -185,8 +185,9 @@ describe("a node", () => {
       const error = await failure(rpc);
       expect(failureOf(error)).toBe("refused");
       expect(error.message).toMatch(
-        /^uptime: JSON-RPC at \S+ is forbidden \(403\); allow this host with the node's -rpcallowip, or /,
+        /^uptime: JSON-RPC at \S+ is forbidden \(403\); check the node's -rpcallowip and -rpcwhitelist$/,
       );
+      expect((error as RefusedError).remedy).toEndWith(`: ${whitelistFor("__cookie__")}`);
       expect(await callRpc(rpc, "getpeerinfo")).toEqual(["getpeerinfo", "ü"]);
     }
     expect(state.bodies).toHaveLength(3);

@@ -51,6 +51,7 @@ export function readRpcUrl(text: string): RpcAddress {
 export function httpRpc(address: RpcAddress, credentials: RpcCredentials, options: HttpRpcOptions): JsonRpc {
   const where = `JSON-RPC at http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`;
   const file = "cookieFile" in credentials ? credentials.cookieFile : credentials.passwordFile;
+  const user = "user" in credentials ? credentials.user : COOKIE_USER;
   let authorization: string | undefined;
   /** The credentials that the node refused last. It logs each wrong password and takes 250 ms for it, so none is sent twice. */
   let refused: string | undefined;
@@ -64,7 +65,7 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
       throw new NotSentError(`${where}: the node is still processing an earlier call`);
     const { status, body } = await sendAuthorized(request, methods);
     quietMs = options.deadlineMs;
-    if (status === 403) throw new RefusedError(`${methods}: ${where} is forbidden (403); ${ALLOW}`);
+    if (status === 403) throw new RefusedError(`${methods}: ${where} is forbidden (403); ${ALLOW}`, user);
     if (status === 503)
       throw failed(`the node's queue is full, or the node is stopping (503); raise -rpcworkqueue if it lasts`);
     // Up to v27, errors of methods have the status 404 or 500 and a JSON body.
@@ -127,7 +128,10 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
 
 const MAX_QUIET_MS = 60 * 60_000;
 
-const ALLOW = "allow this host with the node's -rpcallowip, or the method with its -rpcwhitelist";
+const ALLOW = "check the node's -rpcallowip and -rpcwhitelist";
+
+/** The user whose password is in a cookie file (COOKIEAUTH_USER of rpc/request.cpp). */
+const COOKIE_USER = "__cookie__";
 
 /** @throws RpcError with the file's name and without its contents. */
 function readAuthorization(credentials: RpcCredentials): string {

@@ -4,7 +4,7 @@ import { type ReferenceClient, session } from "../../test/reference-node/client.
 import { type Layout, ReferenceNode } from "../../test/reference-node/reference-node.ts";
 import { DeadlineError, ResultsTooLargeError, RpcError } from "../rpc/errors.ts";
 import { CallTimeouts } from "./call-timeouts.ts";
-import type { RpcMethod } from "./calls.ts";
+import { type RpcMethod, whitelistFor } from "./calls.ts";
 import { Decimal, type JsonValue } from "./json.ts";
 import {
   AnswerTooLargeError,
@@ -335,11 +335,13 @@ describe("a whitelist", () => {
     expect(sent).toEqual(["uptime", "getpeerinfo"]);
   });
 
-  test("is named in the error", async () => {
+  test("is named in the error, with the line that allows every method to the user without a name", async () => {
     const { rpc } = whitelisting([]);
-    await expect(callRpc(rpc, "uptime")).rejects.toEqual(
-      new RefusedError("uptime: refused by the node's RPC whitelist; allow it with -rpcwhitelist=:uptime"),
-    );
+    await expect(callRpc(rpc, "uptime")).rejects.toMatchObject({
+      name: "RefusedError",
+      message: "uptime: refused by the node's RPC whitelist",
+      remedy: `to allow every method, write one line for this user in bitcoin.conf: ${whitelistFor("")}`,
+    });
   });
 });
 
@@ -398,7 +400,7 @@ const FAILURES: readonly [Failure, Error][] = [
     ),
   ],
   ["missing", new RpcError("unimplemented", "Method not implemented.")],
-  ["refused", new RefusedError("uptime: refused")],
+  ["refused", new RefusedError("uptime: refused", "")],
   ["disabled", new JsonRpcError(-32603, "Fee estimation disabled")],
   ["disabled", new JsonRpcError(-33, "Mempool disabled or instance not found")],
   ["disabled", new JsonRpcError(-31, "Error: Peer-to-peer functionality missing or disabled")],

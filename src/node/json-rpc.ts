@@ -7,7 +7,7 @@ import { DeadlineError, ResultsTooLargeError, RpcError } from "../rpc/errors.ts"
 import type { Node_ExecuteRpc$Params } from "../schema/node.ts";
 import type { Rpc_ExecuteRpc$Params } from "../schema/rpc.ts";
 import type { CallTimeouts } from "./call-timeouts.ts";
-import { CALLS, isAllowedRpc, type RpcMethod } from "./calls.ts";
+import { CALLS, isAllowedRpc, type RpcMethod, whitelistFor } from "./calls.ts";
 import { Decimal, type Items, isObject, type JsonValue, type ReadOptions, readJson } from "./json.ts";
 import type { Threads } from "./server-threads.ts";
 
@@ -31,6 +31,13 @@ export class JsonRpcError extends Error {
 /** The node's RPC whitelist does not allow the method to the exporter's user, which over IPC is the empty name. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
+  /** How to allow every method that the exporter calls. */
+  readonly remedy: string;
+
+  constructor(what: string, user: string) {
+    super(what);
+    this.remedy = `to allow every method, write one line for this user in bitcoin.conf: ${whitelistFor(user)}`;
+  }
 }
 
 /** An answer beyond MAX_ANSWER_BYTES. */
@@ -149,10 +156,7 @@ export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
       const bytes = await exchange(requestOf(method, params, 0), [method]);
       const reply = await read(method, bytes, { items, listKey: "result" });
       // Bitcoin Core answers null for a forbidden method, and for no other call of the exporter (httprpc.cpp).
-      if (reply === null)
-        throw new RefusedError(
-          `${method}: refused by the node's RPC whitelist; allow it with -rpcwhitelist=:${method}`,
-        );
+      if (reply === null) throw new RefusedError(`${method}: refused by the node's RPC whitelist`, "");
       answered.add(method);
       return outcomeOf(method, reply);
     } catch (error) {

@@ -1,7 +1,7 @@
 // Reports failed calls of one session, in the log and as metrics: a node that stalls, a method that the node does not support.
 
 import type { ExporterCollector } from "../collectors/exporter.ts";
-import { failureOf, isPermanent } from "../node/json-rpc.ts";
+import { failureOf, isPermanent, RefusedError } from "../node/json-rpc.ts";
 import { DeadlineError, errorText } from "../rpc/errors.ts";
 
 /** After this many missed deadlines in a row the node counts as stalled. A single one may be a slow method. */
@@ -15,8 +15,8 @@ export interface CallLogOptions {
 
 export class CallLog {
   readonly #options: CallLogOptions;
-  /** Methods that the log has reported as missing or refused. */
-  readonly #loggedMethods = new Set<string>();
+  /** Methods that the log has reported as missing, and `refused` once it has reported a refused one. */
+  readonly #logged = new Set<string>();
   /** Polled calls in a row that missed their deadline. */
   #unanswered = 0;
 
@@ -24,17 +24,24 @@ export class CallLog {
     this.#options = options;
   }
 
-  /** A call failed. A method that this node does not support or refuses is logged once, and does not count as a failed call. */
+  /** A call failed. A method that this node does not support, refuses or has disabled does not count as a failed call. */
   failed(method: string, error: unknown): void {
-    const { metrics, log, debug } = this.#options;
-    const failure = failureOf(error);
+    const { metrics, debug } = this.#options;
     debug(`${method} failed: ${errorText(error)}`);
     if (!isPermanent(error)) metrics.callFailed(method);
     // A method that an option of the node disables is not logged: its operator chose that.
-    if ((failure !== "missing" && failure !== "refused") || this.#loggedMethods.has(method)) return;
-    this.#loggedMethods.add(method);
-    const reason = failure === "missing" ? `the node does not support ${method}` : errorText(error);
-    log(`${reason}; its metrics have no sample on this connection`);
+    if (failureOf(error) === "missing")
+      this.#logOnce(method, `the node does not support ${method}; its metrics have no sample on this connection`);
+    // One line for all refused methods: its remedy allows all of them.
+    if (error instanceof RefusedError) {
+      const effect = "metrics of refused methods have no sample on this connection";
+      this.#logOnce("refused", `${errorText(error)}; ${effect}; ${error.remedy}`);
+    }
+  }
+
+  #logOnce(subject: string, line: string): void {
+    if (!this.#logged.has(subject)) this.#options.log(line);
+    this.#logged.add(subject);
   }
 
   /** A polled call failed. */

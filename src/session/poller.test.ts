@@ -351,7 +351,7 @@ test("a method that the node's options disable is called once", async () => {
   const node = new SessionNode("jsonRpc");
   const { poller } = pollerOf(node, new Shown().rpc("estimatesmartfee"), new Shown().rpc("uptime"));
   node.outcomes.set("estimatesmartfee", { error: new JsonRpcError(-32603, "Fee estimation disabled") });
-  node.outcomes.set("uptime", { error: new RefusedError("uptime: refused by the node's RPC whitelist") });
+  node.outcomes.set("uptime", { error: new RefusedError("uptime: refused by the node's RPC whitelist", "") });
   await poller.poll();
   await poller.poll();
   expect(node.calls).toEqual([["estimatesmartfee"], ["uptime"]]);
