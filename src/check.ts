@@ -104,7 +104,7 @@ function remarks({ remarks: lines, failedMethods }: PolledNode): string[] {
   return failedMethods.size === 0 ? about : [...about, `failed calls: ${few([...failedMethods])}`];
 }
 
-/** As docs/node-safety.md has it. */
+/** As described in docs/node-safety.md. */
 function killEffect({ layout, hasNotifications }: NodeClient, { subscribe }: CheckOptions): string {
   if (!hasNotifications) return "the node survives";
   if (layout !== "pr/trace") return "the node may crash, as a pr/trace node does; stop the exporter with SIGTERM";

@@ -1,4 +1,4 @@
-// What all sessions of one process share: the registry with every family, the collectors, and what callbacks cost.
+// The parts that all sessions of one process share: the registry with every family, the collectors, the clock and budget of callbacks.
 
 import { type Collectors, makeCollectors } from "./collectors/catalogue.ts";
 import { type Build, type ExporterCollector, exporterCollector } from "./collectors/exporter.ts";

@@ -32,7 +32,7 @@ export interface Reported {
   readonly utxoTrace: boolean;
 }
 
-/** Where a value goes. */
+/** Where the answer of a source is shown. */
 export interface Target<Value> {
   /** Throws when the value cannot be shown; then there is no sample. */
   set(value: Value): void;

@@ -24,7 +24,7 @@ export interface ConnectionContext {
   readonly payload: () => Uint8Array;
   readonly passwords: Passwords;
   readonly responses: ResponseBuffer;
-  /** Learns after each change what a connection holds. */
+  /** Updated after each change of the bytes that a connection holds. */
   readonly backlog: Backlog;
   readonly turns: TurnQueue<HttpConnection>;
   /** Timeout of the wait for a request, of its arrival, and of each step of writing a response. */
@@ -62,7 +62,7 @@ export class HttpConnection {
   readonly #parser = new RequestParser();
   #state: State = "reading";
   readonly #input = new Input();
-  /** What the kernel has not taken yet, the end of a copy. Empty except in state writing. */
+  /** Bytes that the kernel has not accepted yet, the end of a copy. Empty except in state writing. */
   #unwritten = NOTHING;
   /** The request whose password is being checked, with the verdict once it is known; until it is answered. */
   #checked: CheckedRequest | undefined;
@@ -261,7 +261,7 @@ export class HttpConnection {
     this.#context.backlog.hold(this, this.#unwritten.buffer.byteLength + inputBytes);
   }
 
-  /** What to do when nothing waits to be written. */
+  /** Continues when nothing waits to be written. */
   #goOn(): void {
     if (this.#answeredLast) this.#linger();
     else if (this.#checked !== undefined && this.#checked.verdict === undefined) this.#wait("checking");

@@ -33,7 +33,7 @@ export class Input {
     return bytes;
   }
 
-  /** Ends the validity of what `next` returned, and frees the chunk if that was its last piece. */
+  /** Ends the validity of the bytes that `next` returned, and frees the chunk if they were its last. */
   release(): void {
     if (this.#chunks.length > 0 && this.#isFirstRead) this.#releaseFirst();
   }

@@ -1,5 +1,5 @@
-// Why listening failed, in the system's words. Bun says "Failed to listen at HOST" whatever the reason; it reports the error
-// number of bind and listen, and nothing of an unknown name or of a socket that cannot be made.
+// Why listening failed, in the system's words. Bun's message is always "Failed to listen at HOST". Bun reports the error number of
+// bind and listen, but not why a name is unknown or a socket cannot be made.
 
 import { lookup } from "node:dns/promises";
 import { isIPv6 } from "node:net";

@@ -148,7 +148,7 @@ export function awaitsContinue(head: RequestHead): boolean {
   return !head.isVersion10 && hasMember(head.expect, "100-continue");
 }
 
-/** What the response needs to know of a complete head. */
+/** The parts of a complete head that the response depends on. */
 export function requestOf(head: RequestHead): Request {
   return {
     isHead: head.method === "HEAD",

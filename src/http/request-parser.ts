@@ -1,5 +1,5 @@
-// Finds the requests in the bytes of one connection, in whatever pieces they arrive; skips bodies.
-// Each connection has one, feeds it what the socket delivers and gets the requests one at a time.
+// Finds the requests in the bytes of one connection, independent of the pieces that they arrive in; skips bodies.
+// Each connection has one, passes in the bytes of the socket and takes the requests one at a time.
 
 import {
   awaitsContinue,
@@ -41,7 +41,7 @@ type Stage = "request line" | "field" | "content" | "chunk size" | "chunk" | "ch
  * After a RequestError the parser must not be used.
  */
 export class RequestParser {
-  /** What `feed` was called with, without a copy; read up to `#position`. */
+  /** The bytes of the last `feed`, without a copy; read up to `#position`. */
   #input = NOTHING;
   #position = 0;
   /** The part of a line that earlier inputs had; a copy. Emptied when the line ends. */

@@ -55,7 +55,7 @@ export interface MetricsServer {
    * `0.0.0.0` instead of `::` on a host without IPv6. Throws Bun's error: see `listenErrorText`.
    */
   listen(address: ListenAddress): ListenAddress;
-  /** Stops listening and closes every connection; the kernel still delivers what it has taken of a response. */
+  /** Stops listening and closes every connection. The kernel still delivers bytes that it has accepted. */
   stop(): void;
 }
 
@@ -123,7 +123,7 @@ export function createServer(options: ServerOptions): MetricsServer {
         data: (socket, bytes) => socket.data?.receive(bytes),
         drain: (socket) => socket.data?.drain(),
         end: (socket) => socket.data?.endInput(),
-        error: (socket) => socket.terminate(), // a handler threw: this client loses its connection, the process goes on
+        error: (socket) => socket.terminate(), // a handler threw: only this client loses its connection
       },
     });
 

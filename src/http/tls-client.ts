@@ -82,7 +82,7 @@ export class TlsClient implements TurnTaker {
     else if (nowMs >= this.#deadline) this.#socket.terminate();
   }
 
-  /** Closes the connection. The kernel still delivers what it has taken of a response. */
+  /** Closes the connection. The kernel still delivers bytes that it has accepted. */
   close(): void {
     this.#socket.end();
   }

@@ -5,7 +5,7 @@ import { createSecureContext } from "node:tls";
 import type { Socket, TLSOptions } from "bun";
 import { requires, type TlsSettings, verifies, WebConfigError } from "./web-config.ts";
 
-/** What the settings name, in PEM. */
+/** The certificates and the key of the settings, in PEM. */
 export interface TlsMaterial {
   readonly cert: string;
   readonly key: string;
@@ -21,7 +21,7 @@ export class TlsContext {
   readonly #settings: TlsSettings;
   readonly #allowedSans: ReadonlySet<string> | undefined;
 
-  /** Throws WebConfigError if certificate and key are none, or do not belong together. */
+  /** Throws WebConfigError if certificate or key is invalid, or they do not belong together. */
   constructor(settings: TlsSettings, { cert, key, clientCa }: TlsMaterial) {
     checkMaterial(settings, { cert, key, clientCa });
     this.#settings = settings;
@@ -65,7 +65,7 @@ export class TlsContext {
   }
 }
 
-/** What BoringSSL reports of these faults names neither the key nor the reason. */
+/** Checked here, because BoringSSL's errors for these faults name neither the key nor the reason. */
 function checkMaterial({ cert, key, clientCa }: TlsSettings, material: TlsMaterial): void {
   const certificate = parsed(() => new X509Certificate(material.cert), cert.key, "a certificate in PEM");
   const privateKey = parsed(() => createPrivateKey(material.key), key.key, "a private key in PEM without a passphrase");

@@ -45,7 +45,7 @@ test("an empty file is plain HTTP", async () => {
 
 test.each([
   [() => rmSync(path), "cannot read the file: no such file or directory (ENOENT)"],
-  [() => writeFileSync(path, "tls: 1"), "unknown key tls; the keys there are"],
+  [() => writeFileSync(path, "tls: 1"), "unknown key tls; expected one of"],
   [() => rmSync(cert!), "cannot read tls_server_config.cert_file: CERT: no such file or directory (ENOENT)"],
   [() => copyFileSync(second!.key, key!), "tls_server_config.key_file does not belong to cert_file"],
 ])("a fault at start is one line that names the file: %#", async (damage, message) => {
@@ -101,9 +101,9 @@ test("a faulty change is logged once, and changes nothing until it is mended", a
 });
 
 test.each([
-  ["", "tls_server_config is gone; restart the exporter to serve without TLS"],
-  [WITH_PASSWORD, "tls_server_config is gone; restart the exporter to serve without TLS"],
-  [WITH_TLS, "basic_auth_users is gone; restart the exporter to serve without a password"],
+  ["", "tls_server_config was removed; restart the exporter to serve without TLS"],
+  [WITH_PASSWORD, "tls_server_config was removed; restart the exporter to serve without TLS"],
+  [WITH_TLS, "basic_auth_users was removed; restart the exporter to serve without a password"],
 ])("protection that is there stays: %#", async (text, message) => {
   const file = await WebConfigFile.open(path);
   writeFileSync(path, text);

@@ -8,7 +8,7 @@ import { Passwords } from "./passwords.ts";
 import { TlsContext } from "./tls-context.ts";
 import { type Pem, readWebSettings, WebConfigError, type WebSettings } from "./web-config.ts";
 
-/** What the server looks up for each connection and each request. */
+/** The settings that the server reads for each connection and each request. */
 export interface WebConfig {
   /** For the next connection; undefined: plain HTTP. */
   readonly tls: TlsContext | undefined;
@@ -23,7 +23,7 @@ export interface WebConfig {
  */
 const READ_INTERVAL_MS = 2_000;
 
-/** What all files contain. */
+/** The contents of all files. */
 interface Contents {
   readonly settings: WebSettings;
   readonly cert: string;
@@ -91,10 +91,10 @@ export class WebConfigFile implements WebConfig {
   /** A file that was emptied by mistake must not open what it protects. */
   #refuseOpening(settings: WebSettings): void {
     if (this.#tls !== undefined && settings.tls === undefined) {
-      throw this.#fault("tls_server_config is gone; restart the exporter to serve without TLS");
+      throw this.#fault("tls_server_config was removed; restart the exporter to serve without TLS");
     }
     if (this.passwords.areNeeded && settings.users.size === 0) {
-      throw this.#fault("basic_auth_users is gone; restart the exporter to serve without a password");
+      throw this.#fault("basic_auth_users was removed; restart the exporter to serve without a password");
     }
   }
 

@@ -9,7 +9,7 @@ export interface Pem {
   readonly file?: string;
 }
 
-/** Go's names of what a server asks of a client's certificate (crypto/tls, ClientAuthType). */
+/** Go's names of the rules for clients' certificates (crypto/tls, ClientAuthType). */
 export type ClientAuth =
   | "NoClientCert"
   | "RequestClientCert"
@@ -59,7 +59,7 @@ const TLS_KEYS = [
 ];
 const HTTP_KEYS = ["headers", "http2"];
 
-/** Keys of the format that have no effect here. Ignoring one could weaken what its author relies on. */
+/** Keys of the format that are not supported. Ignoring one could weaken a protection that its author relies on. */
 const UNSUPPORTED = new Set([
   "rate_limit",
   "tls_server_config.cipher_suites",
@@ -109,7 +109,7 @@ export function readWebSettings(text: string): WebSettings {
   refuseRepeats(text);
   const top = section(parse(text), "", TOP_KEYS);
   const http = section(top["http_server_config"], "http_server_config", HTTP_KEYS);
-  // false states what is served. true cannot be kept.
+  // false is the only behavior of this server.
   if (http["http2"] !== undefined && http["http2"] !== false)
     throw new WebConfigError("http_server_config.http2 is not supported; set it to false or remove it");
   return {
@@ -131,7 +131,7 @@ function parse(text: string): unknown {
 function refuseRepeats(text: string): void {
   const seen = new Set<string>();
   for (const [, key] of text.matchAll(/^["']?(\w+)["']?\s*:/gm)) {
-    if (seen.has(key!)) throw new WebConfigError(`${key} is there twice; join the two`);
+    if (seen.has(key!)) throw new WebConfigError(`${key} is repeated; join the two`);
     seen.add(key!);
   }
 }
@@ -146,7 +146,7 @@ function section(value: unknown, path: string, keys?: readonly string[]): Readon
     const name = path === "" ? key : `${path}.${key}`;
     if (UNSUPPORTED.has(name)) throw new WebConfigError(`${name} is not supported; remove it`);
     if (keys !== undefined && !keys.includes(key)) {
-      throw new WebConfigError(`unknown key ${name}; the keys there are ${keys.join(", ")}`);
+      throw new WebConfigError(`unknown key ${name}; expected one of ${keys.join(", ")}`);
     }
   }
   return value as Record<string, unknown>;
@@ -204,7 +204,7 @@ function choice<T extends string>(
   const found = Object.hasOwn(choices, chosen) ? choices[chosen] : undefined;
   if (found !== undefined) return found;
   throw new WebConfigError(
-    `unknown value "${chosen}" of tls_server_config.${key}; the values are ${Object.keys(choices).join(", ")}`,
+    `unknown value "${chosen}" of tls_server_config.${key}; expected one of ${Object.keys(choices).join(", ")}`,
   );
 }
 
@@ -238,7 +238,7 @@ function readHeaders(values: Readonly<Record<string, unknown>>): Map<string, str
     const allowed = HEADERS[name]!;
     if (allowed.length > 0 && !allowed.includes(value)) {
       throw new WebConfigError(
-        `unknown value "${value}" of http_server_config.headers.${name}; the values are ${allowed.join(", ")}`,
+        `unknown value "${value}" of http_server_config.headers.${name}; expected one of ${allowed.join(", ")}`,
       );
     }
     if (!/^[ -~]*$/.test(value)) throw new WebConfigError(`http_server_config.headers.${name} is not printable ASCII`);

@@ -4,7 +4,7 @@
 /** Freeing takes half a microsecond or more: too much for a chunk of a few calls. */
 const FREED_ABOVE_BYTES = 16 * 1024;
 
-/** What a chunk leaves besides its bytes, about: the objects around them, and those made to answer it. */
+/** About how much garbage a chunk causes besides its bytes: the objects around them, and those made to answer it. */
 const OBJECTS_BYTES = 500;
 
 /** The collector still counts freed chunks, and starts by itself after 64 MiB of them: this share of each collects earlier. */
@@ -16,7 +16,7 @@ const COUNTED_OF_FREED = 1 / 16;
  */
 export function releaseChunk(chunk: Uint8Array<ArrayBufferLike>): number {
   const sizeBytes = chunk.length;
-  // The buffer of a small chunk is not read: that would allocate an object for it, and collections take twice as long.
+  // Reading the buffer of a small chunk would allocate an object for it, and collections would take twice as long.
   if (sizeBytes <= FREED_ABOVE_BYTES || !free(chunk)) return sizeBytes + OBJECTS_BYTES;
   return sizeBytes * COUNTED_OF_FREED + OBJECTS_BYTES;
 }

@@ -1,9 +1,9 @@
-// Chooses when the garbage collector runs: between two calls, for 0.3 ms. Left alone it runs for 1 to 3 ms, also in the
-// middle of a call that a thread of the node waits for.
+// Chooses when the garbage collector runs: between two calls, for 0.3 ms. By itself it runs for 1 to 3 ms, also in the middle of
+// a call that a thread of the node waits for.
 
 import { edenGC, fullGC } from "bun:jsc";
 
-/** A collection takes the same time however little garbage there is: with this amount, one in some 4000 calls waits for it. */
+/** Garbage per collection, which takes the same time for less. With this amount, one in some 4000 calls waits for it. */
 const COLLECTED_AFTER_BYTES = 4 * 1024 * 1024;
 
 /** Some bytes of a call and 900 of a block survive young collections by chance; each 32nd collection includes them. */
@@ -68,5 +68,5 @@ export class Garbage {
 /** Without it the collector starts every six blocks of 2 MB: bench/callbacks.ts measures these. */
 const BALLAST_BYTES = 64 * 1024 * 1024;
 
-/** One for the process, which has one heap. */
+/** One instance, because the process has one heap. */
 export const garbage = new Garbage({ ballastBytes: BALLAST_BYTES });

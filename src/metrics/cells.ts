@@ -43,7 +43,7 @@ export class Cell {
   protected readonly words: Int32Array;
   protected readonly at: number;
   readonly #doubles: Float64Array;
-  /** What the two words are; without a value, a counter still adds to them. */
+  /** The type of the two words; without a value, a counter still adds to them. */
   protected content: "nothing" | "int64" | "double" = "nothing";
 
   /** Starts without a value. @param index as `CellStore.reserve` returns it */
@@ -77,8 +77,8 @@ export class Cell {
 
 /**
  * A sum that the exporter keeps. It starts at 0, never falls, and is exact up to 2^63-1.
- * An addition that it cannot take (negative, fractional, or past 2^63-1) changes nothing and returns false: the hot path
- * must not throw.
+ * An invalid addition (negative, fractional, or past 2^63-1) changes nothing and returns false, because the hot path must not
+ * throw.
  */
 export class Counter extends Cell {
   constructor(store: CellStore, index: number) {
@@ -119,8 +119,8 @@ export class Counter extends Cell {
 }
 
 /**
- * A counter of events that not every node reports: it has no sample until `start`, so that 0 never stands for "unknown".
- * What is added before counts.
+ * A counter of events that not every node reports: it has no sample until `start`, so that 0 never means "unknown". Additions
+ * before that count.
  */
 export class EventCounter extends Counter {
   constructor(store: CellStore, index: number) {
@@ -137,8 +137,7 @@ export class EventCounter extends Counter {
 /** A value that the node or the system keeps. It has no sample until it is set. */
 export class Gauge extends Cell {
   /**
-   * Sets any number, or an int64 exactly as a bigint. A bigint outside int64 becomes the nearest double, which is what
-   * Prometheus makes of it.
+   * Sets any number, or an int64 exactly as a bigint. A bigint outside int64 becomes the nearest double, as in Prometheus.
    */
   set(value: number | bigint): void {
     if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) {

@@ -7,7 +7,7 @@ export const MAX_LABEL_VALUE_BYTES = 256;
 const CUT_MARK = "…";
 const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
-/** As long as what is left of a cut label value. */
+/** As long as the kept part of a cut label value. */
 const cutValue = new Uint8Array(MAX_LABEL_VALUE_BYTES - Buffer.byteLength(CUT_MARK));
 
 /** The HELP and TYPE lines of a family. */
@@ -56,7 +56,7 @@ export class Page {
     return this.#length;
   }
 
-  /** Removes what was written after the first `length` bytes. */
+  /** Removes all but the first `length` bytes. */
   truncate(length: number): void {
     this.#length = length;
   }

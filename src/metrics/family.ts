@@ -4,7 +4,7 @@
 import type { Cell, CellStore } from "./cells.ts";
 import { familyHead, labelText, type Page, samplePrefix } from "./exposition.ts";
 
-/** The label value of the series that counts whatever exceeds a family's bound. */
+/** The label value of the series that counts everything above a family's bound. */
 export const OTHER = "other";
 
 // The names that Prometheus allows, without the colon, which is for recording rules, and without reserved names.

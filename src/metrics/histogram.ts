@@ -48,12 +48,12 @@ export class Histogram {
     let bucket = 0;
     while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
     this.#buckets[bucket]!.count.inc();
-    // Not a Gauge: its union of numbers costs 100 ns here, and callbacks of the node count here.
+    // Not a Gauge: its union of numbers costs 100 ns, and callbacks of the node run this.
     this.#doubles[this.#sumAt]! += value;
     return true;
   }
 
-  /** From now on there are samples, 0 if nothing was observed. What was observed before counts. */
+  /** From now on there are samples, 0 if nothing was observed. Earlier observations count. */
   start(): void {
     for (const { count } of this.#buckets) count.start();
   }

@@ -43,7 +43,7 @@ export class Registry {
     this.#onLeftOut = onLeftOut;
   }
 
-  /** A counter of what the exporter itself does or always learns; 0 from the start, so that rate() sees the first increment. */
+  /** A counter of the exporter's own events; 0 from the start, so that rate() includes the first increment. */
   counter(name: string, help: string): Counter {
     return this.counterVec(name, help, [], 1).with();
   }
@@ -110,7 +110,7 @@ export class Registry {
       .set(1);
   }
 
-  /** A histogram with these upper bounds, finite and ascending, and +Inf. All its samples are there from the start, at 0. */
+  /** A histogram with these upper bounds, finite and ascending, and +Inf. It has all its samples from the start, at 0. */
   histogram(name: string, help: string, bounds: readonly number[]): Histogram {
     const histogram = this.eventHistogram(name, help, bounds);
     histogram.start();
@@ -129,8 +129,8 @@ export class Registry {
   }
 
   /**
-   * Calls `hook` before each render, to set values that are read at scrape time. It must be fast. What it throws, `render`
-   * throws: a hook that can fail catches, and clears the gauges that it could not read.
+   * Calls `hook` before each render, to set values that are read at scrape time. It must be fast. `render` throws the hook's errors,
+   * so a hook that can fail catches them and clears the gauges that it could not read.
    */
   onRender(hook: () => void): void {
     this.#hooks.push(hook);

@@ -36,7 +36,7 @@ export interface ReadOptions {
   readonly listKey?: string | undefined;
 }
 
-/** Bytes between two looks at the clock. */
+/** Bytes between two checks of the clock. */
 const STEP_BYTES = 2 * 1024;
 
 /**

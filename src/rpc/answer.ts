@@ -1,4 +1,4 @@
-// One call of the peer's, from its Call to the later of our Return and its Finish.
+// One call by the peer, from its Call until both our Return and its Finish are done.
 
 import type { Payload } from "capnp-es/capnp/rpc";
 import type { ImportedCapability } from "./capability.ts";
@@ -7,7 +7,7 @@ export class Answer {
   readonly id: number;
   /** The size of the Call's frame. */
   readonly sizeBytes: number;
-  /** What calls on a promised answer wait for. */
+  /** Calls on a promised answer wait for this. */
   readonly results: Promise<Payload>;
   readonly #settle = Promise.withResolvers<Payload>();
   #payload: Payload | undefined;

@@ -19,11 +19,11 @@ import { readPath, serverAt } from "./promised-answer.ts";
 import type { Vat } from "./vat.ts";
 
 /**
- * Calls of the peer that may be unfinished at once. A node has one for each thread that waits for us; each costs some 6 kB,
- * and with sendResultsTo.yourself it stays until the peer's Finish.
+ * Maximum number of unfinished calls by the peer. A node has one for each thread that waits for us. Each takes some 6 kB, and with
+ * sendResultsTo.yourself it stays until the peer's Finish.
  */
 export const MAX_ANSWERS = 1024;
-/** Bytes of unfinished calls above which no other call is accepted: each keeps its frame, of up to 64 MiB, until it ends. */
+/** Limit of the bytes of unfinished calls: each keeps its frame, of up to 64 MiB, until it ends. */
 export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 export class Answers {
@@ -32,13 +32,13 @@ export class Answers {
   /** The sum of the answers' sizes. */
   #bytes = 0;
 
-  /** `bootstrap` is what the peer gets when it asks for our bootstrap capability. */
+  /** `bootstrap`: our bootstrap capability, for a peer that requests it. */
   constructor(vat: Vat, bootstrap: Server | undefined) {
     this.#vat = vat;
     this.#bootstrap = bootstrap;
   }
 
-  /** The connection has ended: calls and questions that wait for an answer's results get `reason`. */
+  /** The connection has ended: calls and questions that wait for an answer's results fail with `reason`. */
   disconnect(reason: Error): void {
     const error = new RpcError("disconnected", reason.message);
     for (const answer of this.#vat.answers.values()) answer.reject(error);
@@ -76,7 +76,7 @@ export class Answers {
     const promised = this.#vat.answers.get(target.promisedAnswer.questionId);
     if (promised === undefined) return this.#dispatch(answer, body, undefined, "a promised answer that does not exist");
     const path = readPath(target.promisedAnswer);
-    // The call waits for the promised answer, which may be finished by the time it has results.
+    // The call waits for the promised answer. By the time that has results, its Finish may have arrived.
     promised.results.then(
       (payload) => this.#dispatch(answer, body, serverAt(payload, path), "a promised answer that is not hosted here"),
       (error) => this.#returnError(answer, error),

@@ -6,7 +6,7 @@
  */
 const FOLLOWS_MS = 0.5;
 
-/** The longest pause between two calls of a thread that has more of them. */
+/** The longest pause between two calls of a thread that is making several. */
 const CALLING_MS = 10;
 
 export class BusyClock {
@@ -18,7 +18,7 @@ export class BusyClock {
     return this.#busyMs;
   }
 
-  /** Whether the peer is calling at the time `now`: a call ended just before. */
+  /** Whether the peer is making calls at the time `now`: the last one ended just before. */
   isCalling(now: number): boolean {
     return now - this.#lastEnd < CALLING_MS;
   }

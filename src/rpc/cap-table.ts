@@ -10,7 +10,7 @@ import { checkListLength } from "./list-limit.ts";
 import { promisedClient } from "./promised-answer.ts";
 import type { Vat } from "./vat.ts";
 
-/** Descriptors in one payload. A node sends two at most. */
+/** Maximum number of descriptors in one payload. A node sends two at most. */
 const MAX_DESCRIPTORS = 16;
 /** Pointer slot of Payload.capTable. */
 const CAP_TABLE = 1;
@@ -50,9 +50,9 @@ function checkSendable(client: Client | null, vat: Vat): ImportedCapability | Se
 }
 
 /**
- * Reads the capability table of a received payload, and lets generated getters find its clients. Returns the handles on
- * the peer's capabilities among them, which the caller closes.
- * @throws ProtocolError when the table is too long or names what does not exist.
+ * Reads the capability table of a received payload, so that generated getters find its clients. Returns the handles on the peer's
+ * capabilities among them, which the caller closes.
+ * @throws ProtocolError when the table is too long or names a capability that does not exist.
  */
 export function receiveCapabilities(payload: Payload, vat: Vat): ImportedCapability[] {
   checkListLength(utils.getPointer(CAP_TABLE, payload), MAX_DESCRIPTORS, "capability table");

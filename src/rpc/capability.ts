@@ -1,4 +1,4 @@
-// A capability that the peer hosts, as its users hold it.
+// A capability that the peer hosts, for its users.
 
 import type { Client, Method, Struct } from "capnp-es";
 import { RpcError } from "./errors.ts";

@@ -36,18 +36,18 @@ import type { Vat } from "./vat.ts";
 
 /** The stream as the connection uses it. */
 export interface Transport {
-  /** Sends what fits now and returns how many bytes that was. If it was not all, call Connection.drained later. */
+  /** Sends as many bytes as the stream accepts and returns their number. If some are left, call Connection.drained later. */
   write(bytes: Uint8Array): number;
   /** Ends the stream, after a last attempt to send `rest`. */
   close(rest: Uint8Array): void;
 }
 
-/** Bytes that may wait for a peer that does not read. Our messages are small: a node that reads none of this is stuck. */
+/** Limit of the bytes that the peer has not read. Our messages are small, so a peer with that many unread bytes is stuck. */
 export const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
 export interface ConnectionOptions {
   readonly transport: Transport;
-  /** What the peer gets when it asks for our bootstrap capability. */
+  /** Our bootstrap capability, for a peer that requests it. */
   readonly bootstrap?: Server;
   /** Deadline of calls without one, in milliseconds. */
   readonly deadlineMs: number;
@@ -171,7 +171,7 @@ export class Connection implements Vat {
     this.#end(new RpcError("disconnected", reason));
   }
 
-  /** Closes the stream. The caller first releases and answers what the peer needs. */
+  /** Closes the stream. Before that, the caller releases the peer's capabilities and answers its calls. */
   close(): void {
     this.#end(new RpcError("disconnected", "connection closed by us"));
   }
@@ -187,7 +187,7 @@ export class Connection implements Vat {
     this.#writer.sent(this.#options.transport.write(this.#writer.unsent));
     const waiting = this.#writer.unsent.length;
     if (waiting <= MAX_UNSENT_BYTES) return;
-    // The peer reads neither these bytes nor an Abort; a socket that lingers would keep them.
+    // The peer reads neither these bytes nor an Abort, and a lingering socket would keep them.
     this.#writer.sent(waiting);
     this.#end(
       new ProtocolError(`${waiting} pending bytes are over the limit of ${MAX_UNSENT_BYTES} bytes: peer does not read`),
@@ -215,7 +215,7 @@ export class Connection implements Vat {
   // ---- received messages ----
 
   #handleFrame(frame: Frame): void {
-    // A large frame that is whole was looked at by its head: it is nothing for the hot path.
+    // The hot path has already rejected a large frame that is whole, by its head.
     if (this.#ended !== undefined || (frame.segments === undefined && this.#hotPath.handle(frame))) return;
     if (!frame.isWhole) return this.#refuseHead(frame, returnedQuestion(frame));
     const message = messageIn(frame).getRoot(RpcMessage);
@@ -259,7 +259,7 @@ export class Connection implements Vat {
 
   #handleResolve(body: Resolve): void {
     if (body.which() === Resolve_Which.CAP) {
-      // Promises are not shortened, so what this one became is released at once, even if the promise is unknown.
+      // Promises are not shortened, so the capability of this one is released at once, even if the promise is unknown.
       const client = readDescriptor(body.cap, this);
       if (client instanceof ImportedCapability) client.close();
     } else if (body.which() === Resolve_Which.EXCEPTION) {
@@ -298,10 +298,10 @@ function isTooLargeReturn(head: Frame): boolean {
   return head.sizeBytes > MAX_RETURN_BYTES && returnedQuestion(head) !== undefined;
 }
 
-/** What capnp-es calls an arena of several segments (its ArenaKind), which it does not export. */
+/** The ArenaKind of capnp-es for an arena of several segments, which it does not export. */
 const MULTI_SEGMENT = 1;
 
-/** The message in a whole frame. From the bytes of a frame capnp-es copies it twice, from its segments never. */
+/** The message in a whole frame. Made from the segments, because capnp-es copies the bytes of a frame twice. */
 function messageIn({ bytes, start, end, segments }: Frame): Message {
   if (segments === undefined) return new Message(bytes.subarray(start, end), false);
   return new Message({ kind: MULTI_SEGMENT, buffers: [...segments] });

@@ -1,9 +1,8 @@
-// A deadline for an answer that may still be used when it is late. Calls that are canceled at their deadline have one of their
-// own (question.ts).
+// A deadline for an answer that may still be used when it is late. The deadline of question.ts cancels the call instead.
 
 import { DeadlineError } from "./errors.ts";
 
-/** Resolves or rejects as `answer`, or rejects after `deadlineMs` with a DeadlineError that has it. `name` says what of. */
+/** Settles as `answer` does, or rejects after `deadlineMs` with a DeadlineError that has `answer`. `name` names the call in the error. */
 export async function within<T>(deadlineMs: number, answer: Promise<T>, name: string): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const error = new DeadlineError(`${name} was not answered within ${Math.round(deadlineMs)} ms`, answer);

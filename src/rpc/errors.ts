@@ -36,7 +36,7 @@ export class DeadlineError extends Error {
   }
 }
 
-/** A call that was not sent, because the node is still at earlier ones: nothing is known of its answer. */
+/** A call that was not sent, because the node is still processing earlier ones. Its last answer may still be valid. */
 export class NotSentError extends RpcError {
   constructor(reason: string) {
     super("overloaded", reason);
@@ -53,7 +53,7 @@ export class ResultsTooLargeError extends RpcError {
   }
 }
 
-/** Characters kept of a peer's reason: it may be as long as a frame, 64 MiB, and goes into the log. */
+/** Limit of a peer's reason in characters: it goes into the log and may be as long as a frame, 64 MiB. */
 export const MAX_REASON_LENGTH = 500;
 
 /** A peer's exception. An unknown type counts as `failed`, as rpc.capnp requires. */

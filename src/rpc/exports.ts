@@ -17,7 +17,7 @@ interface Export {
 export class ExportTable {
   readonly #exports = new IdTable<Export>();
   readonly #ids = new Map<Server, number>();
-  /** Of objects that are exported or will be. Weak: the call that exports one may never be sent. */
+  /** By object, also before its export. Weak, because the call that exports it may never be sent. */
   readonly #hotReaders = new WeakMap<Server, HotReader>();
   /** Called once when the table becomes empty, then cleared. */
   readonly #onEmpty: (() => void)[] = [];

@@ -1,5 +1,5 @@
-// Answers frequent calls without allocating: reads them in place by offset, lets a HotReader count them, and answers from a
-// template. The slow path handles every call that does not have exactly the expected shape.
+// Answers frequent calls without allocating: a HotReader reads and counts them in place by offset, and the answer is a template.
+// The slow path handles every call that does not have exactly the expected shape.
 //
 // The peer's threads wait for these answers: a node stops validating until it has them. bench/callbacks.ts measures it.
 

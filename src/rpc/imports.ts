@@ -52,7 +52,7 @@ export class ImportTable {
   closeReturned(handles: readonly ImportedCapability[]): void {
     for (const handle of handles) {
       this.#remove(handle, 1);
-      // A method that kept the handle without retaining it must not use it.
+      // So that a method that kept the handle without retaining it cannot use it.
       handle.close();
     }
   }

@@ -1,4 +1,4 @@
-// Limits on lists that a peer wrote, checked before they are read.
+// Limits of lists from the peer, checked before they are read.
 
 import { type Pointer, utils } from "capnp-es";
 import { ProtocolError } from "../wire/protocol-error.ts";

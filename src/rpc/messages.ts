@@ -6,7 +6,7 @@ import { type Bootstrap, type Call, type Exception, type Return, Message as RpcM
 import { WORD_BYTES } from "../wire/words.ts";
 import { toException } from "./errors.ts";
 
-/** A message to send, and the part of it that the caller fills in. */
+/** A message to send, and its part for the caller to fill in. */
 export interface Outgoing<T> {
   readonly message: Message;
   readonly body: T;

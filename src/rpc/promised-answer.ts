@@ -6,7 +6,7 @@ import { ProtocolError } from "../wire/protocol-error.ts";
 import type { Answer } from "./answer.ts";
 import { checkListLength } from "./list-limit.ts";
 
-/** Steps from an answer's results to a capability in them. */
+/** Maximum number of steps from an answer's results to a capability in them. */
 const MAX_TRANSFORM = 64;
 /** Pointer slot of PromisedAnswer.transform. */
 const TRANSFORM = 0;
@@ -23,7 +23,7 @@ export function readPath(promised: PromisedAnswer): number[] {
 
 /**
  * The capability that `promised` names in the results of one of the peer's calls.
- * @throws ProtocolError when that call has not returned results; an error of capnp-es when the path leads nowhere.
+ * @throws ProtocolError when that call has not returned results; an error of capnp-es when the path does not exist.
  */
 export function promisedClient(promised: PromisedAnswer, answers: ReadonlyMap<number, Answer>): Client {
   const payload = answers.get(promised.questionId)?.payload;
@@ -41,7 +41,7 @@ export function serverAt(payload: Payload, path: readonly number[]): Server | un
   }
 }
 
-/** @throws an error of capnp-es when the path leads nowhere. */
+/** @throws an error of capnp-es when the path does not exist. */
 function clientAt(payload: Payload, path: readonly number[]): Client {
   const pointer = path.reduce((at, slot) => utils.getPointer(slot, at as Struct), utils.getPointer(0, payload));
   return utils.getInterfaceClientOrNull(pointer);

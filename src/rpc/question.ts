@@ -9,8 +9,8 @@ export interface CallOptions<R = unknown, T = R> {
   /** Milliseconds until the call rejects with a DeadlineError. */
   readonly deadlineMs?: number;
   /**
-   * Turns the results into what the caller receives; without it, that is the results themselves. Runs when the results
-   * arrive. Capabilities in them that it does not retain (`importOf`) are then released. What it throws rejects the call.
+   * Turns the results into the value for the caller, by default the results themselves. Runs when the results arrive. Then the
+   * capabilities in them that it did not retain (`importOf`) are released. If it throws, the call rejects with that error.
    */
   readonly read?: (results: R) => T;
 }
@@ -19,14 +19,14 @@ export interface CallOptions<R = unknown, T = R> {
 export interface QuestionOptions<T> {
   /** Interface and method, for errors. */
   readonly name: string;
-  /** Turns the payload of the Return into what the caller receives. */
+  /** Turns the payload of the Return into the value for the caller. */
   readonly read: (payload: Payload) => T;
   /** Sends the peer a Finish for results that are no longer needed. */
   readonly sendCancel: () => void;
   readonly deadlineMs: number;
 }
 
-/** A question as the connection's table holds it, whatever its results are. */
+/** A question in the connection's table, with results of any type. */
 export interface OpenQuestion {
   readonly id: number;
   readonly name: string;

@@ -1,4 +1,4 @@
-// The asking half of a connection: our calls, from Call to Return.
+// The calling half of a connection: our calls, from Call to Return.
 
 import { type Method, type Struct, utils } from "capnp-es";
 import { Message_Which, type Payload, type Return, Return_Which, type Message as RpcMessage } from "capnp-es/capnp/rpc";
@@ -11,7 +11,7 @@ import * as messages from "./messages.ts";
 import { type CallOptions, type OpenQuestion, Question } from "./question.ts";
 import type { Vat } from "./vat.ts";
 
-/** A larger Return is not kept. The largest answer that a caller wants is one of 32 MiB, and what is around it. */
+/** A larger Return is not kept. The largest answer of a node that is used has 32 MiB, besides the message around it. */
 export const MAX_RETURN_BYTES = 33 * 1024 * 1024;
 
 /** The id of a question that is never sent. */
@@ -70,11 +70,11 @@ export class Questions {
   /** @throws ProtocolError when the Return answers no question of ours. */
   handleReturn(body: Return): void {
     const question = this.#get(body.answerId, "return");
-    // For a canceled question the peer got a Finish with releaseResultCaps: nothing in this Return is ours to release.
+    // A canceled question has sent a Finish with releaseResultCaps, so we release nothing of this Return.
     if (!question.canceled) this.#settle(question, body);
     // A Return that breaks the protocol does not get here: the end of the connection rejects its question.
     this.#questions.remove(question.id);
-    // After the results, which may refer to what only the parameters held.
+    // After the results, which may refer to capabilities that only the parameters held.
     if (body.releaseParamCaps) this.#releaseParams(question);
     if (!question.canceled && !body.noFinishNeeded) this.#vat.send(messages.finish(question.id, false));
     question.end();

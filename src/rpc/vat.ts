@@ -1,4 +1,4 @@
-// What the parts of a connection share: three of its tables, and the stream. The fourth table, our questions, has one user.
+// The shared parts of a connection: three of its tables, and the stream. The fourth table, our questions, has one user.
 
 import type { Message } from "capnp-es";
 import type { Answer } from "./answer.ts";

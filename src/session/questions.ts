@@ -1,5 +1,5 @@
 // The questions of one session: each family is served by the first of its sources that the node supports, and families with
-// the same request share one question. Made once per session, as the next node may support others.
+// the same request share one question. Made once per session, because the next node may support other sources.
 
 import type { PolledFamily, RpcSource, Source } from "../collectors/collector.ts";
 import { Slices } from "../node/slices.ts";
@@ -23,7 +23,7 @@ export class Question<S extends Source = Source> {
   }
 
   /**
-   * Sets each family to what `read` takes from the answer for it.
+   * Sets each family to the value that `read` returns for its source.
    * @throws Error with all faults of the answer in one line. Families that a fault concerns have no sample, others are set.
    */
   show(read: (source: S) => unknown): void {

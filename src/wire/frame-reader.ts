@@ -1,6 +1,6 @@
-// Cuts a byte stream into frames, however it is split into chunks. A frame that lies whole in a chunk is handled in place;
-// one that spans chunks is copied together. If the head of a large frame is enough for its handler, the rest is dropped as
-// it arrives. The connection feeds it what the socket receives.
+// Splits a byte stream into frames, independent of its chunks. A frame that lies whole in a chunk is handled in place; one that
+// spans chunks is copied together. If the head of a large frame is enough for its handler, the rest is dropped as it arrives. The
+// connection passes in the chunks of the socket.
 
 import { Frame, segmentTableBytes } from "./frame.ts";
 import { LargeFrame } from "./large-frame.ts";
@@ -81,7 +81,7 @@ export class FrameReader {
     }
   }
 
-  /** Adds to the incomplete frame what it needs next of `chunk` from `at` on. Returns the offset after these bytes. */
+  /** Adds the bytes of `chunk` from `at` on that the incomplete frame needs next. Returns the offset after these bytes. */
   #readPending(chunk: Uint8Array, at: number): number {
     if (this.#dropping > 0) {
       const end = Math.min(chunk.length, at + this.#dropping);
@@ -145,7 +145,7 @@ export class FrameReader {
   #keep(chunk: Uint8Array, start: number, end: number, wantedBytes: number): void {
     const filled = this.#filled + end - start;
     if (filled > this.#buffer.length) {
-      // Grows with the bytes received, not with the size in the table, which costs the peer nothing; and not beyond it.
+      // Grows with the received bytes, up to the size in the table. That size alone allocates nothing: it may be a false claim.
       const grown = new Uint8Array(Math.min(wantedBytes, Math.max(filled, this.#buffer.length * 2)));
       grown.set(this.#buffer.subarray(0, this.#filled));
       this.#buffer = grown;

@@ -13,7 +13,7 @@ export function segmentTableBytes(segmentCount: number): number {
   return (4 + segmentCount * 4 + 7) & ~7;
 }
 
-/** A view of one frame. Its bytes belong to the reader: copy what the handler keeps. */
+/** A view of one frame. Its bytes belong to the reader, so the handler copies those that it keeps. */
 export class Frame {
   bytes: Uint8Array = new Uint8Array(0);
   /** Byte offset of the segment table in `bytes`. */

@@ -26,7 +26,7 @@ export class LargeFrame {
     return this.#buffers.map(({ buffer }) => buffer);
   }
 
-  /** Adds what the frame needs of `chunk` from `start` on. Returns the offset after these bytes. */
+  /** Adds the bytes of `chunk` from `start` on that the frame needs. Returns the offset after these bytes. */
   add(chunk: Uint8Array, start: number): number {
     let at = start;
     while (at < chunk.length && !this.isComplete) {

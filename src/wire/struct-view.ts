@@ -33,7 +33,7 @@ const TWO_WORD_PAD = 4;
 /** A struct in a segment. Valid as long as the bytes of its frame. */
 export class StructView {
   bytes: Uint8Array = new Uint8Array(0);
-  /** Byte offsets of the segment in `bytes`: nothing outside is read. */
+  /** Byte offsets of the segment in `bytes`. No byte outside is read. */
   #segmentEnd = 0;
   #segmentStart = 0;
   /** Byte offset of the data section, which is `dataBytes` long. */
@@ -80,9 +80,9 @@ export class StructView {
   }
 
   /**
-   * The length of the Data in pointer slot `slot`, whose own bytes need not be there: 0 for a null pointer and for a slot
-   * that the struct does not have. Returns -1 unless the pointer names bytes inside one segment, directly or by a landing pad
-   * of one word that is there.
+   * The length of the Data in pointer slot `slot`, whose own bytes need not exist: 0 for a null pointer and for a slot that the
+   * struct does not have. Returns -1 unless the pointer names bytes inside one segment, directly or by an existing landing pad of
+   * one word.
    */
   dataLength(slot: number): number {
     if (slot >= this.pointerCount) return 0;
