@@ -1,10 +1,8 @@
 // Every callback is counted once, before the node has its answer: on the hot path, which reads by offset, and with --debug
 // on the slow path, which reads with the generated classes.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { describe, expect, test } from "bun:test";
 import type { ExporterProcess, Samples } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import {
   type BlockInfo,
   type CallbackParams,
@@ -12,11 +10,9 @@ import {
   type Int64,
   ReferenceNode,
 } from "../reference-node/reference-node.ts";
-import { callErrors, expectCleanDisconnect, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { callErrors, compileFirst, expectCleanDisconnect, session } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const ADDED = "ChainNotifications.transactionAddedToMempool";
 const REMOVED = "ChainNotifications.transactionRemovedFromMempool";

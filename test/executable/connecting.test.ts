@@ -1,16 +1,12 @@
 // From opening the socket to the first poll: which calls the exporter makes, and in which order.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { eventually } from "../eventually.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { CONNECT_STEPS, called, connectedLine, POLLED_METHODS, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { CONNECT_STEPS, called, compileFirst, connectedLine, POLLED_METHODS, registered } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 /** No second poll while a test runs. */
 const ONE_POLL = ["--poll-interval", "3600"];

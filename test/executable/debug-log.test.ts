@@ -1,15 +1,11 @@
 // What --debug adds to the log: a line for each poll and each event, in the terms of Bitcoin Core's own log.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { expect, test } from "bun:test";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
-import { connectedLine, POLLED_METHODS, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { compileFirst, connectedLine, POLLED_METHODS, session } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 /** The coinbase transaction of Bitcoin's first block. */
 const COINBASE = {

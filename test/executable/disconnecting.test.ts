@@ -1,31 +1,28 @@
 // On a signal the exporter unsubscribes, releases everything, and ends within 5 seconds, at any moment. A pr/trace node
 // crashes otherwise.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { connect, createServer } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { DEADLINE_MS, eventually } from "../eventually.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
+import { compiledExporter, preloading } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
 import { CTRL_C, CTRL_Z, Terminal } from "../terminal.ts";
 import {
   CONNECT_STEPS,
   called,
+  compileFirst,
   expectCleanDisconnect,
   expectNothingLeft,
   LEAVE_DEADLINE_MS,
   POLLED_METHODS,
   registered,
   session,
-  TEST_TIMEOUT_MS,
 } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const SUBSCRIBE = "Chain.handleNotifications";
 const TRACE = "Tracing.traceUtxoCache";

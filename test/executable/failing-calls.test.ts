@@ -1,13 +1,12 @@
 // Calls that the node answers with an exception: the metric has no sample, the error is counted, and the rest works.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { describe, expect, test } from "bun:test";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
   CONNECT_STEPS,
   callErrors,
+  compileFirst,
   connectedLine,
   expectCleanDisconnect,
   POLLED_METHODS,
@@ -16,13 +15,10 @@ import {
   polledMetrics,
   registered,
   session,
-  TEST_TIMEOUT_MS,
   withFirstPause,
 } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const args = ["--poll-interval", "0.1"];
 

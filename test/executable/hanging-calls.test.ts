@@ -1,25 +1,21 @@
 // Calls that the node does not answer: they fail after their timeout, and the other calls use another thread of the node.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { describe, expect, test } from "bun:test";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
   CONNECT_STEPS,
   callErrors,
+  compileFirst,
   expectCleanDisconnect,
   POLLED_METHODS,
   POLLED_METRICS,
   polledMetrics,
   registered,
   session,
-  TEST_TIMEOUT_MS,
 } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 /** Time enough for a call that does not hang, on a busy machine too. */
 const options = { args: ["--poll-interval", "0.1", "--call-timeout", "2"] };

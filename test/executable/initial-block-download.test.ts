@@ -1,16 +1,12 @@
 // During initial block download the exporter does not trace the UTXO cache and reads no block. The first poll after it starts
 // the trace and reads the tip.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { expect, test } from "bun:test";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, called, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { callErrors, called, compileFirst, registered } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const QUESTION = "Chain.isInitialBlockDownload";
 const TRACE = "Tracing.traceUtxoCache";

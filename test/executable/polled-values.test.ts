@@ -1,15 +1,11 @@
 // Every polled metric equals the node's answer, digit by digit.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { eventually } from "../eventually.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type Int64, ReferenceNode } from "../reference-node/reference-node.ts";
-import { session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { compileFirst, session } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 interface State {
   /** Undefined: the node has no tip. */

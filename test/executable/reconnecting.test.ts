@@ -1,29 +1,25 @@
 // The node disconnects and comes back: which metrics keep their values meanwhile, and what the log has, and how often.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { eventually } from "../eventually.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
   CONNECT_STEPS,
   called,
+  compileFirst,
   connectedLine,
   expectCleanDisconnect,
   POLLED_METRICS,
   polledMetrics,
   registered,
   session,
-  TEST_TIMEOUT_MS,
   withFirstPause,
 } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const options = { ...withFirstPause(100), args: ["--debug", "--poll-interval", "0.1"] };
 /** Each twice as long as the one before, plus up to a quarter at random. */

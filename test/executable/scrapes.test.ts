@@ -1,17 +1,13 @@
 // Scrapes while the node calls back at full rate: each is complete, and no counter falls.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { readMetrics } from "../exporter-process.ts";
 import { connectRaw, type RawResponse } from "../http-client.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { POLLED_METRICS, polledMetrics, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { compileFirst, POLLED_METRICS, polledMetrics, session } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const CALLS = 6_000;
 const SCRAPERS = 2;

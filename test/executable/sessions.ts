@@ -1,13 +1,21 @@
 // An exporter's session with a reference node, as most tests of this folder start and end it.
 
-import { expect } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout } from "bun:test";
 import { eventually } from "../eventually.ts";
-import { exporterWith } from "../exporter-command.ts";
+import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
 import { ExporterProcess, type Metrics, type StartOptions } from "../exporter-process.ts";
+import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import type { ReferenceNode, Stats } from "../reference-node/reference-node.ts";
 
 /** For setDefaultTimeout. Every wait has a shorter deadline of its own, so that a failure names what the test waited for. */
 export const TEST_TIMEOUT_MS = 60_000;
+
+/** At the top of a test file: compiles the exporter and the reference node before its tests, outside of their time limits. */
+export function compileFirst(): void {
+  setDefaultTimeout(TEST_TIMEOUT_MS);
+  beforeAll(buildReferenceNode, buildTimeoutMs);
+  beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+}
 
 /** The disconnect takes no longer than this, whatever the node does. */
 export const LEAVE_DEADLINE_MS = 5_000;

@@ -1,15 +1,12 @@
 // A node opens its socket before it has started. Until then the exporter calls nothing that needs the chain.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
+import { expect, test } from "bun:test";
+import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { called, connectedLine, expectCleanDisconnect, registered, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { called, compileFirst, connectedLine, expectCleanDisconnect, registered } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 /** The exporter checks every 50 ms whether the node has started, instead of every second. */
 const options = exporterWith({ "session/readiness": { WARMUP_INTERVAL_MS: 50 }, "session/backoff": { FIRST_MS: 25 } });

@@ -1,25 +1,21 @@
 // A stopping node waits for the answer to its last flush, and crashes if a client is still subscribed after that. So the
 // exporter unsubscribes before it answers, and does not subscribe to a node that is stopping.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { describe, expect, test } from "bun:test";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import {
   callErrors,
   called,
+  compileFirst,
   expectCleanDisconnect,
   expectNothingLeft,
   registered,
   session,
-  TEST_TIMEOUT_MS,
   withFirstPause,
 } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const QUESTION = "Node.shutdownRequested";
 const FLUSH = "ChainNotifications.chainStateFlushed";

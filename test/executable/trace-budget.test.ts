@@ -1,15 +1,12 @@
 // The UTXO trace costs the node too much: the exporter pauses it, resumes it, and pauses it again. The rest works on.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
+import { describe, expect, test } from "bun:test";
+import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, type Fired, ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, called, expectCleanDisconnect, registered, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { callErrors, called, compileFirst, expectCleanDisconnect, registered, session } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const ACTIVE = "bitcoin_utxo_trace_active";
 const BUSY = "bitcoin_ipc_callback_busy_seconds_total";

@@ -1,19 +1,16 @@
 // A stuck reader of stderr costs log lines, but no time of the node. Other processes share the open file behind stderr.
 
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { constants, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { Terminal } from "../terminal.ts";
-import { expectNothingLeft, LEAVE_DEADLINE_MS, POLLED_METHODS, session, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { compileFirst, expectNothingLeft, LEAVE_DEADLINE_MS, POLLED_METHODS, session } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const DROPPED = "bitcoin_ipc_exporter_log_lines_dropped_total";
 const COIN = { outpointHash: 32, outpointN: 7, height: 120, value: 1, isCoinbase: false };

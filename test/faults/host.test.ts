@@ -2,28 +2,25 @@
 // stopped and continued. Related: test/executable/unread-log.test.ts (an unread stderr), hanging-calls.test.ts (single calls
 // that hang), disconnecting.test.ts (SIGTERM at the full rate of callbacks; on a real node in test/live).
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../eventually.ts";
 import {
+  compileFirst,
   expectCleanDisconnect,
   expectNothingLeft,
   POLLED_METRICS,
   polledMetrics,
   registered,
   session,
-  TEST_TIMEOUT_MS,
 } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter, preloading } from "../exporter-command.ts";
+import { compiledExporter, preloading } from "../exporter-command.ts";
 import { ExporterProcess, readMetrics } from "../exporter-process.ts";
 import { connectRaw, type RawClient } from "../http-client.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
 import { openFds } from "./usage.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const COINS = "bitcoin_utxo_cache_add_total";
 const CONNECTS = "bitcoin_ipc_connects_total";

@@ -2,7 +2,7 @@
 // memory than before once a node answers. src/rpc/connection-violations.test.ts has each violation in process, and
 // test/executable/unreachable-node.test.ts has listeners that hang up, send nothing, or use another protocol.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,16 +21,12 @@ import {
   returnExceptionFrame,
   returnFrame,
 } from "../builders/rpc-messages.ts";
-import { registered, TEST_TIMEOUT_MS, withFirstPause } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { compileFirst, registered, withFirstPause } from "../executable/sessions.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { openFds, residentBytes } from "./usage.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 type Peer = Socket<{ heardBytes: number }>;
 

@@ -1,16 +1,13 @@
 // Stock nodes that are starting: the exporter calls nothing that needs the chain before the node has loaded it.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
+import { describe, expect, test } from "bun:test";
+import { compileFirst, expectCleanDisconnect } from "../executable/sessions.ts";
+import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { nodeUntil, polled, shownLayouts, startExporter } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 /** The exporter checks every 50 ms whether the node has started, instead of every second. */
 const options = exporterWith({ "session/readiness": { WARMUP_INTERVAL_MS: 50 } });

@@ -1,15 +1,12 @@
 // Nodes that do not match --layout, or no known layout: the log has an error, and the exporter retries.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { expect, test } from "bun:test";
+import { compileFirst } from "../executable/sessions.ts";
+import { compiledExporter } from "../exporter-command.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { nodeUntil, polled, session, shownLayouts, startExporter } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const often = { constants: { "session/backoff": { FIRST_MS: 50, LONGEST_MS: 3000 } } };
 

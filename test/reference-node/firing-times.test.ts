@@ -1,14 +1,10 @@
 // The times that the reference node reports of the callbacks that it fires, by a client that answers them.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { session, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
-import { buildReferenceNode, buildTimeoutMs } from "./build.ts";
+import { expect, test } from "bun:test";
+import { compileFirst, session } from "../executable/sessions.ts";
 import { ReferenceNode } from "./reference-node.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const COUNT = 500;
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
