@@ -1,4 +1,5 @@
-// The parts that all sessions of one process share: the registry with every family, the collectors, the clock and budget of callbacks.
+// The parts that all sessions of one process share: the registry with every family, the collectors, the clock and the budget of
+// callbacks.
 
 import { type Collectors, makeCollectors } from "./collectors/catalogue.ts";
 import { type Build, type ExporterCollector, exporterCollector } from "./collectors/exporter.ts";

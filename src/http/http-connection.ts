@@ -47,7 +47,8 @@ const NOTHING: Uint8Array = new Uint8Array();
 /**
  * Reading: everything received is answered, the socket delivers more. Queued: input is left, a turn will come. Writing: the
  * kernel did not take everything, `drain` will come. Checking: the password of the next request is being checked. In these
- * three the socket is paused, so a connection holds one received chunk and one turn's responses. Lingering: our FIN is sent, input is discarded.
+ * three the socket is paused, so a connection holds one received chunk and one turn's responses. Lingering: our FIN is sent, input
+ * is discarded.
  */
 type State = "reading" | "queued" | "writing" | "checking" | "lingering" | "closed";
 

@@ -129,8 +129,8 @@ export class Registry {
   }
 
   /**
-   * Calls `hook` before each render, to set values that are read at scrape time. It must be fast. `render` throws the hook's errors,
-   * so a hook that can fail catches them and clears the gauges that it could not read.
+   * Calls `hook` before each render, to set values that are read at scrape time. It must be fast. `render` throws the errors
+   * of hooks, so a hook that can fail catches them and clears the gauges that it could not read.
    */
   onRender(hook: () => void): void {
     this.#hooks.push(hook);

@@ -2,7 +2,7 @@
 
 import { DeadlineError } from "./errors.ts";
 
-/** Settles as `answer` does, or rejects after `deadlineMs` with a DeadlineError that has `answer`. `name` names the call in the error. */
+/** Settles as `answer` does, or rejects after `deadlineMs` with a DeadlineError that has it. `name` is the call's, for the error. */
 export async function within<T>(deadlineMs: number, answer: Promise<T>, name: string): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const error = new DeadlineError(`${name} was not answered within ${Math.round(deadlineMs)} ms`, answer);
