@@ -7,12 +7,16 @@ import type { Target } from "./runtime.ts";
 export const ROOT = join(import.meta.dirname, "..");
 export const DIST = join(ROOT, "dist");
 
-/** The repository's address in documents, dashboards and rules, until a release names the owner. */
-const ADDRESS = "github.com/OWNER/bitcoind-ipc-exporter";
+/** The repository in the links of documents, dashboards and rules, until a release names the owner. */
+const PLACEHOLDER = "OWNER/bitcoind-ipc-exporter";
+const REGISTRY = "ghcr.io/";
 
-/** `repository` is OWNER/NAME. Without it the text keeps the placeholder. */
+/** `repository` is OWNER/NAME. Without it the text keeps the placeholder. Registries accept lower case only. */
 export function withRepository(text: string, repository: string | undefined): string {
-  return repository === undefined ? text : text.replaceAll(ADDRESS, `github.com/${repository}`);
+  if (repository === undefined) return text;
+  return text
+    .replaceAll(REGISTRY + PLACEHOLDER, REGISTRY + repository.toLowerCase())
+    .replaceAll(PLACEHOLDER, repository);
 }
 
 /** Compiles the exporter for `target` with scripts/build.ts, and exits with status 1 when that fails. */

@@ -18,6 +18,7 @@ const OUT = join(DIST, "release");
 /** Files and folders of the archives, which have them by their last name. */
 const ENCLOSED = ["LICENSE", "README.md", "METRICS.md", "packaging/systemd", "packaging/man", "packaging/completions"];
 const MONITORING = ["LICENSE", "docs/dashboards.md", "docs/runbooks.md", "grafana/dashboards", "grafana/provisioning"];
+const KUBERNETES = ["packaging/kubernetes"];
 const RULES = ["prometheus/bitcoin-node.alerts.rules.yml", "prometheus/bitcoin-node.recording.rules.yml"];
 
 const { values } = parseArgs({ options: { repository: { type: "string" }, tag: { type: "string" } } });
@@ -30,7 +31,7 @@ if (values.tag !== undefined && values.tag !== `v${VERSION}`) {
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
-const files = [archive("dashboards", [...MONITORING, ...RULES])];
+const files = [archive("dashboards", [...MONITORING, ...RULES, ...KUBERNETES])];
 for (const target of TARGETS) files.push(...(await release(target)));
 const sums = await Promise.all(files.map(async (file) => `${await sha256(file)}  ${basename(file)}\n`));
 writeFileSync(join(OUT, "SHA256SUMS"), sums.join(""));

@@ -19,7 +19,7 @@ fi
 missing=
 for need in capnp:capnproto capnpc-c++:capnproto g++:g++ promtool:prometheus \
   systemd-analyze:systemd lintian:lintian buildah:buildah nix-instantiate:nix-bin gcc:gcc wrk:wrk taskset:util-linux \
-  openssl:openssl curl:curl groff:groff man:man-db mandoc:mandoc zsh:zsh fish:fish; do
+  ip:iproute2 openssl:openssl curl:curl groff:groff man:man-db mandoc:mandoc zsh:zsh fish:fish; do
   command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
 done
 [ -e /usr/include/capnp/rpc-twoparty.h ] || missing="$missing libcapnp-dev"

@@ -122,23 +122,3 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
     return Number(pid);
   }
 });
-
-describe("compose.yaml", () => {
-  const { services, configs } = Bun.YAML.parse(readFileSync(join(PACKAGING, "compose.yaml"), "utf8")) as {
-    services: Record<string, { ports?: string[]; configs?: { source: string }[] }>;
-    configs: Record<string, { content: string }>;
-  };
-
-  test("opens ports on loopback only, and has the configurations that it names", () => {
-    const ports = Object.values(services).flatMap((service) => service.ports ?? []);
-    for (const port of ports) expect(port).toStartWith("127.0.0.1:");
-    const sources = Object.values(services).flatMap((service) => service.configs ?? []);
-    expect(sources.map(({ source }) => source).sort()).toEqual(Object.keys(configs).sort());
-  });
-
-  test.skipIf(Bun.which("promtool") === null)("has a configuration that Prometheus accepts", async () => {
-    const file = join(folder, "prometheus.yml");
-    await Bun.write(file, configs["prometheus"]!.content);
-    expect(Bun.spawnSync(["promtool", "check", "config", file]).exitCode).toBe(0);
-  });
-});
