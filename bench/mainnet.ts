@@ -74,9 +74,10 @@ export async function answerAsMainnet(node: ReferenceNode, size: MainnetSize): P
       usage: 212_345_678,
     },
     getnetworkinfo: { ...network, connections: size.peers, warnings: [] },
-    getnettotals: await recorded("getnettotals"),
-    getchaintxstats: await recorded("getchaintxstats"),
-    getindexinfo: await recorded("getindexinfo"),
+    ...(await allRecorded("getnettotals", "getchaintxstats", "getindexinfo", "getrpcinfo", "getaddrmaninfo")),
+    ...(await allRecorded("getprivatebroadcastinfo", "getblockstats")),
+    getblockhash: tip(0)["hash"],
+    getblockheader: { time: NOW, previousblockhash: tip(1)["hash"] },
     getpeerinfo: await peers(size.peers),
     listbanned: Array.from({ length: size.bans }, (_, index) => ban(index)),
     getchaintips: Array.from({ length: size.tips }, (_, index) => tip(index)),
@@ -91,7 +92,13 @@ export async function answerAsMainnet(node: ReferenceNode, size: MainnetSize): P
 
 async function recorded<Result>(method: string): Promise<Result> {
   const byNode = (await Bun.file(join(RECORDED, `${method}.json`)).json()) as Record<string, Result>;
-  return byNode["master"]!;
+  return byNode["v32"]!;
+}
+
+async function allRecorded(...methods: readonly string[]): Promise<Record<string, unknown>> {
+  return Object.fromEntries(
+    await Promise.all(methods.map(async (method) => [method, await recorded(method)] as const)),
+  );
 }
 
 async function peers(count: number): Promise<Answer[]> {

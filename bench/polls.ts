@@ -74,6 +74,8 @@ async function usualPolls(layout: Layout, effort: Effort): Promise<Row[]> {
     const page = await exporter.process.payload();
     const shown = ["bitcoin_peers", BANS].map((name) => readSeries(page).get(name)?.value);
     check(`polls, ${layout}: peers and bans on the page`, shown, [USUAL.peers, USUAL.bans]);
+    const failed = [...readSeries(page).keys()].filter((name) => name.startsWith("bitcoin_ipc_call_errors_total"));
+    check(`polls, ${layout}: failed calls`, failed, []);
     const isFlooded = hasWrk() && name === "usage";
     const scrapes = isFlooded ? await scrapesPerSecond(exporter.process.url, portion(effort, WRK_SECONDS)) : 0;
     return { cpuMs, pauseMs: exporter.longestPauseMs(), page, scrapes };

@@ -6,7 +6,7 @@ import { ALL_EVENTS, answerRpc, questionsOf } from "../../test/builders/question
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { RPC_METHODS } from "../node/calls.ts";
+import { CALLS, RPC_METHODS } from "../node/calls.ts";
 import {
   CATALOGUE,
   COLLECTOR_NAMES,
@@ -110,7 +110,12 @@ test("no two collectors take the same event", () => {
   expect(new Set(taken).size).toBe(taken.length);
 });
 
-const CALLS_OF_V32 = ["Init.@4", "Init.@3", "Init.@5", "Chain.shutdownRequested", "Mining.waitTipChanged"];
+/** A pr/trace node is called by the most methods: these, and those of JSON-RPC one by one. */
+const CALLS_OF_PR_TRACE = [
+  ...["Init.@4", "Init.@5", "Init.@7", "Handler.disconnect", "Tracing.traceUtxoCache"],
+  ...Object.keys(CALLS.chain).map((method) => `Chain.${method}`),
+  ...Object.keys(CALLS.node).map((method) => `Node.${method}`),
+];
 
 test("the page of the default collectors stays below 400 series with 125 peers of all kinds", () => {
   const collectors = makeCollectors(DEFAULT_COLLECTORS, { ...context, feeTargets: [2, 3, 6, 12, 24, 144, 504, 1008] });
@@ -129,10 +134,9 @@ test("the page of the default collectors stays below 400 series with 125 peers o
   }));
   answerRpc(collectors, "getpeerinfo", JSON.stringify(peers));
   const exporter = exporterCollector(registry, { version: "1", revision: "r", bun: "b" }, () => 0);
-  exporter.connected("v32");
+  exporter.connected("pr/trace");
   exporter.polled(100);
-  for (const method of [...RPC_METHODS, ...CALLS_OF_V32]) exporter.called([method], 1);
-  exporter.called(RPC_METHODS, 1);
+  for (const method of [...RPC_METHODS, ...CALLS_OF_PR_TRACE]) exporter.called([method], 1);
   processCollector(registry);
   // The last block and its arrival have 32 more.
   expect(Object.keys(samplesOf(registry)).length + 32).toBeLessThan(400);
