@@ -113,7 +113,10 @@ test.each([
   ],
   [`tls_server_config: { ${PAIR}, client_allowed_sans: a }`, "client_allowed_sans is not a list of names"],
   [`tls_server_config: { ${PAIR}, client_allowed_sans: [] }`, "client_allowed_sans is not a list of names"],
-  [`tls_server_config: { ${PAIR}, min_version: "1.2" }`, 'unknown value "1.2" of tls_server_config.min_version; expected'],
+  [
+    `tls_server_config: { ${PAIR}, min_version: "1.2" }`,
+    'unknown value "1.2" of tls_server_config.min_version; expected',
+  ],
   [`tls_server_config: { ${PAIR}, min_version: TLS13, max_version: TLS12 }`, "max_version is below min_version"],
   [`tls_server_config: { ${PAIR}, cipher_suites: [a] }`, "tls_server_config.cipher_suites is not supported; remove it"],
   [`tls_server_config: { ${PAIR}, curve_preferences: [] }`, "tls_server_config.curve_preferences is not supported"],

@@ -21,9 +21,9 @@ import { batchRpc, type JsonRpc, singleRpc } from "./json-rpc.ts";
 import { type LayoutName, StoppingError } from "./layouts.ts";
 import { type MiningQueries, miningQueries, NO_TIP } from "./mining.ts";
 import { type NodeQueries, nodeQueries } from "./node-queries.ts";
-import { warmupStatus } from "./readiness.ts";
 import { NO_DEADLINE_MS, type Threads } from "./server-threads.ts";
 import { type UtxoCacheEvents, utxoCacheTraceReader, utxoCacheTraceServer } from "./utxo-cache-trace.ts";
+import { warmupStatus } from "./warmup.ts";
 
 export interface ClientOptions {
   /** How long a call may take before it counts as failed, in milliseconds. */

@@ -79,8 +79,8 @@ export async function detectLayout(init: ImportedCapability, threads: ServerThre
   return probe.detected(layout, layout === "v32");
 }
 
-/** Mining is waited for as long as a node may take to start. It ends with the connection, which harms none that waits. */
-const MINING = { deadlineMs: 24 * 60 * 60 * 1000, mayBeLeft: true };
+/** Mining is awaited for as long as a node may take to start. */
+const MINING = { deadlineMs: 24 * 60 * 60 * 1000, endsWithConnection: true };
 /** Layouts of nodes that make Mining once their chain is loaded, and that survive a disconnect during the call. */
 const WAITS_IN_MINING: readonly LayoutName[] = ["v31", "v32"];
 
@@ -128,7 +128,7 @@ export async function confirmLayout(
 }
 
 /** For calls that an unknown node may never answer. A node with Rpc survives a disconnect during them. */
-const UNSURE = { deadlineMs: 2000, mayBeLeft: true };
+const UNSURE = { deadlineMs: 2000, endsWithConnection: true };
 
 /**
  * The Chain of a node that has Rpc, or undefined: a v32 node has none. Requested last, once the node has started and reports its

@@ -54,7 +54,7 @@ export function miningQueries(threads: Threads, mining: ImportedCapability, layo
         writeTimeout(params, timeoutMs, layout);
       };
       // Run on v32: the node survives a client that disconnects, or is killed, during the wait.
-      const options = { deadlineMs: timeoutMs + GRACE_MS, mayBeLeft: true };
+      const options = { deadlineMs: timeoutMs + GRACE_MS, endsWithConnection: true };
       const results = await threads.call(mining, CALLS.mining.waitTipChanged, fill, options);
       return results._hasResult() ? tipOf(results.result) : undefined;
     },

@@ -85,7 +85,7 @@ test("a call is reported when it has ended, also after its deadline, with what i
   ended.length = 0;
   const [release] = await stuck([0]);
   await call(1);
-  await call(2, { mayBeLeft: true });
+  await call(2, { endsWithConnection: true });
   await call(3, { rpcMethods: ["uptime", "getpeerinfo"] });
   await fake.pair.settled();
   const methods = () => ended.map(({ methods }) => methods.join());
@@ -198,7 +198,7 @@ describe("a call that is stuck", () => {
     const releases: (() => void)[] = [];
     for (const deadlineMs of [1, 2]) {
       releases.push(fake.hold(NAMES[0]));
-      const wait = () => call(0, { deadlineMs, mayBeLeft: true });
+      const wait = () => call(0, { deadlineMs, endsWithConnection: true });
       await expect(wait()).rejects.toBeInstanceOf(DeadlineError);
       await expect(wait()).rejects.toMatchObject({ kind: "overloaded" });
     }

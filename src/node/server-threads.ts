@@ -20,8 +20,8 @@ export interface ThreadCallOptions<R = unknown, T = R> extends CallOptions<R, T>
   readonly isForLeaving?: boolean;
   /** Milliseconds after which the call counts as late, although its caller still waits. A late call blocks others of its kind. */
   readonly lateAfterMs?: number;
-  /** Whether the connection may end during the call without harm to the node: disconnecting does not wait for it then. */
-  readonly mayBeLeft?: boolean;
+  /** Whether the node survives the end of the connection during the call. Disconnecting does not wait for such a call. */
+  readonly endsWithConnection?: boolean;
 }
 
 /** A new thread is made only when calls are stuck on all others. Each is an OS thread of the node. */
@@ -105,7 +105,7 @@ export class ServerThreads {
       this.#ended();
       throw error;
     });
-    if (options.mayBeLeft === true) this.#ended();
+    if (options.endsWithConnection === true) this.#ended();
     const start = performance.now();
     const question = capability.ask(
       method,
@@ -123,11 +123,11 @@ export class ServerThreads {
       lateAfterMs === undefined ? undefined : setTimeout(() => this.#late.set(question, key), lateAfterMs);
     question.returned.then(() => {
       clearTimeout(lateTimer);
-      const durationMs = options.mayBeLeft === true ? undefined : performance.now() - start;
+      const durationMs = options.endsWithConnection === true ? undefined : performance.now() - start;
       this.#onCall(options.rpcMethods ?? [question.name], durationMs);
       this.#late.delete(question);
       pool.idle.push(thread);
-      if (options.mayBeLeft !== true) this.#ended();
+      if (options.endsWithConnection !== true) this.#ended();
     });
     return question.results;
   }
@@ -201,15 +201,15 @@ export class ServerThreads {
 type AnyMethod = Pick<Method<Struct, Struct>, "interfaceId" | "methodId">;
 
 /**
- * Equal for calls of one kind: a late one blocks the others. Calls with `mayBeLeft` are waits, which differ by their duration: a
+ * Equal for calls of one kind: a late one blocks the others. Calls with `endsWithConnection` are waits, which differ by their duration: a
  * late wait for the next tip does not block the wait of 0 ms that shows whether a node is stopping.
  */
 function keyOf(
   { importId }: ImportedCapability,
   { interfaceId, methodId }: AnyMethod,
-  options: Pick<ThreadCallOptions, "rpcMethods" | "mayBeLeft" | "deadlineMs">,
+  options: Pick<ThreadCallOptions, "rpcMethods" | "endsWithConnection" | "deadlineMs">,
 ): string {
-  const { rpcMethods = [], mayBeLeft, deadlineMs } = options;
-  const waitMs = mayBeLeft === true ? deadlineMs : undefined;
+  const { rpcMethods = [], endsWithConnection, deadlineMs } = options;
+  const waitMs = endsWithConnection === true ? deadlineMs : undefined;
   return [importId, interfaceId, methodId, rpcMethods.join(), waitMs].join(" ");
 }

@@ -52,7 +52,7 @@ export class Poller {
     this.#round++;
   }
 
-  /** Asks what failed in the last round, and what had to wait for an answer of that round. */
+  /** Makes the calls that failed in the last round, and those that needed an answer of that round. */
   async pollOverdue(): Promise<void> {
     await this.#ask((question) => this.#overdue.has(question) && !this.#isPaused(question) && isWanted(question));
   }

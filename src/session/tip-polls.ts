@@ -20,7 +20,7 @@ export class TipPolls {
   /** The newest tip that is not read yet; only its height if notifications did not report its hash. */
   #next: { readonly tip: Tip | number; readonly arrivedMs: number | undefined } | undefined;
   #isRunning = false;
-  /** Resolves when no block is being asked about. */
+  /** Resolves when no block is being read. */
   settled: Promise<void> = Promise.resolve();
   /** Methods that this node does not support or refuses. */
   readonly #unsupported = new Set<string>();

@@ -31,7 +31,7 @@ export interface TipEvents {
 
 export interface TipWatcherOptions {
   readonly client: Pick<NodeClient, "isOver" | "jsonRpc" | "mining">;
-  /** Waits for so many milliseconds. Default: Bun.sleep. */
+  /** Default: Bun.sleep. */
   readonly sleep?: (durationMs: number) => Promise<void>;
   readonly events: TipEvents;
   /** Polls the tip at this interval, in milliseconds, instead of waiting for it in a call. */
@@ -48,7 +48,7 @@ export interface TipWatcherOptions {
 /** Watches until the client is over. Never rejects. */
 export async function watchTips(options: TipWatcherOptions): Promise<void> {
   const watcher = new TipWatcher(options);
-  while (!options.client.isOver) await pause(options, await watcher.look());
+  while (!options.client.isOver) await sleepUnlessOver(options, await watcher.look());
 }
 
 /** Looks at the tip once, without waiting for another. Never rejects. */
@@ -57,7 +57,7 @@ export async function lookAtTip(options: TipWatcherOptions): Promise<void> {
 }
 
 /** In pieces, so that the client is not kept in memory for a whole poll interval after its end. */
-async function pause({ client, sleep = Bun.sleep }: TipWatcherOptions, durationMs: number): Promise<void> {
+async function sleepUnlessOver({ client, sleep = Bun.sleep }: TipWatcherOptions, durationMs: number): Promise<void> {
   for (let restMs = durationMs; restMs > 0 && !client.isOver; restMs -= RETRY_MS) {
     await sleep(Math.min(restMs, RETRY_MS));
   }

@@ -7,7 +7,7 @@ import { RpcError } from "../rpc/errors.ts";
 import { CallTimeouts } from "./call-timeouts.ts";
 import { handshake } from "./handshake.ts";
 import { singleRpc } from "./json-rpc.ts";
-import { warmupStatus } from "./readiness.ts";
+import { warmupStatus } from "./warmup.ts";
 
 afterEach(expectEmptyTables);
 
