@@ -67,12 +67,17 @@ describe.concurrent("a poll", () => {
     for (const method of POLLED_METHODS) expect(callErrors(after, method)).toBe(callErrors(before, method));
   });
 
-  test("with a slow call delays the other calls and fails none", async () => {
+  test("with a slow call delays the other calls, misses the polls that are due meanwhile, and fails none", async () => {
     await using node = await ReferenceNode.start();
     await node.delay("Node.getMempoolSize", 400);
     await using exporter = await session(node, { args });
     const metrics = await exporter.waitFor("bitcoin_mempool_size", 0);
-    expect((await exporter.polled()).get("bitcoin_ipc_poll_duration_seconds")).toBeGreaterThan(0.39);
+    const polled = await exporter.polled();
+    expect(polled.get("bitcoin_ipc_poll_duration_seconds")).toBeGreaterThan(0.39);
+    expect(polled.get("bitcoin_ipc_polls_missed_total")).toBeGreaterThanOrEqual(1);
+    const slow = '{method="Node.getMempoolSize"}';
+    const seconds = polled.get(`bitcoin_ipc_call_seconds_total${slow}`)!;
+    expect(seconds / polled.get(`bitcoin_ipc_calls_total${slow}`)!).toBeGreaterThan(0.39);
     expect(POLLED_METHODS.map((method) => callErrors(metrics, method)).every((count) => count === 0)).toBe(true);
     expect(await node.stats()).toMatchObject({ threadViolations: 0 });
   });
