@@ -46,7 +46,7 @@ test("leaves at once when there is no node, and stops trying", async () => {
   const lines: string[] = [];
   const exporter = new Exporter({ ...options, log: (line) => lines.push(line) });
   exporter.start();
-  await Bun.sleep(20);
+  await eventually("it has tried", () => lines.length === 1);
   expect(await exporter.leave(1000)).toBe(true);
   expect(lines).toHaveLength(1);
   expect(lines[0]).toStartWith("cannot reach the node at /nonexistent/node.sock: ");
@@ -56,7 +56,7 @@ test("connects again when it is started after it has left", async () => {
   const lines: string[] = [];
   const exporter = new Exporter({ ...options, log: (line) => lines.push(line) });
   exporter.start();
-  await Bun.sleep(20);
+  await eventually("it has tried", () => lines.length === 1);
   await exporter.leave(1000);
   exporter.start();
   await eventually("it has tried again", () => lines.length === 2);

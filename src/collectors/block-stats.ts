@@ -2,7 +2,7 @@
 
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
-import { callRpc, type JsonRpc, JsonRpcError } from "../node/json-rpc.ts";
+import { callRpc, failureOf, type JsonRpc } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
 import { type Collector, fromBlock, type NewTip, polled, polledInto, type Target } from "./collector.ts";
 import { samplesOf } from "./labelled.ts";
@@ -31,10 +31,6 @@ const PERCENTILES = ["10", "25", "50", "75", "90"];
 
 /** Upper bounds. A miner updates the time of a header every few seconds to minutes, and its clock may be ahead. */
 const ARRIVAL_BOUNDS_S = [0, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600];
-
-/** RPC_MISC_ERROR of Bitcoin Core, and its message when the block was pruned or never downloaded. */
-const MISC_ERROR = -1;
-const NOT_AVAILABLE = /\b(Block|Undo data) not available/;
 
 const blockStats = fromBlock("getblockstats", askStats);
 const headers = fromBlock("getblockheader", askHeaders);
@@ -114,8 +110,7 @@ async function askStats(rpc: JsonRpc, { hash }: Tip): Promise<JsonValue | undefi
   try {
     return await callRpc(rpc, "getblockstats", [hash, STATS]);
   } catch (error) {
-    if (error instanceof JsonRpcError && error.code === MISC_ERROR && NOT_AVAILABLE.test(error.message))
-      return undefined;
+    if (failureOf(error) === "no-data") return undefined;
     throw error;
   }
 }

@@ -63,9 +63,8 @@ describe.each(referenceLayouts)("Mining of a node of layout %s", (layout) => {
   });
 
   test("answers the same tip when the time is over", async () => {
-    const start = performance.now();
     expect(await mining.waitTipChanged(OLD, 40)).toEqual(OLD);
-    expect(performance.now() - start).toBeGreaterThanOrEqual(39);
+    expect((await node.stats()).waitTimeouts).toEqual([40]);
   });
 
   test("receives the timeout", async () => {
