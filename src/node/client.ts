@@ -22,6 +22,7 @@ import { type LayoutName, StoppingError } from "./layouts.ts";
 import { type MiningQueries, miningQueries, NO_TIP } from "./mining.ts";
 import { type NodeQueries, nodeQueries } from "./node-queries.ts";
 import { NO_DEADLINE_MS, type Threads } from "./server-threads.ts";
+import { STOPPING_DEADLINE_MS, StopGuard } from "./stop-guard.ts";
 import { type UtxoCacheEvents, utxoCacheTraceReader, utxoCacheTraceServer } from "./utxo-cache-trace.ts";
 import { warmupStatus } from "./warmup.ts";
 
@@ -55,13 +56,11 @@ const UNREGISTER_MS = 1500;
 
 const FOR_LEAVING = { isForLeaving: true };
 
-/** `leave` and flushes wait for this answer. For it the node reads a flag, without a lock. */
-const STOPPING_DEADLINE_MS = 1000;
-
 export class NodeClient {
   readonly #connection: Connection;
   #capabilities: NodeCapabilities;
   readonly #threads: Threads;
+  readonly #stopGuard: StopGuard;
   /** For calls of `queries` and `mining`, which have no deadline of their own; `jsonRpc` applies them itself. */
   readonly timeouts: CallTimeouts;
   readonly #events: ClientEvents;
@@ -76,8 +75,6 @@ export class NodeClient {
   #mining: ImportedCapability | undefined;
   /** Set while the call for Mining is under way: the first poll and the tip watcher may need it at the same time. */
   #makingMining: Promise<ImportedCapability> | undefined;
-  /** The call that asks whether the node is stopping, while it is under way. */
-  #stopping: Promise<boolean> | undefined;
   /** Resolves when the node is stopping and waits for our answer to its last flush. */
   readonly #lastFlush = Promise.withResolvers<void>();
   /** Resolves when `leave` must not wait any longer for that flush. */
@@ -96,9 +93,14 @@ export class NodeClient {
     this.#events = events;
     const { node, rpc, threads } = capabilities;
     this.timeouts = new CallTimeouts(callTimeoutMs);
-    this.#threads = threads.uncanceled(callTimeoutMs);
-    if (rpc !== undefined) this.jsonRpc = batchRpc(this.#threads, rpc, this.timeouts);
-    else if (node !== undefined) this.jsonRpc = singleRpc(this.#threads, node, this.timeouts);
+    this.#stopGuard = new StopGuard({
+      isKnown: () => this.#capabilities.node !== undefined || this.#mining !== undefined,
+      isStopping: () => this.#reportsStop(),
+    });
+    this.#threads = this.#stopGuard.threads(threads.uncanceled(callTimeoutMs));
+    if (rpc !== undefined) this.jsonRpc = this.#stopGuard.rpc(batchRpc(this.#threads, rpc, this.timeouts));
+    else if (node !== undefined) this.jsonRpc = this.#stopGuard.rpc(singleRpc(this.#threads, node, this.timeouts));
+    // The node's HTTP server stops before what its methods wait for.
     else this.jsonRpc = httpRpc;
     this.isJsonRpcOverHttp = this.jsonRpc !== undefined && this.jsonRpc === httpRpc;
   }
@@ -162,16 +164,11 @@ export class NodeClient {
   }
 
   /** Whether the node is stopping. False when it does not support the call, or does not answer within a second. */
-  async isStopping(): Promise<boolean> {
-    this.#stopping ??= Promise.race([this.#askStopping(), Bun.sleep(STOPPING_DEADLINE_MS).then(() => false)])
-      .catch(() => false)
-      .finally(() => {
-        this.#stopping = undefined;
-      });
-    return this.#stopping;
+  isStopping(): Promise<boolean> {
+    return this.#stopGuard.isStopping();
   }
 
-  async #askStopping(): Promise<boolean> {
+  async #reportsStop(): Promise<boolean> {
     const { threads, node } = this.#capabilities;
     if (node !== undefined) {
       const options = { deadlineMs: STOPPING_DEADLINE_MS, isForLeaving: true };
@@ -320,7 +317,7 @@ export class NodeClient {
   /** The answer to a flush waits for this. It resolves at once, unless the node is stopping. */
   async #flushed(): Promise<void> {
     // The answer to a call under way may be from before the stop. The next call starts after the flush has arrived.
-    await this.#stopping;
+    await this.#stopGuard.answered();
     if (!(await this.isStopping())) return;
     this.#lastFlush.resolve();
     void this.leave(Number.POSITIVE_INFINITY);

@@ -46,7 +46,7 @@ export class UnknownLayoutError extends Error {
   override readonly name = "UnknownLayoutError";
 }
 
-/** The node is stopping, so it no longer makes Mining. */
+/** The node is stopping: it makes no Mining any more, and no call is made. */
 export class StoppingError extends Error {
   override readonly name = "StoppingError";
 }
@@ -112,7 +112,7 @@ export async function confirmLayout(
 ): Promise<Detected> {
   // A v30 node may crash (std::system_error) when a thread ends that has run no call, and a call that the node does not support
   // runs on none. Every node has makeEcho.
-  (await makeInterface(init, threads, 1)).close();
+  (await makeInterface(init, threads, 1).catch(() => undefined))?.close();
   const probe = new Probe(init, threads);
   const ordinals: Ordinals = LAYOUTS[layout];
   if (Object.values(ordinals).some((ordinal) => ordinal > 4)) {

@@ -2,6 +2,7 @@
 
 import type { ExporterCollector } from "../collectors/exporter.ts";
 import { failureOf, isPermanent, RefusedError } from "../node/json-rpc.ts";
+import { StoppingError } from "../node/layouts.ts";
 import { DeadlineError, errorText } from "../rpc/errors.ts";
 
 /** After this many missed deadlines in a row the node counts as stalled. A single one may be a slow method. */
@@ -28,6 +29,7 @@ export class CallLog {
   failed(method: string, error: unknown): void {
     const { metrics, debug } = this.#options;
     debug(`${method} failed: ${errorText(error)}`);
+    if (error instanceof StoppingError) return;
     if (!isPermanent(error)) metrics.callFailed(method);
     // A method that an option of the node disables is not logged: its operator chose that.
     if (failureOf(error) === "missing")

@@ -20,12 +20,6 @@ export interface PollerOptions {
 
 type RpcQuestion = Question<RpcSource<unknown>>;
 
-/**
- * A v32 node never ends if this method is called after its scheduler has ended in a stop (SyncWithValidationInterfaceQueue). So it
- * is called right after the session has checked that the node is not stopping.
- */
-const ASKED_FIRST = "estimatesmartfee";
-
 /** The longest pause after answers that were too large, in rounds. */
 const MAX_PAUSE_ROUNDS = 64;
 
@@ -86,13 +80,7 @@ export class Poller {
     const readMining = async (source: MiningSource<unknown>) => source.read(await client.mining());
     await this.#askEach(questions.mining.filter(isAsked), readMining);
     if (jsonRpc === undefined) return;
-    const asked = questions.jsonRpc.filter(isAsked);
-    for (const isFirst of [true, false]) {
-      await this.#askRpc(
-        jsonRpc,
-        asked.filter(({ source }) => (source.method === ASKED_FIRST) === isFirst),
-      );
-    }
+    await this.#askRpc(jsonRpc, questions.jsonRpc.filter(isAsked));
   }
 
   async #askEach<S extends NodeSource<unknown> | MiningSource<unknown>>(

@@ -312,7 +312,8 @@ export class Session {
         await this.#pause.wait(delayMs);
         continue;
       }
-      if (await this.#isStopping(client)) return void client.leave(Number.POSITIVE_INFINITY);
+      // A node that stops is not polled: a call under way when it ends its connections may crash a v31 node.
+      if (await client.isStopping()) return void client.leave(Number.POSITIVE_INFINITY);
       const start = performance.now();
       this.#schedule.started(kind, start);
       await (kind === "all" ? poller.poll() : poller.pollAfterTip());
@@ -355,11 +356,6 @@ export class Session {
   async #askAboutTip(client: NodeClient): Promise<void> {
     const height = await client.queries?.getHeight().catch(() => undefined);
     if (height !== undefined) this.#tipPolls?.tipChanged(height);
-  }
-
-  /** A stopping node is not polled: JSON-RPC methods wait for its scheduler, which may have ended, and the node for them. */
-  async #isStopping(client: NodeClient): Promise<boolean> {
-    return client.jsonRpc !== undefined && (await client.isStopping());
   }
 
   /** Undefined where the trace is disabled or not supported. */

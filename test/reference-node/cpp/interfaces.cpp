@@ -23,13 +23,13 @@ kj::Promise<void> Echo::echo(EchoContext context) {
   return kj::READY_NOW;
 }
 
-::BlockRef::Reader Mining::tip() const {
+::Mining::GetTipResults::Reader Mining::tipResults() const {
   auto getTip = capnp::Schema::from<::Mining>().getMethodByName("getTip");
-  return KJ_ASSERT_NONNULL(peer->simulation.answers.find(getTip)).as<::Mining::GetTipResults>().getResult();
+  return KJ_ASSERT_NONNULL(peer->simulation.answers.find(getTip)).as<::Mining::GetTipResults>();
 }
 
 kj::Promise<void> Mining::untilTipIsNot(kj::ArrayPtr<const kj::byte> hash) {
-  if (tip().getHash() != hash) return kj::READY_NOW;
+  if (tipResults().getResult().getHash() != hash) return kj::READY_NOW;
   return peer->simulation.answers.onChange().then([this, hash] { return untilTipIsNot(hash); });
 }
 
@@ -38,7 +38,8 @@ double Mining::timeoutOf(::Mining::WaitTipChangedParams::Reader params) const {
   return capnp::AnyStruct::Reader(params).as<layouts::WaitTipChanged>().getTimeout();
 }
 
-// Returns the current tip when the time is over. By default there is no end to it.
+// Returns the current tip when the time is over. By default there is no end to it. Without a tip, as when the node stops, it
+// returns none.
 kj::Promise<void> Mining::waitTipChanged(WaitTipChangedContext context) {
   constexpr double longestMs = 1e12;
   auto ms = timeoutOf(context.getParams());
@@ -47,7 +48,9 @@ kj::Promise<void> Mining::waitTipChanged(WaitTipChangedContext context) {
   if (ms < longestMs) timeout = peer->simulation.timer.afterDelay(static_cast<int64_t>(ms) * kj::MILLISECONDS);
   return untilTipIsNot(context.getParams().getCurrentTip())
       .exclusiveJoin(kj::mv(timeout))
-      .then([this, context]() mutable { context.getResults().setResult(tip()); });
+      .then([this, context]() mutable {
+        if (tipResults().getHasResult()) context.getResults().setResult(tipResults().getResult());
+      });
 }
 
 kj::Promise<void> Chain::handleNotifications(HandleNotificationsContext context) {

@@ -24,7 +24,7 @@ public:
 
 private:
   double timeoutOf(::Mining::WaitTipChangedParams::Reader params) const;
-  ::BlockRef::Reader tip() const;
+  ::Mining::GetTipResults::Reader tipResults() const;
   kj::Promise<void> untilTipIsNot(kj::ArrayPtr<const kj::byte> hash);
 };
 

@@ -1,0 +1,120 @@
+// Keeps calls away from a node that stops. At the end of its stop a node closes its IPC connections: a pr/trace node crashes if a
+// call is under way then, and so may a v31 node (run). And some JSON-RPC methods wait for the node's scheduler, which ends
+// earlier: called after that, they never return, and the node never exits (run on v32 and pr/trace).
+
+import { NotSentError } from "../rpc/errors.ts";
+import type { RpcMethod } from "./calls.ts";
+import type { JsonRpc, RpcOutcome } from "./json-rpc.ts";
+import { StoppingError } from "./layouts.ts";
+import type { Threads } from "./server-threads.ts";
+
+/** Methods that reach SyncWithValidationInterfaceQueue. */
+const WAITS_FOR_SCHEDULER: ReadonlySet<RpcMethod> = new Set(["estimatesmartfee", "gettxoutsetinfo"]);
+
+/** A node that does not say within this time whether it is stopping counts as running. */
+export const STOPPING_DEADLINE_MS = 1000;
+
+/** A report that the node is not stopping serves the calls of this time. */
+const FRESH_MS = 25;
+
+/**
+ * So old may it be for a method that waits for the scheduler. Such a call returns if it comes before the node's last flush of
+ * its queue: 95 ms after the beginning of the stop on a v31 node of one block, and seconds on mainnet.
+ */
+const MAX_AGE_MS = 50;
+
+/** So many reports may be too old before such a method is held back: the host may be busy. */
+const ATTEMPTS = 3;
+
+export interface StopReport {
+  /** Whether the node can be called for that yet. */
+  readonly isKnown: () => boolean;
+  /** Rejects when the node does not support the call, and when the connection ends. */
+  readonly isStopping: () => Promise<boolean>;
+}
+
+export class StopGuard {
+  readonly #report: StopReport;
+  /** When the last report that the node is not stopping was asked for; by performance.now. */
+  #ranAt = Number.NEGATIVE_INFINITY;
+  /** A stop is final: nothing is called after a report of it, so that no call is under way when the node ends. */
+  #isStopping = false;
+  /** The question, while it is under way. */
+  #asking: Promise<boolean> | undefined;
+
+  constructor(report: StopReport) {
+    this.#report = report;
+  }
+
+  /** Whether the node is stopping. False when it does not support the call, or does not answer within a second. */
+  isStopping(): Promise<boolean> {
+    if (this.#isStopping) return Promise.resolve(true);
+    const start = performance.now();
+    this.#asking ??= Promise.race([this.#report.isStopping(), Bun.sleep(STOPPING_DEADLINE_MS).then(() => undefined)])
+      .then((isStopping) => {
+        if (isStopping === false) this.#ranAt = start;
+        this.#isStopping = isStopping === true;
+        return this.#isStopping;
+      })
+      // Nothing better is known of a node that does not support the question.
+      .catch(() => {
+        this.#ranAt = start;
+        return false;
+      })
+      .finally(() => {
+        this.#asking = undefined;
+      });
+    return this.#asking;
+  }
+
+  /** Resolves once an answer to `isStopping` that was asked for is there. */
+  async answered(): Promise<void> {
+    await this.#asking;
+  }
+
+  /** `threads` that make no call on a node that is stopping, except calls that harm none when the connection ends. */
+  threads(threads: Threads): Threads {
+    return {
+      call: async (capability, method, fill, options) => {
+        const isFresh = !this.#isStopping && this.#ranWithin(FRESH_MS);
+        const isToCheck = options?.endsWithConnection !== true && this.#report.isKnown() && !isFresh;
+        if (isToCheck && (await this.isStopping())) throw new StoppingError("the node is stopping");
+        return threads.call(capability, method, fill, options);
+      },
+    };
+  }
+
+  /** `rpc` that calls each method that waits for the scheduler alone, right after a report that the node is not stopping. */
+  rpc(rpc: JsonRpc): JsonRpc {
+    return {
+      callAll: async (requests) => {
+        const outcomes: RpcOutcome[] = [];
+        const indexes = [...requests.keys()];
+        const isToWait = (index: number) => WAITS_FOR_SCHEDULER.has(requests[index]!.method);
+        const others = indexes.filter((index) => !isToWait(index));
+        const replies = others.length === 0 ? [] : await rpc.callAll(others.map((index) => requests[index]!));
+        for (const [position, index] of others.entries()) outcomes[index] = replies[position]!;
+        let runs = true;
+        for (const index of indexes.filter(isToWait)) {
+          const request = requests[index]!;
+          runs = runs && (await this.#runs());
+          if (runs) outcomes[index] = (await rpc.callAll([request]))[0]!;
+          else outcomes[index] = { error: new NotSentError(`${request.method}: the node may be stopping`) };
+        }
+        return outcomes;
+      },
+    };
+  }
+
+  async #runs(): Promise<boolean> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      if ((await this.isStopping()) || !this.#report.isKnown()) return false;
+      if (this.#ranWithin(MAX_AGE_MS)) return true;
+    }
+    return false;
+  }
+
+  #ranWithin(ms: number): boolean {
+    return performance.now() - this.#ranAt <= ms;
+  }
+}
