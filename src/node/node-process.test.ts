@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectPair } from "../../test/builders/connections.ts";
-import { nodeStart } from "./node-process.ts";
-import { connectUnix, nodeHasStarted } from "./socket.ts";
+import { nodeStart, programOf } from "./node-process.ts";
+import { connectUnix, nodeHasStarted, peerProgram } from "./socket.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "node-process-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -73,7 +73,9 @@ test("the process behind a real socket is found", async () => {
   // It is this one, which is no node.
   const { state, reason } = (await nodeHasStarted(connection)) as { state: string; reason: string };
   expect(state).toBe("unknown");
-  expect(reason).toStartWith("the process behind the socket is not bitcoin-node but ");
+  const name = await peerProgram(connection);
+  expect(name).toBe(programOf(process.pid)!);
+  expect(reason).toBe(`the process behind the socket is not bitcoin-node but ${name}`);
   connection.close();
   listener.stop(true);
 });

@@ -304,6 +304,26 @@ test("a call that the node may not accept waits for the answer that shows it, an
   expect([await round(), await round()]).toEqual([["uptime"], ["uptime"]]);
 });
 
+test("what failed in a round, and what waited for one of its answers, can be asked before the next", async () => {
+  const node = new SessionNode("jsonRpc");
+  const shown = new Shown();
+  let isWanted = false;
+  const { poller } = pollerOf(
+    node,
+    shown.rpc("uptime"),
+    shown.rpc("getchaintips"),
+    shown.rpc("estimatesmartfee", { every: 3, isWanted: () => isWanted }),
+    shown.rpc("getindexinfo", { isWanted: () => false }),
+  );
+  node.outcomes.set("getchaintips", { error: new Error("not now") });
+  await poller.poll();
+  isWanted = true;
+  node.calls.length = 0;
+  await poller.pollOverdue();
+  expect(node.calls.flat()).toEqual(["estimatesmartfee", "getchaintips"]);
+  expect([...shown.values.keys()].sort()).toEqual(["estimatesmartfee", "uptime"]);
+});
+
 test("after a tip only the families that follow it are polled, and rare calls do not come earlier", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();

@@ -84,6 +84,20 @@ test("each tip is polled by its hash, which getblockhash returns for a height", 
   expect(taken()).toEqual(["getblockhash 8", "getblockstats hash of 8"]);
 });
 
+test("settled resolves when no block is being asked about", async () => {
+  await tipPolls.settled;
+  tipPolls.tipChanged(tip(7));
+  let isSettled = false;
+  void tipPolls.settled.then(() => {
+    isSettled = true;
+  });
+  await turn();
+  expect(isSettled).toBe(false);
+  await answerAll();
+  expect(isSettled).toBe(true);
+  expect(taken()).toEqual(["getblockstats hash of 7"]);
+});
+
 test("of tips that arrive during a poll, the last is next", async () => {
   for (const height of [7, 8, 9]) tipPolls.tipChanged(tip(height));
   expect(taken()).toEqual(["getblockstats hash of 7"]);
