@@ -59,7 +59,7 @@ export const bitcoinNode = dashboard({
   variables: [chain, instance({ multi: false })],
   annotations,
   rows: [
-    ...[nowRow, chainRow, blocksRow, difficultyRow, feeBandsRow, feesRow, mempoolRow],
+    ...[nowRow, chainRow, mempoolRow, feeBandsRow, feesRow, blocksRow, difficultyRow],
     ...[trafficRow, peersRow, peerHealthRow, commandsRow, coinsRow, exporterRow],
   ],
 });

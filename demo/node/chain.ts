@@ -128,7 +128,10 @@ export class SimulatedChain {
   /** Adds a transaction of 1 to 3 inputs and outputs to the mempool. */
   addTransaction(): NodeEvent[] {
     const count = this.#coins.size > MANY_COINS ? 3 : 1;
-    const inputs = this.#coins.values().take(count).toArray();
+    // Outputs of the mempool only if there are no others, so that most transactions there do not depend on each other.
+    const confirmed = this.#coins.values().filter(({ height }) => height !== MEMPOOL_HEIGHT);
+    const [...inputs] = confirmed.take(count);
+    if (inputs.length === 0) inputs.push(...this.#coins.values().take(count));
     return this.#accept(this.#transaction(inputs, this.#feeRate()));
   }
 
