@@ -56,6 +56,7 @@ beforeAll(async () => {
   // A block of the last session, and after it some scrapes with all that is polled.
   for (const process of [exporter, withoutChain]) await process.waitFor("bitcoin_ibd", 0);
   await eventually("the trace is on", () => node.subscriptions === 4);
+  await node.reorg(1);
   // More than the block has room for.
   for (let count = 0; count < TRANSACTIONS; count++) await node.addTransaction();
   await node.mineBlock();
