@@ -56,7 +56,11 @@ async function run(options: Options): Promise<void> {
   const log = new Log(() => exporter.logLineDropped());
   const exporter = new Exporter({ ...options, build: BUILD, log: log.line });
   const web = await openWebConfig(options.webConfigPath);
-  const onRefused = (reason: string) => log.line(`refused a TLS client: ${reason}`);
+  const refusals = new Set<string>();
+  const onRefused = (reason: string) => {
+    if (!refusals.has(reason)) log.line(`refused a TLS client: ${reason}; this is logged once`);
+    refusals.add(reason);
+  };
   const server = createServer({ ...exporter.serving, web, onRefused });
   const addresses: Address[] = [];
   for (const address of options.metricsAddresses) addresses.push(await listen(server, address));

@@ -54,9 +54,14 @@ export class TlsClient implements TurnTaker {
   takeTurn(): boolean {
     if (this.#isClosed) return false;
     const upgrade: ServerUpgrade = { data: this, tls: this.#tls.options, isServer: true, socket: HANDLERS };
-    const [raw, secure] = this.#socket.upgradeTLS(upgrade);
-    this.#socket = secure;
-    raw.resume();
+    try {
+      const [raw, secure] = this.#socket.upgradeTLS(upgrade);
+      this.#socket = secure;
+      raw.resume();
+    } catch {
+      // The client has gone, and the event of that has not come yet.
+      this.#socket.terminate();
+    }
     garbage.add(HANDSHAKE_GARBAGE_BYTES);
     return true;
   }
