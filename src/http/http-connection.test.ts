@@ -60,7 +60,7 @@ function scene(payload: () => Uint8Array, circumstances: Circumstances = {}): Sc
     pause: () => note("pause"),
     resume: () => note("resume"),
     shutdown: () => note("shutdown"),
-    end: () => note("end"),
+    close: () => note("close"),
     terminate: () => note("terminate"),
     remoteAddress: "192.0.2.1",
   };
@@ -283,7 +283,7 @@ describe("time", () => {
       now = second * 1000;
       everySecond(second);
       connection.closeIfOverdue(now);
-      if (calls.includes("end") || calls.includes("terminate")) return second;
+      if (calls.includes("close") || calls.includes("terminate")) return second;
     }
     return Number.POSITIVE_INFINITY;
   }
@@ -320,7 +320,7 @@ describe("time", () => {
     const slow = scene(numbered(200), { accept: () => accepted });
     slow.receive(GET);
     expect(secondOfClose(slow, () => slow.connection.drain())).toBeGreaterThan(200);
-    expect(slow.calls).toEqual(["pause", "resume", "end"]);
+    expect(slow.calls).toEqual(["pause", "resume", "close"]);
   });
 });
 
@@ -347,7 +347,7 @@ describe("closing", () => {
     expect(numbersIn(received())).toEqual([0]);
     expect(calls).toEqual(["shutdown"]);
     connection.closeIfOverdue(performance.now() + LINGER_MS);
-    expect(calls).toEqual(["shutdown", "end"]);
+    expect(calls).toEqual(["shutdown", "close"]);
   });
 
   test("only once the kernel has taken the last response", () => {
@@ -367,7 +367,7 @@ describe("closing", () => {
     expect(calls).toEqual(["pause"]);
     turns.shift()?.takeTurn();
     expect(numbersIn(received())).toEqual(upTo(20));
-    expect(calls).toEqual(["pause", "end"]);
+    expect(calls).toEqual(["pause", "close"]);
   });
 
   test("a FIN in the middle of a request closes", () => {
@@ -375,7 +375,7 @@ describe("closing", () => {
     receive("GET / HT");
     connection.endInput();
     expect(received()).toBe("");
-    expect(calls).toEqual(["end"]);
+    expect(calls).toEqual(["close"]);
   });
 });
 
@@ -496,6 +496,6 @@ describe("a password that has to be checked", () => {
     await end(true);
     turns[0]!.takeTurn();
     expect(numbersIn(received())).toEqual([0]);
-    expect(calls).toEqual(["pause", "end"]);
+    expect(calls).toEqual(["pause", "close"]);
   });
 });

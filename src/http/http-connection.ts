@@ -12,10 +12,10 @@ import { MAX_HEAD_BYTES, RequestParser } from "./request-parser.ts";
 import type { ErrorStatus, ResponseBuffer } from "./response-buffer.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 
-/** The part of Bun's socket that a connection uses. */
+/** The part of Bun's socket that a connection uses. Not `end`: with TLS it waits without limit until the client closes, too. */
 export type ClientSocket = Pick<
   Socket,
-  "write" | "pause" | "resume" | "shutdown" | "end" | "terminate" | "remoteAddress"
+  "write" | "pause" | "resume" | "shutdown" | "close" | "terminate" | "remoteAddress"
 >;
 
 /** What all connections of a server share. */
@@ -146,7 +146,7 @@ export class HttpConnection {
     if (nowMs < this.#deadline) return;
     // A reader that stopped gets a reset; to any other the kernel still delivers what it has taken.
     if (this.#state === "writing") this.terminate();
-    else this.#socket.end();
+    else this.#socket.close();
   }
 
   /** Adds the responses of one turn to the response buffer. Returns the size of their payloads in bytes. */
@@ -267,7 +267,7 @@ export class HttpConnection {
     if (this.#answeredLast) this.#linger();
     else if (this.#checked !== undefined && this.#checked.verdict === undefined) this.#wait("checking");
     else if (this.#checked !== undefined || this.#parser.hasInput || !this.#input.isEmpty) this.#queue();
-    else if (this.#inputEnded) this.#socket.end();
+    else if (this.#inputEnded) this.#socket.close();
     else this.#listen("reading");
   }
 
@@ -277,7 +277,7 @@ export class HttpConnection {
    */
   #linger(): void {
     if (this.#inputEnded) {
-      this.#socket.end();
+      this.#socket.close();
       return;
     }
     this.#allow(this.#context.lingerTimeoutMs);

@@ -301,9 +301,11 @@ describe.each(PROTOCOLS)("%s", (protocol, web, tls) => {
       expect((await refused.response()).status).toBe(503);
     });
 
-    test("an idle connection is closed", async () => {
-      const { ended } = await client(start({ limits: { idleTimeoutMs: 50 } }));
+    test("an idle connection is closed, even if the client does not close its side", async () => {
+      const server = start({ limits: { idleTimeoutMs: 50, maxConnections: 1 } });
+      const { ended } = await client(server);
       expect(await ended()).toHaveLength(0);
+      await freed(server);
     });
 
     test("a request that drips is closed", async () => {

@@ -102,7 +102,6 @@ export function createServer(options: ServerOptions): MetricsServer {
     socket.data = client;
     (isServed ? served : refused).add(client);
     if (!isServed) client.refuse(503, `more than ${limits.maxConnections} connections`);
-    if (client instanceof TlsClient) client.start();
   }
 
   function close({ data: client }: Socket<Client | undefined>): void {

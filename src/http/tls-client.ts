@@ -1,6 +1,7 @@
 // One client of a server with TLS: its handshake, then the connection that answers it. The server makes one for each socket.
 // The listener is one of plain TCP, and each socket is upgraded: so each new connection uses the current certificate, and
-// handshakes, which take longer than scrapes, wait for a turn.
+// handshakes, which take longer than scrapes, wait for a turn. A handshake begins once the client's first record is complete:
+// what comes after the upgrade waits for no turn, and signing is most of the work.
 
 import type { Socket, SocketHandler, TLSUpgradeOptions } from "bun";
 import { releaseChunk } from "../memory/chunk.ts";
@@ -22,8 +23,14 @@ export interface TlsClientContext extends ConnectionContext {
   readonly onRefused: (reason: string) => void;
 }
 
-/** Bun's types lack `isServer`; node:tls upgrades its servers' sockets with it. */
-type ServerUpgrade = TLSUpgradeOptions<TlsClient> & { readonly isServer: true };
+/** Bun's types lack these; node:tls upgrades its servers' sockets with them. `initialData` was received before the upgrade. */
+type ServerUpgrade = TLSUpgradeOptions<TlsClient> & { readonly isServer: true; readonly initialData: Buffer };
+
+// The header of a record (RFC 8446 5.1): type, version, length of what follows.
+const HANDSHAKE = 22;
+const HEADER_BYTES = 5;
+const LENGTH_OFFSET = 3;
+const MAX_RECORD_BYTES = 16 * 1024;
 
 export class TlsClient implements TurnTaker {
   /** Of TCP, and once the handshake begins of TLS. */
@@ -33,10 +40,13 @@ export class TlsClient implements TurnTaker {
   readonly #deadline: number;
   /** Set by the end of the handshake. */
   #connection: HttpConnection | undefined;
+  /** Received before the handshake begins: the client's first record, or a part of it. */
+  #hello: Buffer = Buffer.alloc(0);
+  /** Waiting: for the first record, then for a turn. */
+  #state: "waiting" | "queued" | "begun" | "closed" = "waiting";
   #refusal: readonly [ErrorStatus, string] | undefined;
-  #isClosed = false;
 
-  /** `socket` is connected, and nothing of it has been read. */
+  /** `socket` is connected, and nothing of it has been read. Its `data` must be the client: upgrading copies it. */
   constructor(socket: Socket<unknown>, tls: TlsContext, context: TlsClientContext) {
     this.#socket = socket;
     this.#tls = tls;
@@ -44,16 +54,29 @@ export class TlsClient implements TurnTaker {
     this.#deadline = performance.now() + context.handshakeTimeoutMs;
   }
 
-  /** Begins the handshake in a later turn, when the socket's `data` is the client: upgrading copies that. */
-  start(): void {
+  /** The socket of TCP delivered `bytes`; after the upgrade Bun delivers to it what the other one decrypts. */
+  receive(bytes: Buffer): void {
+    if (this.#state === "waiting" || this.#state === "queued") this.#hello = Buffer.concat([this.#hello, bytes]);
+    if (this.#state === "waiting") {
+      const isComplete = hasRecord(this.#hello);
+      if (isComplete === undefined) this.#socket.terminate();
+      else if (isComplete) this.#queue();
+    }
+    garbage.add(releaseChunk(bytes));
+  }
+
+  #queue(): void {
+    this.#state = "queued";
     this.#socket.pause();
     this.#context.handshakes.add(this);
   }
 
   /** Begins the handshake. False if the connection is closed. */
   takeTurn(): boolean {
-    if (this.#isClosed) return false;
-    const upgrade: ServerUpgrade = { data: this, tls: this.#tls.options, isServer: true, socket: HANDLERS };
+    if (this.#state === "closed") return false;
+    this.#state = "begun";
+    const options = { data: this, tls: this.#tls.options, isServer: true, socket: HANDLERS } as const;
+    const upgrade: ServerUpgrade = { ...options, initialData: this.#hello };
     try {
       const [raw, secure] = this.#socket.upgradeTLS(upgrade);
       this.#socket = secure;
@@ -62,22 +85,20 @@ export class TlsClient implements TurnTaker {
       // The client has gone, and the event of that has not come yet.
       this.#socket.terminate();
     }
+    this.#hello = Buffer.alloc(0);
     garbage.add(HANDSHAKE_GARBAGE_BYTES);
     return true;
   }
 
-  /** Bun also delivers what was encrypted to the socket that was upgraded. */
-  receive(bytes: Buffer): void {
-    garbage.add(releaseChunk(bytes));
-  }
-
   drain(): void {}
 
-  endInput(): void {}
+  endInput(): void {
+    if (this.#state !== "begun") this.#socket.close();
+  }
 
   /** The socket is closed, by either side. */
   closed(): void {
-    this.#isClosed = true;
+    this.#state = "closed";
     this.#connection?.closed();
   }
 
@@ -89,7 +110,7 @@ export class TlsClient implements TurnTaker {
 
   /** Closes the connection. The kernel still delivers bytes that it has accepted. */
   close(): void {
-    this.#socket.end();
+    this.#socket.close();
   }
 
   /** Answers any first request with an error and closes. */
@@ -109,9 +130,17 @@ export class TlsClient implements TurnTaker {
       if (this.#refusal !== undefined) this.#connection.refuse(...this.#refusal);
     } else {
       this.#context.onRefused(refusal);
-      socket.end();
+      socket.close();
     }
   }
+}
+
+/** Whether the first record is complete; undefined if the bytes are not the start of a TLS handshake. */
+function hasRecord(bytes: Buffer): boolean | undefined {
+  if (bytes[0] !== HANDSHAKE) return undefined;
+  if (bytes.length < HEADER_BYTES) return false;
+  const sizeBytes = bytes.readUInt16BE(LENGTH_OFFSET);
+  return sizeBytes > MAX_RECORD_BYTES ? undefined : bytes.length >= HEADER_BYTES + sizeBytes;
 }
 
 /** Of the upgraded sockets. */
@@ -128,7 +157,7 @@ const HANDLERS: SocketHandler<TlsClient> = {
   end(socket) {
     const { connection } = socket.data;
     if (connection !== undefined) connection.endInput();
-    else socket.end();
+    else socket.close();
   },
   close: (socket) => socket.data.closed(),
   error: (socket) => socket.terminate(),
