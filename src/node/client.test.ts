@@ -46,8 +46,8 @@ function open(debug?: (line: string) => void): Promise<NodeClient> {
 }
 
 /** The calls since the handshake, without new threads and checks whether the node is stopping. */
-function askedLater(): string[] {
-  const later = fake.asked.slice(fake.asked.indexOf("Init.makeTracing") + 1);
+function laterCalls(): string[] {
+  const later = fake.calls.slice(fake.calls.indexOf("Init.makeTracing") + 1);
   return later.filter((name) => name !== "ThreadMap.makeThread" && name !== IS_STOPPING);
 }
 
@@ -136,7 +136,7 @@ describe("a registration", () => {
     expect(fake.connection.ended).toBeUndefined();
     release();
     expect(await left).toBe(true);
-    expect(askedLater()).toEqual([method, `${method}: Handler.disconnect`]);
+    expect(laterCalls()).toEqual([method, `${method}: Handler.disconnect`]);
     expect(fake.registered).toEqual([]);
   });
 
@@ -148,7 +148,7 @@ describe("a registration", () => {
     release();
     await again;
     await session.traceUtxoCache(TIME_ENOUGH_MS);
-    expect(askedLater()).toEqual([TRACE]);
+    expect(laterCalls()).toEqual([TRACE]);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
@@ -159,7 +159,7 @@ describe("a registration", () => {
     await expect(session.subscribe(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "disconnected" });
     await expect(session.traceUtxoCache(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "disconnected" });
     expect(await left).toBe(true);
-    expect(askedLater()).toEqual([]);
+    expect(laterCalls()).toEqual([]);
   });
 });
 
@@ -181,7 +181,7 @@ describe("the end of the trace", () => {
     await fake.callbackOf(SUBSCRIBE).ask(transactionAdded).results;
     expect(log.take()).toEqual(["transactionAddedToMempool 0"]);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
-    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
   });
 
   test("allows any number of further registrations, and the tables do not grow", async () => {
@@ -203,7 +203,7 @@ describe("the end of the trace", () => {
   test("without a registration resolves immediately", async () => {
     const session = await open();
     await session.endUtxoTrace(TIME_ENOUGH_MS);
-    expect(askedLater()).toEqual([]);
+    expect(laterCalls()).toEqual([]);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
@@ -217,7 +217,7 @@ describe("the end of the trace", () => {
     fake.refuse(END_TRACE, undefined);
     await session.endUtxoTrace(TIME_ENOUGH_MS);
     expect(fake.registered).toHaveLength(1);
-    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_TRACE]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_TRACE]);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
@@ -234,7 +234,7 @@ describe("the end of the trace", () => {
     expect(fake.registered.map(({ name }) => name)).toEqual([SUBSCRIBE]);
     await session.endUtxoTrace(TIME_ENOUGH_MS);
     await session.traceUtxoCache(TIME_ENOUGH_MS);
-    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, TRACE]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, TRACE, END_TRACE, TRACE]);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
@@ -246,7 +246,7 @@ describe("the end of the trace", () => {
     await fake.pair.settled();
     release();
     await Promise.all([registering, ending]);
-    expect(askedLater()).toEqual([TRACE, END_TRACE]);
+    expect(laterCalls()).toEqual([TRACE, END_TRACE]);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
   });
 
@@ -262,7 +262,7 @@ describe("the end of the trace", () => {
     release();
     await ending;
     expect(await left).toBe(true);
-    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
   });
 
   test("that is refused during a disconnect is requested again by the disconnect", async () => {
@@ -287,7 +287,7 @@ describe("the end of the trace", () => {
     const left = session.leave(TIME_ENOUGH_MS);
     await expect(session.endUtxoTrace(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "disconnected" });
     expect(await left).toBe(true);
-    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
   });
 
   test("rejects with the end of the connection", async () => {
@@ -317,7 +317,7 @@ describe("a disconnect", () => {
     const sizesAtClose = fake.pair.serverEnded.then(() => fake.pair.server.sizes);
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
     expect(await heldAtClose).toBe(0);
-    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
     expect(fake.connection.ended?.message).toBe("connection closed by us");
     expect(await sizesAtClose).toEqual(EMPTY_TABLES);
   });
@@ -361,7 +361,7 @@ describe("a disconnect", () => {
   test("without a registration closes immediately", async () => {
     const session = await open();
     expect(await session.leave(TIME_ENOUGH_MS)).toBe(true);
-    expect(askedLater()).toEqual([]);
+    expect(laterCalls()).toEqual([]);
   });
 
   test("waits for a registration that is under way, and ends it", async () => {
@@ -376,7 +376,7 @@ describe("a disconnect", () => {
     release();
     await subscribed;
     expect(await left).toBe(true);
-    expect(askedLater()).toEqual([SUBSCRIBE, END_SUBSCRIPTION]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, END_SUBSCRIPTION]);
   });
 
   test("waits for a call that the node is executing", async () => {
@@ -451,21 +451,21 @@ describe("a disconnect", () => {
     const session = await openWithBoth();
     fake.refuse(END_TRACE, new RpcError("failed", "no"));
     expect(await session.leave(50)).toBe(false);
-    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
     expect(fake.registered.map(({ name }) => name)).toEqual([TRACE]);
   });
 
   test("that is requested twice ends each registration once, and both requests get the result", async () => {
     const session = await openWithBoth();
     expect(await Promise.all([session.leave(TIME_ENOUGH_MS), session.leave(TIME_ENOUGH_MS)])).toEqual([true, true]);
-    expect(askedLater()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, TRACE, END_TRACE, END_SUBSCRIPTION]);
   });
 
   test("from a node that has disconnected does not reject", async () => {
     const session = await openWithBoth();
     fake.connection.disconnected("the node went away");
     await session.leave(TIME_ENOUGH_MS);
-    expect(askedLater()).toEqual([SUBSCRIBE, TRACE]);
+    expect(laterCalls()).toEqual([SUBSCRIBE, TRACE]);
   });
 
   test("from a node that disconnects meanwhile does not wait for the deadline", async () => {
@@ -507,7 +507,7 @@ describe("a stopping node", () => {
     expect(await Promise.all([session.isStopping(), session.isStopping()])).toEqual([true, true]);
     // Two checks at the same time are one call, and a stop is final.
     expect(await session.isStopping()).toBe(true);
-    expect(fake.asked.filter((name) => name === IS_STOPPING)).toHaveLength(3);
+    expect(fake.calls.filter((name) => name === IS_STOPPING)).toHaveLength(3);
     await session.leave(TIME_ENOUGH_MS);
   });
 
@@ -559,7 +559,7 @@ describe("a stopping node", () => {
     expect(await asking).toBe(false);
     expect(await registeredWhenAnswered).toBe(0);
     expect((await fake.pair.clientEnded).message).toBe("connection closed by us");
-    expect(fake.asked.filter((name) => name === IS_STOPPING)).toHaveLength(2);
+    expect(fake.calls.filter((name) => name === IS_STOPPING)).toHaveLength(2);
   });
 
   test("is disconnected only during its last flush, so that it waits for the exporter", async () => {

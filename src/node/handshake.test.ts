@@ -23,7 +23,7 @@ const HANDS_OUT = STEPS.filter((step) => step !== "Chain.shutdownRequested");
 test("requests each interface in turn, on one thread, and gets them all", async () => {
   const fake = new FakeNode();
   const capabilities = await handshake(fake.connection);
-  expect(fake.asked).toEqual(STEPS);
+  expect(fake.calls).toEqual(STEPS);
   expect(fake.threadNames).toEqual(["bitcoind-ipc-exporter"]);
   const { layout, init, chain, node, tracing } = capabilities;
   expect(layout).toBe("pr/trace");
@@ -51,7 +51,7 @@ test.each(["Init.construct", "ThreadMap.makeThread", "Init.makeNode"])(
       kind: "unimplemented",
       message: "Method not implemented.",
     });
-    expect(fake.asked).toEqual(STEPS.slice(0, STEPS.indexOf(step) + 1));
+    expect(fake.calls).toEqual(STEPS.slice(0, STEPS.indexOf(step) + 1));
     fake.connection.close();
   },
 );

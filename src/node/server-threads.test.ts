@@ -125,7 +125,7 @@ describe("a call that is stuck", () => {
     const releases = await stuck([0, 1, 2, 3]);
     expect(fake.threadNames).toHaveLength(4);
     await expect(call(4)).rejects.toMatchObject({ kind: "overloaded" });
-    expect(fake.asked).not.toContain(NAMES[4]);
+    expect(fake.calls).not.toContain(NAMES[4]);
     releases[2]!();
     await fake.pair.settled();
     expect(await resultOf(4)).toBe(4n);
@@ -151,7 +151,7 @@ describe("a call that is stuck", () => {
       });
     }
     expect(fake.threadNames).toHaveLength(5);
-    expect(fake.asked.filter((name) => name === NAMES[4])).toHaveLength(2);
+    expect(fake.calls.filter((name) => name === NAMES[4])).toHaveLength(2);
     for (const release of releases) release();
     await fake.pair.settled();
     expect(await Promise.all([0, 1, 2, 3].map(resultOf))).toEqual([0n, 1n, 2n, 3n]);
@@ -171,7 +171,7 @@ describe("a call that is stuck", () => {
   test("is not asked a second time", async () => {
     const [release] = await stuck([0]);
     await expect(call(0)).rejects.toMatchObject({ kind: "overloaded" });
-    expect(fake.asked.filter((name) => name === NAMES[0])).toHaveLength(1);
+    expect(fake.calls.filter((name) => name === NAMES[0])).toHaveLength(1);
     release!();
     await fake.pair.settled();
     expect(await resultOf(0)).toBe(0n);
@@ -275,7 +275,7 @@ test("quiet is when the node has returned what was under way, and nothing more i
   await expect(call(2)).rejects.toMatchObject({ kind: "disconnected" });
   await fake.pair.settled();
   expect(isQuiet).toBe(false);
-  expect(fake.asked).not.toContain(NAMES[2]);
+  expect(fake.calls).not.toContain(NAMES[2]);
   release();
   await quiet;
   expect(await held).toBe(1n);
@@ -296,6 +296,6 @@ test("all threads are given back, one that is busy too", async () => {
 test("while one leaves, nothing is begun but what that needs", async () => {
   threads.startLeaving();
   await expect(call(0)).rejects.toMatchObject({ kind: "disconnected" });
-  expect(fake.asked).not.toContain(NAMES[0]);
+  expect(fake.calls).not.toContain(NAMES[0]);
   expect((await call(1, { isForLeaving: true })).result).toBe(1n);
 });

@@ -44,7 +44,7 @@ describe("tips that are too far apart", () => {
     expect(compareTips(tree, from, far)).rejects.toBeInstanceOf(TooFarApartError);
     expect(compareTips(tree, far, from)).rejects.toThrow();
     await Bun.sleep(0);
-    expect(tree.asked).toBeLessThan(20);
+    expect(tree.requests).toBeLessThan(20);
   });
 
   test("a walk ends", async () => {
@@ -64,7 +64,7 @@ describe("from one tip to", () => {
     const from = tree.extend(100);
     const to = tree.extend(1);
     expect(await compareTips(tree, from, to)).toEqual({ connected: 1, disconnected: 0 });
-    expect(tree.asked).toBe(1);
+    expect(tree.requests).toBe(1);
   });
 
   test("one many blocks on, without asking for each", async () => {
@@ -72,7 +72,7 @@ describe("from one tip to", () => {
     const from = tree.extend(100);
     const to = tree.extend(5000);
     expect(await compareTips(tree, from, to)).toEqual({ connected: 5000, disconnected: 0 });
-    expect(tree.asked).toBeLessThan(10);
+    expect(tree.requests).toBeLessThan(10);
   });
 
   test("one that others were built on since", async () => {
@@ -96,7 +96,7 @@ describe("from one tip to", () => {
     const to = tree.extend(connected, fork);
     expect(await compareTips(tree, from, to)).toEqual({ connected, disconnected });
     // What left the active chain is walked, and nothing else.
-    expect(tree.asked).toBeLessThan(5 * (disconnected + 2));
+    expect(tree.requests).toBeLessThan(5 * (disconnected + 2));
   });
 
   test.each([1, 5, 100])("one of its own ancestors, %d blocks before", async (disconnected) => {
@@ -153,7 +153,7 @@ test("in any tree of blocks, whatever becomes the active chain's tip meanwhile",
       tree.active = to;
       // Even in the middle of a batch, but once only.
       tree.beforeRequest = () => {
-        if (tree.asked === switchAt) tree.active = pick(otherPick);
+        if (tree.requests === switchAt) tree.active = pick(otherPick);
       };
       expect(await compareTips(tree, from, to)).toEqual(expected(from, to));
     }),

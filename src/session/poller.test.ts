@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { NO_MINING } from "../../test/builders/no-queries.ts";
 import { SessionNode } from "../../test/builders/session-node.ts";
-import { NO_MINING } from "../../test/builders/unasked.ts";
 import {
   followingTip,
   fromMining,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { NO_QUERIES } from "../../test/builders/unasked.ts";
+import { NO_QUERIES } from "../../test/builders/no-queries.ts";
 import { fromBlock, fromNode, fromRpc, type PolledFamily, polledInto } from "../collectors/collector.ts";
 import * as result from "../collectors/result.ts";
 import { type JsonValue, parseJson } from "../node/json.ts";

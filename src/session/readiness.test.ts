@@ -1,5 +1,5 @@
 import { beforeEach, expect, mock, spyOn, test } from "bun:test";
-import { NO_MINING } from "../../test/builders/unasked.ts";
+import { NO_MINING } from "../../test/builders/no-queries.ts";
 import type { LayoutName } from "../node/layouts.ts";
 import type { NodeStart } from "../node/node-process.ts";
 import { Pause } from "./pause.ts";

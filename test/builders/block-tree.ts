@@ -17,7 +17,7 @@ export class BlockTree implements JsonRpc {
   /** The tip of the active chain. */
   active: Block = this.genesis;
   /** Requests answered. */
-  asked = 0;
+  requests = 0;
   /** Called before each request. */
   beforeRequest = () => {};
 
@@ -40,7 +40,7 @@ export class BlockTree implements JsonRpc {
 
   async callAll(requests: readonly RpcRequest[]) {
     return requests.map((request) => {
-      this.asked++;
+      this.requests++;
       this.beforeRequest();
       try {
         return { result: this.#answer(request) };

@@ -33,7 +33,7 @@ interface Gate {
 
 export class FakeNode {
   /** The calls that it received, in order: "Init.construct", "Node.getMempoolSize", … */
-  readonly asked: string[] = [];
+  readonly calls: string[] = [];
   /** Objects that the client registered and whose registration has not ended. */
   readonly registered: { name: string; callback: ImportedCapability }[] = [];
   /** Threads that the client requested. */
@@ -187,7 +187,7 @@ export class FakeNode {
 
   #method<P, R>(name: string, implementation: (params: P, results: R) => unknown) {
     return async (params: P, results: R): Promise<void> => {
-      this.asked.push(name);
+      this.calls.push(name);
       for (const waiting of this.#waiting) if (waiting.name === name) waiting.arrived();
       await this.#gates.get(name)?.opened;
       const refusal = this.#refusals.get(name);

@@ -53,7 +53,7 @@ export async function ask(collector: Families, source: { node?: NodeQueries; min
   }
 }
 
-/** Asks the questions about a block, as when it becomes the tip; resolves to the errors. */
+/** Makes the calls for a block, as when it becomes the tip; resolves to the errors. */
 export async function askBlock(questions: Questions["block"], rpc: JsonRpc, block: NewTip): Promise<string[]> {
   const errors: string[] = [];
   const polls = new TipPolls({

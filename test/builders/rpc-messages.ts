@@ -282,7 +282,7 @@ export function abortFrame(type: number, reason: string): Uint8Array {
   return messageFrame((root) => writeException(root._initAbort(), type, reason));
 }
 
-/** The answer of a peer that does not know the message in `received`. */
+/** The answer of a peer that does not support the message in `received`. */
 export function unimplementedFrame(received: Uint8Array): Uint8Array {
   return messageFrame((root) => {
     root.unimplemented = rootOf(received);

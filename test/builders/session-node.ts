@@ -1,4 +1,4 @@
-// A stand-in for NodeClient without a connection: the test decides its answers. Every part of src/session accepts it as its client.
+// A NodeClient without a connection, for tests, which set its answers. Every part of src/session accepts it as its client.
 // test/builders/fake-node.ts is a node at the other end of a connection.
 
 import { CallTimeouts } from "../../src/node/call-timeouts.ts";
@@ -9,7 +9,7 @@ import type { MiningQueries, Tip } from "../../src/node/mining.ts";
 import { DeadlineError } from "../../src/rpc/errors.ts";
 import type { SourceKind } from "../../src/session/questions.ts";
 import { type Block, BlockTree } from "./block-tree.ts";
-import { NO_QUERIES } from "./unasked.ts";
+import { NO_QUERIES } from "./no-queries.ts";
 
 /** Timeout of a call of Chain, Node or Mining, in milliseconds. */
 const TIMEOUT_MS = 20;

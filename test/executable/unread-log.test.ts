@@ -12,6 +12,8 @@ import { compileFirst, expectNothingLeft, LEAVE_DEADLINE_MS, POLLED_METHODS, ses
 
 compileFirst();
 
+/** Many polls, which fill the log. */
+const DEBUG = ["--debug", "--poll-interval", "0.1"];
 const DROPPED = "bitcoin_ipc_exporter_log_lines_dropped_total";
 const COIN = { outpointHash: 32, outpointN: 7, height: 120, value: 1, isCoinbase: false };
 
@@ -26,7 +28,7 @@ async function fillLog(node: ReferenceNode, exporter: ExporterProcess): Promise<
 test("callbacks are answered and counted, lines are dropped and counted", async () => {
   const calls = 2_000;
   await using node = await ReferenceNode.start();
-  await using exporter = await session(node, { args: ["--debug"] });
+  await using exporter = await session(node, { args: DEBUG });
   await exporter.logs(/^tracing the UTXO cache$/);
   await fillLog(node, exporter);
   const before = (await exporter.polled()).get(DROPPED)!;
@@ -57,7 +59,7 @@ test("callbacks are answered and counted, lines are dropped and counted", async 
 
 test("the exit is not delayed", async () => {
   await using node = await ReferenceNode.start();
-  await using exporter = await session(node, { args: ["--debug"] });
+  await using exporter = await session(node, { args: DEBUG });
   await fillLog(node, exporter);
   const volley = node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: 1_000_000, depth: 16 });
   await exporter.waitUntil("coins move", (metrics) => metrics.get("bitcoin_utxo_cache_add_total")! > 100);
@@ -73,7 +75,7 @@ test("the exporter survives a reader that exits", async () => {
   await using node = await ReferenceNode.start();
   // The shell becomes the exporter, whose first line alone is read.
   const command = ["bash", "-c", 'exec "$0" "$@" 2> >(exec head -n 1 >&2)', ...(await compiledExporter())];
-  await using exporter = await session(node, { args: ["--debug"], command });
+  await using exporter = await session(node, { args: DEBUG, command });
   await exporter.waitUntil("lines are dropped", (metrics) => metrics.get(DROPPED)! > 0);
   const { errors } = await node.fire("UtxoCacheTrace.add", { utxoInfo: COIN }, { count: 500, depth: 16 });
   expect(errors).toEqual([]);

@@ -1,4 +1,4 @@
-// Finds the series that a PromQL expression reads. This is no parser: it tells metric names from strings, label lists and
+// Finds the series that a PromQL expression reads. This is not a parser: it distinguishes metric names from strings, label lists and
 // functions by what surrounds them.
 
 /** Metrics come last, and only they have groups: everything else is matched first. */

@@ -1,4 +1,4 @@
-// A client of a reference node: what a session has after its handshake, for tests of what is asked from there.
+// A client of a reference node after the handshake, for tests of the calls that follow.
 
 import { CallTimeouts } from "../../src/node/call-timeouts.ts";
 import { completeHandshake, handshake, type NodeCapabilities } from "../../src/node/handshake.ts";
@@ -12,7 +12,7 @@ import type { ReferenceNode } from "./reference-node.ts";
 const DEADLINE_MS = 20_000;
 
 export interface ClientOptions {
-  /** Found out when it is not given. */
+  /** Detected by default. */
   readonly layout?: LayoutName;
   /** Of calls that name none. */
   readonly deadlineMs?: number;

@@ -77,7 +77,7 @@ describe("reference node", () => {
     await expect(node.answer("Node.getMempoolSizes", {})).rejects.toThrow("unknown method");
     await expect(node.answer("Mining.getTip", { result: { hash: "xyz" } })).rejects.toThrow("not hex");
     await expect(node.hang("getMempoolSize")).rejects.toThrow("unknown method");
-    await expect(node.fire("ChainNotifications.updatedBlockTip", {})).rejects.toThrow("nobody is subscribed");
+    await expect(node.fire("ChainNotifications.updatedBlockTip", {})).rejects.toThrow("no client is subscribed");
     await expect(node.fire("ChainNotifications.updatedBlockTip", {}, { depth: 0 })).rejects.toThrow("depth");
     await expect(node.answer("Init.makeWallet", {})).rejects.toThrow("unknown method");
     await node.tip({ hash: "ab".repeat(32), height: 5 });
@@ -117,7 +117,7 @@ describe("reference node", () => {
     await rm(folder, { recursive: true });
   });
 
-  test("refuses a layout that it does not know", async () => {
+  test("refuses an unknown layout", async () => {
     await expect(ReferenceNode.start({ layout: "pr/none" as Layout })).rejects.toThrow("unknown layout");
   });
 

@@ -13,7 +13,7 @@ export type Layout = (typeof referenceLayouts)[number] | "echo-only" | "tracing-
 
 export interface StartOptions {
   layout?: Layout;
-  /** By default a path in a new folder. A given path lets a node come back where another was. */
+  /** By default a path in a new folder. A fixed path lets a node replace another. */
   socketPath?: string;
   /** Comes before the node's own command, such as taskset and its arguments. */
   prefix?: readonly string[];
@@ -49,7 +49,7 @@ export interface UtxoInfo {
   isCoinbase: boolean;
 }
 
-/** The callbacks that the node can be told to call, and what they take. */
+/** The callbacks that tests can fire, and their parameters. */
 export interface CallbackParams {
   "ChainNotifications.transactionAddedToMempool": { tx: Bytes };
   "ChainNotifications.transactionRemovedFromMempool": { tx: Bytes; reason: number };
@@ -82,7 +82,7 @@ export interface Fired {
 /** rpc.capnp's kinds of exception. */
 export type ExceptionKind = "failed" | "overloaded" | "disconnected" | "unimplemented";
 
-/** A block as Mining tells it. */
+/** A block as Mining reports it. */
 export interface ReferenceTip {
   /** In display order. */
   hash: string;
@@ -177,8 +177,8 @@ export class ReferenceNode implements AsyncDisposable {
   }
 
   /**
-   * From now on a JSON-RPC method answers with this result; with `params`, only when it is asked with these. Numbers with
-   * decimals to keep are JSON.rawJSON's. A method that no result was ever given for is "Method not found".
+   * From now on a JSON-RPC method answers with this result; with `params`, only when it is called with these. Numbers with
+   * decimals to keep are JSON.rawJSON's. A method without a result is "Method not found".
    */
   async rpc(command: string, result: unknown, params?: unknown[]): Promise<void> {
     await this.#send({ cmd: "rpc", command, result: JSON.stringify(result), params });
@@ -189,12 +189,12 @@ export class ReferenceNode implements AsyncDisposable {
     await this.#send({ cmd: "rpc", command, error: JSON.stringify({ code, message }), params });
   }
 
-  /** From now on the node is starting, as every JSON-RPC method says; with an empty text it has started. */
+  /** From now on the node is starting, as every JSON-RPC method reports; with an empty text it has started. */
   async warmup(status: string): Promise<void> {
     await this.#send({ cmd: "warmup", status });
   }
 
-  /** The tip is another. Whoever waits for that is told; JSON-RPC methods are not. */
+  /** Changes the tip. Waits for a tip end; JSON-RPC methods do not change. */
   async tip({ hash, height }: ReferenceTip): Promise<void> {
     const wireHash = Buffer.from(hash, "hex").reverse().toString("hex");
     await this.answer("Mining.getTip", { result: { hash: wireHash, height }, hasResult: true });
@@ -273,7 +273,7 @@ export class ReferenceNode implements AsyncDisposable {
     if (folder.startsWith(join(tmpdir(), folderPrefix))) await rm(folder, { recursive: true, force: true });
   }
 
-  /** Leaves in order, and resolves to another node at the same path: the same one after an upgrade, say. */
+  /** Stops cleanly, and resolves to another node at the same path, such as one after an upgrade. */
   async restart(layout: Layout): Promise<ReferenceNode> {
     await this.#send({ cmd: "exit" });
     await this.#ended;

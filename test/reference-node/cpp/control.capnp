@@ -1,4 +1,4 @@
-# What is said over the reference node's stdin (commands) and stdout (replies, events), one JSON object a line.
+# The reference node's stdin (commands) and stdout (replies, events), one JSON object a line.
 
 @0x83e5c8b47d8ddd0c;
 
@@ -25,7 +25,7 @@ struct Command $Json.discriminator(name = "cmd") {
       result @5 :Text;
       error @20 :Text;
       params @21 :Json.Value;
-      # Only when it is asked with these.
+      # Only when it is called with these.
     }
     warmup :group $Json.flatten() {
       # From now on every JSON-RPC method answers that the node is doing this to start; with no text, it has started.
@@ -58,7 +58,7 @@ struct Command $Json.discriminator(name = "cmd") {
       method @16 :Text;
     }
     remove :group $Json.flatten() {
-      # From now on the interface does not have a method, as the runtime says of an unknown ordinal.
+      # From now on the interface does not have a method, as the runtime answers an unknown ordinal.
       method @23 :Text;
     }
     release :group $Json.flatten() {
@@ -140,5 +140,5 @@ struct Event {
   # subscribed, unsubscribed: of the callback.
 
   how @3 :Text;
-  # disconnected: clean, unclean (while subscribed: the real node dies of it) or dropped (by us).
+  # disconnected: clean, unclean (while subscribed: the real node crashes) or dropped (by us).
 }

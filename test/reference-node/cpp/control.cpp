@@ -139,7 +139,7 @@ kj::Promise<void> Control::fire(control::Command::Fire::Reader fire, control::Re
   if (fire.hasParams()) json.codec.decode(fire.getParams(), params);
   auto volley = kj::heap<Volley>(Volley{method, params.asReader(), fire.getCount(), fire.getDepth()});
 
-  // One subscriber after another, as the node's thread goes from one to the next.
+  // One subscriber after another, as on the node's thread.
   auto& clock = kj::systemPreciseMonotonicClock();
   auto start = clock.now();
   kj::Promise<void> fired = kj::READY_NOW;
@@ -152,7 +152,7 @@ kj::Promise<void> Control::fire(control::Command::Fire::Reader fire, control::Re
       return subscription->fire(volley);
     });
   }
-  if (!subscribed) KJ_FAIL_REQUIRE("nobody is subscribed", interface);
+  if (!subscribed) KJ_FAIL_REQUIRE("no client is subscribed", interface);
 
   return fired
       .then([reply, &volley = *volley, &clock, start]() mutable {

@@ -36,7 +36,7 @@ public:
     return KJ_EXCEPTION(FAILED, "std::exception: Old mining interface (@2) not supported. Please update your client!");
   }
 
-  // It takes arguments that no client of this node has: whoever calls it took it for something else.
+  // It takes arguments that no client of this node has: a caller took it for another method.
   kj::Promise<void> makeWalletLoader(MakeWalletLoaderContext) override {
     return KJ_EXCEPTION(FAILED, "makeWalletLoader is not for exporters");
   }

@@ -15,7 +15,7 @@ constexpr int outOfRange = -8;
 constexpr int notFound = -5;
 constexpr int miscError = -1;
 
-// What the real node said to a request that is none.
+// The real node's answer to a malformed request.
 constexpr auto invalidRequest = R"({"result":null,"error":{"code":-32600,"message":"Missing method"}})";
 
 struct FirstResult {

@@ -18,7 +18,7 @@ class JsonRpc {
 public:
   JsonRpc(const Json& json, Faults& faults);
 
-  // From now on a method answers with this, or with this only when asked with these parameters, a JSON text.
+  // From now on a method answers with this, or with this only when called with these parameters, a JSON text.
   void set(const std::string& method, const std::string& params, Outcome outcome);
 
   // From now on getnetworkinfo reports this version, and 30.99.0 as 309900.
@@ -33,7 +33,7 @@ public:
   // The reply to a request or to an array of requests. Its parts are taken one after the other.
   kj::Promise<kj::String> execute(kj::StringPtr request);
 
-  // While this is not empty, the node is starting, and every method says so.
+  // While this is not empty, the node is starting, and every method reports that.
   std::string warmup;
 
   Counts calls;  // requests received, by method

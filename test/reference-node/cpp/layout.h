@@ -9,7 +9,7 @@ struct Layout {
   const char* name;
   // What Mining.waitTipChanged's timeout is stored against: since it has a default, the largest double.
   bool timeoutHasDefault;
-  // What a call with a context is told that names no thread.
+  // The error of a call whose context names no thread.
   const char* noThread;
   // By ordinal on the wire: the method of layouts::Init; null after the last one.
   const char* init[9];

@@ -1,4 +1,4 @@
-# What the schema of one layout cannot say of the others.
+# What the schema of one layout lacks of the others.
 
 @0xa2b946bfa8b6e41e;
 

@@ -20,7 +20,7 @@ constexpr auto threadTime = 1 * kj::MILLISECONDS;
 kj::Promise<void> Peer::serve(Method method, CallContext context, kj::Function<kj::Promise<void>()> body) {
   auto name = nameOf(method);
   simulation.calls[name] += 1;
-  // A client may leave during this one: a stock node, which is what it is asked of, lives on.
+  // A client may disconnect during this call: the stock nodes that have it survive.
   uint counted = name == "Mining.waitTipChanged" ? 0 : 1;
   callsUnderWay += counted;
   auto answer = [this, method, context, body = kj::mv(body)]() mutable -> kj::Promise<void> {

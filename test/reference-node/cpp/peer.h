@@ -1,4 +1,4 @@
-// What the node knows of one client. The client's objects keep it; its connection says when the client is gone.
+// What the node knows of one client. The client's objects keep it; its connection reports when the client has disconnected.
 #pragma once
 
 #include "methods.h"
@@ -29,7 +29,7 @@ public:
   Simulation& simulation;
   const uint id;
   uint callsUnderWay = 0;
-  ::ThreadMap::Client clientThreads = nullptr;  // set by Init.construct; stays null for a client that gives none
+  ::ThreadMap::Client clientThreads = nullptr;  // set by Init.construct; stays null for a client without one
 
 private:
   kj::Promise<kj::Maybe<kj::Own<Turn>>> takeTurn(Method method, CallContext context);

@@ -9,7 +9,7 @@
 
 namespace reference {
 
-// As the real node does, requestThread is asked of the client's thread map. A client that gave none makes it a promise
+// As the real node does, requestThread is called on the client's thread map. A client without one makes it a promise
 // that breaks: each call then brings a senderPromise and a Resolve to an exception.
 Subscription::Subscription(Peer& peer, capnp::DynamicCapability::Client callback)
     : peer(kj::addRef(peer)),

@@ -35,7 +35,7 @@ public:
   // The volley has to live until the promise is done. It stops early when the subscription ends.
   kj::Promise<void> fire(Volley& volley);
 
-  // Handler.disconnect: destroys the client's object, then lets go of it. When callbacks are under way it is done at once,
+  // Handler.disconnect: destroys the client's object, then releases it. When callbacks are under way it is done at once,
   // and that follows them: the real node's thread that makes a callback holds the object until then.
   kj::Promise<void> end();
 
