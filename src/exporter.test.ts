@@ -42,7 +42,7 @@ test("before any node was seen, polled values and event counters have no sample"
   );
 });
 
-test("leaves at once when there is no node, and stops trying", async () => {
+test("ends immediately without a node, and stops retrying", async () => {
   const lines: string[] = [];
   const exporter = new Exporter({ ...options, log: (line) => lines.push(line) });
   exporter.start();

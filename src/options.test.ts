@@ -80,7 +80,7 @@ test("--metrics-addr may be repeated", () => {
   );
 });
 
-test.each(["--help", "-h", "--debug --help", "--help --version"])("%s asks for help", (args) => {
+test.each(["--help", "-h", "--debug --help", "--help --version"])("%s requests help", (args) => {
   expect(readOptions(args.split(" "))).toBe("help");
 });
 

@@ -58,7 +58,7 @@ function serveNode(options: { user?: string; allowed?: readonly string[] } = {})
   return { state, port: server.port! };
 }
 
-/** A server that sends `bytes` to whatever it is asked, perhaps in pieces of `pieceBytes`, and then perhaps closes. */
+/** A server that answers every request with `bytes`, optionally in pieces of `pieceBytes`, and optionally closes then. */
 function serveBytes(bytes: string | Uint8Array, { close = false, pieceBytes = 0 } = {}): number {
   const all = Buffer.from(bytes as string);
   const listener = Bun.listen<{ at: number }>({

@@ -13,7 +13,7 @@ beforeAll(buildReferenceNode, buildTimeoutMs);
 
 const names = Object.keys(LAYOUTS) as LayoutName[];
 
-/** What a node of each layout is asked to make until it is known which it is, and then for the rest. */
+/** The calls that detect each layout, and then those for the rest. */
 const MADE: Record<LayoutName, readonly string[]> = {
   "pr/trace": ["makeChain", "makeNode", "makeTracing"],
   "ipc-2026-02": ["makeNode", "makeChain"],
@@ -23,7 +23,7 @@ const MADE: Record<LayoutName, readonly string[]> = {
   "pr-29409": ["makeRpc", "makeChain", "makeNode"],
 };
 
-/** What a node is asked to confirm the layout that it is said to have. */
+/** The calls that confirm the layout of --layout. */
 const CONFIRMED: Record<LayoutName, readonly string[]> = {
   "pr/trace": ["Chain.shutdownRequested"],
   "ipc-2026-02": [],
@@ -65,8 +65,8 @@ describe.each(names)("a node of layout %s", (name) => {
     const { calls, walletLoaderCalls } = await node.stats();
     expect(walletLoaderCalls).toBe(0);
     const made = MADE[name].filter((method) => !method.startsWith("makeMining")).map((method) => `Init.${method}`);
-    const asked = ["Init.construct", "ThreadMap.makeThread", "Init.makeEcho", ...made, ...CONFIRMED[name]];
-    expect(Object.keys(calls).sort()).toEqual(asked.sort());
+    const expected = ["Init.construct", "ThreadMap.makeThread", "Init.makeEcho", ...made, ...CONFIRMED[name]];
+    expect(Object.keys(calls).sort()).toEqual(expected.sort());
     await expectUsable(client);
   });
 

@@ -160,7 +160,7 @@ describe("a debug line", () => {
 
   const described = calls.filter(({ call }) => !call!.endsWith(".destroy"));
 
-  test.each(described.map(byFile))("of %s says what is in it", async (_, recorded) => {
+  test.each(described.map(byFile))("of %s describes its contents", async (_, recorded) => {
     const node: Subscriber = await subscribed("slow");
     await node.peer.ask(recorded.frame);
     expect(node.debugLines).toEqual([expectedLine(recorded) as string]);

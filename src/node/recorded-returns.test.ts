@@ -1,4 +1,4 @@
-// The Returns that real nodes were recorded to give, read by a connection that asked the same: values, capabilities and
+// The recorded Returns of real nodes, read by a connection that makes the same calls: values, capabilities and
 // exceptions are those of the manifests.
 
 import { afterEach, describe, expect, test } from "bun:test";
@@ -86,7 +86,7 @@ const isBootstrap = ([, { answers }]: [string, RecordedFrame]) => answers === "b
 describe.each(["pr-trace", "master"] as const)("%s", (capture) => {
   const returns = returnsOf(capture);
 
-  test.each(returns.filter(isBootstrap))("%s gives the bootstrap capability", async (_, { frame }) => {
+  test.each(returns.filter(isBootstrap))("%s has the bootstrap capability", async (_, { frame }) => {
     const peer = new RawPeer();
     const bootstrap = peer.connection.bootstrap();
     peer.send(frame);
@@ -99,7 +99,7 @@ describe.each(["pr-trace", "master"] as const)("%s", (capture) => {
   const withCapability = returns.filter(([, { answers, exception }]) => {
     return exception === undefined && /\.(construct|make\w+|handleNotifications|traceUtxoCache)$/.test(answers!);
   });
-  test.each(withCapability)("%s gives a capability", async (_, recorded) => {
+  test.each(withCapability)("%s has a capability", async (_, recorded) => {
     const { peer, results } = await answer(recorded);
     const capability = capabilityIn(await results);
     expect(capability).toBeInstanceOf(ImportedCapability);
@@ -139,7 +139,7 @@ describe("what the manifests do not spell out", () => {
     return returnsOf(capture).find(([name]) => name.startsWith(file))![1];
   };
 
-  test.each(["053", "056"])("%s: Handler.disconnect gives nothing", async (file) => {
+  test.each(["053", "056"])("%s: Handler.disconnect has no result", async (file) => {
     const { peer, results } = await answer(find("pr-trace", file));
     await results;
     expect(peer.connection.sizes.imports).toBe(0);
@@ -154,7 +154,7 @@ describe("what the manifests do not spell out", () => {
     expect(JSON.parse(results.text)).toMatchObject(expected);
   });
 
-  test("Mining gives the tip, its change, and whether the chain is one", async () => {
+  test("Mining has the tip, its change, and whether the chain is a test chain", async () => {
     const read = async (file: string) => (await answer(find("master", file))).results as Promise<never>;
     type Tip = { result: { hash: { toUint8Array(): Uint8Array }; height: number }; hasResult: boolean };
     const tips: Tip[] = [await read("011"), await read("013")];

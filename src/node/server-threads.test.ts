@@ -121,7 +121,7 @@ describe("a call that is stuck", () => {
     expect(fake.threadNames).toHaveLength(2);
   });
 
-  test("on every thread: no more calls are taken until one of them is answered", async () => {
+  test("on every thread: no more calls are accepted until one of them is answered", async () => {
     const releases = await stuck([0, 1, 2, 3]);
     expect(fake.threadNames).toHaveLength(4);
     await expect(call(4)).rejects.toMatchObject({ kind: "overloaded" });
@@ -133,7 +133,7 @@ describe("a call that is stuck", () => {
     await fake.pair.settled();
   });
 
-  test("on every thread: what leaving needs is asked all the same", async () => {
+  test("on every thread: the disconnect still makes its calls", async () => {
     const releases = await stuck([0, 1, 2, 3]);
     expect((await call(4, { isForLeaving: true })).result).toBe(4n);
     expect(fake.threadNames).toHaveLength(5);
@@ -141,7 +141,7 @@ describe("a call that is stuck", () => {
     await fake.pair.settled();
   });
 
-  test("on every thread: the one that leaving needed is lent to nothing else", async () => {
+  test("on every thread: the extra thread of the disconnect makes no other calls", async () => {
     const releases = await stuck([0, 1, 2, 3]);
     for (let time = 0; time < 2; time++) {
       expect((await call(4, { isForLeaving: true })).result).toBe(4n);
@@ -157,7 +157,7 @@ describe("a call that is stuck", () => {
     expect(await Promise.all([0, 1, 2, 3].map(resultOf))).toEqual([0n, 1n, 2n, 3n]);
   });
 
-  test("on every thread, and one that leaving needed too: the next that it needs is asked all the same", async () => {
+  test("on every thread, and on the disconnect's: the disconnect still makes its next call", async () => {
     const releases = await stuck([0, 1, 2, 3]);
     releases.push(fake.hold(NAMES[4]));
     const late = call(4, { deadlineMs: 1, isForLeaving: true });
@@ -168,7 +168,7 @@ describe("a call that is stuck", () => {
     await fake.pair.settled();
   });
 
-  test("is not asked a second time", async () => {
+  test("is not made a second time", async () => {
     const [release] = await stuck([0]);
     await expect(call(0)).rejects.toMatchObject({ kind: "overloaded" });
     expect(fake.calls.filter((name) => name === NAMES[0])).toHaveLength(1);
@@ -177,7 +177,7 @@ describe("a call that is stuck", () => {
     expect(await resultOf(0)).toBe(0n);
   });
 
-  test("is not asked a second time after an equal one of the same moment was answered", async () => {
+  test("is not made a second time after an equal one of the same moment was answered", async () => {
     const releaseLate = fake.hold(NAMES[0]);
     const arrived = fake.nextCallOf(NAMES[0]);
     const late = call(0, { deadlineMs: 1 });
@@ -214,14 +214,14 @@ describe("a call that is stuck", () => {
   });
 });
 
-test("a call that fails gives its thread back", async () => {
+test("a call that fails releases its thread", async () => {
   fake.refuse("Node.getMempoolSize", new RpcError("failed", "no mempool"));
   await expect(call(2)).rejects.toMatchObject({ kind: "failed", message: "no mempool" });
   expect(await resultOf(1)).toBe(1n);
   expect(fake.threadNames).toHaveLength(1);
 });
 
-test("a call that cannot be sent gives its thread back", async () => {
+test("a call that cannot be sent releases its thread", async () => {
   const fill = () => {
     throw new Error("no parameters");
   };
@@ -240,7 +240,7 @@ describe("a node that makes no thread", () => {
     others.close();
   });
 
-  test("for a while is asked again later, and not counted as if it had", async () => {
+  test("for a while is requested again later, and does not count as a thread", async () => {
     fake.refuse("ThreadMap.makeThread", error);
     const release = fake.hold(NAMES[0]);
     const held = call(0);
@@ -251,7 +251,7 @@ describe("a node that makes no thread", () => {
     await held;
   });
 
-  test("but gives null", async () => {
+  test("but returns null", async () => {
     fake.givesNull.add("ThreadMap.makeThread");
     const others = new ServerThreads(await threadMapOf(init), "others");
     await expect(others.start()).rejects.toMatchObject({
@@ -293,7 +293,7 @@ test("all threads are given back, one that is busy too", async () => {
   await fake.pair.settled();
 });
 
-test("while one leaves, nothing is begun but what that needs", async () => {
+test("during a disconnect, only its own calls start", async () => {
   threads.startLeaving();
   await expect(call(0)).rejects.toMatchObject({ kind: "disconnected" });
   expect(fake.calls).not.toContain(NAMES[0]);

@@ -195,7 +195,7 @@ test("calls and their results go through", async () => {
   expect(results).toEqual([2, 4, 6]);
 });
 
-test("more than a socket takes at once goes through in parts, both ways", async () => {
+test("more than a socket accepts at once is sent in parts, both ways", async () => {
   const path = newPath();
   const text = "0123456789abcdef".repeat(150_000);
   listenWith(
@@ -247,7 +247,7 @@ describe("the end", () => {
     expect(await bootstrap).toMatchObject({ kind: "disconnected" });
   });
 
-  test("of a peer that closes before it has read all is told in the system's words", async () => {
+  test("of a peer that closes before it has read all has the system's error", async () => {
     const path = newPath();
     // Unread bytes make the end a reset (unix(7)).
     listen(path, (socket) => {

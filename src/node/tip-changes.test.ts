@@ -162,7 +162,7 @@ test("in any tree of blocks, whatever becomes the active chain's tip meanwhile",
 });
 
 describe("rejects", () => {
-  test("when the node knows nothing of a block", async () => {
+  test("when the node does not have a block", async () => {
     const tree = new BlockTree();
     const from = tree.extend(100);
     const to = tree.extend(1, ancestor(from, 99));
@@ -179,7 +179,7 @@ describe("rejects", () => {
     await expect(compareTips(nameless, from, to)).rejects.toThrow("names no previous block");
   });
 
-  test("when the node cannot be asked", async () => {
+  test("when calls to the node fail", async () => {
     const tree = new BlockTree();
     const from = tree.extend(1);
     const to = tree.extend(1);

@@ -51,7 +51,7 @@ describe("results", () => {
     object.close();
   });
 
-  test("beyond the limit are dropped as they come, and the question says so", async () => {
+  test("beyond the limit are dropped as they arrive, and the question rejects with that", async () => {
     const { peer, object, question } = await askedPeer();
     const text = "0123456789abcdef".repeat(MAX_RETURN_BYTES / 16);
     const frame = returnFrame(question.id, (body) => {

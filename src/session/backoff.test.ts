@@ -7,7 +7,7 @@ test("doubles from half a second to half a minute", () => {
   ]);
 });
 
-test("chance adds a quarter at most, and never goes over the longest", () => {
+test("the random part is at most a quarter, and no pause exceeds the longest", () => {
   expect(backoffMs(1, 0.999)).toBeCloseTo(625, 0);
   expect(backoffMs(7, 0.999)).toBe(30_000);
 });

@@ -56,7 +56,7 @@ describe("a failed call", () => {
     expect(debugged).toHaveLength(3);
   });
 
-  test("of a method that the node refuses is not counted; one line for all of them says how to allow them", () => {
+  test("of a method that the node refuses is not counted; one line for all of them names the option that allows them", () => {
     const { calls, lines, debugged, counted } = callLog();
     for (const method of ["getpeerinfo", "listbanned", "getpeerinfo"]) {
       calls.pollFailed(method, new RefusedError(`${method}: refused by the node's RPC whitelist`, ""));

@@ -138,7 +138,7 @@ test("a method that the node does not have is not called again", async () => {
   expect([...shown.values.keys()].sort()).toEqual(["Node.b", "uptime"]);
 });
 
-test("of two polls of a method, the one with parameters that the node does not take is the one that is missing", async () => {
+test("of two polls of a method, only the one with unsupported parameters is missing", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const families = [2, 6].map((target) => shown.rpc("estimatesmartfee", { params: [target] }, `fee ${target}`));
@@ -184,7 +184,7 @@ test("a failed call is repeated at the next poll", async () => {
   expect([...shown.values.keys()].sort()).toEqual(["Chain.a", "Node.b", "getpeerinfo", "uptime"]);
 });
 
-test("a batch that fails as a whole is taken apart at once, so that the slow method fails alone", async () => {
+test("a batch that fails as a whole is split at once, so that the slow method fails alone", async () => {
   const node = new SessionNode("jsonRpc");
   const shown = new Shown();
   const families = [shown.rpc("uptime"), shown.rpc("getchaintips"), shown.rpc("getpeerinfo")];
