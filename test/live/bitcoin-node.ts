@@ -6,7 +6,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEADLINE_MS, eventually } from "../eventually.ts";
-import { fromEnvironment, type NodeBuild, PR_TRACE } from "./executables.ts";
+import { fromEnvironment, type NodeBuild, PR_TRACE, V32 } from "./executables.ts";
 
 /** A parameter of a JSON-RPC method. Text is sent as it is, everything else as JSON. */
 type Parameter = string | number | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
@@ -184,6 +184,8 @@ export class BitcoinNode implements AsyncDisposable {
         `-chain=${this.#chain}`,
         `-datadir=${this.#dataDir}`,
         `-rpcport=${this.#rpcPort}`,
+        // Else bitcoin-cli of v32 uses the socket, as the exporter's user.
+        ...(this.#build === V32 ? ["-noipcconnect"] : []),
         "-stdin",
         method,
       ],

@@ -4,9 +4,10 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { whitelistFor } from "../../src/node/calls.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { describeEachBuild, WITH_RPC_URL } from "./executables.ts";
+import { describeEachBuild, describeLive, RELEASES, V32, WITH_RPC_URL } from "./executables.ts";
 import { TIP_EVENTS } from "./families.ts";
 import { mine } from "./transactions.ts";
 
@@ -15,6 +16,7 @@ setDefaultTimeout(60_000);
 const OF_JSON_RPC = "bitcoin_mempool_size";
 /** A node of a few blocks stops within 0.2 s without a client. */
 const STOP_MS = 5_000;
+const PASSWORD = "hunter2 ü";
 
 describeEachBuild(
   "JSON-RPC over HTTP",
@@ -54,9 +56,79 @@ describeEachBuild(
       expect(exporter.log.join("\n")).not.toContain("__cookie__");
       await rm(folder, { recursive: true });
     });
+
+    test("a user of -rpcauth with a whitelist: what it allows has samples, and the log has the line for this user", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "live-password-"));
+      const passwordFile = join(folder, "password");
+      await Bun.write(passwordFile, `${PASSWORD}\n`);
+      const args = [`-rpcauth=${rpcAuth("exporter")}`, "-rpcwhitelist=exporter:uptime", "-rpcwhitelistdefault=0"];
+      await using node = await BitcoinNode.start(args, { build });
+      await using exporter = await ExporterProcess.start(node.socketPath, {
+        args: [...node.exporterArgs, "--rpc-user", "exporter", "--rpc-password-file", passwordFile],
+      });
+      await exporter.connected();
+      const metrics = await exporter.polled();
+      expect(metrics.has("bitcoin_uptime_seconds")).toBe(true);
+      expect(metrics.has(OF_JSON_RPC)).toBe(false);
+      const [line, ...others] = await exporter.logs(/is forbidden \(403\)/);
+      expect(line).toEndWith(`: ${whitelistFor("exporter")}`);
+      expect(others).toEqual([]);
+      expect(exporter.log.join("\n")).not.toContain(PASSWORD);
+      await rm(folder, { recursive: true });
+    });
   },
   WITH_RPC_URL,
 );
+
+describeEachBuild(
+  "without --rpc-url",
+  (build) => {
+    test("the node's HTTP server gets no request", async () => {
+      await using node = await BitcoinNode.start(["-debug=http"], { build });
+      const before = await requests(node);
+      expect(before).toBeGreaterThan(0);
+      await using exporter = await ExporterProcess.start(node.socketPath);
+      await exporter.connected();
+      for (let poll = 0; poll < 3; poll++) await exporter.polled();
+      expect(await requests(node)).toBe(before);
+    });
+  },
+  RELEASES,
+);
+
+describeLive(
+  "v32: --rpc-url",
+  () => {
+    test("is not needed: the log says so, and nothing connects to it", async () => {
+      let connections = 0;
+      using listener = Bun.listen({
+        hostname: "127.0.0.1",
+        port: 0,
+        socket: { open: () => void connections++, data() {} },
+      });
+      await using node = await BitcoinNode.start([], { build: V32 });
+      await using exporter = await ExporterProcess.start(node.socketPath, {
+        args: ["--rpc-url", `http://127.0.0.1:${listener.port}`],
+      });
+      await exporter.waitFor(OF_JSON_RPC, 0);
+      await exporter.logs(/^connected to the node at .* supports json-rpc, mining; .*; --rpc-url is not needed$/);
+      for (let poll = 0; poll < 3; poll++) await exporter.polled();
+      expect(connections).toBe(0);
+    });
+  },
+  V32,
+);
+
+/** How many HTTP requests the node has logged. */
+async function requests(node: BitcoinNode): Promise<number> {
+  return (await node.debugLog()).split("\n").filter((line) => line.includes("Received a POST request")).length;
+}
+
+/** The value of -rpcauth for `user`: the salt, and the HMAC of the password (share/rpcauth of Bitcoin Core). */
+function rpcAuth(user: string): string {
+  const salt = "6d4d";
+  return `${user}:${salt}$${new Bun.CryptoHasher("sha256", salt).update(PASSWORD).digest("hex")}`;
+}
 
 /** An exporter that has read the tip, and has the first answers over HTTP. */
 async function start(node: BitcoinNode): Promise<ExporterProcess> {
