@@ -1,4 +1,4 @@
-// The documents against what they describe: links and anchors, the README's flags, the layouts, the whitelist.
+// The documents against what they describe: links and anchors, the README's flags, the layouts, the whitelist, the families.
 
 import { expect, test } from "bun:test";
 import { existsSync, globSync, readFileSync } from "node:fs";
@@ -6,6 +6,16 @@ import { dirname, join } from "node:path";
 import { whitelistFor } from "../../src/node/calls.ts";
 import { LAYOUTS } from "../../src/node/layouts.ts";
 import { FLAGS, type Flag } from "../../src/options.ts";
+import { V32 } from "../live/executables.ts";
+import {
+  COINS,
+  documentedFamilies,
+  IS_TRACED,
+  NOTIFICATIONS,
+  POLLED,
+  SINCE_CONNECT,
+  TIP_EVENTS,
+} from "../live/families.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const DOCUMENTS = globSync(["*.md", "docs/*.md", "bench/*.md", "test/*/README.md"], { cwd: ROOT });
@@ -91,4 +101,10 @@ test("README and METRICS.md have every layout", () => {
 
 test("the whitelist that docs/install.md recommends allows every method that the exporter calls", () => {
   expect(read("docs/install.md")).toContain(`\n    ${whitelistFor("")}\n`);
+});
+
+test("the live tests check every family of METRICS.md that comes from a node", () => {
+  const documented = documentedFamilies(read("METRICS.md"), V32, false).map(({ name }) => name);
+  const events = [SINCE_CONNECT, TIP_EVENTS, NOTIFICATIONS, COINS].flatMap((families) => Object.values(families));
+  expect([...Object.keys(POLLED), ...events, IS_TRACED].sort()).toEqual(documented.sort());
 });
