@@ -121,8 +121,10 @@ function additions(client: NodeClient, { collectors, subscribe, utxoTrace }: Che
       ["Bitcoin Core v32", "the same over the socket, without a password"],
     );
   }
-  if (client.hasNotifications && !subscribe) rows.push(["no --no-subscribe", "events as they happen"]);
-  if (client.hasUtxoTrace && subscribe && !utxoTrace) rows.push(["no --no-utxo-trace", "coins of the UTXO cache"]);
+  if (client.hasNotifications && !subscribe)
+    rows.push(["without --no-subscribe", "blocks, mempool changes and flushes as they happen"]);
+  if (client.hasUtxoTrace && subscribe && !utxoTrace)
+    rows.push(["without --no-utxo-trace", "coins of the UTXO cache as they happen"]);
   // Those that do not run by default read JSON-RPC alone.
   const others = client.jsonRpc === undefined ? [] : COLLECTOR_NAMES.filter((name) => !collectors.includes(name));
   return [...rows, ...others.map((name): Row => [`collector ${name}`, `cost to the node: ${costOf(name)}`])];

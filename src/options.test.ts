@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { DEFAULT_COLLECTORS } from "./collectors/catalogue.ts";
-import { type Options, readOptions, UsageError, usage } from "./options.ts";
+import { FLAGS, type Options, readOptions, UsageError, usage } from "./options.ts";
 
 const read = (...args: string[]) => readOptions(args) as Options;
 
@@ -123,6 +123,14 @@ test.each([
   [["--once", "--timeout", "0.5", "s"], 'bad value "0.5" for --timeout: expected seconds from 1 to 86400'],
 ])("%j is refused", (args, message) => {
   expect(() => readOptions(args)).toThrow(new UsageError(message));
+});
+
+test.each(Object.keys(FLAGS))("%s has no other spelling", (name) => {
+  const camelCase = name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+  const others = [camelCase, name.replaceAll("-", "_"), name.toUpperCase(), `no${camelCase}`, `no-no-${name}`];
+  for (const spelling of others.filter((other) => !Object.hasOwn(FLAGS, other)))
+    for (const args of [[`--${spelling}`], [`--${spelling}=no`], [`--${spelling}`, "no"]])
+      expect(() => readOptions([...args, "s"])).toThrow(new UsageError(`unknown flag --${spelling}`));
 });
 
 test("--version needs no socket path", () => {
