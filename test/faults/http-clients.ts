@@ -200,7 +200,7 @@ export const TLS_CLIENT_KINDS: readonly ClientKind[] = [
     start: (port) => Clients.of(port, 500, (socket) => void socket.write(HALF_HELLO)),
   },
   {
-    name: "8 that ask for a page over TLS as soon as they have the last one",
+    name: "8 that request a page over TLS as soon as they have the last one",
     start: (port) =>
       Clients.of(
         port,
