@@ -65,7 +65,7 @@ const UCRED_NUMBERS = 3;
 /**
  * The process that listens on the other end of a Unix socket: 0 when it is in another PID namespace, undefined when the
  * system does not report it. Bun has no getsockopt, so this calls the C library. bun:ffi is loaded at the first call, in 10 ms
- * and 7 MB, so only exporters of v30 nodes need that.
+ * and 7 MB, which only v30 nodes, --once and --check need.
  */
 export async function peerPid(descriptor: number): Promise<number | undefined> {
   const { dlopen, ptr } = await import("bun:ffi");
