@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { askBlock, type Questions, questionsOf } from "../../test/builders/questions.ts";
+import { callsOf, type PolledCalls, readTip } from "../../test/builders/polled-calls.ts";
 import { type RecordedNode, recorded } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -14,10 +14,10 @@ const V32_TIP: Tip = { hash: "1a629d1de18e8005d308f62fafeb3a57ec6f32b4122db93d59
 const GENESIS: Tip = { hash: "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206", height: 0 };
 
 let registry: Registry;
-let questions: Questions["block"];
+let calls: PolledCalls["block"];
 beforeEach(() => {
   registry = new Registry();
-  questions = questionsOf(blockStatsCollector(registry), "block").block;
+  calls = callsOf(blockStatsCollector(registry), "block").block;
 });
 
 /** What is shown of the last block. */
@@ -65,7 +65,7 @@ function only(answer: JsonObject, names: readonly string[]): JsonObject {
 
 test.each(["master", "pr/trace"] as const)("a block of %s, with three small calls", async (node) => {
   const rpc = recordedRpc(node);
-  expect(await askBlock(questions, rpc, TIP)).toEqual([]);
+  expect(await readTip(calls, rpc, TIP)).toEqual([]);
   expect(samples()).toEqual(SHOWN);
   expect(rpc.requests).toEqual([
     {
@@ -78,7 +78,7 @@ test.each(["master", "pr/trace"] as const)("a block of %s, with three small call
 });
 
 test("a block of v32, with all its calls", async () => {
-  expect(await askBlock(questions, recordedRpc("v32"), V32_TIP)).toEqual([]);
+  expect(await readTip(calls, recordedRpc("v32"), V32_TIP)).toEqual([]);
   expect(samples()).toEqual({
     bitcoin_last_block_height: "135",
     bitcoin_last_block_transactions: "5",
@@ -104,7 +104,7 @@ test("a block of v32, with all its calls", async () => {
 
 test("each statistic that the request names is shown", async () => {
   const rpc = recordedRpc("v32");
-  await askBlock(questions, rpc, V32_TIP);
+  await readTip(calls, rpc, V32_TIP);
   const [, names] = rpc.requests[0]!.params as [string, string[]];
   const all = recorded(rpc.requests[0]!, "v32") as JsonObject;
   for (const name of names) {
@@ -113,15 +113,15 @@ test("each statistic that the request names is shown", async () => {
       all,
       names.filter((other) => other !== name),
     );
-    await askBlock(questions, { callAll: async () => [{ result: answer }] }, V32_TIP);
+    await readTip(calls, { callAll: async () => [{ result: answer }] }, V32_TIP);
     expect({ name, isMissing: Object.keys(samples()).length < shown }).toEqual({ name, isMissing: true });
-    await askBlock(questions, rpc, V32_TIP);
+    await readTip(calls, rpc, V32_TIP);
   }
 });
 
 test("a block may leave fewer outputs than it spent", async () => {
   const answer = parseJson('{"utxo_increase_actual": -4321}');
-  await askBlock(questions, { callAll: async () => [{ result: answer }] }, TIP);
+  await readTip(calls, { callAll: async () => [{ result: answer }] }, TIP);
   expect(samples()).toEqual({ bitcoin_last_block_utxo_change: "-4321" });
 });
 
@@ -131,7 +131,7 @@ describe("arrival", () => {
     const rpc = recordedRpc("master");
     for (const after of seconds) {
       const arrivedMs = after === undefined ? undefined : (TIP_TIME + after) * 1000;
-      expect(await askBlock(questions, rpc, { ...TIP, arrivedMs })).toEqual([]);
+      expect(await readTip(calls, rpc, { ...TIP, arrivedMs })).toEqual([]);
     }
     const all = Object.entries(samplesOf(registry));
     const own = all.filter(([series]) => series.startsWith("bitcoin_block_arrival_seconds"));
@@ -162,14 +162,14 @@ describe("arrival", () => {
 
   test("stays as it is without an answer", async () => {
     const before = await arrivals(3);
-    await askBlock(questions, { callAll: () => Promise.reject(new Error("too slow")) }, { ...TIP, arrivedMs: 1 });
+    await readTip(calls, { callAll: () => Promise.reject(new Error("too slow")) }, { ...TIP, arrivedMs: 1 });
     expect(await arrivals()).toEqual(before);
   });
 });
 
 test("the first block of a chain has no interval", async () => {
-  await askBlock(questions, recordedRpc("master"), TIP);
-  await askBlock(questions, recordedRpc("master, new"), GENESIS);
+  await readTip(calls, recordedRpc("master"), TIP);
+  await readTip(calls, recordedRpc("master, new"), GENESIS);
   expect(samples()).toEqual({
     bitcoin_last_block_height: "0",
     bitcoin_last_block_transactions: "1",
@@ -182,26 +182,26 @@ test("the first block of a chain has no interval", async () => {
 });
 
 test("a pruned block is not an error: only its time has a sample", async () => {
-  await askBlock(questions, recordedRpc("master"), TIP);
-  await askBlock(questions, recordedRpc("master, pruned"), TIP);
+  await readTip(calls, recordedRpc("master"), TIP);
+  await readTip(calls, recordedRpc("master, pruned"), TIP);
   expect(samples()).toEqual({ bitcoin_last_block_interval_seconds: "17" });
 });
 
 test("a failed call removes the values of the older block", async () => {
-  await askBlock(questions, recordedRpc("master"), TIP);
+  await readTip(calls, recordedRpc("master"), TIP);
   const failing: JsonRpc = { callAll: () => Promise.reject(new Error("too slow")) };
-  expect(await askBlock(questions, failing, TIP)).toEqual(["too slow", "too slow"]);
+  expect(await readTip(calls, failing, TIP)).toEqual(["too slow", "too slow"]);
   expect(samples()).toEqual({});
 });
 
 test("another error of the same code is an error", async () => {
   const broken = new JsonRpcError(-1, "getblockstats: Block not found on disk");
-  expect(await askBlock(questions, { callAll: async () => [{ error: broken }] }, TIP)).toContain(broken.message);
+  expect(await readTip(calls, { callAll: async () => [{ error: broken }] }, TIP)).toContain(broken.message);
 });
 
 test("a field of another type removes its own sample only", async () => {
   const answer = parseJson('{"txs": "many", "ins": 3}');
-  expect(await askBlock(questions, { callAll: async () => [{ result: answer }] }, TIP)).toEqual([
+  expect(await readTip(calls, { callAll: async () => [{ result: answer }] }, TIP)).toEqual([
     'getblockstats: "txs" is not a count: "many"',
   ]);
   expect(samples()).toEqual({ bitcoin_last_block_inputs: "3" });

@@ -32,8 +32,8 @@ const PERCENTILES = ["10", "25", "50", "75", "90"];
 /** Upper bounds. A miner updates the time of a header every few seconds to minutes, and its clock may be ahead. */
 const ARRIVAL_BOUNDS_S = [0, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600];
 
-const blockStats = fromBlock("getblockstats", askStats);
-const headers = fromBlock("getblockheader", askHeaders);
+const blockStats = fromBlock("getblockstats", readStats);
+const headers = fromBlock("getblockheader", readHeaders);
 
 export function blockStatsCollector(registry: Registry): Collector {
   const gauge = (name: string, help: string) => registry.gauge(`bitcoin_last_block_${name}`, help);
@@ -106,7 +106,7 @@ export function blockStatsCollector(registry: Registry): Collector {
 }
 
 /** Statistics of the block; undefined when the node does not have its data on disk. */
-async function askStats(rpc: JsonRpc, { hash }: Tip): Promise<JsonValue | undefined> {
+async function readStats(rpc: JsonRpc, { hash }: Tip): Promise<JsonValue | undefined> {
   try {
     return await callRpc(rpc, "getblockstats", [hash, STATS]);
   } catch (error) {
@@ -127,7 +127,7 @@ interface Headers {
   readonly arrivedMs: number | undefined;
 }
 
-async function askHeaders(rpc: JsonRpc, { hash, arrivedMs }: NewTip): Promise<Headers> {
+async function readHeaders(rpc: JsonRpc, { hash, arrivedMs }: NewTip): Promise<Headers> {
   const header = await callRpc(rpc, "getblockheader", [hash]);
   const time = result.number(header, "time");
   // The genesis block has none.

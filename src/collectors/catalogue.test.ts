@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPage } from "../../scripts/text-format.ts";
-import { ALL_EVENTS, answerRpc, questionsOf } from "../../test/builders/questions.ts";
+import { ALL_EVENTS, answerRpc, callsOf } from "../../test/builders/polled-calls.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -45,16 +45,16 @@ const paramText = (param: unknown) => (typeof param === "object" ? JSON.stringif
 
 test("all collectors together make each call once, and every permitted call", () => {
   const collectors = makeCollectors(COLLECTOR_NAMES, context);
-  const { jsonRpc, block } = questionsOf(collectors, "jsonRpc", "block");
-  const questions = jsonRpc.map(({ source: { method, params = [] } }) => [method, ...params.map(paramText)].join(" "));
-  expect(new Set(questions).size).toBe(questions.length);
+  const { jsonRpc, block } = callsOf(collectors, "jsonRpc", "block");
+  const calls = jsonRpc.map(({ source: { method, params = [] } }) => [method, ...params.map(paramText)].join(" "));
+  expect(new Set(calls).size).toBe(calls.length);
   const called = new Set([...jsonRpc, ...block].map(({ source }) => source.method));
   // getblockhash resolves the height of a tip, in src/session.
   expect([...called, "getblockhash"].sort()).toEqual([...RPC_METHODS].sort());
 });
 
 test("where Chain and Node are used, the network needs no getnettotals", () => {
-  const { jsonRpc } = questionsOf(makeCollectors(["network", "peers"], context), "node", "jsonRpc");
+  const { jsonRpc } = callsOf(makeCollectors(["network", "peers"], context), "node", "jsonRpc");
   const methods = jsonRpc.map(({ source }) => source.method);
   expect(methods).toContain("getnetworkinfo");
   expect(methods).not.toContain("getnettotals");
@@ -62,7 +62,7 @@ test("where Chain and Node are used, the network needs no getnettotals", () => {
 
 test("a collector that is not chosen is absent, except the chain's", () => {
   const collectors = makeCollectors(["peers"], context);
-  const { node, jsonRpc, block } = questionsOf(collectors, "node", "jsonRpc", "block");
+  const { node, jsonRpc, block } = callsOf(collectors, "node", "jsonRpc", "block");
   expect(jsonRpc.map(({ source }) => source.method)).toEqual(["getblockchaininfo", "getpeerinfo"]);
   expect(node.map(({ source }) => source.method)).toContain("Chain.isInitialBlockDownload");
   expect(node.map(({ source }) => source.method)).not.toContain("Node.getMempoolSize");

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ALL_EVENTS, answerRpc, clearAll, TIPS_ONLY } from "../../test/builders/questions.ts";
+import { ALL_EVENTS, answerRpc, clearAll, TIPS_ONLY } from "../../test/builders/polled-calls.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import { chainCollector } from "./chain.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { answerRpc } from "../../test/builders/questions.ts";
+import { answerRpc } from "../../test/builders/polled-calls.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import { clientsCollector } from "./clients.ts";

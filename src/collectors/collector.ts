@@ -85,14 +85,14 @@ export interface RpcSource<Value> {
 export interface BlockSource<Value, Answer = unknown> {
   readonly kind: "block";
   readonly method: RpcMethod;
-  /** Families with the same `askAbout` share one call. */
-  readonly askAbout: AskBlock<Answer>;
+  /** Families with the same `readBlock` share one call. */
+  readonly readBlock: ReadBlock<Answer>;
   /** As in RpcSource. */
   read(answer: Answer): Value;
 }
 
 /** Resolves to undefined when the node does not have the data of the block: no sample. */
-export type AskBlock<Answer> = (rpc: JsonRpc, block: NewTip) => Promise<Answer | undefined>;
+export type ReadBlock<Answer> = (rpc: JsonRpc, block: NewTip) => Promise<Answer | undefined>;
 
 export interface NewTip extends Tip {
   /** When the block became the tip, in Unix milliseconds; undefined for a session's first tip and in initial block download. */
@@ -150,12 +150,12 @@ export function fromRpc(
   });
 }
 
-/** Makes the sources that read what `askAbout` resolves to. */
-export function fromBlock<Answer>(method: RpcMethod, askAbout: AskBlock<Answer>) {
+/** Makes the sources that read what `readBlock` resolves to. */
+export function fromBlock<Answer>(method: RpcMethod, readBlock: ReadBlock<Answer>) {
   return <Value>(read: Read<Value, Answer>, field = ""): BlockSource<Value, Answer> => ({
     kind: "block",
     method,
-    askAbout,
+    readBlock,
     read: (answer) => read(answer, field),
   });
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { ALL_EVENTS, ask, clearAll } from "../../test/builders/questions.ts";
+import { ALL_EVENTS, ask, clearAll } from "../../test/builders/polled-calls.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import type { MiningQueries } from "../node/mining.ts";

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import fc from "fast-check";
-import { answerRpc, clearAll, questionsOf } from "../../test/builders/questions.ts";
+import { answerRpc, callsOf, clearAll } from "../../test/builders/polled-calls.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import { type JsonValue, parseJson, readJson } from "../node/json.ts";
@@ -87,7 +87,7 @@ test("a chunk across the limit is not in the next block, and its rate is what fi
 
 test("a diagram replaces the one before, even one that was read in part", () => {
   read([400, 200_000], [4_000_000, 1_000_000]);
-  const { items } = questionsOf(feeRates).jsonRpc[0]!.source;
+  const { items } = callsOf(feeRates).jsonRpc[0]!.source;
   (items as (point: JsonValue) => void)(parseJson(`{"weight": 800, "fee": 0.00000100}`));
   expect(byLabel(read([400, 1200]), VBYTES)).toEqual({ "12-20": "100" });
   clearAll(feeRates);
@@ -120,7 +120,7 @@ test("bands add up to the whole mempool, whatever it has", () => {
 
 test("a diagram of 100,000 chunks is read point by point, between other work", async () => {
   const chunks = Array.from({ length: 100_000 }, (_, index): Chunk => [561, Math.round(1_000_000 / (1 + index / 10))]);
-  const { source } = questionsOf(feeRates).jsonRpc[0]!;
+  const { source } = callsOf(feeRates).jsonRpc[0]!;
   const bytes = Buffer.from(diagramOf(chunks));
   let turns = 0;
   const timer = setInterval(() => turns++);

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
-import { ALL_EVENTS, answerRpc, clearAll, questionsOf } from "../../test/builders/questions.ts";
+import { ALL_EVENTS, answerRpc, callsOf, clearAll } from "../../test/builders/polled-calls.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import { feesCollector } from "./fees.ts";
 
 test("each target has its own call; an estimator is called at every fifth poll, by its name", () => {
-  const { jsonRpc } = questionsOf(feesCollector(new Registry(), [2, 144]));
+  const { jsonRpc } = callsOf(feesCollector(new Registry(), [2, 144]));
   const estimator = (name: string) => ({ fee_rate_estimator: name });
   expect(jsonRpc.map(({ source: { method, params, every } }) => [method, params, every])).toEqual([
     ["estimatesmartfee", [2], undefined],
@@ -19,7 +19,7 @@ test("each target has its own call; an estimator is called at every fifth poll, 
 
 test("an estimator is called only after the node has named one in this session", () => {
   const fees = feesCollector(new Registry(), [6]);
-  const wanted = () => questionsOf(fees).jsonRpc.map(({ source }) => source.isWanted?.() ?? true);
+  const wanted = () => callsOf(fees).jsonRpc.map(({ source }) => source.isWanted?.() ?? true);
   expect(wanted()).toEqual([true, false, false]);
   answerRpc(fees, "estimatesmartfee", '{"errors": ["Insufficient data"], "blocks": 0}', [6]);
   answerRpc(fees, "estimatesmartfee", '{"feerate": 0.00001000, "blocks": 6}', [6]);

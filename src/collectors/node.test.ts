@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "bun:test";
-import { answerRpc, questionsOf } from "../../test/builders/questions.ts";
+import { answerRpc, callsOf } from "../../test/builders/polled-calls.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -39,7 +39,7 @@ test("a thousand other nodes leave one series", () => {
 test("a failure of either method removes the series, and the next answer restores it", () => {
   feed(node, "master");
   for (const method of ["getblockchaininfo", "getnetworkinfo"] as const) {
-    for (const question of questionsOf(node).jsonRpc) if (question.source.method === method) question.clear();
+    for (const call of callsOf(node).jsonRpc) if (call.source.method === method) call.clear();
     expect(info()).toEqual([]);
     feed(node, "master");
     expect(info()).toEqual([MASTER]);

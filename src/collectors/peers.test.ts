@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "bun:test";
-import { answerRpc, clearAll } from "../../test/builders/questions.ts";
+import { answerRpc, clearAll } from "../../test/builders/polled-calls.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";

@@ -1,7 +1,7 @@
 // All collectors on what real nodes answered: every sample on the page, and none besides.
 
 import { expect, test } from "bun:test";
-import { clearAll, type SourceKind } from "../../test/builders/questions.ts";
+import { clearAll, type SourceKind } from "../../test/builders/polled-calls.ts";
 import { feed, type RecordedNode } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";

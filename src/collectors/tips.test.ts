@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { answerRpc, questionsOf } from "../../test/builders/questions.ts";
+import { answerRpc, callsOf } from "../../test/builders/polled-calls.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import { tipsCollector } from "./tips.ts";
@@ -26,5 +26,5 @@ test("tips count by status, those of the future as other, and none is 0", () => 
 });
 
 test("is called at every 10th poll", () => {
-  expect(questionsOf(tipsCollector(new Registry())).jsonRpc[0]!.source.every).toBe(10);
+  expect(callsOf(tipsCollector(new Registry())).jsonRpc[0]!.source.every).toBe(10);
 });

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import fc from "fast-check";
-import { answerRpc, clearAll } from "../../test/builders/questions.ts";
+import { answerRpc, clearAll } from "../../test/builders/polled-calls.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
 import type { Collector } from "./collector.ts";

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "bun:test";
-import { askBlock, questionsOf } from "../../test/builders/questions.ts";
+import { callsOf, readTip } from "../../test/builders/polled-calls.ts";
 import { recorded } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -19,8 +19,8 @@ beforeEach(() => {
 
 /** Polls a node with this answer to getindexinfo, and with the recorded set of v32. */
 async function poll(indexes: JsonValue): Promise<Record<string, string>> {
-  const { block } = questionsOf(utxoSetCollector(registry), "block");
-  const errors = await askBlock(
+  const { block } = callsOf(utxoSetCollector(registry), "block");
+  const errors = await readTip(
     block,
     {
       async callAll([request]) {

@@ -10,7 +10,7 @@ import * as result from "./result.ts";
 
 const INDEX = "coinstatsindex";
 
-const utxoSet = fromBlock("gettxoutsetinfo", askIndex);
+const utxoSet = fromBlock("gettxoutsetinfo", readUtxoSet);
 
 export function utxoSetCollector(registry: Registry): Collector {
   const height = registry.gauge(
@@ -33,7 +33,7 @@ export function utxoSetCollector(registry: Registry): Collector {
   };
 }
 
-async function askIndex(rpc: JsonRpc, { hash }: NewTip): Promise<JsonValue | undefined> {
+async function readUtxoSet(rpc: JsonRpc, { hash }: NewTip): Promise<JsonValue | undefined> {
   const index = result.object(await callRpc(rpc, "getindexinfo", [INDEX]), INDEX);
   if (index === undefined || result.flag(index, "synced") !== true) return undefined;
   return callRpc(rpc, "gettxoutsetinfo", ["none", hash]);

@@ -13,8 +13,8 @@ import {
 import type { RpcMethod } from "../node/calls.ts";
 import { AnswerTooLargeError, isPermanent, JsonRpcError, RefusedError, type RpcOutcome } from "../node/json-rpc.ts";
 import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
+import { choosePolledCalls } from "./polled-calls.ts";
 import { Poller } from "./poller.ts";
-import { chooseQuestions } from "./questions.ts";
 
 /** What is shown of each family: its last value, or nothing after a failure or a clear. */
 class Shown {
@@ -67,7 +67,7 @@ function pollerOf(node: SessionNode, ...families: PolledFamily[]) {
   const answered: string[] = [];
   const poller = new Poller({
     client: node,
-    questions: chooseQuestions(families, node.kinds),
+    calls: choosePolledCalls(families, node.kinds),
     onAnswer: (method) => answered.push(method),
     onError: (method, error) => void failures.push({ method, error, isMissing: isPermanent(error) }),
   });
@@ -320,7 +320,7 @@ test("what failed in a round, and what waited for one of its answers, can be ask
   isWanted = true;
   node.calls.length = 0;
   await poller.pollOverdue();
-  expect(node.calls.flat()).toEqual(["estimatesmartfee", "getchaintips"]);
+  expect(node.calls.flat()).toEqual(["getchaintips", "estimatesmartfee"]);
   expect([...shown.values.keys()].sort()).toEqual(["estimatesmartfee", "uptime"]);
 });
 

@@ -15,8 +15,8 @@ import { errorText } from "../rpc/errors.ts";
 import { CallLog } from "./call-log.ts";
 import { Pause } from "./pause.ts";
 import { PollSchedule } from "./poll-schedule.ts";
+import { choosePolledCalls, type PolledCalls } from "./polled-calls.ts";
 import { Poller } from "./poller.ts";
-import { chooseQuestions, type Questions } from "./questions.ts";
 import { waitForReadiness } from "./readiness.ts";
 import { describeNode, reportedBy, sourcesOf } from "./supported.ts";
 import { TipPolls } from "./tip-polls.ts";
@@ -40,7 +40,7 @@ export interface SessionOptions extends SessionFlags {
   /** Called with the new connection, before the first call to the node. */
   readonly onConnected?: (connection: Connection) => void;
   /**
-   * For a session of one poll: called when that poll and the questions about its tip are answered, once. The tip is not
+   * For a session of one poll: called when that poll and the calls for its tip are answered, once. The tip is not
    * followed then, and the caller leaves.
    */
   readonly onPolled?: (client: NodeClient) => void;
@@ -178,8 +178,8 @@ export class Session {
     this.#client = client;
     await this.#waitForReadiness(client, this.#connection);
     // Not before: what a node supports is final once it has started.
-    const questions = chooseQuestions(collectors.polled, sourcesOf(client));
-    this.#tipPolls = this.#makeTipPolls(client, questions);
+    const polledCalls = choosePolledCalls(collectors.polled, sourcesOf(client));
+    this.#tipPolls = this.#makeTipPolls(client, polledCalls);
     collectors.startSession(reportedBy(client, this.#options));
     if (this.#isToSubscribe(client)) await this.#subscribe(client);
     else await this.#startWatching(client);
@@ -188,7 +188,7 @@ export class Session {
     announce(
       `connected to the node at ${socketPath}: layout ${client.layout}, ${describeNode(client, rpc !== undefined)}`,
     );
-    await this.#pollUntilEnd(client, questions);
+    await this.#pollUntilEnd(client, polledCalls);
   }
 
   #isToSubscribe(client: NodeClient): boolean {
@@ -263,10 +263,10 @@ export class Session {
     this.#pause.end();
   }
 
-  #makeTipPolls(client: NodeClient, questions: Questions): TipPolls {
+  #makeTipPolls(client: NodeClient, polledCalls: PolledCalls): TipPolls {
     return new TipPolls({
       client,
-      questions: questions.block,
+      calls: polledCalls.block,
       isSyncing: () => this.#options.collectors.initialBlockDownload !== "over",
       onError: (method, error) => this.#calls.failed(method, error),
     });
@@ -285,11 +285,11 @@ export class Session {
     };
   }
 
-  async #pollUntilEnd(client: NodeClient, questions: Questions): Promise<void> {
+  async #pollUntilEnd(client: NodeClient, polledCalls: PolledCalls): Promise<void> {
     const { pollIntervalMs, callTimeoutMs, metrics } = this.#options;
     const poller = new Poller({
       client,
-      questions,
+      calls: polledCalls,
       onAnswer: (method, value) => {
         if (this.#options.debug) this.#debug(`poll: ${method} = ${valueText(value)}`);
         this.#calls.pollAnswered();

@@ -3,7 +3,7 @@
 import type { Reported } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
 import type { Options } from "../options.ts";
-import type { SourceKind } from "./questions.ts";
+import type { SourceKind } from "./polled-calls.ts";
 
 /** The kinds of sources that serve the families of this session. */
 export function sourcesOf(client: NodeClient): ReadonlySet<SourceKind> {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { turn } from "../../test/builders/connections.ts";
 import { fromBlock, polledInto } from "../collectors/collector.ts";
 import type { JsonRpc } from "../node/json-rpc.ts";
-import { chooseQuestions } from "./questions.ts";
+import { choosePolledCalls } from "./polled-calls.ts";
 import { TipPolls } from "./tip-polls.ts";
 
 /** The calls, such as "getblockhash 7" or "getblockstats hash of 7"; each stays open until it is answered. */
@@ -38,7 +38,7 @@ beforeEach(() => {
   ];
   tipPolls = new TipPolls({
     client,
-    questions: chooseQuestions(families, new Set(["block"] as const)).block,
+    calls: choosePolledCalls(families, new Set(["block"] as const)).block,
     isSyncing: () => isSyncing,
     onError: (_, error) => errors.push(error),
   });
@@ -53,8 +53,8 @@ const jsonRpc: JsonRpc = {
   },
 };
 
-function ask(question: string): Promise<void> {
-  asked.push(question);
+function ask(call: string): Promise<void> {
+  asked.push(call);
   const { promise, resolve } = Promise.withResolvers<void>();
   open.push(resolve);
   return promise;

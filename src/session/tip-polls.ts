@@ -5,11 +5,11 @@ import type { BlockSource, NewTip } from "../collectors/collector.ts";
 import type { NodeClient } from "../node/client.ts";
 import { callRpc, isPermanent, type JsonRpc } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
-import type { Question } from "./questions.ts";
+import type { PolledCall } from "./polled-calls.ts";
 
 export interface TipPollsOptions {
   readonly client: Pick<NodeClient, "jsonRpc" | "isOver">;
-  readonly questions: readonly Question<BlockSource<unknown>>[];
+  readonly calls: readonly PolledCall<BlockSource<unknown>>[];
   /** No block is read while the node may be in initial block download, when each block is a tip. The newest tip waits. */
   readonly isSyncing: () => boolean;
   readonly onError: (method: string, error: unknown) => void;
@@ -31,8 +31,8 @@ export class TipPolls {
 
   /** A block is the tip. If it has just become the tip, `arrivedMs` is when. Returns at once. */
   tipChanged(tip: Tip | number, arrivedMs?: number): void {
-    const { questions, isSyncing } = this.#options;
-    if (questions.length === 0) return;
+    const { calls, isSyncing } = this.#options;
+    if (calls.length === 0) return;
     this.#next = { tip, arrivedMs: isSyncing() ? undefined : arrivedMs };
     this.resume();
   }
@@ -46,7 +46,7 @@ export class TipPolls {
   /** The session is over: removes the samples of all families. */
   clear(): void {
     this.#next = undefined;
-    for (const question of this.#options.questions) question.clear();
+    for (const call of this.#options.calls) call.clear();
   }
 
   async #run(rpc: JsonRpc): Promise<void> {
@@ -55,31 +55,31 @@ export class TipPolls {
     while (this.#next !== undefined && !client.isOver && !isSyncing()) {
       const next = this.#next;
       this.#next = undefined;
-      await this.#ask(rpc, next.tip, next.arrivedMs);
+      await this.#read(rpc, next.tip, next.arrivedMs);
     }
     this.#isRunning = false;
   }
 
-  async #ask(rpc: JsonRpc, next: Tip | number, arrivedMs: number | undefined): Promise<void> {
+  async #read(rpc: JsonRpc, next: Tip | number, arrivedMs: number | undefined): Promise<void> {
     const tip = typeof next === "object" ? next : await this.#try("getblockhash", () => tipAt(rpc, next));
     if (tip === undefined) return;
-    for (const question of this.#options.questions) await this.#askQuestion(rpc, question, { ...tip, arrivedMs });
+    for (const call of this.#options.calls) await this.#makeCall(rpc, call, { ...tip, arrivedMs });
   }
 
-  async #askQuestion(rpc: JsonRpc, question: Question<BlockSource<unknown>>, tip: NewTip): Promise<void> {
-    const answer = await this.#try(question.source.method, () => question.source.askAbout(rpc, tip));
+  async #makeCall(rpc: JsonRpc, call: PolledCall<BlockSource<unknown>>, tip: NewTip): Promise<void> {
+    const answer = await this.#try(call.source.method, () => call.source.readBlock(rpc, tip));
     // The families were cleared when the session ended.
     if (this.#options.client.isOver) return;
-    if (answer === undefined) return question.clear();
-    await this.#try(question.source.method, async () => question.show((source) => source.read(answer)));
+    if (answer === undefined) return call.clear();
+    await this.#try(call.source.method, async () => call.show((source) => source.read(answer)));
   }
 
-  /** Resolves to the result of `ask`, or to undefined when it rejects, which is reported. */
-  async #try<T>(method: string, ask: () => Promise<T>): Promise<T | undefined> {
+  /** Resolves to the result of `call`, or to undefined when it rejects, which is reported. */
+  async #try<T>(method: string, call: () => Promise<T>): Promise<T | undefined> {
     const { client, onError } = this.#options;
     if (client.isOver || this.#unsupported.has(method)) return undefined;
     try {
-      return await ask();
+      return await call();
     } catch (error) {
       if (client.isOver) return undefined;
       if (isPermanent(error)) this.#unsupported.add(method);

@@ -5,8 +5,8 @@ import { basename, join } from "node:path";
 import type { Collector } from "../../src/collectors/collector.ts";
 import { isObject, type JsonObject, type JsonValue, parseJson } from "../../src/node/json.ts";
 import type { RpcRequest } from "../../src/node/json-rpc.ts";
-import type { SourceKind } from "../../src/session/questions.ts";
-import { questionsOf, resultOf } from "./questions.ts";
+import type { SourceKind } from "../../src/session/polled-calls.ts";
+import { callsOf, resultOf } from "./polled-calls.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "fixtures", "rpc");
 
@@ -42,13 +42,13 @@ function feeKey([target, , options]: NonNullable<RpcRequest["params"]>): string 
   return Object.values({ target, ...(options as object) }).join(" ");
 }
 
-/** Shows the answers of `node`, as one poll does. Questions without a recorded answer are left out. */
+/** Shows the answers of `node`, as one poll does. Calls without a recorded answer are left out. */
 export function feed(collector: Pick<Collector, "polled">, node: RecordedNode, ...kinds: SourceKind[]): void {
-  for (const question of questionsOf(collector, ...kinds).jsonRpc) {
-    const { isWanted = () => true } = question.source;
-    const answer = isWanted() ? recorded(question.source, node) : undefined;
+  for (const call of callsOf(collector, ...kinds).jsonRpc) {
+    const { isWanted = () => true } = call.source;
+    const answer = isWanted() ? recorded(call.source, node) : undefined;
     if (answer === undefined) continue;
-    const result = resultOf(question.source, answer);
-    question.show((source) => source.read(result));
+    const result = resultOf(call.source, answer);
+    call.show((source) => source.read(result));
   }
 }

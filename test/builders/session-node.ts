@@ -7,7 +7,7 @@ import type { NodeClient } from "../../src/node/client.ts";
 import type { JsonRpc, RpcOutcome } from "../../src/node/json-rpc.ts";
 import type { MiningQueries, Tip } from "../../src/node/mining.ts";
 import { DeadlineError } from "../../src/rpc/errors.ts";
-import type { SourceKind } from "../../src/session/questions.ts";
+import type { SourceKind } from "../../src/session/polled-calls.ts";
 import { type Block, BlockTree } from "./block-tree.ts";
 import { NO_QUERIES } from "./no-queries.ts";
 

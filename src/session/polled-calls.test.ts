@@ -3,7 +3,7 @@ import { NO_QUERIES } from "../../test/builders/no-queries.ts";
 import { fromBlock, fromNode, fromRpc, type PolledFamily, polledInto } from "../collectors/collector.ts";
 import * as result from "../collectors/result.ts";
 import { type JsonValue, parseJson } from "../node/json.ts";
-import { chooseQuestions, type SourceKind } from "./questions.ts";
+import { choosePolledCalls, type SourceKind } from "./polled-calls.ts";
 
 const netTotals = fromRpc("getnettotals");
 
@@ -24,7 +24,7 @@ function totals() {
     family(shown, "a", own, netTotals(result.count, "a")),
     family(shown, "b", netTotals(result.flag, "b")),
   ];
-  const choose = (...kinds: SourceKind[]) => chooseQuestions(families, new Set(kinds));
+  const choose = (...kinds: SourceKind[]) => choosePolledCalls(families, new Set(kinds));
   return { shown, choose };
 }
 
@@ -41,7 +41,7 @@ test("a family is served by the first of its sources that the node supports", as
   expect(shown).toEqual({ a: 7n });
 });
 
-test("families with the same request share a question, and each takes its own from the answer", () => {
+test("families with the same request share a call, and each takes its own from the answer", () => {
   const { shown, choose } = totals();
   const { node, jsonRpc } = choose("jsonRpc");
   expect([node.length, jsonRpc.length]).toEqual([0, 1]);
@@ -51,23 +51,23 @@ test("families with the same request share a question, and each takes its own fr
   expect(shown).toEqual({ a: 2n, b: false });
 });
 
-test("a family that no source of the node serves has no question", () => {
+test("a family that no source of the node serves has no call", () => {
   const { choose } = totals();
   expect(choose("mining", "block")).toEqual({ node: [], mining: [], jsonRpc: [], block: [] });
 });
 
 test("a missing field removes its own sample and is no error", () => {
   const { shown, choose } = totals();
-  const [question] = choose("jsonRpc").jsonRpc;
-  question!.show((source) => source.read(parseJson('{"a": 1, "b": true}')));
-  question!.show((source) => source.read(parseJson('{"b": true}')));
+  const [call] = choose("jsonRpc").jsonRpc;
+  call!.show((source) => source.read(parseJson('{"a": 1, "b": true}')));
+  call!.show((source) => source.read(parseJson('{"b": true}')));
   expect(shown).toEqual({ b: true });
 });
 
 test("a field of another type removes its own sample, and the error names the method and each fault once", () => {
   const { shown, choose } = totals();
-  const [question] = choose("jsonRpc").jsonRpc;
-  const show = (text: string) => () => question!.show((source) => source.read(parseJson(text)));
+  const [call] = choose("jsonRpc").jsonRpc;
+  const show = (text: string) => () => call!.show((source) => source.read(parseJson(text)));
   show('{"a": 1, "b": true}')();
   expect(show('{"a": "much", "b": false}')).toThrow(new Error('getnettotals: "a" is not a count: "much"'));
   expect(shown).toEqual({ b: false });
@@ -78,7 +78,7 @@ test("a field of another type removes its own sample, and the error names the me
   expect(shown).toEqual({});
 });
 
-test("other parameters or another interval are another question", () => {
+test("other parameters or another interval are another call", () => {
   const requests = [
     fromRpc("estimatesmartfee", { params: [2] }),
     fromRpc("estimatesmartfee", { params: [6] }),
@@ -87,7 +87,7 @@ test("other parameters or another interval are another question", () => {
     fromRpc("uptime"),
   ];
   const families = requests.map((request) => family({}, "a", request(result.asCount)));
-  expect(chooseQuestions(families, new Set(["jsonRpc"] as const)).jsonRpc).toHaveLength(4);
+  expect(choosePolledCalls(families, new Set(["jsonRpc"] as const)).jsonRpc).toHaveLength(4);
 });
 
 test("families of a block share its calls", () => {
@@ -102,7 +102,7 @@ test("families of a block share its calls", () => {
       header((seconds) => seconds),
     ),
   ];
-  const { block } = chooseQuestions(families, new Set(["block"] as const));
+  const { block } = choosePolledCalls(families, new Set(["block"] as const));
   expect(block.map(({ source }) => source.method)).toEqual(["getblockstats", "getblockheader"]);
 });
 
@@ -115,8 +115,8 @@ test("a long answer is shown in slices, until it is cleared or another one is sh
   };
   const names = Array.from({ length: 10 }, (_, index) => `family ${index}`);
   const families = names.map((name) => family(shown, name, uptime(slow)));
-  const [question] = chooseQuestions(families, new Set(["jsonRpc"] as const)).jsonRpc;
-  const show = (answer: string) => question!.showInSlices((source) => source.read(parseJson(answer)));
+  const [call] = choosePolledCalls(families, new Set(["jsonRpc"] as const)).jsonRpc;
+  const show = (answer: string) => call!.showInSlices((source) => source.read(parseJson(answer)));
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
   await show("1");
@@ -130,7 +130,7 @@ test("a long answer is shown in slices, until it is cleared or another one is sh
   expect(shown).toEqual(Object.fromEntries(names.map((name) => [name, 3n])));
 
   const cleared = show("4");
-  question!.clear();
+  call!.clear();
   await cleared;
   expect(shown).toEqual({});
 });

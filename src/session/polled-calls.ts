@@ -1,11 +1,11 @@
-// The questions of one session: each family is served by the first of its sources that the node supports, and families with
-// the same request share one question. Made once per session, because the next node may support other sources.
+// The polled calls of one session: each family is served by the first of its sources that the node supports, and families with
+// the same request share one call. Made once per session, because the next node may support other sources.
 
 import type { PolledFamily, RpcSource, Source } from "../collectors/collector.ts";
 import { Slices } from "../node/slices.ts";
 
-/** A source with the families that its answers fill. */
-export class Question<S extends Source = Source> {
+/** A call, by its source, with the families that its answers fill. */
+export class PolledCall<S extends Source = Source> {
   readonly source: S;
   /** Whether a new tip changes the answer. */
   followsTip = false;
@@ -70,32 +70,30 @@ export class Question<S extends Source = Source> {
 
 export type SourceKind = Source["kind"];
 
-/** The questions by the kind of their sources, in the order of the families. */
-export type Questions = { readonly [Kind in SourceKind]: readonly Question<Extract<Source, { kind: Kind }>>[] };
+/** The calls by the kind of their sources, in the order of the families. */
+export type PolledCalls = { readonly [Kind in SourceKind]: readonly PolledCall<Extract<Source, { kind: Kind }>>[] };
 
-/** Chooses the source of each family among the kinds that the node supports. A family without one has no question. */
-export function chooseQuestions(families: readonly PolledFamily[], supported: ReadonlySet<SourceKind>): Questions {
-  const byKey = new Map<unknown, Question>();
+/** Chooses the source of each family among the kinds that the node supports. A family without one has no call. */
+export function choosePolledCalls(families: readonly PolledFamily[], supported: ReadonlySet<SourceKind>): PolledCalls {
+  const byKey = new Map<unknown, PolledCall>();
   for (const family of families) {
     const source = family.sources.find(({ kind }) => supported.has(kind));
     if (source === undefined) continue;
     const key = keyOf(source);
-    const question = byKey.get(key) ?? new Question(source);
-    byKey.set(key, question);
-    question.add(source, family);
+    const call = byKey.get(key) ?? new PolledCall(source);
+    byKey.set(key, call);
+    call.add(source, family);
   }
-  const questions = [...byKey.values()];
+  const calls = [...byKey.values()];
   const ofKind = <Kind extends SourceKind>(kind: Kind) =>
-    questions.filter(
-      (question): question is Question<Extract<Source, { kind: Kind }>> => question.source.kind === kind,
-    );
+    calls.filter((call): call is PolledCall<Extract<Source, { kind: Kind }>> => call.source.kind === kind);
   return { node: ofKind("node"), mining: ofKind("mining"), jsonRpc: ofKind("jsonRpc"), block: ofKind("block") };
 }
 
 /** The same for sources that one call answers. */
 function keyOf(source: Source): unknown {
   if (source.kind === "jsonRpc") return requestKey(source);
-  return source.kind === "block" ? source.askAbout : source;
+  return source.kind === "block" ? source.readBlock : source;
 }
 
 function requestKey({ method, params = [], every = 1 }: RpcSource<unknown>): string {

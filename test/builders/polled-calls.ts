@@ -1,29 +1,29 @@
-// The questions of a collector, and answers to them, without a node.
+// The polled calls of a collector, and answers to them, without a node.
 
 import type { Collector, NewTip, Reported } from "../../src/collectors/collector.ts";
 import { Decimal, type JsonValue, parseJson } from "../../src/node/json.ts";
 import type { JsonRpc, RpcRequest } from "../../src/node/json-rpc.ts";
 import type { MiningQueries } from "../../src/node/mining.ts";
 import type { NodeQueries } from "../../src/node/node-queries.ts";
-import { chooseQuestions, type Questions, type SourceKind } from "../../src/session/questions.ts";
+import { choosePolledCalls, type PolledCalls, type SourceKind } from "../../src/session/polled-calls.ts";
 import { TipPolls } from "../../src/session/tip-polls.ts";
 
-export type { Questions, SourceKind };
+export type { PolledCalls, SourceKind };
 
 type Families = Pick<Collector, "polled">;
 
-/** The questions of a session with a node that supports these sources, by default JSON-RPC. */
-export function questionsOf({ polled = [] }: Families, ...kinds: SourceKind[]): Questions {
-  return chooseQuestions(polled, new Set(kinds.length === 0 ? ["jsonRpc"] : kinds));
+/** The calls of a session with a node that supports these sources, by default JSON-RPC. */
+export function callsOf({ polled = [] }: Families, ...kinds: SourceKind[]): PolledCalls {
+  return choosePolledCalls(polled, new Set(kinds.length === 0 ? ["jsonRpc"] : kinds));
 }
 
-/** Shows `answer`, as JSON text, as the result of each question with this method and parameters. */
+/** Shows `answer`, as JSON text, as the result of each call with this method and parameters. */
 export function answerRpc(collector: Families, method: string, answer: string, params: readonly unknown[] = []): void {
-  for (const question of questionsOf(collector).jsonRpc) {
-    const { source } = question;
+  for (const call of callsOf(collector).jsonRpc) {
+    const { source } = call;
     if (source.method !== method || JSON.stringify(source.params ?? []) !== JSON.stringify(params)) continue;
     const result = resultOf(source, parseJson(answer));
-    question.show((part) => part.read(result));
+    call.show((part) => part.read(result));
   }
 }
 
@@ -37,28 +37,28 @@ export function resultOf({ items }: RpcRequest, answer: JsonValue): JsonValue {
 /** Calls `node` or `mining` for the collector's families. A failed call removes the samples. */
 export async function ask(collector: Families, source: { node?: NodeQueries; mining?: MiningQueries }): Promise<void> {
   const { node, mining } = source;
-  for (const question of questionsOf(collector, "node").node) {
+  for (const call of callsOf(collector, "node").node) {
     if (node === undefined) break;
-    await question.source.read(node).then(
-      (value) => question.show(() => value),
-      () => question.clear(),
+    await call.source.read(node).then(
+      (value) => call.show(() => value),
+      () => call.clear(),
     );
   }
-  for (const question of questionsOf(collector, "mining").mining) {
+  for (const call of callsOf(collector, "mining").mining) {
     if (mining === undefined) break;
-    await question.source.read(mining).then(
-      (value) => question.show(() => value),
-      () => question.clear(),
+    await call.source.read(mining).then(
+      (value) => call.show(() => value),
+      () => call.clear(),
     );
   }
 }
 
 /** Makes the calls for a block, as when it becomes the tip; resolves to the errors. */
-export async function askBlock(questions: Questions["block"], rpc: JsonRpc, block: NewTip): Promise<string[]> {
+export async function readTip(calls: PolledCalls["block"], rpc: JsonRpc, block: NewTip): Promise<string[]> {
   const errors: string[] = [];
   const polls = new TipPolls({
     client: { jsonRpc: rpc, isOver: false },
-    questions,
+    calls,
     isSyncing: () => false,
     onError: (_, error) => errors.push((error as Error).message),
   });
