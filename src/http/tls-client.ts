@@ -1,7 +1,7 @@
 // One client of a server with TLS: its handshake, then the connection that answers it. The server makes one for each socket.
 // The listener is one of plain TCP, and each socket is upgraded: so each new connection uses the current certificate, and
 // handshakes, which take longer than scrapes, wait for a turn. A handshake begins once the client's first record is complete:
-// what comes after the upgrade waits for no turn, and signing is most of the work.
+// steps after the upgrade wait for no turn, and signing is most of the work.
 
 import type { Socket, SocketHandler, TLSUpgradeOptions } from "bun";
 import { releaseChunk } from "../memory/chunk.ts";

@@ -6,7 +6,7 @@ const SLICE_MS = 0.15;
 export class Slices {
   #start = performance.now();
 
-  /** Whether the slice has had its time. Ask it after each small step of the work. */
+  /** Whether the time of the slice is over. To be called after each small step of the work. */
   get isOver(): boolean {
     return performance.now() - this.#start >= SLICE_MS;
   }

@@ -11,19 +11,19 @@ import type { Threads } from "./server-threads.ts";
 /** Methods that reach SyncWithValidationInterfaceQueue. */
 const WAITS_FOR_SCHEDULER: ReadonlySet<RpcMethod> = new Set(["estimatesmartfee", "gettxoutsetinfo"]);
 
-/** A node that does not say within this time whether it is stopping counts as running. */
+/** A node that does not report within this time whether it is stopping counts as running. */
 export const STOPPING_DEADLINE_MS = 1000;
 
-/** A report that the node is not stopping serves the calls of this time. */
+/** A report that the node is not stopping is valid for this long. */
 const FRESH_MS = 25;
 
 /**
- * So old may it be for a method that waits for the scheduler. Such a call returns if it comes before the node's last flush of
- * its queue: 95 ms after the beginning of the stop on a v31 node of one block, and seconds on mainnet.
+ * Maximum age of the report for a method that waits for the scheduler. Such a call returns if it arrives before the node's last
+ * flush of its queue: 95 ms after the beginning of the stop on a v31 node of one block, and seconds on mainnet.
  */
 const MAX_AGE_MS = 50;
 
-/** So many reports may be too old before such a method is held back: the host may be busy. */
+/** After this many reports that were too old, because the host is busy, such a method is not called. */
 const ATTEMPTS = 3;
 
 export interface StopReport {
@@ -35,11 +35,11 @@ export interface StopReport {
 
 export class StopGuard {
   readonly #report: StopReport;
-  /** When the last report that the node is not stopping was asked for; by performance.now. */
+  /** When the last report that the node is not stopping was requested; by performance.now. */
   #ranAt = Number.NEGATIVE_INFINITY;
   /** A stop is final: nothing is called after a report of it, so that no call is under way when the node ends. */
   #isStopping = false;
-  /** The question, while it is under way. */
+  /** The call that requests the report, while it is under way. */
   #asking: Promise<boolean> | undefined;
 
   constructor(report: StopReport) {
@@ -56,7 +56,7 @@ export class StopGuard {
         this.#isStopping = isStopping === true;
         return this.#isStopping;
       })
-      // Nothing better is known of a node that does not support the question.
+      // A node that does not support the call reports nothing else on this.
       .catch(() => {
         this.#ranAt = start;
         return false;
@@ -67,7 +67,7 @@ export class StopGuard {
     return this.#asking;
   }
 
-  /** Resolves once an answer to `isStopping` that was asked for is there. */
+  /** Resolves once the call of `isStopping` that is under way is answered. */
   async answered(): Promise<void> {
     await this.#asking;
   }
