@@ -72,6 +72,20 @@ describe.concurrent("on two signals at once, as systemd sends SIGTERM and SIGHUP
   );
 });
 
+test.each([60, 200, 400])("a signal %d ms after the first one is the same request", async (pauseMs) => {
+  await using node = await ReferenceNode.start();
+  await node.hang(DISCONNECT);
+  await using exporter = await session(node);
+  exporter.signal("SIGTERM");
+  await Bun.sleep(pauseMs);
+  exporter.signal("SIGHUP");
+  // Longer than a process needs to exit.
+  await Bun.sleep(100);
+  expect(exporter.isRunning).toBe(true);
+  await node.clear(DISCONNECT);
+  await expectCleanDisconnect(node, exporter);
+});
+
 describe("the exporter continues after", () => {
   /** The exporter is still on its first connection, subscribed, and ends in order. */
   async function expectStillRunning(node: ReferenceNode, exporter: ExporterProcess): Promise<void> {

@@ -82,6 +82,20 @@ describe.concurrent("the node", () => {
     expect(await node.stats()).toMatchObject({ connections: 5, liveConnections: 1, subscriptions: 2 });
   });
 
+  test("drops each connection soon: the pauses grow, and two sessions are logged", async () => {
+    await using node = await ReferenceNode.start();
+    await using exporter = await session(node, options);
+    for (let drops = 1; drops <= FIRST_PAUSES.length; drops++) {
+      await node.drop();
+      expect((await node.waitFor("disconnected")).how).toBe("dropped");
+      await registered(node);
+    }
+    await exporter.waitFor("bitcoin_ipc_connects_total", FIRST_PAUSES.length + 1);
+    const lost = exporter.log.filter((line) => line.startsWith("lost the node"));
+    expect(lost).toEqual(FIRST_PAUSES.map((pause) => expect.stringMatching(pause)));
+    expect(exporter.log.filter((line) => line.startsWith("connected"))).toEqual(Array(2).fill(connectedLine(node)));
+  });
+
   test("drops the connection in the middle of callbacks", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, options);
