@@ -72,6 +72,8 @@ export class NodeClient {
   #trace: Registration | undefined;
   /** Set while the trace is being ended. */
   #endingTrace: Promise<void> | undefined;
+  /** Whether `warmupStatus` has resolved to undefined. */
+  #hasStarted = false;
   #mining: ImportedCapability | undefined;
   /** Set while the call for Mining is under way: the first poll and the tip watcher may need it at the same time. */
   #makingMining: Promise<ImportedCapability> | undefined;
@@ -94,7 +96,8 @@ export class NodeClient {
     const { node, rpc, threads } = capabilities;
     this.timeouts = new CallTimeouts(callTimeoutMs);
     this.#stopGuard = new StopGuard({
-      isKnown: () => this.#capabilities.node !== undefined || this.#mining !== undefined,
+      // Not while it starts: a stop then ends the warm-up, too.
+      isKnown: () => (this.#hasStarted && this.#capabilities.node !== undefined) || this.#mining !== undefined,
       isStopping: () => this.#reportsStop(),
     });
     this.#threads = this.#stopGuard.threads(threads.uncanceled(callTimeoutMs));
@@ -139,6 +142,7 @@ export class NodeClient {
     if (status === undefined && this.#capabilities.mayHaveChain) {
       this.#capabilities = await completeHandshake(this.#capabilities, this.jsonRpc);
     }
+    this.#hasStarted = status === undefined;
     return status;
   }
 

@@ -128,6 +128,7 @@ test.each([
   const connection = await connectUnix(node.socketPath, { deadlineMs: 10_000, onEnd: () => {} });
   const { chain, utxoCache } = eventLog();
   const client = await NodeClient.open(connection, { chain, utxoCache }, { callTimeoutMs: 10_000 });
+  expect(await client.warmupStatus()).toBeUndefined();
   const call = async () => (await client.jsonRpc!.callAll([FEES[0]!]))[0]!;
   const sent = async () => (await node.stats()).rpcCalls["estimatesmartfee"];
 

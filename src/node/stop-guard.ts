@@ -40,7 +40,7 @@ export class StopGuard {
   /** A stop is final: nothing is called after a report of it, so that no call is under way when the node ends. */
   #isStopping = false;
   /** The call that requests the report, while it is under way. */
-  #asking: Promise<boolean> | undefined;
+  #check: Promise<boolean> | undefined;
 
   constructor(report: StopReport) {
     this.#report = report;
@@ -50,7 +50,7 @@ export class StopGuard {
   isStopping(): Promise<boolean> {
     if (this.#isStopping) return Promise.resolve(true);
     const start = performance.now();
-    this.#asking ??= Promise.race([this.#report.isStopping(), Bun.sleep(STOPPING_DEADLINE_MS).then(() => undefined)])
+    this.#check ??= Promise.race([this.#report.isStopping(), Bun.sleep(STOPPING_DEADLINE_MS).then(() => undefined)])
       .then((isStopping) => {
         if (isStopping === false) this.#ranAt = start;
         this.#isStopping = isStopping === true;
@@ -62,14 +62,14 @@ export class StopGuard {
         return false;
       })
       .finally(() => {
-        this.#asking = undefined;
+        this.#check = undefined;
       });
-    return this.#asking;
+    return this.#check;
   }
 
   /** Resolves once the call of `isStopping` that is under way is answered. */
   async answered(): Promise<void> {
-    await this.#asking;
+    await this.#check;
   }
 
   /** `threads` that make no call on a node that is stopping, except calls that harm none when the connection ends. */
