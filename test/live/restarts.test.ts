@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ExporterProcess, type Metrics } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
-import { BUILDS, describeEachBuild, isNamed, type NodeBuild, PR_TRACE, WITH_JSON_RPC } from "./executables.ts";
+import { BUILDS, describeEachBuild, EVERY_WAY, hasJsonRpc, isNamed, type NodeBuild, PR_TRACE } from "./executables.ts";
 import { TIP_EVENTS } from "./families.ts";
 import { Load } from "./load.ts";
 import { continueSlowly, launchToSocket } from "./slow-motion.ts";
@@ -34,46 +34,119 @@ const CALL_ERRORS = /^bitcoin_ipc_call_errors_total\b/;
 const EARLY_STARTS = 2;
 const MAX_STARTS = 10;
 
+describeEachBuild(
+  "reconnecting",
+  (build) => {
+    test("to a node that was missing at first", async () => {
+      await using node = await BitcoinNode.create([], { build });
+      await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--debug", ...node.exporterArgs] });
+      await exporter.logs(/^cannot reach the node at .*next attempt in/, 2);
+      const metrics = await exporter.metrics();
+      expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+      expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
+      expect(polled(metrics)).toEqual([]);
+      node.launch();
+      await node.ready();
+      await exporter.connected();
+      expect(polled(await exporter.polled())).toEqual(familiesOf(build));
+      expect(exporter.log.filter((line) => line.startsWith("connected to the node at "))).toHaveLength(1);
+    });
+
+    test("to a node that crashed: gauges have no sample meanwhile, and counters continue", async () => {
+      await using node = await BitcoinNode.start([], { build });
+      await using exporter = await ExporterProcess.start(node.socketPath, { args: node.exporterArgs });
+      await knowsTip(exporter);
+      await mine(node, 5);
+      await followed(exporter, node, build, 5);
+      node.signal("SIGKILL");
+      const down = await exporter.waitFor("bitcoin_ipc_up", 0);
+      expect(polled(down)).toEqual([]);
+      if (hasJsonRpc(build)) expect(down.get(TIP_EVENTS.connected)).toBe(5);
+      await node.ended();
+      await exporter.logs(/^lost the node: /);
+
+      node.launch();
+      await node.ready();
+      expect(polled(await knowsTip(exporter))).toEqual(familiesOf(build));
+      await mine(node, 2);
+      const up = await followed(exporter, node, build, 7);
+      expect(up.get("bitcoin_ipc_connects_total")).toBe(2);
+      // Once for each time.
+      expect(exporter.log.filter((line) => line.startsWith("lost the node: "))).toHaveLength(1);
+      expect(exporter.log.filter((line) => line.startsWith("connected to the node at "))).toHaveLength(2);
+    });
+
+    describe("when the node stops", () => {
+      for (const [name, args] of [
+        ["", []],
+        [" without the trace", ["--no-utxo-trace"]],
+        [" while every event is logged", ["--debug"]],
+      ] as const) {
+        test(`it ends in order and at once${name}`, async () => {
+          await using node = await BitcoinNode.start([], { build });
+          await using exporter = await ExporterProcess.start(node.socketPath, {
+            args: [...args, ...node.exporterArgs],
+          });
+          for (let stops = 1; stops <= 3; stops++) {
+            await exporter.waitFor("bitcoin_ipc_connects_total", stops);
+            await knowsTip(exporter);
+            await mine(node);
+            await exporter.waitFor(TIP_EVENTS.height, stops);
+            await exporter.polled();
+            await expectOrderlyStop(node);
+            await exporter.waitFor("bitcoin_ipc_up", 0);
+            node.launch();
+            await node.ready();
+          }
+        });
+      }
+
+      test("it ends in order while transactions and blocks come", async () => {
+        await using node = await BitcoinNode.start([], { build });
+        const [coin] = await fund(node, 1);
+        await using exporter = await ExporterProcess.start(node.socketPath, { args: node.exporterArgs });
+        await knowsTip(exporter);
+        await using _load = new Load(node, coin!);
+        const [family, count] = build === PR_TRACE ? ["bitcoin_utxo_cache_add_total", 2_000] : [TIP_EVENTS.height, 106];
+        await exporter.waitUntil("coins or blocks move", (metrics) => metrics.get(family)! > count);
+        await expectOrderlyStop(node);
+      });
+
+      test("it ends in order while an exporter connects", async () => {
+        await using node = await BitcoinNode.start([], { build });
+        await mine(node);
+        for (let delayMs = 0; delayMs <= 40; delayMs += 2) {
+          await using _exporter = await ExporterProcess.start(node.socketPath, { args: node.exporterArgs });
+          await Bun.sleep(delayMs);
+          await expectOrderlyStop(node);
+          node.launch();
+          await node.ready();
+        }
+      });
+
+      test("it ends in order when the exporter gets SIGTERM at the same time", async () => {
+        await using node = await BitcoinNode.start([], { build });
+        await mine(node);
+        // Shortly before the node's stop, with it, and later and later during it.
+        for (const delayMs of [-4, 0, 2, 4, 8, 16, 32, 64]) {
+          await using exporter = await ExporterProcess.start(node.socketPath, { args: node.exporterArgs });
+          await exporter.connected();
+          await exporter.polled();
+          const signalled = Bun.sleep(Math.max(0, delayMs)).then(() => exporter.signal("SIGTERM"));
+          await Bun.sleep(Math.max(0, -delayMs));
+          await expectOrderlyStop(node);
+          await signalled;
+          expect(await exporter.ended()).toMatchObject({ exitCode: 0, signal: null });
+          node.launch();
+          await node.ready();
+        }
+      });
+    });
+  },
+  EVERY_WAY,
+);
+
 describeEachBuild("reconnecting", (build) => {
-  test("to a node that was missing at first", async () => {
-    await using node = await BitcoinNode.create([], { build });
-    await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--debug"] });
-    await exporter.logs(/^cannot reach the node at .*next attempt in/, 2);
-    const metrics = await exporter.metrics();
-    expect(metrics.get("bitcoin_ipc_up")).toBe(0);
-    expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
-    expect(polled(metrics)).toEqual([]);
-    node.launch();
-    await node.ready();
-    await exporter.connected();
-    expect(polled(await exporter.polled())).toEqual(familiesOf(build));
-    expect(exporter.log.filter((line) => line.startsWith("connected to the node at "))).toHaveLength(1);
-  });
-
-  test("to a node that crashed: gauges have no sample meanwhile, and counters continue", async () => {
-    await using node = await BitcoinNode.start([], { build });
-    await using exporter = await ExporterProcess.start(node.socketPath);
-    await knowsTip(exporter);
-    await mine(node, 5);
-    await followed(exporter, node, build, 5);
-    node.signal("SIGKILL");
-    const down = await exporter.waitFor("bitcoin_ipc_up", 0);
-    expect(polled(down)).toEqual([]);
-    if (countsBlocks(build)) expect(down.get(TIP_EVENTS.connected)).toBe(5);
-    await node.ended();
-    await exporter.logs(/^lost the node: /);
-
-    node.launch();
-    await node.ready();
-    expect(polled(await knowsTip(exporter))).toEqual(familiesOf(build));
-    await mine(node, 2);
-    const up = await followed(exporter, node, build, 7);
-    expect(up.get("bitcoin_ipc_connects_total")).toBe(2);
-    // Once for each time.
-    expect(exporter.log.filter((line) => line.startsWith("lost the node: "))).toHaveLength(1);
-    expect(exporter.log.filter((line) => line.startsWith("connected to the node at "))).toHaveLength(2);
-  });
-
   test("to a node of another version at the same socket", async () => {
     const folder = await mkdtemp(join(tmpdir(), "live-socket-"));
     const socketPath = join(folder, "node.sock");
@@ -91,71 +164,6 @@ describeEachBuild("reconnecting", (build) => {
     }
     expect([...(await exporter.metrics()).keys()].filter((series) => CALL_ERRORS.test(series))).toEqual([]);
     await rm(folder, { recursive: true });
-  });
-
-  describe("when the node stops", () => {
-    for (const [name, args] of [
-      ["", []],
-      [" without the trace", ["--no-utxo-trace"]],
-      [" while every event is logged", ["--debug"]],
-    ] as const) {
-      test(`it ends in order and at once${name}`, async () => {
-        await using node = await BitcoinNode.start([], { build });
-        await using exporter = await ExporterProcess.start(node.socketPath, { args });
-        for (let stops = 1; stops <= 3; stops++) {
-          await exporter.waitFor("bitcoin_ipc_connects_total", stops);
-          await knowsTip(exporter);
-          await mine(node);
-          await exporter.waitFor(TIP_EVENTS.height, stops);
-          await exporter.polled();
-          await expectOrderlyStop(node);
-          await exporter.waitFor("bitcoin_ipc_up", 0);
-          node.launch();
-          await node.ready();
-        }
-      });
-    }
-
-    test("it ends in order while transactions and blocks come", async () => {
-      await using node = await BitcoinNode.start([], { build });
-      const [coin] = await fund(node, 1);
-      await using exporter = await ExporterProcess.start(node.socketPath);
-      await knowsTip(exporter);
-      await using _load = new Load(node, coin!);
-      const [family, count] = build === PR_TRACE ? ["bitcoin_utxo_cache_add_total", 2_000] : [TIP_EVENTS.height, 106];
-      await exporter.waitUntil("coins or blocks move", (metrics) => metrics.get(family)! > count);
-      await expectOrderlyStop(node);
-    });
-
-    test("it ends in order while an exporter connects", async () => {
-      await using node = await BitcoinNode.start([], { build });
-      await mine(node);
-      for (let delayMs = 0; delayMs <= 40; delayMs += 2) {
-        await using _exporter = await ExporterProcess.start(node.socketPath);
-        await Bun.sleep(delayMs);
-        await expectOrderlyStop(node);
-        node.launch();
-        await node.ready();
-      }
-    });
-
-    test("it ends in order when the exporter gets SIGTERM at the same time", async () => {
-      await using node = await BitcoinNode.start([], { build });
-      await mine(node);
-      // Shortly before the node's stop, with it, and later and later during it.
-      for (const delayMs of [-4, 0, 2, 4, 8, 16, 32, 64]) {
-        await using exporter = await ExporterProcess.start(node.socketPath);
-        await exporter.connected();
-        await exporter.polled();
-        const signalled = Bun.sleep(Math.max(0, delayMs)).then(() => exporter.signal("SIGTERM"));
-        await Bun.sleep(Math.max(0, -delayMs));
-        await expectOrderlyStop(node);
-        await signalled;
-        expect(await exporter.ended()).toMatchObject({ exitCode: 0, signal: null });
-        node.launch();
-        await node.ready();
-      }
-    });
   });
 });
 
@@ -175,10 +183,10 @@ describeEachBuild("while the node starts", (build) => {
         // An aborted node leaves it behind.
         await rm(node.socketPath, { force: true });
         await launchToSocket(node, args);
-        await using exporter = await ExporterProcess.start(node.socketPath);
+        await using exporter = await ExporterProcess.start(node.socketPath, { args: node.exporterArgs });
         await continueSlowly(node, async () => (await exporter.metrics()).get("bitcoin_ipc_up") === 1);
         // A node without JSON-RPC does not report that it is starting.
-        if (!countsBlocks(build) || exporter.logged(/^waiting for the node to start: /) !== undefined) early++;
+        if (!hasJsonRpc(build) || exporter.logged(/^waiting for the node to start: /) !== undefined) early++;
         // v31 and v32 load their chain shortly before they answer bitcoin-cli.
         await node.ready();
         await exporter.connected();
@@ -194,11 +202,7 @@ function polled(metrics: Metrics): string[] {
 }
 
 function familiesOf(build: NodeBuild): string[] {
-  return WITH_JSON_RPC.includes(build) ? [...MINING, ...JSON_RPC] : MINING;
-}
-
-function countsBlocks(build: NodeBuild): boolean {
-  return WITH_JSON_RPC.includes(build);
+  return hasJsonRpc(build) ? [...MINING, ...JSON_RPC] : MINING;
 }
 
 /** Waits until the exporter has read the tip, before its second poll, and resolves to the metrics. */
@@ -210,7 +214,7 @@ async function knowsTip(exporter: ExporterProcess): Promise<Metrics> {
 
 /** Waits until the exporter is at the node's tip and, where it can count them, has counted so many blocks. */
 async function followed(exporter: ExporterProcess, node: BitcoinNode, build: NodeBuild, blocks: number) {
-  if (countsBlocks(build)) await exporter.waitFor(TIP_EVENTS.connected, blocks);
+  if (hasJsonRpc(build)) await exporter.waitFor(TIP_EVENTS.connected, blocks);
   return exporter.waitFor(TIP_EVENTS.height, await node.cli<number>("getblockcount"));
 }
 
