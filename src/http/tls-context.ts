@@ -18,13 +18,13 @@ export type ShakenSocket = Pick<Socket, "authorized" | "getAuthorizationError" |
 export class TlsContext {
   /** For `upgradeTLS`. */
   readonly options: TLSOptions & { readonly secureContext: unknown };
-  readonly #settings: TlsSettings;
+  readonly settings: TlsSettings;
   readonly #allowedSans: ReadonlySet<string> | undefined;
 
   /** Throws WebConfigError if certificate or key is invalid, or they do not belong together. */
   constructor(settings: TlsSettings, { cert, key, clientCa }: TlsMaterial) {
     checkMaterial(settings, { cert, key, clientCa });
-    this.#settings = settings;
+    this.settings = settings;
     this.#allowedSans = settings.clientAllowedSans && new Set(settings.clientAllowedSans.map(canonicalName));
     const { minVersion, maxVersion, clientAuth } = settings;
     try {
@@ -51,7 +51,7 @@ export class TlsContext {
 
   /** Why a client must be refused after its handshake; undefined if it may be served. */
   refusal(socket: ShakenSocket): string | undefined {
-    const { clientAuth } = this.#settings;
+    const { clientAuth } = this.settings;
     if (clientAuth === "NoClientCert") return undefined;
     const certificate = socket.getPeerX509Certificate() as X509Certificate | undefined;
     if (certificate === undefined) return requires(clientAuth) ? "it has no certificate" : undefined;

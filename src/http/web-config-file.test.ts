@@ -113,6 +113,31 @@ test.each([
   expect(logged).toEqual([`web configuration ${path}: ${message}; the last valid configuration stays in use`]);
 });
 
+const CLIENTS = "client_ca_file: ca.crt, client_allowed_sans: [a], client_auth_type:";
+
+test.each([
+  ["", "client_auth_type NoClientCert accepts more clients than RequireAndVerifyClientCert; restart the exporter to"],
+  [`${CLIENTS} RequireAnyClientCert`, "client_auth_type RequireAnyClientCert accepts more clients than RequireAnd"],
+  [
+    "client_ca_file: ca.crt, client_auth_type: VerifyClientCertIfGiven",
+    "client_auth_type VerifyClientCertIfGiven accepts more clients than RequireAndVerifyClientCert; restart",
+  ],
+  [
+    "client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert",
+    "client_allowed_sans was removed; restart the exporter to accept any name in a certificate",
+  ],
+])("the rules for clients' certificates stay: %#", async (rules, message) => {
+  copyFileSync(first!.cert, join(authority.folder, "ca.crt"));
+  const withRules = (text: string) => writeFileSync(path, WITH_TLS.replace(" }", `, ${text} }`));
+  withRules(`${CLIENTS} RequireAndVerifyClientCert`);
+  const file = await WebConfigFile.open(path);
+  const { tls } = file;
+  withRules(rules);
+  await readTwice(file);
+  expect(file.tls).toBe(tls!);
+  expect(logged.join()).toContain(`: tls_server_config.${message}`);
+});
+
 test("protection can be added, and header fields change", async () => {
   writeFileSync(path, "");
   const file = await WebConfigFile.open(path);

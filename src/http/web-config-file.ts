@@ -6,7 +6,7 @@ import { dirname, resolve } from "node:path";
 import { getSystemErrorMap } from "node:util";
 import { Passwords } from "./passwords.ts";
 import { TlsContext } from "./tls-context.ts";
-import { type Pem, readWebSettings, WebConfigError, type WebSettings } from "./web-config.ts";
+import { type Pem, readWebSettings, requires, verifies, WebConfigError, type WebSettings } from "./web-config.ts";
 
 /** The settings that the server reads for each connection and each request. */
 export interface WebConfig {
@@ -88,13 +88,25 @@ export class WebConfigFile implements WebConfig {
     }
   }
 
-  /** A file that was emptied by mistake must not open what it protects. */
-  #refuseOpening(settings: WebSettings): void {
-    if (this.#tls !== undefined && settings.tls === undefined) {
+  /** A file that was emptied or cut by mistake must not open what it protects. */
+  #refuseOpening({ tls, users }: WebSettings): void {
+    const old = this.#tls?.settings;
+    if (old !== undefined && tls === undefined) {
       throw this.#fault("tls_server_config was removed; restart the exporter to serve without TLS");
     }
-    if (this.passwords.areNeeded && settings.users.size === 0) {
+    if (this.passwords.areNeeded && users.size === 0) {
       throw this.#fault("basic_auth_users was removed; restart the exporter to serve without a password");
+    }
+    if (old === undefined || tls === undefined) return;
+    if ([requires, verifies].some((rule) => rule(old.clientAuth) && !rule(tls.clientAuth))) {
+      throw this.#fault(
+        `tls_server_config.client_auth_type ${tls.clientAuth} accepts more clients than ${old.clientAuth}; restart the exporter to use it`,
+      );
+    }
+    if (old.clientAllowedSans !== undefined && tls.clientAllowedSans === undefined) {
+      throw this.#fault(
+        "tls_server_config.client_allowed_sans was removed; restart the exporter to accept any name in a certificate",
+      );
     }
   }
 
