@@ -1,5 +1,6 @@
 // Lifecycle of the exporter: sessions with the node, one after the other, until `leave`.
 
+import { statSync } from "node:fs";
 import { compose, type ExporterOptions } from "./composition.ts";
 import type { ServerOptions } from "./http/server.ts";
 import { garbage } from "./memory/garbage.ts";
@@ -9,6 +10,10 @@ import { Session } from "./session/session.ts";
 
 /** After this many short sessions in a row, the log has only their ends, not their starts. */
 const MAX_ANNOUNCED = 2;
+
+/** After a node has reported that it is stopping, its socket is not used for so long, or until a node has created another. */
+const MAX_STOP_MS = 15_000;
+const SOCKET_INTERVAL_MS = 250;
 
 /** How many logged reasons of failed attempts are kept, so that none is logged twice. A peer may return a new one each time. */
 export const MAX_LOGGED_REASONS = 16;
@@ -69,7 +74,8 @@ export class Exporter {
         ...this.#parts,
         announce: shortSessions < MAX_ANNOUNCED ? log : () => {},
       });
-      const { wasUp, wasStable, reason } = await this.#session.run();
+      const socket = socketIdentity(socketPath);
+      const { wasUp, wasStable, isStopping, reason } = await this.#session.run();
       if (this.#isLeaving) return;
       if (wasStable) {
         failures = shortSessions = 0;
@@ -77,7 +83,9 @@ export class Exporter {
       } else if (wasUp) shortSessions++;
       failures++;
       const delayMs = backoffMs(failures);
-      const retry = `next attempt in ${(delayMs / 1000).toFixed(1)} s`;
+      const retry = isStopping
+        ? `next attempt in ${MAX_STOP_MS / 1000} s, or once it has restarted`
+        : `next attempt in ${(delayMs / 1000).toFixed(1)} s`;
       const text = wasUp ? `lost the node: ${reason}` : `cannot reach the node at ${socketPath}: ${reason}`;
       if (debug || !logged.has(text)) log(`${text}; ${retry}`);
       logged.add(text);
@@ -85,6 +93,26 @@ export class Exporter {
       // Frees the memory of this attempt, which a hostile peer may have filled. No node waits for an answer now.
       garbage.collectAll();
       await this.#pause.wait(delayMs);
+      if (isStopping) await this.#waitForNewSocket(socket);
     }
+  }
+
+  /** A node that stops may accept connections until it ends, and it crashes or hangs if a call is under way then. */
+  async #waitForNewSocket(old: string | undefined): Promise<void> {
+    const { socketPath } = this.#options;
+    const end = performance.now() + MAX_STOP_MS;
+    while (!this.#isLeaving && performance.now() < end && socketIdentity(socketPath) === old) {
+      await this.#pause.wait(SOCKET_INTERVAL_MS);
+    }
+  }
+}
+
+/** Each node creates its own socket file. Undefined where there is none. */
+function socketIdentity(path: string): string | undefined {
+  try {
+    const { ino, ctimeMs } = statSync(path);
+    return `${ino} ${ctimeMs}`;
+  } catch {
+    return undefined;
   }
 }

@@ -22,7 +22,7 @@ import { type LayoutName, StoppingError } from "./layouts.ts";
 import { type MiningQueries, miningQueries, NO_TIP } from "./mining.ts";
 import { type NodeQueries, nodeQueries } from "./node-queries.ts";
 import { NO_DEADLINE_MS, type Threads } from "./server-threads.ts";
-import { STOPPING_DEADLINE_MS, StopGuard } from "./stop-guard.ts";
+import { StopGuard } from "./stop-guard.ts";
 import { type UtxoCacheEvents, utxoCacheTraceReader, utxoCacheTraceServer } from "./utxo-cache-trace.ts";
 import { warmupStatus } from "./warmup.ts";
 
@@ -98,7 +98,9 @@ export class NodeClient {
     this.#stopGuard = new StopGuard({
       // Not while it starts: a stop then ends the warm-up, too.
       isKnown: () => (this.#hasStarted && this.#capabilities.node !== undefined) || this.#mining !== undefined,
+      isLockFree: () => this.#capabilities.node !== undefined,
       isStopping: () => this.#reportsStop(),
+      onStopping: () => void this.leave(Number.POSITIVE_INFINITY),
     });
     this.#threads = this.#stopGuard.threads(threads.uncanceled(callTimeoutMs));
     if (rpc !== undefined) this.jsonRpc = this.#stopGuard.rpc(batchRpc(this.#threads, rpc, this.timeouts));
@@ -175,8 +177,7 @@ export class NodeClient {
   async #reportsStop(): Promise<boolean> {
     const { threads, node } = this.#capabilities;
     if (node !== undefined) {
-      const options = { deadlineMs: STOPPING_DEADLINE_MS, isForLeaving: true };
-      return (await threads.call(node, CALLS.node.shutdownRequested, undefined, options)).result;
+      return (await threads.call(node, CALLS.node.shutdownRequested, undefined, { ...NEVER, ...FOR_LEAVING })).result;
     }
     // Mining has no such method. But a wait for any tip returns none only if the node is stopping.
     try {

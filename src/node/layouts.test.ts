@@ -55,7 +55,7 @@ describe.each(names)("a node of layout %s", (name) => {
     expect(stats).toMatchObject({ connections: 2, walletLoaderCalls: 0, threadViolations: 0, uncleanLeaves: 0 });
     const twice = Object.fromEntries(MADE[name].map((method) => [method, 2]));
     // The Mining of a layout that has more than that is made when it is wanted: here by expectUsable.
-    expect(initCalls(stats)).toEqual({ construct: 2, makeMining: 2, ...twice });
+    expect(initCalls(stats)).toEqual({ construct: 2, makeEcho: 2, makeMining: 2, ...twice });
   });
 
   test("receives only calls that avoid makeWalletLoader when --layout names it", async () => {

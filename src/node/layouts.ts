@@ -74,6 +74,7 @@ export interface Detected {
  * Init@2 is not called on a v31 node, which would write an error into its debug log at each connect.
  */
 export async function detectLayout(init: ImportedCapability, threads: ServerThreads): Promise<Detected> {
+  await runOneCall(init, threads);
   const probe = new Probe(init, threads);
   const layout = await detect(probe);
   return probe.detected(layout, layout === "v32");
@@ -86,6 +87,19 @@ const WAITS_IN_MINING: readonly LayoutName[] = ["v31", "v32"];
 
 /** A node answers at once that it lacks an ordinal, even while it starts. */
 const MISSING_WITHIN_MS = 2000;
+
+/**
+ * A v30 node may crash (std::system_error) when a thread ends that has run no call, and a call that the node does not support
+ * runs on none. Every node has makeEcho.
+ */
+async function runOneCall(init: ImportedCapability, threads: ServerThreads): Promise<void> {
+  try {
+    (await makeInterface(init, threads, 1)).close();
+  } catch (error) {
+    // An exception is an answer, too: the call ran.
+    if (!(error instanceof RpcError) || error.kind === "disconnected" || error.kind === "overloaded") throw error;
+  }
+}
 
 async function detect(probe: Probe): Promise<LayoutName> {
   const fourth = await probe.make(4);
@@ -110,9 +124,7 @@ export async function confirmLayout(
   threads: ServerThreads,
   layout: LayoutName,
 ): Promise<Detected> {
-  // A v30 node may crash (std::system_error) when a thread ends that has run no call, and a call that the node does not support
-  // runs on none. Every node has makeEcho.
-  (await makeInterface(init, threads, 1).catch(() => undefined))?.close();
+  await runOneCall(init, threads);
   const probe = new Probe(init, threads);
   const ordinals: Ordinals = LAYOUTS[layout];
   if (Object.values(ordinals).some((ordinal) => ordinal > 4)) {
@@ -148,7 +160,7 @@ export async function makeChainAfterRpc(
     if (fifth === undefined || fifth === "refused") return undefined;
     if (await probe.isInterface(fifth, CALLS.chain.shutdownRequested)) return fifth;
   } catch (error) {
-    if (error instanceof RpcError && error.kind === "disconnected") throw error;
+    if (error instanceof StoppingError || (error instanceof RpcError && error.kind === "disconnected")) throw error;
   }
   if (fifth !== "refused") fifth?.close();
   return undefined;
@@ -233,7 +245,10 @@ class Probe {
     method: Method<P, R>,
   ): Promise<boolean> {
     try {
-      await this.#threads.call(capability, method, undefined, this.#options);
+      const read = (results: R) => "result" in results && results.result === true;
+      // Of shutdownRequested.
+      const isStopping = await this.#threads.call(capability, method, undefined, { ...this.#options, read });
+      if (isStopping) throw new StoppingError("the node is stopping");
       return true;
     } catch (error) {
       const { kind, message } = this.#readError(`${method.interfaceName}`, error);

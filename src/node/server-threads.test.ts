@@ -225,7 +225,10 @@ test("a call that cannot be sent releases its thread", async () => {
   const fill = () => {
     throw new Error("no parameters");
   };
+  const before = ended.length;
   await expect(threads.call(node, METHODS[0], fill)).rejects.toThrow("no parameters");
+  await Bun.sleep(0);
+  expect(ended).toHaveLength(before);
   expect(await resultOf(0)).toBe(0n);
   expect(fake.threadNames).toHaveLength(1);
 });

@@ -118,13 +118,14 @@ export class ServerThreads {
     question.results.catch((error) => {
       if (error instanceof DeadlineError) this.#late.set(question, key);
     });
+    const isSent = !question.hasEnded;
     const { lateAfterMs } = options;
     const lateTimer =
       lateAfterMs === undefined ? undefined : setTimeout(() => this.#late.set(question, key), lateAfterMs);
     question.returned.then(() => {
       clearTimeout(lateTimer);
       const durationMs = options.endsWithConnection === true ? undefined : performance.now() - start;
-      this.#onCall(options.rpcMethods ?? [question.name], durationMs);
+      if (isSent) this.#onCall(options.rpcMethods ?? [question.name], durationMs);
       this.#late.delete(question);
       pool.idle.push(thread);
       if (options.endsWithConnection !== true) this.#ended();

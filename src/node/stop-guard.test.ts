@@ -1,123 +1,171 @@
-import { beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { eventLog } from "../../test/builders/event-log.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
 import { ReferenceNode } from "../../test/reference-node/reference-node.ts";
 import type { ImportedCapability } from "../rpc/capability.ts";
-import { NotSentError } from "../rpc/errors.ts";
+import { NotSentError, RpcError } from "../rpc/errors.ts";
 import { CALLS } from "./calls.ts";
 import { NodeClient } from "./client.ts";
-import type { JsonRpc, RpcRequest } from "./json-rpc.ts";
+import type { RpcRequest } from "./json-rpc.ts";
 import { StoppingError } from "./layouts.ts";
-import type { ThreadCallOptions, Threads } from "./server-threads.ts";
+import type { ThreadCallOptions } from "./server-threads.ts";
 import { connectUnix } from "./socket.ts";
 import { StopGuard } from "./stop-guard.ts";
 
 beforeAll(buildReferenceNode, buildTimeoutMs);
+
+/** A report serves calls for 25 ms. */
+const FRESH_MS = 30;
 
 const FEES: readonly RpcRequest[] = [2, 6].map((target) => ({ method: "estimatesmartfee", params: [target] }));
 const UTXO_SET: RpcRequest = { method: "gettxoutsetinfo" };
 const UPTIME: RpcRequest = { method: "uptime" };
 const BANS: RpcRequest = { method: "listbanned" };
 
-/** A node that runs until it was asked `runs` times about that, and what it was asked, in order. */
-function nodeThatRuns(runs: number) {
-  const calls: (readonly RpcRequest[] | "stopping?")[] = [];
-  const rpc: JsonRpc = {
-    async callAll(requests) {
-      calls.push(requests);
-      return requests.map(({ method, params }) => ({ result: `${method} ${params ?? ""}` }));
+/** A node that reports as `report` says, and what was called, in order. */
+function node(report: () => boolean | Promise<boolean>, { isKnown = true, isLockFree = true } = {}) {
+  const calls: string[] = [];
+  let stops = 0;
+  const guard = new StopGuard({
+    isKnown: () => isKnown,
+    isLockFree: () => isLockFree,
+    async isStopping() {
+      calls.push("stopping?");
+      return report();
     },
-  };
-  let asked = 0;
-  const isStopping = async () => {
-    calls.push("stopping?");
-    return ++asked > runs;
-  };
-  const guard = new StopGuard({ isKnown: () => true, isStopping });
-  return { calls, guard, rpc: guard.rpc(rpc) };
+    onStopping: () => void stops++,
+  });
+  const threads = guard.threads({
+    async call(_capability, _method, _fill, options) {
+      calls.push(String(options?.rpcMethods ?? "call"));
+      return undefined as never;
+    },
+  });
+  const call = (options?: ThreadCallOptions) =>
+    threads.call({} as ImportedCapability, CALLS.mining.getTip, undefined, options);
+  const rpc = guard.rpc({
+    async callAll(requests) {
+      const rpcMethods = requests.map(({ method }) => method);
+      const error = await call({ rpcMethods }).then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      return requests.map(({ method, params }) => (error ? { error } : { result: `${method} ${params ?? ""}` }));
+    },
+  });
+  return { calls, guard, call, rpc, stops: () => stops };
 }
 
-test("methods that wait for the scheduler are called alone, each after a report that the node is not stopping", async () => {
-  const { calls, rpc } = nodeThatRuns(Number.POSITIVE_INFINITY);
-  const outcomes = await rpc.callAll([FEES[0]!, UPTIME, UTXO_SET, BANS, FEES[1]!, UPTIME]);
-  expect(outcomes).toEqual([
-    { result: "estimatesmartfee 2" },
-    { result: "uptime " },
-    { result: "gettxoutsetinfo " },
-    { result: "listbanned " },
-    { result: "estimatesmartfee 6" },
-    { result: "uptime " },
-  ]);
-  const guarded = [FEES[0]!, UTXO_SET, FEES[1]!].flatMap((request) => ["stopping?" as const, [request]]);
-  expect(calls).toEqual([[UPTIME, BANS, UPTIME], ...guarded]);
+const RUNS = () => false;
+const STOPS = () => true;
+
+describe("JSON-RPC", () => {
+  test("methods that wait for the scheduler are called alone, the others together", async () => {
+    const { calls, rpc } = node(RUNS);
+    const outcomes = await rpc.callAll([FEES[0]!, UPTIME, UTXO_SET, BANS, FEES[1]!, UPTIME]);
+    expect(outcomes).toEqual([
+      { result: "estimatesmartfee 2" },
+      { result: "uptime " },
+      { result: "gettxoutsetinfo " },
+      { result: "listbanned " },
+      { result: "estimatesmartfee 6" },
+      { result: "uptime " },
+    ]);
+    expect(calls.filter((name) => name !== "stopping?")).toEqual([
+      "uptime,listbanned,uptime",
+      "estimatesmartfee",
+      "gettxoutsetinfo",
+      "estimatesmartfee",
+    ]);
+  });
+
+  test("a node that stops meanwhile gets no more calls, and that is reported once", async () => {
+    let reports = 0;
+    const { calls, rpc, stops } = node(() => ++reports > 1);
+    await rpc.callAll([UPTIME]);
+    await Bun.sleep(FRESH_MS);
+    const outcomes = await rpc.callAll([BANS, ...FEES, UTXO_SET]);
+    for (const outcome of outcomes) expect("error" in outcome && outcome.error).toBeInstanceOf(StoppingError);
+    expect(calls).toEqual(["stopping?", "uptime", "stopping?"]);
+    expect(stops()).toBe(1);
+  });
+
+  test("one method that is held back holds back the rest", async () => {
+    const slow = async () => {
+      await Bun.sleep(60);
+      return false;
+    };
+    const { calls, rpc } = node(slow);
+    const outcomes = await rpc.callAll([...FEES, UTXO_SET]);
+    for (const outcome of outcomes) expect("error" in outcome && outcome.error).toBeInstanceOf(NotSentError);
+    expect(calls).toEqual(["stopping?", "stopping?", "stopping?"]);
+  });
 });
 
-test("a node that stops meanwhile gets no more of them", async () => {
-  const { calls, rpc } = nodeThatRuns(1);
-  const outcomes = await rpc.callAll([UPTIME, ...FEES, UTXO_SET]);
-  expect(outcomes.slice(0, 2)).toEqual([{ result: "uptime " }, { result: "estimatesmartfee 2" }]);
-  for (const outcome of outcomes.slice(2)) expect("error" in outcome && outcome.error).toBeInstanceOf(NotSentError);
-  expect(calls).toEqual([[UPTIME], "stopping?", [FEES[0]!], "stopping?"]);
+describe("a call", () => {
+  test("follows a report that the node is not stopping; one serves the calls of a moment", async () => {
+    const { calls, call } = node(RUNS);
+    for (let count = 0; count < 3; count++) await call();
+    expect(calls).toEqual(["stopping?", "call", "call", "call"]);
+    await Bun.sleep(FRESH_MS);
+    await call();
+    expect(calls.slice(4)).toEqual(["stopping?", "call"]);
+  });
+
+  test("is not made on a node that is stopping, unless it may wait until the node's end", async () => {
+    const { calls, call } = node(STOPS);
+    await expect(call()).rejects.toBeInstanceOf(StoppingError);
+    await call({ endsWithConnection: true });
+    // The node is not asked again: that call might be under way when it ends.
+    await expect(call()).rejects.toBeInstanceOf(StoppingError);
+    expect(calls).toEqual(["stopping?", "call"]);
+  });
+
+  test("is made on a node that cannot be asked yet, or does not support that, but for the scheduler's methods", async () => {
+    for (const { call } of [
+      node(STOPS, { isKnown: false }),
+      node(() => Promise.reject(new RpcError("unimplemented", "no such method"))),
+    ]) {
+      await call();
+      await expect(call({ rpcMethods: ["estimatesmartfee"] })).rejects.toBeInstanceOf(NotSentError);
+    }
+  });
+
+  test("waits for the report of a stalled node, which gets one request", async () => {
+    const report = Promise.withResolvers<boolean>();
+    const { calls, call } = node(() => report.promise);
+    const made = [call(), call(), call({ rpcMethods: ["estimatesmartfee"] })];
+    for (const call of made) call.catch(() => {});
+    await Bun.sleep(5);
+    expect(calls).toEqual(["stopping?"]);
+    report.resolve(true);
+    for (const refused of made) await expect(refused).rejects.toBeInstanceOf(StoppingError);
+  });
+
+  test("does not wait longer than a second for a report that needs a lock, but for the scheduler's methods", async () => {
+    const { calls, call } = node(() => new Promise<boolean>(() => {}), { isLockFree: false });
+    await call();
+    expect(calls).toEqual(["stopping?", "call"]);
+    await expect(call({ rpcMethods: ["gettxoutsetinfo"] })).rejects.toBeInstanceOf(NotSentError);
+    expect(calls).toEqual(["stopping?", "call"]);
+  });
+
+  test("no failure of the report counts as a report", async () => {
+    for (const error of [new NotSentError("an earlier call"), new RpcError("overloaded", "not now")]) {
+      const { call } = node(() => Promise.reject(error));
+      await expect(call({ rpcMethods: ["estimatesmartfee"] })).rejects.toBeInstanceOf(NotSentError);
+    }
+  });
 });
 
-test("without such methods nothing is asked", async () => {
-  const { calls, rpc } = nodeThatRuns(0);
-  expect(await rpc.callAll([UPTIME])).toEqual([{ result: "uptime " }]);
-  expect(calls).toEqual([[UPTIME]]);
-});
-
-describe("threads", () => {
-  let isKnown = true;
-  let isStopping = false;
-  let asked = 0;
-  let calls = 0;
-  const guard = () =>
-    new StopGuard({
-      isKnown: () => isKnown,
-      async isStopping() {
-        asked++;
-        return isStopping;
-      },
-    }).threads({
-      async call() {
-        calls++;
-        return undefined as never;
-      },
-    });
-  const call = (threads: Threads, options?: ThreadCallOptions) =>
-    threads.call({} as ImportedCapability, CALLS.mining.getTip, undefined, options);
-
-  beforeEach(() => {
-    isKnown = true;
-    isStopping = false;
-    asked = calls = 0;
-  });
-
-  test("call right after a report that the node is not stopping; one serves the calls of a moment", async () => {
-    const threads = guard();
-    for (let count = 0; count < 10; count++) await call(threads);
-    expect([asked, calls]).toEqual([1, 10]);
-    await Bun.sleep(30);
-    await call(threads);
-    expect([asked, calls]).toEqual([2, 11]);
-  });
-
-  test("make no call on a node that is stopping, but those that may wait until its end", async () => {
-    isStopping = true;
-    const threads = guard();
-    expect(call(threads)).rejects.toBeInstanceOf(StoppingError);
-    await call(threads, { endsWithConnection: true });
-    // Not asked again: that call might be under way when the node ends.
-    expect(call(threads)).rejects.toBeInstanceOf(StoppingError);
-    expect([asked, calls]).toEqual([1, 1]);
-  });
-
-  test("call a node that cannot be asked yet", async () => {
-    isKnown = false;
-    isStopping = true;
-    await call(guard());
-    expect([asked, calls]).toEqual([0, 1]);
-  });
+test("a late report of a stop is used", async () => {
+  const report = Promise.withResolvers<boolean>();
+  const { guard, stops } = node(() => report.promise);
+  expect(await guard.isStopping()).toBe(false);
+  report.resolve(true);
+  await Bun.sleep(0);
+  expect(stops()).toBe(1);
+  expect(await guard.isStopping()).toBe(true);
 });
 
 test.each([
@@ -129,6 +177,7 @@ test.each([
   const { chain, utxoCache } = eventLog();
   const client = await NodeClient.open(connection, { chain, utxoCache }, { callTimeoutMs: 10_000 });
   expect(await client.warmupStatus()).toBeUndefined();
+  if (layout === "v32") await client.mining();
   const call = async () => (await client.jsonRpc!.callAll([FEES[0]!]))[0]!;
   const sent = async () => (await node.stats()).rpcCalls["estimatesmartfee"];
 
@@ -136,12 +185,13 @@ test.each([
   expect(await sent()).toBe(1);
   // The answer is too old to say that the node runs still.
   await node.delay(method, 100);
+  await Bun.sleep(FRESH_MS);
   expect(await call()).toMatchObject({
-    error: { name: "RpcError", message: "estimatesmartfee: the node may be stopping" },
+    error: { name: "RpcError", message: "the node may be stopping" },
   });
   await node.clear(method);
   await node.answer(answered, stopping);
-  expect(await call()).toMatchObject({ error: { kind: "overloaded" } });
+  expect(await call()).toMatchObject({ error: { name: "StoppingError" } });
   expect(await sent()).toBe(1);
   expect(await client.leave(5000)).toBe(true);
 });

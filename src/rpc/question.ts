@@ -91,6 +91,11 @@ export class Question<T> implements OpenQuestion {
     }
   }
 
+  /** Whether the question has left the table. Right after `ask`: the call could not be sent. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   reject(reason: unknown): void {
     clearTimeout(this.#timer);
     this.#results.reject(reason);

@@ -6,6 +6,7 @@ import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
 import { type ClientEvents, NodeClient } from "../node/client.ts";
 import { httpRpc } from "../node/http-rpc.ts";
+import { StoppingError } from "../node/layouts.ts";
 import type { Tip } from "../node/mining.ts";
 import { connectUnix, nodeHasStarted } from "../node/socket.ts";
 import type { Options } from "../options.ts";
@@ -51,6 +52,8 @@ export interface SessionEnd {
   readonly wasUp: boolean;
   /** Whether it was up for half a minute, and a poll ended: the connection works. */
   readonly wasStable: boolean;
+  /** Whether the node reported that it is stopping. */
+  readonly isStopping: boolean;
   readonly reason: string;
 }
 
@@ -113,9 +116,10 @@ export class Session {
     await this.#leaveAfterFailure();
     // A node that stops may have reported blocks until the end.
     collectors.endSession();
-    const reason = isStopping ? "it is stopping" : errorText(await this.#ended.promise);
+    const failure = isStopping ? undefined : await this.#ended.promise;
+    const reason = failure === undefined ? "it is stopping" : errorText(failure);
     const wasStable = wasUp && this.#hasPolled && performance.now() - this.#upSince! >= STABLE_AFTER_MS;
-    return { wasUp, wasStable, reason };
+    return { wasUp, wasStable, isStopping: isStopping || failure instanceof StoppingError, reason };
   }
 
   /**
@@ -346,10 +350,11 @@ export class Session {
   async #countUnreportedTip(client: NodeClient): Promise<void> {
     const tip = this.#unreportedTip;
     if (tip === undefined || performance.now() - tip.since < UNREPORTED_TIP_MS) return;
-    this.#unreportedTip = undefined;
     const height = await client.queries?.getHeight().catch(() => undefined);
-    const isTip = height === tip.height && this.#unreportedTip === undefined;
-    if (isTip && !client.isOver) this.#options.collectors.events.updatedBlockTip();
+    // A block or a tip was reported meanwhile, or the node did not answer: then it is called again.
+    if (client.isOver || height === undefined || this.#unreportedTip !== tip) return;
+    this.#unreportedTip = undefined;
+    if (height === tip.height) this.#options.collectors.events.updatedBlockTip();
   }
 
   /** Notifications report only future blocks, so this reads the current tip. */
@@ -379,7 +384,7 @@ export class Session {
 }
 
 async function refuseStopping(client: NodeClient): Promise<void> {
-  if (await client.isStopping()) throw new Error("the node is stopping");
+  if (await client.isStopping()) throw new StoppingError("the node is stopping");
 }
 
 /** For a session without the trace: nothing calls it. */

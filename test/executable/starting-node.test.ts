@@ -14,6 +14,7 @@ const options = exporterWith({ "session/readiness": { WARMUP_INTERVAL_MS: 50 }, 
 const HANDSHAKE = {
   "Init.construct": 1,
   "ThreadMap.makeThread": 1,
+  "Init.makeEcho": 1,
   "Init.makeChain": 1,
   "Chain.shutdownRequested": 1,
   "Init.makeNode": 1,
