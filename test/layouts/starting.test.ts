@@ -47,7 +47,12 @@ describe("a v30 node whose process is not visible", () => {
     // Long enough for a first poll.
     await Bun.sleep(300);
     const { calls } = await node.stats();
-    expect(Object.keys(calls).sort()).toEqual(["Init.construct", "Init.makeEcho", "Init.makeMining", "ThreadMap.makeThread"]);
+    expect(Object.keys(calls).sort()).toEqual([
+      "Init.construct",
+      "Init.makeEcho",
+      "Init.makeMining",
+      "ThreadMap.makeThread",
+    ]);
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
     exporter.signal("SIGTERM");
     await expectCleanDisconnect(node, exporter);
@@ -70,7 +75,12 @@ test("the exporter waits for a v31 node, which answers once its chain is loaded,
   await using exporter = await startExporter(node);
   await exporter.logs(/^waiting for the node to start: its chain is not loaded yet$/);
   const { calls } = await node.stats();
-  expect(Object.keys(calls).sort()).toEqual(["Init.construct", "Init.makeEcho", "Init.makeMining", "ThreadMap.makeThread"]);
+  expect(Object.keys(calls).sort()).toEqual([
+    "Init.construct",
+    "Init.makeEcho",
+    "Init.makeMining",
+    "ThreadMap.makeThread",
+  ]);
   expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
   await node.clear();
   expect(shownLayouts(await polled(exporter))).toEqual(["v31"]);
