@@ -33,11 +33,8 @@
           name = pkgs.bitcoind-ipc-exporter.pname;
           tag = pkgs.bitcoind-ipc-exporter.version;
           config = {
-            Entrypoint = [
-              (lib.getExe pkgs.bitcoind-ipc-exporter)
-              "--metrics-addr"
-              "0.0.0.0:9332"
-            ];
+            Env = [ "METRICS_ADDR=0.0.0.0:9332" ];
+            Entrypoint = [ (lib.getExe pkgs.bitcoind-ipc-exporter) ];
             Cmd = [ "/node/node.sock" ];
             User = "65532:65532";
             StopSignal = "SIGTERM";

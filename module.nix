@@ -49,7 +49,7 @@ let
     extraFlags = mkOption {
       type = types.listOf types.str;
       default = [ ];
-      description = "Flags to pass to the exporter, before the path of the socket.";
+      description = "Flags to pass to the exporter, before the path of the socket. --metrics-addr adds an address to metricsAddr.";
     };
 
     user = mkOption {

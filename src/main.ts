@@ -39,7 +39,7 @@ else await poll(options);
 
 async function readCommandLine(): Promise<Options> {
   try {
-    const options = readOptions(process.argv.slice(2));
+    const options = readOptions(process.argv.slice(2), process.env);
     if (typeof options === "object") return options;
     console.log(
       options === "help" ? await usage() : `${NAME} ${BUILD.version} (revision ${BUILD.revision}, Bun ${BUILD.bun})`,

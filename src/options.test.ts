@@ -80,6 +80,15 @@ test("--metrics-addr may be repeated", () => {
   );
 });
 
+test("METRICS_ADDR replaces the default address, and --metrics-addr replaces both", () => {
+  const environment = { METRICS_ADDR: "0.0.0.0:9332" };
+  const addresses = (...args: string[]) => (readOptions([...args, "s"], environment) as Options).metricsAddresses;
+  expect(addresses()).toEqual([{ hostname: "0.0.0.0", port: 9332 }]);
+  expect(addresses("--metrics-addr", "[::1]:1")).toEqual([{ hostname: "::1", port: 1 }]);
+  expect(readOptions(["s"], { METRICS_ADDR: "" })).toEqual(read("s"));
+  expect(() => readOptions(["s"], { METRICS_ADDR: "9332" })).toThrow(/^bad address "9332" for METRICS_ADDR: /);
+});
+
 test.each(["--help", "-h", "--debug --help", "--help --version"])("%s requests help", (args) => {
   expect(readOptions(args.split(" "))).toBe("help");
 });

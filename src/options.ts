@@ -248,11 +248,17 @@ export async function usage(): Promise<string> {
     .trimEnd();
 }
 
+/** The address to serve on without `--metrics-addr`. The images set it: a flag there could not be replaced, only added to. */
+const ADDRESS_VARIABLE = "METRICS_ADDR";
+
 /**
- * Reads the arguments after the program's name.
+ * Reads the arguments after the program's name, and the environment.
  * @throws UsageError when they are not valid.
  */
-export function readOptions(rawArgs: readonly string[]): Options | "help" | "version" {
+export function readOptions(
+  rawArgs: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Options | "help" | "version" {
   const { positionals, values, switches } = readArguments(rawArgs, FLAGS);
   const isOn = (flag: FlagOf<"boolean">) => switches.get(flag);
   const all = (flag: FlagOf<"string">) => values.get(flag) ?? [];
@@ -276,11 +282,14 @@ export function readOptions(rawArgs: readonly string[]): Options | "help" | "ver
   if (isOn("once") && isOn("check")) throw new UsageError("--once and --check exclude each other; remove one");
   const mode = isOn("once") ? "once" : isOn("check") ? "check" : DEFAULTS.mode;
   if (mode === "serve" && last("timeout") !== undefined) throw new UsageError("--timeout needs --once or --check");
+  const defaultAddress = environment[ADDRESS_VARIABLE] || undefined;
   return {
     socketPath,
     mode,
     timeoutMs: read("timeout", milliseconds(1, 86_400)) ?? DEFAULTS.timeoutMs,
-    metricsAddresses: readAddresses(all("metrics-addr")) ?? DEFAULTS.metricsAddresses,
+    metricsAddresses:
+      readAddresses(all("metrics-addr")) ??
+      (defaultAddress === undefined ? DEFAULTS.metricsAddresses : [readAddress(defaultAddress, ADDRESS_VARIABLE)]),
     webConfigPath: last("web-config"),
     pollIntervalMs: read("poll-interval", milliseconds(0.1, 86_400)) ?? DEFAULTS.pollIntervalMs,
     callTimeoutMs: read("call-timeout", milliseconds(1, 600)) ?? DEFAULTS.callTimeoutMs,
@@ -372,14 +381,14 @@ export function hostPort({ hostname, port }: Address): string {
 function readAddresses(texts: readonly string[]): readonly Address[] | undefined {
   const duplicate = texts.find((text, index) => texts.indexOf(text) < index);
   if (duplicate !== undefined) throw new UsageError(`--metrics-addr ${duplicate} is repeated; remove one`);
-  return texts.length === 0 ? undefined : texts.map(readAddress);
+  return texts.length === 0 ? undefined : texts.map((text) => readAddress(text, "--metrics-addr"));
 }
 
-function readAddress(address: string): Address {
+function readAddress(address: string, source: string): Address {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^[\]:\s]*)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new UsageError(`bad address "${address}" for --metrics-addr: expected HOST:PORT, [IPV6]:PORT or :PORT`);
+    throw new UsageError(`bad address "${address}" for ${source}: expected HOST:PORT, [IPV6]:PORT or :PORT`);
   }
   return { hostname: (match[1] ?? match[2]) || "::", port };
 }

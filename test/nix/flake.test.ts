@@ -162,7 +162,8 @@ describe.skipIf(!hasNix)("flake.nix", () => {
       name: "bitcoind-ipc-exporter",
       tag: packageJson.version,
       config: {
-        Entrypoint: [executable, "--metrics-addr", "0.0.0.0:9332"],
+        Env: ["METRICS_ADDR=0.0.0.0:9332"],
+        Entrypoint: [executable],
         Cmd: ["/node/node.sock"],
         User: "65532:65532",
         StopSignal: "SIGTERM",

@@ -73,10 +73,11 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
 
   test("has the root as its only layer, and an unprivileged user", () => {
     const { OCIv1: image } = JSON.parse(run("inspect", "--type", "image", CONTAINER)) as {
-      OCIv1: { config: { User: string }; rootfs: { diff_ids: string[] } };
+      OCIv1: { config: { User: string; Env: string[] }; rootfs: { diff_ids: string[] } };
     };
     expect(image.rootfs.diff_ids).toHaveLength(1);
     expect(image.config.User).toBe("65532:65532");
+    expect(image.config.Env).toContain("METRICS_ADDR=0.0.0.0:9332");
   });
 
   test("connects to a node, serves metrics, and disconnects cleanly on SIGTERM", async () => {
@@ -97,6 +98,8 @@ describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : 
       ),
     });
     await exporter.connected();
+    // An address of the command line replaces that of the image.
+    expect(exporter.log.filter((line) => line.includes("serves metrics on"))).toHaveLength(1);
     await node.mineBlock();
     await exporter.waitFor("bitcoin_blocks_connected_total", 1);
 
