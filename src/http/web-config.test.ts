@@ -63,6 +63,25 @@ basic_auth_users:
   });
 });
 
+test("a colon in a comment, a block or quotes ends no key", () => {
+  const text = `# alice: x
+# alice: y
+tls_server_config:
+  cert: |
+    Proc-Type: 4
+    Proc-Type: 4
+  key: "a: 'b': c" # key: d
+  client_auth_type: RequireAnyClientCert
+  client_allowed_sans:
+    - ::1
+`;
+  expect(readWebSettings(text).tls).toMatchObject({
+    cert: { text: "Proc-Type: 4\nProc-Type: 4\n" },
+    key: { text: "a: 'b': c" },
+    clientAllowedSans: ["::1"],
+  });
+});
+
 test("the example of docs/install.md", () => {
   const text = readFileSync(join(import.meta.dirname, "../../docs/install.md"), "utf8");
   const { tls, users } = readWebSettings(/```yaml\n(tls_server_config:[^`]*)```/.exec(text)![1]!);
@@ -122,6 +141,24 @@ test.each([
   [`tls_server_config: { ${PAIR}, curve_preferences: [] }`, "tls_server_config.curve_preferences is not supported"],
   ["tls_server_config: { prefer_server_cipher_suites: true }", "prefer_server_cipher_suites is not supported"],
   ["tls_server_config: {}\ntls_server_config: {}", "tls_server_config is repeated"],
+  ["{ basic_auth_users: {}, basic_auth_users: {} }", "basic_auth_users is repeated; write it once"],
+  ["  basic_auth_users:\n  'basic_auth_users':\n", "basic_auth_users is repeated"],
+  [`basic_auth_users:\n  alice: ${HASH}\n  alice: ${HASH}\n`, "basic_auth_users.alice is repeated"],
+  [`basic_auth_users: {"alice":${HASH},"alice":${HASH}}`, "basic_auth_users.alice is repeated"],
+  [`basic_auth_users: { "al\\u0069ce": ${HASH}, alice: ${HASH} }`, "basic_auth_users.alice is repeated"],
+  [
+    `tls_server_config: { ${PAIR}, client_auth_type: RequireAnyClientCert, client_auth_type: NoClientCert }`,
+    "tls_server_config.client_auth_type is repeated",
+  ],
+  [
+    "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-Frame-Options: deny\n",
+    "http_server_config.headers.X-Frame-Options is repeated",
+  ],
+  [
+    `basic_auth_users:\n  ? alice # a\n  : ${HASH}\n  ? alice # a\n  : ${HASH}\n`,
+    "basic_auth_users.alice cannot be checked; write it as KEY: VALUE on one line",
+  ],
+  [`basic_auth_users: { alice: ${HASH}, alice\n: ${HASH} }`, "basic_auth_users.alice cannot be checked"],
   ["rate_limit: { burst: 1 }", "rate_limit is not supported; remove it"],
   ["http_server_config: { http2: true }", "http_server_config.http2 is not supported; set it to false or remove it"],
   ["http_server_config: { headers: { Server: a } }", "unknown key http_server_config.headers.Server"],

@@ -104,10 +104,16 @@ const HEADERS: Readonly<Record<string, readonly string[]>> = {
 
 const BCRYPT = /^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./0-9A-Za-z]{53}$/;
 
+/** A private character of Unicode, which no configuration has. */
+const MARK = "\u{e000}";
+
+/** Mappings in mappings: the file, `http_server_config`, `headers`. */
+const MAX_DEPTH = 3;
+
 /** Reads the text of a configuration file; an empty one sets nothing. Throws WebConfigError. */
 export function readWebSettings(text: string): WebSettings {
-  refuseRepeats(text);
   const top = section(parse(text), "", TOP_KEYS);
+  refuseRepeats(text);
   const http = section(top["http_server_config"], "http_server_config", HTTP_KEYS);
   // false is the only behavior of this server.
   if (http["http2"] !== undefined && http["http2"] !== false)
@@ -127,12 +133,26 @@ function parse(text: string): unknown {
   }
 }
 
-/** Bun's parser takes the last of equal keys, so a second section would replace the first one unseen. */
+/**
+ * Bun's parser takes the last of equal keys, so a second one would replace the first one unseen. With a number before each
+ * colon that can end a key, all keys differ and the parser returns them all.
+ */
 function refuseRepeats(text: string): void {
+  let count = 0;
+  const numbered = text.replaceAll(/["'][ \t]*:|(?<=\S)[ \t]*:(?=[\s,[\]{}]|$)/g, (end) => `${MARK}${count++}${end}`);
+  refuseRepeatsIn(parse(numbered), "");
+}
+
+function refuseRepeatsIn(value: unknown, path: string, depth = 1): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || depth > MAX_DEPTH) return;
   const seen = new Set<string>();
-  for (const [, key] of text.matchAll(/^["']?(\w+)["']?\s*:/gm)) {
-    if (seen.has(key!)) throw new WebConfigError(`${key} is repeated; join the two`);
+  for (const [numbered, inner] of Object.entries(value)) {
+    const [key, number] = numbered.split(MARK);
+    const name = path + key;
+    if (number === undefined) throw new WebConfigError(`${name} cannot be checked; write it as KEY: VALUE on one line`);
+    if (seen.has(key!)) throw new WebConfigError(`${name} is repeated; write it once`);
     seen.add(key!);
+    refuseRepeatsIn(inner, `${name}.`, depth + 1);
   }
 }
 
