@@ -185,7 +185,8 @@ export class HttpConnection {
 
   /** Answers the request, or begins to check its password. Returns the size of the payload in bytes. */
   #checkAndAnswer(request: Request): number {
-    const verdict = this.#context.passwords.check(request.authorization, this.#socket.remoteAddress);
+    // Bun has no address of a client that has reset the connection.
+    const verdict = this.#context.passwords.check(request.authorization, this.#socket.remoteAddress ?? "");
     if (typeof verdict === "string") return this.#answerRequest(request, verdict);
     void this.#check(request, verdict);
     return 0;

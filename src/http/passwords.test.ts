@@ -83,6 +83,15 @@ test("a change of users forgets results, also that of a check that runs; the sam
   expect(checks).toHaveLength(4);
 });
 
+test("a change of users keeps the results of the others", async () => {
+  const { check, checks, verdict, passwords } = scene();
+  await verdict(check("bob", "b"));
+  await verdict(check("bob", "wrong"));
+  passwords.setUsers(new Map(Object.entries({ alice: "hash of new", bob: "hash of b" })));
+  expect([check("bob", "b"), check("bob", "wrong")]).toEqual(["valid", "invalid"]);
+  expect(checks).toHaveLength(2);
+});
+
 describe("checks", () => {
   test("run one at a time, and each address has few", async () => {
     const { check, checks } = scene();
@@ -99,8 +108,49 @@ describe("checks", () => {
     const verdicts = Array.from({ length: 17 }, (_, index) => check("alice", "wrong", `192.0.2.${index}`));
     // The same password is one check.
     expect(verdicts.every((verdict) => verdict === verdicts[0])).toBe(true);
-    const others = Array.from({ length: 16 }, (_, index) => check("alice", `wrong ${index}`, `192.0.2.${index}`));
+    const others = Array.from({ length: 16 }, (_, index) => check("alice", `wrong ${index}`, `192.0.2.${index + 1}`));
     expect(others.filter((verdict) => verdict === "busy")).toHaveLength(1);
+  });
+
+  test("of a network with few displace the newest of one with more, and run before those after a wrong password", async () => {
+    const { check, checks, verdict } = scene();
+    const floods = Array.from({ length: 4 }, (_, network) =>
+      Array.from({ length: 4 }, (_, index) => check("alice", `wrong ${network} ${index}`, `192.0.2.${network}`)),
+    );
+    const late = check("alice", "secret", "192.0.2.9");
+    expect(await floods[3]![3]!).toBe("busy");
+    expect(await verdict(floods[0]![0]!)).toBe("invalid");
+    expect(await verdict(late)).toBe("valid");
+    const begun = checks.map(({ password }) => password);
+    const firstOfEach = ["wrong 0 0", "wrong 1 0", "wrong 2 0", "wrong 3 0"];
+    expect(begun.slice(0, begun.indexOf("secret"))).toEqual(firstOfEach);
+  });
+
+  test("after a wrong password are displaced by those of networks without one", async () => {
+    const { check, verdict } = scene();
+    const flood = (round: string) =>
+      Array.from({ length: 16 }, (_, network) => check("alice", `${round} ${network}`, `192.0.2.${network}`));
+    for (const pending of flood("first")) expect(await verdict(pending)).toBe("invalid");
+    const second = flood("second");
+    const late = check("alice", "secret", "192.0.2.99");
+    expect(check("alice", "third", "192.0.2.1")).toBe("busy");
+    expect(await second[15]!).toBe("busy");
+    expect(await verdict(late)).toBe("valid");
+  });
+
+  test("of IPv6 are counted by network of 64 bits", () => {
+    const { check } = scene();
+    const addresses = [
+      "2001:db8::1",
+      "2001:db8:0:0:8::",
+      "2001:db8::ffff",
+      "2001:db8::5:6:7:8",
+      "2001:db8:0:0:1:2:3:4",
+    ];
+    const verdicts = addresses.map((address, index) => check("alice", `wrong ${index}`, address));
+    expect(verdicts.indexOf("busy")).toBe(4);
+    expect(check("alice", "wrong", "2001:db8:0:1::1")).toBeInstanceOf(Promise);
+    expect(check("alice", "wrong 9", "::1")).toBeInstanceOf(Promise);
   });
 
   test("rest after a wrong password for nine times as long as it took", async () => {

@@ -7,14 +7,14 @@ export type Verdict = "valid" | "invalid" | "busy";
 /** Whether a password has this bcrypt hash. */
 export type VerifyHash = (password: Uint8Array, hash: string) => Promise<boolean>;
 
-/** Checks that wait at once, of all clients and of one address: another address gets its check under a flood. */
+/** Checks that wait at once, of all clients and of one network. A network that has fewer displaces one that has more. */
 const MAX_WAITING = 16;
-const MAX_WAITING_OF_ADDRESS = 4;
+const MAX_WAITING_OF_NETWORK = 4;
 
 /** After a wrong password, checks rest for so many times as long as it took: guessing takes a tenth of a core at most. */
 const REST_FACTOR = 9;
 
-/** Wrong passwords remembered: a Prometheus with a wrong one sends it at each scrape. */
+/** Wrong passwords, and networks of the last ones. A Prometheus with a wrong password sends it at each scrape. */
 const MAX_REMEMBERED_INVALID = 256;
 
 /** bcrypt reads no more; Bun hashes a longer password first, which other programs do not. */
@@ -27,7 +27,7 @@ interface Credentials {
 
 interface Check {
   readonly key: string;
-  readonly address: string;
+  readonly network: string;
   readonly run: () => Promise<boolean>;
   readonly settle: (verdict: Verdict) => void;
   readonly verdict: Promise<Verdict>;
@@ -39,8 +39,11 @@ export class Passwords {
   #users: ReadonlyMap<string, string> = new Map();
   /** Of the HMAC of what is remembered, so that memory and timing say nothing about passwords. */
   readonly #secret = crypto.getRandomValues(new Uint8Array(32));
-  #valid = new Set<string>();
-  #invalid = new Set<string>();
+  /** HMAC → user. */
+  #valid = new Map<string, string>();
+  #invalid = new Map<string, string>();
+  /** Networks whose last password was wrong. */
+  readonly #failed = new Map<string, true>();
   /** The first one runs; emptied one by one. */
   readonly #checks: Check[] = [];
   #isRunning = false;
@@ -54,20 +57,19 @@ export class Passwords {
     return this.#users.size > 0;
   }
 
-  /** Name → bcrypt hash; without any, every request is valid. Forgets results if they change. */
+  /** Name → bcrypt hash; without any, every request is valid. Forgets the results of users that change. */
   setUsers(users: ReadonlyMap<string, string>): void {
-    const isSame =
-      users.size === this.#users.size && [...users].every(([user, hash]) => this.#users.get(user) === hash);
-    if (isSame) return;
+    const unchanged = (results: ReadonlyMap<string, string>) =>
+      new Map([...results].filter(([, user]) => users.get(user) === this.#users.get(user)));
+    // New maps: a check that runs remembers its result in the old ones.
+    this.#valid = unchanged(this.#valid);
+    this.#invalid = unchanged(this.#invalid);
     this.#users = users;
-    // New sets: a check that runs remembers its result in the old ones.
-    this.#valid = new Set();
-    this.#invalid = new Set();
   }
 
   /**
-   * Whether the value of a request's Authorization field is valid. A promise if it has to be hashed, which `address`, the
-   * client's, is allowed a few times at once; it never rejects.
+   * Whether the value of a request's Authorization field is valid. A promise if it has to be hashed, which the network of
+   * `address`, the client's, is allowed a few times at once; it never rejects.
    */
   check(authorization: string | undefined, address: string): Verdict | Promise<Verdict> {
     if (!this.areNeeded) return "valid";
@@ -76,7 +78,7 @@ export class Passwords {
     const key = this.#keyOf(credentials);
     if (this.#valid.has(key)) return "valid";
     if (this.#invalid.has(key)) return "invalid";
-    return this.#checks.find((check) => check.key === key)?.verdict ?? this.#add(key, address, credentials);
+    return this.#checks.find((check) => check.key === key)?.verdict ?? this.#add(key, networkOf(address), credentials);
   }
 
   #keyOf({ user, password }: Credentials): string {
@@ -84,25 +86,54 @@ export class Passwords {
     return new Bun.CryptoHasher("sha256", this.#secret).update(user).update("\0").update(password).digest("base64");
   }
 
-  #add(key: string, address: string, credentials: Credentials): Verdict | Promise<Verdict> {
-    const ofAddress = this.#checks.filter((check) => check.address === address).length;
-    if (this.#checks.length >= MAX_WAITING || ofAddress >= MAX_WAITING_OF_ADDRESS) return "busy";
+  #add(key: string, network: string, credentials: Credentials): Verdict | Promise<Verdict> {
+    if (this.#waitingOf(network) >= MAX_WAITING_OF_NETWORK) return "busy";
+    if (this.#checks.length >= MAX_WAITING && !this.#displace(this.#rank(network) + 1)) return "busy";
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const [valid, invalid] = [this.#valid, this.#invalid];
     const run = async (): Promise<boolean> => {
       const isValid = await this.#isValid(credentials);
-      if (isValid) valid.add(key);
-      else remember(invalid, key);
+      if (isValid) valid.set(key, credentials.user);
+      else remember(invalid, key, credentials.user);
+      this.#failed.delete(network);
+      if (!isValid) remember(this.#failed, network, true);
       return isValid;
     };
-    this.#checks.push({ key, address, run, settle: resolve, verdict: promise });
+    this.#checks.push({ key, network, run, settle: resolve, verdict: promise });
     if (!this.#isRunning) void this.#runAll();
     return promise;
   }
 
+  #waitingOf(network: string): number {
+    return this.#checks.filter((check) => check.network === network).length;
+  }
+
+  /** A network with a higher rank loses its checks to one with a lower rank: after a wrong password, then by their number. */
+  #rank(network: string): number {
+    return this.#waitingOf(network) + (this.#failed.has(network) ? MAX_WAITING_OF_NETWORK : 0);
+  }
+
+  /** Drops the newest check of the highest rank, if that is above `rank`. False if there is none. */
+  #displace(rank: number): boolean {
+    const waiting = this.#checks.slice(1);
+    const highest = Math.max(...waiting.map(({ network }) => this.#rank(network)));
+    if (highest <= rank) return false;
+    const dropped = waiting.findLast(({ network }) => this.#rank(network) === highest)!;
+    this.#checks.splice(this.#checks.indexOf(dropped), 1);
+    dropped.settle("busy");
+    return true;
+  }
+
+  /** Moves the next check to the front: the oldest one of a network without a wrong password, else the oldest one. */
+  #next(): Check | undefined {
+    const index = this.#checks.findIndex(({ network }) => !this.#failed.has(network));
+    if (index > 0) this.#checks.unshift(...this.#checks.splice(index, 1));
+    return this.#checks[0];
+  }
+
   async #runAll(): Promise<void> {
     this.#isRunning = true;
-    for (let check = this.#checks[0]; check !== undefined; check = this.#checks[0]) {
+    for (let check = this.#next(); check !== undefined; check = this.#next()) {
       const begin = performance.now();
       const isValid = await check.run();
       this.#checks.shift();
@@ -129,9 +160,17 @@ export class Passwords {
   }
 }
 
-function remember(keys: Set<string>, key: string): void {
-  if (keys.size >= MAX_REMEMBERED_INVALID) keys.delete(keys.values().next().value!);
-  keys.add(key);
+function remember<T>(results: Map<string, T>, key: string, value: T): void {
+  if (results.size >= MAX_REMEMBERED_INVALID) results.delete(results.keys().next().value!);
+  results.set(key, value);
+}
+
+/** The first 64 bits of an IPv6 address, because a host may choose the others (RFC 4291 2.5.4); or the IPv4 address. */
+function networkOf(address: string): string {
+  if (address.includes(".") || !address.includes(":")) return address;
+  const [head, tail] = address.split("::").map((part) => part.split(":").filter((group) => group !== ""));
+  const zeros = tail === undefined ? [] : Array<string>(8 - head!.length - tail.length).fill("0");
+  return [...head!, ...zeros, ...(tail ?? [])].slice(0, 4).join(":");
 }
 
 /** `Basic BASE64(user:password)` (RFC 7617 2); undefined if it is anything else, or has control characters. */
