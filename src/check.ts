@@ -1,6 +1,7 @@
 // The report of --check: what a node reports, what killing the exporter does to it, and what would add more.
 
 import { COLLECTOR_NAMES, costOf } from "./collectors/catalogue.ts";
+import { escapeUnprintable } from "./log.ts";
 import type { NodeClient } from "./node/client.ts";
 import type { PolledNode } from "./one-poll.ts";
 import type { Options } from "./options.ts";
@@ -31,7 +32,7 @@ export function checkReport(node: PolledNode, options: CheckOptions): string {
   ];
   return sections
     .filter(([, lines]) => lines.length > 0)
-    .map(([title, lines]) => [title, ...lines.map((line) => `  ${line}`), ""].join("\n"))
+    .map(([title, lines]) => [title, ...lines.map((line) => `  ${line}`), ""].map(escapeUnprintable).join("\n"))
     .join("\n");
 }
 

@@ -122,7 +122,7 @@ function logLine(text: string): string {
 }
 
 /** Escapes line and paragraph separators and all of Unicode's "other" category: C0, C1, bidi controls, lone surrogates, … */
-function escapeUnprintable(text: string): string {
+export function escapeUnprintable(text: string): string {
   if (/^[ -~]*$/.test(text)) return text;
   return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) =>
     character === "\n" ? "\\n" : `\\u{${character.codePointAt(0)!.toString(16)}}`,

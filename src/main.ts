@@ -7,7 +7,7 @@ import { listenErrorText } from "./http/listen-error.ts";
 import { createServer, type MetricsServer } from "./http/server.ts";
 import { WebConfigError } from "./http/web-config.ts";
 import { WebConfigFile } from "./http/web-config-file.ts";
-import { Log } from "./log.ts";
+import { escapeUnprintable, Log } from "./log.ts";
 import { withReason } from "./node/socket.ts";
 import { NoPollError, pollOnce } from "./one-poll.ts";
 import { type Address, hostPort, type Options, readOptions, UsageError, usage } from "./options.ts";
@@ -47,8 +47,7 @@ async function readCommandLine(): Promise<Options> {
     process.exit(EXIT_OK);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    console.error(`${NAME}: ${error.message}\n\n${await usage()}`);
-    process.exit(EXIT_USAGE);
+    return fail(error.message, EXIT_USAGE, `\n\n${await usage()}`);
   }
 }
 
@@ -98,8 +97,7 @@ async function poll(options: Options): Promise<void> {
   } catch (error) {
     if (!(error instanceof NoPollError)) throw error;
     await log.flush(LOG_DEADLINE_MS);
-    console.error(`${NAME}: cannot poll the node at ${options.socketPath}: ${error.message}`);
-    process.exit(EXIT_FAILURE);
+    fail(`cannot poll the node at ${options.socketPath}: ${error.message}`);
   }
 }
 
@@ -107,8 +105,7 @@ async function print(text: string | Uint8Array): Promise<void> {
   try {
     await Bun.write(Bun.stdout, text);
   } catch (error) {
-    console.error(`${NAME}: cannot write to stdout: ${withReason(error as NodeJS.ErrnoException).message}`);
-    process.exit(EXIT_FAILURE);
+    fail(`cannot write to stdout: ${withReason(error as NodeJS.ErrnoException).message}`);
   }
 }
 
@@ -117,8 +114,7 @@ async function openWebConfig(path: string | undefined): Promise<WebConfigFile | 
     return path === undefined ? undefined : await WebConfigFile.open(path);
   } catch (error) {
     if (!(error instanceof WebConfigError)) throw error;
-    console.error(`${NAME}: ${error.message}`);
-    process.exit(EXIT_FAILURE);
+    return fail(error.message);
   }
 }
 
@@ -126,9 +122,14 @@ async function listen(server: MetricsServer, address: Address): Promise<Address>
   try {
     return server.listen(address);
   } catch (error) {
-    console.error(`${NAME}: cannot listen on ${hostPort(address)}: ${await listenErrorText(address.hostname, error)}`);
-    process.exit(EXIT_FAILURE);
+    return fail(`cannot listen on ${hostPort(address)}: ${await listenErrorText(address.hostname, error)}`);
   }
+}
+
+/** Prints the error as one line, then `details`, and exits. */
+function fail(message: string, exitCode = EXIT_FAILURE, details = ""): never {
+  console.error(`${NAME}: ${escapeUnprintable(message)}${details}`);
+  process.exit(exitCode);
 }
 
 /**

@@ -55,6 +55,7 @@ describe.concurrent("a wrong command line", () => {
     [[NO_NODE, "--poll-interval", "0"], /^bad value "0" for --poll-interval: /],
     [[NO_NODE, "--poll-interval", "soon"], /^bad value "soon" for --poll-interval: /],
     [[NO_NODE, "--poll-interval"], "--poll-interval needs a value"],
+    [[NO_NODE, "a\nb\x1b[2J\u202e"], 'unexpected argument "a\\nb\\u{1b}[2J\\u{202e}" after the socket path'],
   ])("%j", async (args: string[], message) => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });

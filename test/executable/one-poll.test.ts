@@ -1,7 +1,7 @@
 // --once and --check when something is in the way: one line that says what, exit status 1, and a node that is left in order.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, copyFile, mkdtemp, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
@@ -101,6 +101,15 @@ describe.each(MODES)("%s", (mode) => {
     expect(stdout).not.toMatch(/^ *poll: /m);
     expect(stderr).toMatch(/^\S+Z poll: Chain\.getHeight = /m);
   });
+});
+
+test("a path with control characters is printed escaped, in one line", async () => {
+  await using node = await ReferenceNode.start();
+  const path = join(folder, "a\n\x1b[2J.sock");
+  const escaped = join(folder, "a\\n\\u{1b}[2J.sock");
+  expect(await runExporter(["--check", path])).toEqual(failure(escaped, "no such file or directory (ENOENT)"));
+  await symlink(node.socketPath, path);
+  expect((await runExporter(["--check", path])).stdout).toStartWith(`${escaped}: the node has started\n`);
 });
 
 const isRoot = process.getuid?.() === 0;
