@@ -25,6 +25,11 @@ export interface Arguments {
 /** A fault of the command line, in one line. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
+
+  /** A quoted URL in the message is left out, because it may contain a password. */
+  constructor(message: string) {
+    super(message.replace(/".*:\/\/.*"/s, "(a URL)"));
+  }
 }
 
 /**

@@ -89,6 +89,19 @@ test("METRICS_ADDR replaces the default address, and --metrics-addr replaces bot
   expect(() => readOptions(["s"], { METRICS_ADDR: "9332" })).toThrow(/^bad address "9332" for METRICS_ADDR: /);
 });
 
+test.each([
+  [["http://u:secret@h"], "the socket path is a URL; use the path of the node's IPC socket, and --rpc-url for JSON-RPC"],
+  [["unix:HTTPS://u:secret@h"], "the socket path is a URL; "],
+  [["s", "http://u:secret@h"], "unexpected argument (a URL) after the socket path"],
+  [["s", 'http://u:"secret"\n@h'], "unexpected argument (a URL) after the socket path"],
+  [["s", "--timeout=http://u:secret@h", "--once"], "bad value (a URL) for --timeout: expected seconds"],
+  [["s", "--debug=http://u:secret@h"], "--debug does not accept a value; remove (a URL)"],
+  [["s", "--metrics-addr=a://secret", "--metrics-addr=a://secret"], "bad address (a URL) for --metrics-addr: "],
+])("the password of a URL is not in the error: %j", (args, message) => {
+  expect(() => readOptions(args)).toThrow(message);
+  expect(() => readOptions(args)).not.toThrow("secret");
+});
+
 test.each(["--help", "-h", "--debug --help", "--help --version"])("%s requests help", (args) => {
   expect(readOptions(args.split(" "))).toBe("help");
 });

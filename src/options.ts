@@ -273,6 +273,9 @@ export function readOptions(
   const socketPath = socketPathOf(first ?? "");
   if (socketPath === "") throw new UsageError("missing the path of the node's socket");
   if (second !== undefined) throw new UsageError(`unexpected argument "${second}" after the socket path`);
+  if (/^https?:\/\//i.test(socketPath)) {
+    throw new UsageError("the socket path is a URL; use the path of the node's IPC socket, and --rpc-url for JSON-RPC");
+  }
   const pathBytes = Buffer.byteLength(socketPath);
   if (pathBytes > MAX_SOCKET_PATH_BYTES) {
     throw new UsageError(
@@ -379,9 +382,10 @@ export function hostPort({ hostname, port }: Address): string {
 
 /** Undefined if there are none. */
 function readAddresses(texts: readonly string[]): readonly Address[] | undefined {
+  const addresses = texts.map((text) => readAddress(text, "--metrics-addr"));
   const duplicate = texts.find((text, index) => texts.indexOf(text) < index);
   if (duplicate !== undefined) throw new UsageError(`--metrics-addr ${duplicate} is repeated; remove one`);
-  return texts.length === 0 ? undefined : texts.map((text) => readAddress(text, "--metrics-addr"));
+  return addresses.length === 0 ? undefined : addresses;
 }
 
 function readAddress(address: string, source: string): Address {
