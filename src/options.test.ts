@@ -90,7 +90,10 @@ test("METRICS_ADDR replaces the default address, and --metrics-addr replaces bot
 });
 
 test.each([
-  [["http://u:secret@h"], "the socket path is a URL; use the path of the node's IPC socket, and --rpc-url for JSON-RPC"],
+  [
+    ["http://u:secret@h"],
+    "the socket path is a URL; use the path of the node's IPC socket, and --rpc-url for JSON-RPC",
+  ],
   [["unix:HTTPS://u:secret@h"], "the socket path is a URL; "],
   [["s", "http://u:secret@h"], "unexpected argument (a URL) after the socket path"],
   [["s", 'http://u:"secret"\n@h'], "unexpected argument (a URL) after the socket path"],

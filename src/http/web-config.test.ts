@@ -170,6 +170,10 @@ test.each([
   ["basic_auth_users: [a]", "basic_auth_users is not a mapping"],
   ["basic_auth_users: { a: secret }", "basic_auth_users.a is not a bcrypt hash; make one with htpasswd -nB"],
   [`basic_auth_users: { a: ${HASH.replace("10", "40")} }`, "basic_auth_users.a is not a bcrypt hash"],
+  [
+    `basic_auth_users: { a: ${HASH.replace("10", "17")} }`,
+    "basic_auth_users.a has a bcrypt cost above the limit of 16; use a lower one",
+  ],
   [`basic_auth_users: { "a:b": ${HASH} }`, 'user "a:b" of basic_auth_users is empty or has a colon'],
 ])("%j is a fault", (text, message) => {
   const fault = faultOf(text);

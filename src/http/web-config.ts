@@ -102,6 +102,11 @@ const HEADERS: Readonly<Record<string, readonly string[]>> = {
   "X-XSS-Protection": [],
 };
 
+/** Of bcrypt, as a power of two. A check of cost 16 takes seconds, and each more doubles that. */
+const MAX_COST = 16;
+/** Behind the prefix, such as `$2y$`. */
+const COST_OFFSET = 4;
+
 const BCRYPT = /^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./0-9A-Za-z]{53}$/;
 
 /** A private character of Unicode, which no configuration has. */
@@ -244,6 +249,11 @@ function readUsers(values: Readonly<Record<string, unknown>>): Map<string, strin
     // Not in the text: it may be the password itself.
     if (typeof hash !== "string" || !BCRYPT.test(hash)) {
       throw new WebConfigError(`basic_auth_users.${user} is not a bcrypt hash; make one with htpasswd -nB`);
+    }
+    if (Number(hash.slice(COST_OFFSET, COST_OFFSET + 2)) > MAX_COST) {
+      throw new WebConfigError(
+        `basic_auth_users.${user} has a bcrypt cost above the limit of ${MAX_COST}; use a lower one`,
+      );
     }
     users.set(user, hash);
   }
