@@ -67,6 +67,8 @@ async function run(options: Options): Promise<void> {
   const scheme = web?.tls === undefined ? "http" : "https";
   for (const address of addresses)
     log.line(`${NAME} ${BUILD.version} serves metrics on ${scheme}://${hostPort(address)}/metrics`);
+  if (web !== undefined && web.tls === undefined && !web.passwords.areNeeded)
+    log.line(`web configuration ${options.webConfigPath}: it sets neither TLS nor passwords`);
   const open = addresses.filter(({ hostname }) => scheme === "http" && !LOOPBACK.test(hostname)).map(hostPort);
   if (open.length > 0)
     log.line(`plain HTTP on ${open.join(" ")}: the network can read metrics and passwords; --web-config adds TLS`);
@@ -74,8 +76,9 @@ async function run(options: Options): Promise<void> {
   exporter.start();
 }
 
-/** Prints what one poll of the node shows. */
+/** Prints what one poll of the node shows. A fault of the web configuration comes first: nothing is polled then. */
 async function poll(options: Options): Promise<void> {
+  await openWebConfig(options.webConfigPath);
   const log = new Log(() => {});
   const end = new AbortController();
   onSignals(

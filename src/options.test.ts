@@ -145,6 +145,8 @@ test("--once and --check poll once, within --timeout", () => {
 test.each([
   [["--once", "--check", "s"], "--once and --check exclude each other; remove one"],
   [["--timeout", "5", "s"], "--timeout needs --once or --check"],
+  [["--once", "--web-config", "f", "s"], "--once serves nothing; remove --web-config"],
+  [["--metrics-addr", ":1", "s", "--once"], "--once serves nothing; remove --metrics-addr"],
   [["--once", "--timeout", "0.5", "s"], 'bad value "0.5" for --timeout: expected seconds from 1 to 86400'],
 ])("%j is refused", (args, message) => {
   expect(() => readOptions(args)).toThrow(new UsageError(message));

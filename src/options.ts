@@ -284,6 +284,8 @@ export function readOptions(
   }
   if (isOn("once") && isOn("check")) throw new UsageError("--once and --check exclude each other; remove one");
   const mode = isOn("once") ? "once" : isOn("check") ? "check" : DEFAULTS.mode;
+  const unused = (["web-config", "metrics-addr"] as const).find((flag) => last(flag) !== undefined);
+  if (mode === "once" && unused !== undefined) throw new UsageError(`--once serves nothing; remove --${unused}`);
   if (mode === "serve" && last("timeout") !== undefined) throw new UsageError("--timeout needs --once or --check");
   const defaultAddress = environment[ADDRESS_VARIABLE] || undefined;
   return {

@@ -95,8 +95,8 @@ describe.each(MODES)("%s", (mode) => {
   test("needs no free address, and --debug logs to stderr", async () => {
     await using server = await ExporterProcess.start(join(folder, "nothing.sock"));
     await using node = await ReferenceNode.start();
-    const args = [mode, "--debug", "--metrics-addr", new URL(server.url).host, node.socketPath];
-    const { exitCode, stdout, stderr } = await runExporter(args);
+    const env = { METRICS_ADDR: new URL(server.url).host };
+    const { exitCode, stdout, stderr } = await runExporter([mode, "--debug", node.socketPath], { env });
     expect(exitCode).toBe(0);
     expect(stdout).not.toMatch(/^ *poll: /m);
     expect(stderr).toMatch(/^\S+Z poll: Chain\.getHeight = /m);

@@ -201,15 +201,17 @@ test.each([
     "cert_file: server.crt, key_file: server.key, cipher_suites: []",
     /: tls_server_config\.cipher_suites is not supported; /,
   ],
-])("a fault of the configuration ends the exporter: { %s }", async (values, message) => {
+])("a fault of the configuration ends the exporter, and --check: { %s }", async (values, message) => {
   using faulty = new Protection();
   writeFileSync(faulty.path, `tls_server_config: { ${values} }`);
-  const command = [...(await compiledExporter()), "--web-config", faulty.path, NO_NODE];
-  const { exitCode, stdout, stderr } = await run(command);
-  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
-  expect(stderr).toStartWith(`bitcoind-ipc-exporter: web configuration ${faulty.path}: `);
-  expect(stderr).toMatch(message);
-  expect(stderr.trimEnd()).not.toContain("\n");
+  for (const mode of [[], ["--check"]]) {
+    const command = [...(await compiledExporter()), ...mode, "--web-config", faulty.path, NO_NODE];
+    const { exitCode, stdout, stderr } = await run(command);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toStartWith(`bitcoind-ipc-exporter: web configuration ${faulty.path}: `);
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd()).not.toContain("\n");
+  }
 });
 
 describe("the log of an exporter of plain HTTP", () => {
@@ -219,6 +221,13 @@ describe("the log of an exporter of plain HTTP", () => {
     await using exporter = await ExporterProcess.start(NO_NODE, { args: ["--metrics-addr", "0.0.0.0:0"] });
     const [line] = await exporter.logs(PLAIN);
     expect(PLAIN.exec(line!)?.[1]).toStartWith("0.0.0.0:");
+  });
+
+  test("says so if the web configuration protects nothing", async () => {
+    using empty = new Protection();
+    writeFileSync(empty.path, "");
+    await using exporter = await ExporterProcess.start(NO_NODE, { args: ["--web-config", empty.path] });
+    await exporter.logs(/^web configuration \S+: it sets neither TLS nor passwords$/);
   });
 
   test("says nothing on loopback, nor with TLS", async () => {
