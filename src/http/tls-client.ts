@@ -8,7 +8,7 @@ import { releaseChunk } from "../memory/chunk.ts";
 import { garbage } from "../memory/garbage.ts";
 import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import type { ErrorStatus } from "./response-buffer.ts";
-import type { TlsContext } from "./tls-context.ts";
+import { NO_CERTIFICATE, type TlsContext } from "./tls-context.ts";
 import type { TurnQueue, TurnTaker } from "./turn-queue.ts";
 
 /** Garbage of a handshake, about: objects of two sockets. */
@@ -122,6 +122,11 @@ export class TlsClient implements TurnTaker {
     return this.#connection;
   }
 
+  /** The handshake failed, with BoringSSL's error. Most are a client's own faults, and not logged. */
+  unshaken(error: Error | null): void {
+    if (error?.message.includes("PEER_DID_NOT_RETURN_A_CERTIFICATE")) this.#context.onRefused(NO_CERTIFICATE);
+  }
+
   /** The handshake is complete. */
   shaken(socket: Socket<TlsClient>): void {
     const refusal = this.#tls.refusal(socket);
@@ -145,8 +150,9 @@ function hasRecord(bytes: Buffer): boolean | undefined {
 
 /** Of the upgraded sockets. */
 const HANDLERS: SocketHandler<TlsClient> = {
-  handshake(socket, isComplete) {
+  handshake(socket, isComplete, error) {
     if (isComplete) socket.data.shaken(socket);
+    else socket.data.unshaken(error);
   },
   data(socket, bytes) {
     const { connection } = socket.data;

@@ -100,6 +100,7 @@ test("says why a client was refused", async () => {
   const { port, refusals } = start({ client_auth_type: "RequireAndVerifyClientCert", client_ca_file: authority.cert });
   for (const certificate of Object.values(CLIENTS)) await ask(port, certificate);
   expect(refusals).toEqual([
+    "it has no certificate",
     "its certificate is not valid: certificate has expired (CERT_HAS_EXPIRED)",
     "its certificate is not valid: unable to verify the first certificate (UNABLE_TO_VERIFY_LEAF_SIGNATURE)",
   ]);

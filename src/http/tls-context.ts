@@ -15,6 +15,8 @@ export interface TlsMaterial {
 /** The part of Bun's socket that the rules for clients read after a handshake. */
 export type ShakenSocket = Pick<Socket, "authorized" | "getAuthorizationError" | "getPeerX509Certificate">;
 
+export const NO_CERTIFICATE = "it has no certificate";
+
 export class TlsContext {
   /** For `upgradeTLS`. */
   readonly options: TLSOptions & { readonly secureContext: unknown };
@@ -54,7 +56,7 @@ export class TlsContext {
     const { clientAuth } = this.settings;
     if (clientAuth === "NoClientCert") return undefined;
     const certificate = socket.getPeerX509Certificate() as X509Certificate | undefined;
-    if (certificate === undefined) return requires(clientAuth) ? "it has no certificate" : undefined;
+    if (certificate === undefined) return requires(clientAuth) ? NO_CERTIFICATE : undefined;
     if (verifies(clientAuth) && !socket.authorized) {
       const { code, message } = (socket.getAuthorizationError() ?? {}) as NodeJS.ErrnoException;
       return `its certificate is not valid: ${message ?? "unknown reason"} (${code ?? "no code"})`;

@@ -116,6 +116,7 @@ describe("with TLS, client certificates and a password", () => {
     expect(refusals).toEqual([
       expect.stringContaining("(UNABLE_TO_VERIFY_LEAF_SIGNATURE); this is logged once"),
       expect.stringContaining("(CERT_HAS_EXPIRED); this is logged once"),
+      "refused a TLS client: it has no certificate; this is logged once",
     ]);
   });
 
