@@ -74,13 +74,20 @@ test.each([
 });
 
 test.each([
-  ["a request without TLS", Buffer.from(GET)],
   ["a record of another type", Buffer.from("1503010002022b", "hex")],
   ["a record that is too long", Buffer.from("160301ffff", "hex")],
 ])("%s is closed at once", async (_, bytes) => {
   const { send, ended } = await connectRaw(start());
   send(bytes);
   expect(await ended().catch(({ code }) => code as string)).toBe("ECONNRESET");
+});
+
+test("a request without TLS gets an error and is closed at once", async () => {
+  const { send, ended } = await connectRaw(start());
+  send(GET);
+  const [head, body] = `${await ended()}`.split("\r\n\r\n");
+  expect(head).toStartWith("HTTP/1.1 400 Bad Request\r\n");
+  expect(body).toBe("this is an HTTPS server; use https://\n");
 });
 
 test("a FIN before the handshake closes the connection", async () => {

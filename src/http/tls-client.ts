@@ -59,10 +59,20 @@ export class TlsClient implements TurnTaker {
     if (this.#state === "waiting" || this.#state === "queued") this.#hello = Buffer.concat([this.#hello, bytes]);
     if (this.#state === "waiting") {
       const isComplete = hasRecord(this.#hello);
-      if (isComplete === undefined) this.#socket.terminate();
+      if (isComplete === undefined) this.#refuseBytes();
       else if (isComplete) this.#queue();
     }
     garbage.add(releaseChunk(bytes));
+  }
+
+  /** Closes the connection of a client that does not begin TLS, with an answer if it speaks HTTP, whose methods are capitals. */
+  #refuseBytes(): void {
+    if (!/^[A-Z]/.test(this.#hello.toString("latin1", 0, 1))) return void this.#socket.terminate();
+    const { responses } = this.#context;
+    responses.clear();
+    responses.addError(400, "this is an HTTPS server; use https://");
+    this.#socket.write(responses.written);
+    this.#socket.close();
   }
 
   #queue(): void {

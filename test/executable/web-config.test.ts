@@ -147,10 +147,8 @@ describe("with TLS, client certificates and a password", () => {
   });
 
   test("a client without TLS gets no page", async () => {
-    const { send, ended } = await connectRaw(Number(new URL(exporter.url).port));
-    send(GET);
-    const received = await ended().catch(() => Buffer.alloc(0));
-    expect(`${received}`).not.toContain("HTTP/1.1");
+    const { status, body } = await curl(exporter.url.replace("https:", "http:"));
+    expect({ status, body }).toEqual({ status: 400, body: "this is an HTTPS server; use https://\n" });
   });
 });
 
