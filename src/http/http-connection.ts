@@ -60,6 +60,7 @@ interface CheckedRequest {
 export class HttpConnection {
   readonly #socket: ClientSocket;
   readonly #context: ConnectionContext;
+  readonly #isOutdated: () => boolean;
   readonly #parser = new RequestParser();
   #state: State = "reading";
   readonly #input = new Input();
@@ -73,9 +74,11 @@ export class HttpConnection {
   #inputEnded = false;
   #deadline = 0;
 
-  constructor(socket: ClientSocket, context: ConnectionContext) {
+  /** `isOutdated`: whether the next response is the last one, because new connections are protected in another way. */
+  constructor(socket: ClientSocket, context: ConnectionContext, isOutdated = () => false) {
     this.#socket = socket;
     this.#context = context;
+    this.#isOutdated = isOutdated;
     this.#allow(context.idleTimeoutMs);
   }
 
@@ -223,8 +226,9 @@ export class HttpConnection {
     }
     try {
       const body = payload();
-      responses.addPayload(request, body);
-      this.#answeredLast = request.persistence === "close";
+      const answered: Request = this.#isOutdated() ? { ...request, persistence: "close" } : request;
+      responses.addPayload(answered, body);
+      this.#answeredLast = answered.persistence === "close";
       return body.length;
     } catch (error) {
       const reason = error instanceof Error ? error.message : error;

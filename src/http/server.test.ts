@@ -51,6 +51,18 @@ describe.each(PROTOCOLS)("%s", (protocol, web, tls) => {
     return raw;
   }
 
+  test("a connection from before a change of TLS ends after its next response", async () => {
+    const changing = { passwords: new Passwords(), headerFields: "", tls: web?.tls };
+    const { send, response, ended } = await client(start({ web: changing }));
+    send(GET);
+    expect((await response()).fields.get("connection")).toBeUndefined();
+    changing.tls = webWithTls().tls;
+    send(GET);
+    const { status, fields } = await response();
+    expect([status, fields.get("connection")]).toEqual([200, "close"]);
+    expect(await ended()).toHaveLength(0);
+  });
+
   /** A payload of `sizeBytes` bytes that starts with its number, and the number of calls. */
   function counted(sizeBytes: number): { payload: () => Uint8Array; count: () => number } {
     let count = 0;

@@ -98,7 +98,11 @@ export function createServer(options: ServerOptions): MetricsServer {
     const isServed = served.size < limits.maxConnections;
     if (!isServed && refused.size >= limits.maxRefused) return void socket.terminate();
     const { tls } = web;
-    const client = tls === undefined ? new HttpConnection(socket, context) : new TlsClient(socket, tls, context);
+    const isOutdated = () => web.tls !== tls;
+    const client =
+      tls === undefined
+        ? new HttpConnection(socket, context, isOutdated)
+        : new TlsClient(socket, tls, context, isOutdated);
     socket.data = client;
     (isServed ? served : refused).add(client);
     if (!isServed) client.refuse(503, `more than ${limits.maxConnections} connections`);

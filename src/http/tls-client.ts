@@ -37,6 +37,7 @@ export class TlsClient implements TurnTaker {
   #socket: Socket<unknown>;
   readonly #tls: TlsContext;
   readonly #context: TlsClientContext;
+  readonly #isOutdated: () => boolean;
   readonly #deadline: number;
   /** Set by the end of the handshake. */
   #connection: HttpConnection | undefined;
@@ -47,10 +48,11 @@ export class TlsClient implements TurnTaker {
   #refusal: readonly [ErrorStatus, string] | undefined;
 
   /** `socket` is connected, and nothing of it has been read. Its `data` must be the client: upgrading copies it. */
-  constructor(socket: Socket<unknown>, tls: TlsContext, context: TlsClientContext) {
+  constructor(socket: Socket<unknown>, tls: TlsContext, context: TlsClientContext, isOutdated: () => boolean) {
     this.#socket = socket;
     this.#tls = tls;
     this.#context = context;
+    this.#isOutdated = isOutdated;
     this.#deadline = performance.now() + context.handshakeTimeoutMs;
   }
 
@@ -141,7 +143,7 @@ export class TlsClient implements TurnTaker {
   shaken(socket: Socket<TlsClient>): void {
     const refusal = this.#tls.refusal(socket);
     if (refusal === undefined) {
-      this.#connection = new HttpConnection(socket, this.#context);
+      this.#connection = new HttpConnection(socket, this.#context, this.#isOutdated);
       if (this.#refusal !== undefined) this.#connection.refuse(...this.#refusal);
     } else {
       this.#context.onRefused(refusal);

@@ -156,7 +156,7 @@ function basic(credentials: string): string {
   return `Basic ${Buffer.from(credentials).toString("base64")}`;
 }
 
-test("a new certificate is used without a restart, open connections stay, and a faulty one changes nothing", async () => {
+test("a new certificate is used without a restart, open connections end after a response, and a faulty one changes nothing", async () => {
   using rotating = new Protection();
   const { args, request } = rotating.start;
   const ca = await Bun.file(rotating.authority.cert).text();
@@ -166,7 +166,7 @@ test("a new certificate is used without a restart, open connections stay, and a 
     const { stdout } = await run(["openssl", "s_client", "-connect", `127.0.0.1:${port}`]);
     return /^subject=(.*)$/m.exec(stdout)?.[1];
   };
-  const open = await connectRaw(port, undefined, { ca });
+  let open = await connectRaw(port, undefined, { ca });
   const requestPage = async () => {
     open.send(GET.replace("\r\n\r\n", `\r\nAuthorization: ${basic(`${USER}:${PASSWORD}`)}\r\n\r\n`));
     return (await open.response()).status;
@@ -179,6 +179,9 @@ test("a new certificate is used without a restart, open connections stay, and a 
   copyFileSync(renewed.key, rotating.server.key);
   await exporter.logs(/^web configuration \S+: in use after a change$/);
   expect(await subject()).toBe("CN = renewed");
+  expect(await requestPage()).toBe(200);
+  expect(await open.ended()).toHaveLength(0);
+  open = await connectRaw(port, undefined, { ca });
   expect(await requestPage()).toBe(200);
 
   writeFileSync(rotating.server.cert, "no certificate");
