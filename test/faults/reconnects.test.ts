@@ -1,4 +1,4 @@
-// Five hundred sessions in a row: file descriptors, memory and the node's objects for the exporter do not grow.
+// Many sessions in a row: file descriptors, memory and the node's objects for the exporter do not grow.
 //
 // RECONNECTS=20000 makes it longer.
 
@@ -9,7 +9,7 @@ import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { openFds, residentBytes } from "./usage.ts";
 
-const SESSIONS = Number(process.env["RECONNECTS"] ?? 500);
+const SESSIONS = Number(process.env["RECONNECTS"] ?? 250);
 /** After this many sessions, memory has reached its steady level. */
 const WARM_UP = Math.floor(SESSIONS / 4);
 const CALLS = 20;
