@@ -3,10 +3,12 @@ import { readFileSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
 import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
+import type { Socket } from "bun";
 import { Authority } from "../../test/certificates.ts";
 import { connectRaw } from "../../test/http-client.ts";
 import { Passwords } from "./passwords.ts";
 import { createServer, type MetricsServer, type ServerOptions } from "./server.ts";
+import { TlsClient, type TlsClientContext } from "./tls-client.ts";
 import { TlsContext } from "./tls-context.ts";
 import { readWebSettings } from "./web-config.ts";
 
@@ -57,6 +59,38 @@ test("a handshake that arrives byte by byte", async () => {
   expect(page).toStartWith("HTTP/1.1 200 OK\r\n");
 });
 
+/** The first record of a client as records of `sizeBytes`, but the last one. */
+function inRecords(record: Buffer, sizeBytes: number): Buffer[] {
+  const message = record.subarray(5);
+  return Array.from({ length: Math.ceil(message.length / sizeBytes) }, (_, index) => {
+    const part = message.subarray(index * sizeBytes, (index + 1) * sizeBytes);
+    return Buffer.concat([record.subarray(0, 3), Buffer.of(part.length >> 8, part.length & 0xff), part]);
+  });
+}
+
+/** What a client sends first. */
+async function clientHello(): Promise<Buffer> {
+  const { promise, resolve } = Promise.withResolvers<Buffer>();
+  const duplex = new Duplex({ read() {}, write: (bytes: Buffer) => resolve(bytes) });
+  const secure = connectTls({ socket: duplex, host: "127.0.0.1", ca });
+  const bytes = await promise;
+  secure.destroy();
+  return bytes;
+}
+
+test("a hello in several records waits for its turn when all have arrived", async () => {
+  const hello = await clientHello();
+  const records = inRecords(hello, Math.ceil(hello.length / 5));
+  const waiting: TlsClient[] = [];
+  const context = { handshakeTimeoutMs: 1000, handshakes: { add: (client: TlsClient) => waiting.push(client) } };
+  const socket = { pause() {} } as Socket<unknown>;
+  const client = new TlsClient(socket, {} as TlsContext, context as unknown as TlsClientContext, () => false);
+  for (const record of records.slice(0, -1)) client.receive(Buffer.from(record));
+  expect(waiting).toHaveLength(0);
+  client.receive(Buffer.from(records.at(-1)!));
+  expect(waiting).toEqual([client]);
+});
+
 test("a handshake while the thread is wanted", async () => {
   const { send, response } = await connectRaw(start({ isBusy: () => true }), undefined, { ca });
   send(GET);
@@ -76,6 +110,8 @@ test.each([
 test.each([
   ["a record of another type", Buffer.from("1503010002022b", "hex")],
   ["a record that is too long", Buffer.from("160301ffff", "hex")],
+  ["a hello that is too long", Buffer.from("160301000401010000", "hex")],
+  ["a hello in too many records", Buffer.from(`160301000401000100${"16030100010a".repeat(16)}`, "hex")],
 ])("%s is closed at once", async (_, bytes) => {
   const { send, ended } = await connectRaw(start());
   send(bytes);

@@ -1,6 +1,6 @@
 // One client of a server with TLS: its handshake, then the connection that answers it. The server makes one for each socket.
 // The listener is one of plain TCP, and each socket is upgraded: so each new connection uses the current certificate, and
-// handshakes, which take longer than scrapes, wait for a turn. A handshake begins once the client's first record is complete:
+// handshakes, which take longer than scrapes, wait for a turn. A handshake begins once the client's first message is complete:
 // steps after the upgrade wait for no turn, and signing is most of the work.
 
 import type { Socket, SocketHandler, TLSUpgradeOptions } from "bun";
@@ -31,6 +31,10 @@ const HANDSHAKE = 22;
 const HEADER_BYTES = 5;
 const LENGTH_OFFSET = 3;
 const MAX_RECORD_BYTES = 16 * 1024;
+/** The ClientHello, which may span several records: type, length in three bytes, that many bytes (RFC 8446 4). */
+const HELLO_HEADER_BYTES = 4;
+const MAX_HELLO_BYTES = 16 * 1024;
+const MAX_HELLO_RECORDS = 16;
 
 export class TlsClient implements TurnTaker {
   /** Of TCP, and once the handshake begins of TLS. */
@@ -41,9 +45,9 @@ export class TlsClient implements TurnTaker {
   readonly #deadline: number;
   /** Set by the end of the handshake. */
   #connection: HttpConnection | undefined;
-  /** Received before the handshake begins: the client's first record, or a part of it. */
+  /** Received before the handshake begins: the client's first message, or a part of it. */
   #hello: Buffer = Buffer.alloc(0);
-  /** Waiting: for the first record, then for a turn. */
+  /** Waiting: for the first message, then for a turn. */
   #state: "waiting" | "queued" | "begun" | "closed" = "waiting";
   #refusal: readonly [ErrorStatus, string] | undefined;
 
@@ -60,7 +64,7 @@ export class TlsClient implements TurnTaker {
   receive(bytes: Buffer): void {
     if (this.#state === "waiting" || this.#state === "queued") this.#hello = Buffer.concat([this.#hello, bytes]);
     if (this.#state === "waiting") {
-      const isComplete = hasRecord(this.#hello);
+      const isComplete = hasHello(this.#hello);
       if (isComplete === undefined) this.#refuseBytes();
       else if (isComplete) this.#queue();
     }
@@ -152,12 +156,23 @@ export class TlsClient implements TurnTaker {
   }
 }
 
-/** Whether the first record is complete; undefined if the bytes are not the start of a TLS handshake. */
-function hasRecord(bytes: Buffer): boolean | undefined {
-  if (bytes[0] !== HANDSHAKE) return undefined;
-  if (bytes.length < HEADER_BYTES) return false;
-  const sizeBytes = bytes.readUInt16BE(LENGTH_OFFSET);
-  return sizeBytes > MAX_RECORD_BYTES ? undefined : bytes.length >= HEADER_BYTES + sizeBytes;
+/** Whether the ClientHello is complete; undefined if the bytes are not the start of one in a few records. */
+function hasHello(bytes: Buffer): boolean | undefined {
+  let missingBytes = 0;
+  for (let offset = 0, count = 0; offset < bytes.length; count++) {
+    if (bytes[offset] !== HANDSHAKE || count >= MAX_HELLO_RECORDS) return undefined;
+    const begin = offset + HEADER_BYTES;
+    if (bytes.length < begin) return false;
+    const sizeBytes = bytes.readUInt16BE(offset + LENGTH_OFFSET);
+    if (sizeBytes > MAX_RECORD_BYTES || (count === 0 && sizeBytes < HELLO_HEADER_BYTES)) return undefined;
+    if (bytes.length < begin + sizeBytes) return false;
+    if (count === 0) missingBytes = HELLO_HEADER_BYTES + bytes.readUIntBE(begin + 1, 3);
+    if (missingBytes > MAX_HELLO_BYTES) return undefined;
+    missingBytes -= sizeBytes;
+    if (missingBytes <= 0) return true;
+    offset = begin + sizeBytes;
+  }
+  return false;
 }
 
 /** Of the upgraded sockets. */
