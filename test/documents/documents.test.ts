@@ -92,11 +92,15 @@ test("the README's flags are those of the help: groups, order, values and defaul
 });
 
 test("README and METRICS.md have every layout", () => {
-  const table = /^\| node \| layout \|.*?\n\n/ms.exec(readme)![0];
-  const inReadme = [...table.matchAll(/^\| [^|]+ \| `([^`]+)` \|/gm)].map(([, layout]) => layout!);
-  expect(inReadme.sort()).toEqual(Object.keys(LAYOUTS).sort());
+  const section = /^## Is my node supported\?$.*?^## /ms.exec(readme)![0];
+  // Of the layouts that were run on a real node; the others follow in the text.
+  const inTable = [...section.matchAll(/^\| [^|]+ \| `([^`]+)` \|/gm)].map(([, layout]) => layout!);
+  expect(inTable).toEqual(["v32", "v31", "v30", "pr/trace"]);
   const sources = /^\| source \|.*$/m.exec(read("METRICS.md"))![0];
-  for (const layout of inReadme) expect(sources).toContain(`\`${layout}\``);
+  for (const layout of Object.keys(LAYOUTS)) {
+    expect(section).toContain(`\`${layout}\``);
+    expect(sources).toContain(`\`${layout}\``);
+  }
 });
 
 test("the whitelist that docs/install.md recommends allows every method that the exporter calls", () => {
