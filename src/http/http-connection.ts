@@ -39,7 +39,7 @@ const MAX_TURN_RESPONSES = 16;
 const MAX_TURN_INPUT_BYTES = 8 * 1024;
 const MAX_TURN_PAYLOAD_BYTES = 16 * 1024;
 
-/** Garbage of a turn without payloads and what the parser declares: of a scrape, the request, the response, their objects. */
+/** Garbage of a turn besides what the parser and the response buffer declare: of a scrape, the request, the response's head. */
 const TURN_GARBAGE_BYTES = 2000;
 
 const NOTHING: Uint8Array = new Uint8Array();
@@ -100,12 +100,12 @@ export class HttpConnection {
     if (this.#state === "closed") return false;
     const { responses } = this.#context;
     responses.clear();
-    const payloadBytes = this.#answer();
+    this.#answer();
     if (!this.#parser.hasInput) this.#input.release();
     if (responses.written.length > 0) this.#write(responses.written);
     else this.#goOn();
     this.#reportHeld();
-    garbage.add(payloadBytes + TURN_GARBAGE_BYTES + this.#parser.takeGarbageBytes());
+    garbage.add(TURN_GARBAGE_BYTES + this.#parser.takeGarbageBytes() + responses.takeGarbageBytes());
     return true;
   }
 
@@ -152,8 +152,8 @@ export class HttpConnection {
     else this.#socket.close();
   }
 
-  /** Adds the responses of one turn to the response buffer. Returns the size of their payloads in bytes. */
-  #answer(): number {
+  /** Adds the responses of one turn to the response buffer. */
+  #answer(): void {
     let inputLeft = MAX_TURN_INPUT_BYTES;
     let responsesLeft = MAX_TURN_RESPONSES;
     let payloadBytes = this.#answerChecked();
@@ -175,7 +175,6 @@ export class HttpConnection {
       if (request === "continue") this.#context.responses.addContinue();
       else payloadBytes += this.#checkAndAnswer(request);
     }
-    return payloadBytes;
   }
 
   /** Answers the request whose password was checked, if there is one. Returns the size of the payload in bytes. */

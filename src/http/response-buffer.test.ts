@@ -68,6 +68,15 @@ describe("payload", () => {
   });
 });
 
+test("only a payload that replaces another one is garbage", () => {
+  const buffer = new ResponseBuffer();
+  const garbage = [PAYLOAD, PAYLOAD, Uint8Array.from(PAYLOAD)].map((payload) => {
+    buffer.addPayload(GET, payload);
+    return buffer.takeGarbageBytes();
+  });
+  expect(garbage).toEqual([PAYLOAD.length, 0, PAYLOAD.length]);
+});
+
 test("an error has Connection: close and its message in utf-8", () => {
   const buffer = new ResponseBuffer();
   buffer.addError(500, "no ₿ today");

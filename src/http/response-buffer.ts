@@ -42,6 +42,8 @@ export class ResponseBuffer {
   readonly #gzip = createGzipCache();
   readonly #date = createDateCache();
   readonly #headerFields: () => string;
+  #payload: Uint8Array | undefined;
+  #garbageBytes = 0;
 
   /** `headerFields`: lines that each response has, with their line ends. */
   constructor(headerFields = () => "") {
@@ -57,9 +59,20 @@ export class ResponseBuffer {
     this.#length = 0;
   }
 
+  /** About how many bytes of garbage payloads left since the last call. */
+  takeGarbageBytes(): number {
+    const bytes = this.#garbageBytes;
+    this.#garbageBytes = 0;
+    return bytes;
+  }
+
   /** Answers `request` with `payload`. If it throws (out of memory), nothing is added. */
   addPayload(request: Request, payload: Uint8Array): void {
     const body = request.acceptsGzip ? this.#gzip(payload) : payload;
+    if (payload !== this.#payload) {
+      this.#payload = payload;
+      this.#garbageBytes += payload.length;
+    }
     const head =
       `HTTP/1.1 200 OK\r\nContent-Type: ${CONTENT_TYPE}\r\nVary: Accept-Encoding\r\n` +
       (request.acceptsGzip ? "Content-Encoding: gzip\r\n" : "") +

@@ -2,9 +2,9 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { familyHead, labelText, MAX_LABEL_VALUE_BYTES, Page, samplePrefix, valueText } from "./exposition.ts";
+import { familyHead, Line, labelText, MAX_LABEL_VALUE_BYTES, Page, valueText } from "./exposition.ts";
 
-const encode = (text: string) => new TextEncoder().encode(text);
+const lineOf = (text: string) => new Line(new TextEncoder().encode(text));
 const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 const unescaped = (text: string) => text.replace(/\\(.)/g, (_, c) => (c === "n" ? "\n" : c));
 
@@ -48,10 +48,12 @@ test("the text of a double is a Go float and parses to the same double", () => {
 });
 
 test("help is one line and keeps its text", () => {
-  expect(decode(familyHead("m", 'a "b" \\ c\nd µ', "gauge"))).toBe('# HELP m a "b" \\\\ c\\nd µ\n# TYPE m gauge\n');
+  expect(decode(familyHead("m", 'a "b" \\ c\nd µ', "gauge").text)).toBe(
+    '# HELP m a "b" \\\\ c\\nd µ\n# TYPE m gauge\n',
+  );
   fc.assert(
     fc.property(anyText, (help) => {
-      const lines = decode(familyHead("m", help, "gauge")).split("\n");
+      const lines = decode(familyHead("m", help, "gauge").text).split("\n");
       expect(lines).toEqual([`# HELP m ${lines[0]!.slice(9)}`, "# TYPE m gauge", ""]);
       expect(unescaped(lines[0]!.slice(9))).toBe(help.toWellFormed());
     }),
@@ -95,37 +97,67 @@ test("a long label value is cut between characters and ends in a mark", () => {
 
 test("a page longer than its buffer is whole", () => {
   const page = new Page();
-  const line = encode(`# ${"x".repeat(997)}\n`);
   let expected = "";
   for (let i = 0; i < 100; i++) {
-    page.write(line);
-    page.writeSample(samplePrefix("m", ""), i);
-    expected += `${decode(line)}m ${i}\n`;
+    const text = `# ${"x".repeat(997)}\n`;
+    page.write(lineOf(text));
+    page.write(lineOf("m "), i);
+    expected += `${text}m ${i}\n`;
   }
   expect(decode(page.finish())).toBe(expected);
 
-  page.write(encode(`# ${"y".repeat(1_000_000)}\n`));
+  page.write(lineOf(`# ${"y".repeat(1_000_000)}\n`));
   expect(page.finish().length).toBe(1_000_003);
 });
 
 test("a finished page is never written to again", () => {
   const page = new Page();
-  page.write(encode("first\n"));
+  page.write(lineOf("first\n"));
   const first = page.finish();
-  page.write(encode("second\n"));
+  page.write(lineOf("second\n"));
   const second = page.finish();
   expect([decode(first), decode(second)]).toEqual(["first\n", "second\n"]);
 });
 
 test("a page equal to the last is the same object", () => {
   const page = new Page();
-  const render = (text: string) => {
-    page.write(encode(text));
+  const sample = lineOf("m ");
+  const render = (line: Line, value: number) => {
+    page.write(line, value);
     return page.finish();
   };
-  const first = render("same\n");
-  expect(render("same\n")).toBe(first);
-  const other = render("sane\n");
-  expect(other).not.toBe(first);
-  expect(render("same\n")).not.toBe(first);
+  const first = render(sample, 1);
+  expect(render(sample, 1)).toBe(first);
+  expect(render(lineOf("m "), 1)).toBe(first);
+  expect(render(sample, Number.NaN)).not.toBe(first);
+  expect(render(sample, Number.NaN)).toBe(render(sample, Number.NaN));
+  expect(render(sample, 1)).not.toBe(first);
+});
+
+test("a page has the text of its lines, whatever the last pages had", () => {
+  // Few lines and values, so that many stay in their place, move by a line or come back.
+  const texts = ["a ", "b ", "cc ", "# head\n", "d "];
+  const step = fc.record({
+    line: fc.nat(texts.length - 1),
+    value: fc.constantFrom(0, 1, 10, 1n, 0.5, Number.NaN, Number.POSITIVE_INFINITY),
+    isRemoved: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(fc.uniqueArray(step, { selector: ({ line }) => line }), { maxLength: 8 }), (pages) => {
+      const page = new Page();
+      const lines = texts.map(lineOf);
+      for (const steps of pages) {
+        let expected = "";
+        for (const { line, value, isRemoved } of steps) {
+          const isHead = texts[line]!.endsWith("\n");
+          page.write(lines[line]!, isHead ? undefined : value);
+          if (isRemoved) page.truncate(expected.length);
+          else expected += isHead ? texts[line] : `${texts[line]}${valueText(value)}\n`;
+        }
+        expect(page.length).toBe(expected.length);
+        expect(decode(page.finish())).toBe(expected);
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });

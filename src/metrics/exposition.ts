@@ -5,15 +5,14 @@
 export const MAX_LABEL_VALUE_BYTES = 256;
 
 const CUT_MARK = "…";
-const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
 /** As long as the kept part of a cut label value. */
 const cutValue = new Uint8Array(MAX_LABEL_VALUE_BYTES - Buffer.byteLength(CUT_MARK));
 
 /** The HELP and TYPE lines of a family. */
-export function familyHead(name: string, help: string, type: string): Uint8Array {
+export function familyHead(name: string, help: string, type: string): Line {
   const escaped = help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-  return encoder.encode(`# HELP ${name} ${escaped}\n# TYPE ${name} ${type}\n`);
+  return new Line(encoder.encode(`# HELP ${name} ${escaped}\n# TYPE ${name} ${type}\n`));
 }
 
 /** The labels of a series with their braces, or nothing if it has none. One label text is one series. */
@@ -33,9 +32,9 @@ function limited(value: string): string {
   return value.slice(0, encoder.encodeInto(value, cutValue).read) + CUT_MARK;
 }
 
-/** A sample's line up to its value. */
-export function samplePrefix(name: string, labels: string): Uint8Array {
-  return encoder.encode(`${name}${labels} `);
+/** A sample's line; the page adds its value. */
+export function sampleLine(name: string, labels: string): Line {
+  return new Line(encoder.encode(`${name}${labels} `));
 }
 
 /** A value as Go's ParseFloat reads it: integers in full, other numbers in the shortest form that parses to the same number. */
@@ -45,10 +44,33 @@ export function valueText(value: number | bigint): string {
   return String(value);
 }
 
-/** The text of one scrape, in a buffer that is reused from scrape to scrape. */
+/** The page of a line that was never written. */
+const NO_PAGE = -2;
+
+/** A part of the page: a text that never changes, and for a sample its value. It belongs to one page, which has it once. */
+export class Line {
+  readonly text: Uint8Array;
+  /** Where and with which value it was last written. */
+  value: number | bigint | undefined;
+  start = 0;
+  end = 0;
+  page = NO_PAGE;
+
+  constructor(text: Uint8Array) {
+    this.text = text;
+  }
+}
+
+/**
+ * The text of one scrape, in a buffer that is reused from scrape to scrape. Few values change between two scrapes, so a line
+ * with the value and the place that it had in the last page is still in the buffer and not written again.
+ */
 export class Page {
   #bytes = Buffer.alloc(16 * 1024);
   #length = 0;
+  /** Counts up; the lines of the last page have the number before. */
+  #number = 0;
+  #isChanged = false;
   #last = Buffer.alloc(0);
 
   /** The number of bytes written since the last `finish`. */
@@ -59,21 +81,16 @@ export class Page {
   /** Removes all but the first `length` bytes. */
   truncate(length: number): void {
     this.#length = length;
+    // What was removed has overwritten lines of the last page.
+    this.#number++;
   }
 
-  write(text: Uint8Array): void {
-    this.#makeRoom(text.length);
-    this.#bytes.set(text, this.#length);
-    this.#length += text.length;
-  }
-
-  writeSample(prefix: Uint8Array, value: number | bigint): void {
-    this.write(prefix);
-    const text = valueText(value);
-    this.#makeRoom(text.length + 1);
-    // Byte by byte: for so few, twice as fast as a call to an encoder.
-    for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
-    this.#bytes[this.#length++] = NEWLINE;
+  /** Writes the text of `line`, and `value` if it is a sample. */
+  write(line: Line, value?: number | bigint): void {
+    const isIntact = line.page === this.#number - 1 && line.start === this.#length && line.value === value;
+    if (!isIntact) this.#rewrite(line, value);
+    line.page = this.#number;
+    this.#length = line.end;
   }
 
   /**
@@ -82,15 +99,32 @@ export class Page {
    */
   finish(): Uint8Array {
     const page = this.#bytes.subarray(0, this.#length);
+    const isLast = !this.#isChanged && page.length === this.#last.length;
+    if (!isLast && !page.equals(this.#last)) this.#last = Buffer.from(page);
     this.#length = 0;
-    if (!page.equals(this.#last)) this.#last = Buffer.from(page);
+    this.#number++;
+    this.#isChanged = false;
     return this.#last;
   }
 
-  #makeRoom(count: number): void {
-    const needed = this.#length + count;
-    if (needed <= this.#bytes.length) return;
-    const larger = Buffer.alloc(2 * needed);
+  #rewrite(line: Line, value: number | bigint | undefined): void {
+    const { text } = line;
+    const valueAndEnd = value === undefined ? "" : `${valueText(value)}\n`;
+    const start = this.#length;
+    let at = start + text.length;
+    this.#makeRoom(at + valueAndEnd.length);
+    this.#bytes.set(text, start);
+    // Byte by byte: for so few, twice as fast as a call to an encoder.
+    for (let i = 0; i < valueAndEnd.length; i++) this.#bytes[at++] = valueAndEnd.charCodeAt(i);
+    line.value = value;
+    line.start = start;
+    line.end = at;
+    this.#isChanged = true;
+  }
+
+  #makeRoom(sizeBytes: number): void {
+    if (sizeBytes <= this.#bytes.length) return;
+    const larger = Buffer.alloc(2 * sizeBytes);
     larger.set(this.#bytes);
     this.#bytes = larger;
   }

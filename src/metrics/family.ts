@@ -2,7 +2,7 @@
 // The registry makes it; collectors keep the cells that `with` returns and write to them.
 
 import type { Cell, CellStore } from "./cells.ts";
-import { familyHead, labelText, type Page, samplePrefix } from "./exposition.ts";
+import { familyHead, type Line, labelText, type Page, sampleLine } from "./exposition.ts";
 
 /** The label value of the series that counts everything above a family's bound. */
 export const OTHER = "other";
@@ -27,7 +27,7 @@ export type LabelValues<L extends readonly string[]> = { readonly [I in keyof L]
 export type CellClass<C extends Cell> = new (store: CellStore, index: number) => C;
 
 interface Series<C extends Cell> {
-  readonly prefix: Uint8Array;
+  readonly line: Line;
   readonly cell: C;
 }
 
@@ -37,7 +37,7 @@ export class Family<C extends Cell, L extends readonly string[]> implements Iter
   readonly #cellClass: CellClass<C>;
   readonly #store: CellStore;
   readonly #firstCell: number;
-  readonly #head: Uint8Array;
+  readonly #head: Line;
   /** By label text; `with` adds, `clear` empties. */
   readonly #series = new Map<string, Series<C>>();
 
@@ -69,7 +69,7 @@ export class Family<C extends Cell, L extends readonly string[]> implements Iter
       if (other) return other;
     }
     const cell = new this.#cellClass(this.#store, this.#firstCell + this.#series.size);
-    const series = { prefix: samplePrefix(this.#options.name, labels), cell };
+    const series = { line: sampleLine(this.#options.name, labels), cell };
     this.#series.set(labels, series);
     return series;
   }
@@ -85,9 +85,9 @@ export class Family<C extends Cell, L extends readonly string[]> implements Iter
   /** Writes HELP and TYPE, also for a family without samples, and the samples. */
   writeTo(page: Page): void {
     page.write(this.#head);
-    for (const { prefix, cell } of this.#series.values()) {
+    for (const { line, cell } of this.#series.values()) {
       const value = cell.read();
-      if (value !== undefined) page.writeSample(prefix, value);
+      if (value !== undefined) page.write(line, value);
     }
   }
 

@@ -2,7 +2,7 @@
 // text format are computed at a scrape, so an observation changes one bucket and the sum.
 
 import { type CellStore, EventCounter } from "./cells.ts";
-import { familyHead, type Page, samplePrefix, valueText } from "./exposition.ts";
+import { familyHead, type Line, type Page, sampleLine, valueText } from "./exposition.ts";
 import { validate } from "./family.ts";
 
 export interface HistogramOptions {
@@ -15,13 +15,13 @@ export interface HistogramOptions {
 export class Histogram {
   readonly #bounds: Float64Array;
   /** For each bound and for +Inf, the observations that no smaller bound includes. */
-  readonly #buckets: readonly { readonly prefix: Uint8Array; readonly count: EventCounter }[];
+  readonly #buckets: readonly { readonly line: Line; readonly count: EventCounter }[];
   /** The store's, with the sum at `#sumAt`. */
   readonly #doubles: Float64Array;
   readonly #sumAt: number;
-  readonly #head: Uint8Array;
-  readonly #sumPrefix: Uint8Array;
-  readonly #countPrefix: Uint8Array;
+  readonly #head: Line;
+  readonly #sumLine: Line;
+  readonly #countLine: Line;
 
   /** Throws an Error if the name, help or bounds are not allowed, a RangeError if `store` is full. */
   constructor({ name, help, bounds }: HistogramOptions, store: CellStore) {
@@ -31,14 +31,14 @@ export class Histogram {
     }
     this.#bounds = Float64Array.from(bounds);
     this.#buckets = [...bounds, Number.POSITIVE_INFINITY].map((bound) => ({
-      prefix: samplePrefix(`${name}_bucket`, `{le="${valueText(bound)}"}`),
+      line: sampleLine(`${name}_bucket`, `{le="${valueText(bound)}"}`),
       count: new EventCounter(store, store.reserve(1)),
     }));
     this.#doubles = store.doubles;
     this.#sumAt = store.reserve(1);
     this.#head = familyHead(name, help, "histogram");
-    this.#sumPrefix = samplePrefix(`${name}_sum`, "");
-    this.#countPrefix = samplePrefix(`${name}_count`, "");
+    this.#sumLine = sampleLine(`${name}_sum`, "");
+    this.#countLine = sampleLine(`${name}_count`, "");
   }
 
   /** Counts `value`. Returns false, and changes nothing, if it is not finite. */
@@ -62,13 +62,13 @@ export class Histogram {
   writeTo(page: Page): void {
     page.write(this.#head);
     let total = 0; // a number: one by one, no count reaches 2^53
-    for (const { prefix, count } of this.#buckets) {
+    for (const { line, count } of this.#buckets) {
       const value = count.read();
       if (value === undefined) return;
       total += Number(value);
-      page.writeSample(prefix, total);
+      page.write(line, total);
     }
-    page.writeSample(this.#sumPrefix, this.#doubles[this.#sumAt]!);
-    page.writeSample(this.#countPrefix, total);
+    page.write(this.#sumLine, this.#doubles[this.#sumAt]!);
+    page.write(this.#countLine, total);
   }
 }
