@@ -3,7 +3,7 @@ import { callsOf, type PolledCalls, readTip } from "../../test/builders/polled-c
 import { type RecordedNode, recorded } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { Decimal, isObject, type JsonObject, parseJson } from "../node/json.ts";
+import { isObject, type JsonObject, parseJson } from "../node/json.ts";
 import { type JsonRpc, JsonRpcError, type RpcRequest } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
 import { blockStatsCollector } from "./block-stats.ts";
@@ -40,8 +40,8 @@ function recordedRpc(node: RecordedNode): JsonRpc & { readonly requests: RpcRequ
         if (answer === undefined) return { error: new JsonRpcError(-5, `${request.method}: Block not found`) };
         // The file has the error itself where the node answered one.
         const code = isObject(answer) ? answer["code"] : undefined;
-        if (!(code instanceof Decimal)) return { result: answer };
-        return { error: new JsonRpcError(code.toNumber(), `${request.method}: ${text(answer, "message")}`) };
+        if (typeof code !== "number") return { result: answer };
+        return { error: new JsonRpcError(code, `${request.method}: ${text(answer, "message")}`) };
       });
     },
   };

@@ -27,23 +27,20 @@ export function count(result: JsonValue, name: string): bigint | undefined {
 
 /** A height; undefined for -1, which the node reports if there is no such block. */
 export function height(result: JsonValue, name: string): bigint | undefined {
-  return field(result, name, (what, value) =>
-    value instanceof Decimal && value.text === "-1" ? undefined : toCount(what, value),
-  );
+  return field(result, name, (what, value) => (value === -1 ? undefined : toCount(what, value)));
 }
 
 /** A whole number of either sign. */
 export function integer(result: JsonValue, name: string): bigint | undefined {
-  return field(result, name, (what, value) =>
-    value instanceof Decimal && /^-?\d+$/.test(value.text) ? BigInt(value.text) : wrong(what, "a whole number", value),
-  );
+  return field(result, name, (what, value) => wholeNumber(value) ?? wrong(what, "a whole number", value));
 }
 
 /** Any number. */
 export function number(result: JsonValue, name: string): number | undefined {
-  return field(result, name, (what, value) =>
-    value instanceof Decimal ? value.toNumber() : wrong(what, "a number", value),
-  );
+  return field(result, name, (what, value) => {
+    if (typeof value === "number") return value;
+    return value instanceof Decimal ? value.toNumber() : wrong(what, "a number", value);
+  });
 }
 
 export function flag(result: JsonValue, name: string): boolean | undefined {
@@ -81,6 +78,7 @@ export function within<T>(outer: string, read: (result: JsonValue, name: string)
 export function satoshis(result: JsonValue, name: string): bigint | undefined {
   return field(result, name, (what, value) => {
     try {
+      if (typeof value === "number") return BigInt(value) * SATOSHIS_PER_COIN;
       if (value instanceof Decimal) return value.toSatoshis();
     } catch {
       // Not a whole number of satoshis.
@@ -89,6 +87,7 @@ export function satoshis(result: JsonValue, name: string): bigint | undefined {
   });
 }
 
+const SATOSHIS_PER_COIN = 100_000_000n;
 const VBYTES_PER_KVB = 1000;
 
 /**
@@ -114,7 +113,14 @@ function field<T>(result: JsonValue, name: string, read: (what: string, value: J
 }
 
 function toCount(what: string, value: JsonValue): bigint {
-  return value instanceof Decimal && /^\d+$/.test(value.text) ? BigInt(value.text) : wrong(what, "a count", value);
+  const whole = wholeNumber(value);
+  return whole !== undefined && whole >= 0 ? whole : wrong(what, "a count", value);
+}
+
+/** Undefined if the value is not a whole number. */
+function wholeNumber(value: JsonValue): bigint | undefined {
+  if (typeof value === "number") return BigInt(value);
+  return value instanceof Decimal && /^-?\d+$/.test(value.text) ? BigInt(value.text) : undefined;
 }
 
 /** An error shows at most this many characters of an unexpected value. */

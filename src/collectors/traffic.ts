@@ -3,7 +3,7 @@
 
 import type { EventCounter } from "../metrics/cells.ts";
 import type { Registry } from "../metrics/registry.ts";
-import { Decimal, type JsonObject, type JsonValue } from "../node/json.ts";
+import type { JsonObject, JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polledInto, type Target } from "./collector.ts";
 import * as result from "./result.ts";
 
@@ -68,17 +68,12 @@ export function trafficCollector(registry: Registry): Collector {
  */
 function add(cells: ReadonlyMap<string, EventCounter>, now: JsonObject, before: JsonObject = {}): JsonObject {
   for (const message of Object.keys(now)) {
-    if (textOf(now[message]) === textOf(before[message])) continue;
+    if (now[message] === before[message]) continue;
     const rise = (result.number(now, message) ?? 0) - (result.number(before, message) ?? 0);
     if (rise < 0) return before;
     (cells.get(message) ?? cells.get(OTHER)!).add(rise);
   }
   return now;
-}
-
-/** Undefined unless it is a number. */
-function textOf(value: JsonValue | undefined): string | undefined {
-  return value instanceof Decimal ? value.text : undefined;
 }
 
 function readPeers(peers: JsonValue): Peers {

@@ -1,4 +1,4 @@
-// An exact JSON number: a double would round counts above 2^53 and some amounts, which have eight decimals.
+// A JSON number that a double might round: a count above 2^53, or an amount, which has eight decimals.
 
 /** Decimals of an amount in bitcoin down to the satoshi. */
 const COIN_DECIMALS = 8;

@@ -8,7 +8,7 @@ import type { Node_ExecuteRpc$Params } from "../schema/node.ts";
 import type { Rpc_ExecuteRpc$Params } from "../schema/rpc.ts";
 import type { CallTimeouts } from "./call-timeouts.ts";
 import { CALLS, isAllowedRpc, type RpcMethod, whitelistFor } from "./calls.ts";
-import { Decimal, type Items, isObject, type JsonValue, type ReadOptions, readJson } from "./json.ts";
+import { type Items, isObject, type JsonValue, type ReadOptions, readJson } from "./json.ts";
 import type { Threads } from "./server-threads.ts";
 
 /** A larger answer is an error. The longest ones, all bans or the fee rates of a full mempool, have some MB. */
@@ -187,7 +187,7 @@ export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
   ): Promise<readonly RpcOutcome[]> {
     const texts = requests.map(({ method, params = [] }, id) => requestOf(method, params, id));
     const replies = repliesOf(await read("a batch", await exchange(`[${texts}]`, methods)));
-    return requests.map(({ method }, id) => outcomeOf(method, replies.get(String(id))));
+    return requests.map(({ method }, id) => outcomeOf(method, replies.get(id)));
   }
 }
 
@@ -290,11 +290,11 @@ async function read(what: string, bytes: Uint8Array, options: ReadOptions = {}):
 }
 
 /** The replies of a batch by id. */
-function repliesOf(value: JsonValue): Map<string, JsonValue> {
+function repliesOf(value: JsonValue): Map<number, JsonValue> {
   if (!Array.isArray(value)) throw new RpcError("failed", `the answer to a batch is not an array: ${shown(value)}`);
-  const replies = new Map<string, JsonValue>();
+  const replies = new Map<number, JsonValue>();
   for (const reply of value as readonly JsonValue[]) {
-    if (isObject(reply) && reply["id"] instanceof Decimal) replies.set(reply["id"].text, reply);
+    if (isObject(reply) && typeof reply["id"] === "number") replies.set(reply["id"], reply);
   }
   return replies;
 }
@@ -307,7 +307,7 @@ function outcomeOf(method: string, reply: JsonValue | undefined): RpcOutcome {
 
 function errorOf(method: string, error: JsonValue): Error {
   if (!isObject(error)) return new RpcError("failed", `${method} answered an error that is not a JSON object`);
-  const code = error["code"] instanceof Decimal ? error["code"].toNumber() : 0;
+  const code = typeof error["code"] === "number" ? error["code"] : 0;
   return new JsonRpcError(code, String(error["message"]), method);
 }
 

@@ -1,14 +1,14 @@
 // Reads JSON from bytes, in slices: a parser that reads megabytes at once would stop the event loop, and threads of the node
-// wait for the answers to their callbacks. As strict as JSON.parse. Numbers keep their digits, and limits bound the memory
-// of an answer.
+// wait for the answers to their callbacks. As strict as JSON.parse. Numbers are exact, and limits bound the memory of an
+// answer.
 
 import { Decimal } from "./decimal.ts";
 import { Slices } from "./slices.ts";
 
 export { Decimal } from "./decimal.ts";
 
-/** A JSON value whose numbers are Decimals. */
-export type JsonValue = null | boolean | string | Decimal | readonly JsonValue[] | JsonObject;
+/** A JSON value. A number is a whole one of up to 15 digits, which a double holds exactly; any other number is a Decimal. */
+export type JsonValue = null | boolean | string | number | Decimal | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
@@ -85,6 +85,8 @@ isPlain[BACKSLASH] = 0;
 
 const isOfNumber = new Uint8Array(256);
 for (const character of "0123456789+-.eE") isOfNumber[character.charCodeAt(0)] = 1;
+/** 10^15 is below 2^53. */
+const MAX_WHOLE_DIGITS = 15;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /** Keys repeat with every item of a list, so the last ones are kept, by a hash of their bytes. */
@@ -221,7 +223,7 @@ class JsonReader {
   #close(): JsonValue {
     let value = this.#container as JsonValue;
     if (this.#container === this.#items) {
-      value = new Decimal(String(this.#itemCount));
+      value = this.#itemCount;
       this.#items = undefined;
       this.#isCounting = false;
     }
@@ -289,10 +291,29 @@ class JsonReader {
     throw new RangeError(`a number of more than ${MAX_NUMBER_BYTES} digits`);
   }
 
-  #number(start: number, end: number): Decimal {
+  #number(start: number, end: number): number | Decimal {
+    const whole = this.#wholeNumber(start, end);
+    if (whole !== undefined) return whole;
     const text = this.#bytes.toString("latin1", start, end);
     if (!NUMBER.test(text)) throw this.#fault(start);
     return new Decimal(text);
+  }
+
+  /** Undefined if it is not a whole number that a double holds exactly in any case. */
+  #wholeNumber(start: number, end: number): number | undefined {
+    const bytes = this.#bytes;
+    const isNegative = bytes[start] === MINUS;
+    const first = isNegative ? start + 1 : start;
+    if (end === first || end - first > MAX_WHOLE_DIGITS) return undefined;
+    // A zero stands alone and without a sign, or it is no whole number.
+    if (bytes[first] === ZERO) return end - start === 1 ? 0 : undefined;
+    let value = 0;
+    for (let at = first; at < end; at++) {
+      const byte = bytes[at]!;
+      if (byte < ZERO || byte > NINE) return undefined;
+      value = value * 10 + byte - ZERO;
+    }
+    return isNegative ? -value : value;
   }
 
   #skipSpace(start: number): number {

@@ -8,7 +8,7 @@ import type { Method, Struct } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { CALLS, type MakeOrdinal, makeMethod, readCapability } from "./calls.ts";
-import { Decimal, isObject } from "./json.ts";
+import { isObject } from "./json.ts";
 import type { JsonRpc } from "./json-rpc.ts";
 import type { ContextParams, ServerThreads, ThreadCallOptions } from "./server-threads.ts";
 
@@ -174,7 +174,7 @@ const LEAST_OF_TREES = 9900;
 async function isRelease(rpc: JsonRpc): Promise<boolean> {
   const [outcome] = await rpc.callAll([{ method: "getnetworkinfo" }]);
   const result = "result" in outcome! ? outcome.result : undefined;
-  const version = isObject(result) && result["version"] instanceof Decimal ? result["version"].toNumber() : 0;
+  const version = isObject(result) && typeof result["version"] === "number" ? result["version"] : 0;
   return version >= FIRST_RELEASE_WITH_RPC && version % 10_000 < LEAST_OF_TREES;
 }
 

@@ -2,7 +2,7 @@
 // tips but no blocks.
 
 import { RpcError } from "../rpc/errors.ts";
-import { Decimal, isObject, type JsonObject } from "./json.ts";
+import { isObject, type JsonObject } from "./json.ts";
 import { callRpc, type JsonRpc } from "./json-rpc.ts";
 import type { Tip } from "./mining.ts";
 
@@ -92,8 +92,7 @@ function previousHash(block: JsonObject): string {
 }
 
 function hasTransactions(block: JsonObject): boolean {
-  const count = block["nTx"];
-  return !(count instanceof Decimal) || count.text !== "0";
+  return block["nTx"] !== 0;
 }
 
 function tooFarApart(from: Tip, to: Tip): TooFarApartError {

@@ -1,6 +1,6 @@
 // A tree of blocks, and the answers of JSON-RPC methods about them, without a node.
 
-import { Decimal, type JsonValue } from "../../src/node/json.ts";
+import type { JsonValue } from "../../src/node/json.ts";
 import { type JsonRpc, JsonRpcError, type RpcRequest } from "../../src/node/json-rpc.ts";
 import type { Tip } from "../../src/node/mining.ts";
 
@@ -62,8 +62,7 @@ export class BlockTree implements JsonRpc {
     const block = this.#blocks.get(String(param));
     if (block === undefined) throw new JsonRpcError(-5, "Block not found");
     const { hash, height, previous } = block;
-    const nTx = new Decimal(block.isHeaderOnly === true ? "0" : "1");
-    const header = { hash, height: new Decimal(String(height)), nTx };
+    const header = { hash, height, nTx: block.isHeaderOnly === true ? 0 : 1 };
     return previous === undefined ? header : { ...header, previousblockhash: previous.hash };
   }
 

@@ -1,7 +1,7 @@
 // The polled calls of a collector, and answers to them, without a node.
 
 import type { Collector, NewTip, Reported } from "../../src/collectors/collector.ts";
-import { Decimal, type JsonValue, parseJson } from "../../src/node/json.ts";
+import { type JsonValue, parseJson } from "../../src/node/json.ts";
 import type { JsonRpc, RpcRequest } from "../../src/node/json-rpc.ts";
 import type { MiningQueries } from "../../src/node/mining.ts";
 import type { NodeQueries } from "../../src/node/node-queries.ts";
@@ -31,7 +31,7 @@ export function answerRpc(collector: Families, method: string, answer: string, p
 export function resultOf({ items }: RpcRequest, answer: JsonValue): JsonValue {
   if (items === undefined || !Array.isArray(answer)) return answer;
   if (items !== "count") for (const item of answer) items(item);
-  return new Decimal(String(answer.length));
+  return answer.length;
 }
 
 /** Calls `node` or `mining` for the collector's families. A failed call removes the samples. */
