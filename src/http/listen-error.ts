@@ -2,7 +2,6 @@
 // bind and listen, but not why a name is unknown or a socket cannot be made.
 
 import { lookup } from "node:dns/promises";
-import { isIPv6 } from "node:net";
 import { getSystemErrorMap } from "node:util";
 
 /** `error` is what `serve` threw for `hostname`. May ask the resolver; never rejects. */
@@ -13,7 +12,7 @@ export async function listenErrorText(hostname: string, error: unknown): Promise
   if (name === code && text !== undefined) return `${text} (${code})`; // the resolver's codes have numbers of their own
   try {
     const { address } = await lookup(hostname);
-    return isIPv6(address) ? "the host does not support IPv6 (EAFNOSUPPORT); choose an IPv4 address" : message;
+    return address.includes(":") ? "the host does not support IPv6 (EAFNOSUPPORT); choose an IPv4 address" : message;
   } catch (error) {
     return `the name cannot be resolved (${(error as NodeJS.ErrnoException).code})`;
   }

@@ -1,9 +1,11 @@
 // Certificate, key and rules with which connections begin TLS. Made once for a configuration, used for each connection.
 
-import { constants, createPrivateKey, X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
+import type { X509Certificate } from "node:crypto";
 import type { Socket, TLSOptions } from "bun";
 import { requires, type TlsSettings, verifies, WebConfigError } from "./web-config.ts";
+
+/** Loaded only for TLS: an import would load them at each start of the executable, which then takes 1 MB more. */
+const modules = () => ({ ...process.getBuiltinModule("node:crypto"), ...process.getBuiltinModule("node:tls") });
 
 /** The certificates and the key of the settings, in PEM. */
 export interface TlsMaterial {
@@ -29,6 +31,7 @@ export class TlsContext {
     this.settings = settings;
     this.#allowedSans = settings.clientAllowedSans && new Set(settings.clientAllowedSans.map(canonicalName));
     const { minVersion, maxVersion, clientAuth } = settings;
+    const { constants, createSecureContext } = modules();
     try {
       const { context } = createSecureContext({
         cert,
@@ -69,6 +72,7 @@ export class TlsContext {
 
 /** Checked here, because BoringSSL's errors for these faults name neither the key nor the reason. */
 function checkMaterial({ cert, key, clientCa }: TlsSettings, material: TlsMaterial): void {
+  const { createPrivateKey, X509Certificate } = modules();
   const certificate = parsed(() => new X509Certificate(material.cert), cert.key, "a certificate in PEM");
   const privateKey = parsed(() => createPrivateKey(material.key), key.key, "a private key in PEM without a passphrase");
   if (clientCa !== undefined) {
