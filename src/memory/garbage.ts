@@ -1,12 +1,15 @@
 // Chooses when the garbage collector runs: between two calls, for 0.3 ms. By itself it runs for 1 to 3 ms, also in the middle of
 // a call that a thread of the node waits for.
 
-import { edenGC, fullGC } from "bun:jsc";
+import { edenGC } from "bun:jsc";
 
 /** Garbage per collection, which takes the same time for less. With this amount, one in some 4000 calls waits for it. */
 const COLLECTED_AFTER_BYTES = 4 * 1024 * 1024;
 
-/** Some bytes of a call and 900 of a block survive young collections by chance; each 32nd collection includes them. */
+/**
+ * Some bytes of a call and 900 of a block survive young collections by chance. After so many of them, all garbage is collected in
+ * the background.
+ */
 const YOUNG_COLLECTIONS = 31;
 
 export interface GarbageOptions {
@@ -17,8 +20,8 @@ export interface GarbageOptions {
   readonly ballastBytes?: number;
   /** Collects the youngest garbage, in 0.3 ms. */
   readonly collectYoung?: () => void;
-  /** Collects old garbage, too, in 4 ms. */
-  readonly collectOld?: () => void;
+  /** Starts to collect all garbage on another thread, in 4 ms or more. The event loop stops for less than a millisecond. */
+  readonly collectInBackground?: () => void;
   /** Collects all garbage and frees its memory, in 8 ms. */
   readonly collectAll?: () => void;
 }
@@ -26,42 +29,43 @@ export interface GarbageOptions {
 export class Garbage {
   readonly ballast: ArrayBuffer;
   readonly #collectYoung: () => void;
-  readonly #collectOld: () => void;
+  readonly #collectInBackground: () => void;
   readonly #collectAll: () => void;
   #bytes = 0;
   #youngCollections = 0;
 
   constructor(options: GarbageOptions = {}) {
-    const { ballastBytes = 0, collectYoung = edenGC, collectOld = fullGC, collectAll = () => Bun.gc(true) } = options;
-    this.ballast = new ArrayBuffer(ballastBytes);
-    this.#collectYoung = collectYoung;
-    this.#collectOld = collectOld;
-    this.#collectAll = collectAll;
+    this.ballast = new ArrayBuffer(options.ballastBytes ?? 0);
+    this.#collectYoung = options.collectYoung ?? edenGC;
+    this.#collectInBackground = options.collectInBackground ?? (() => Bun.gc(false));
+    this.#collectAll = options.collectAll ?? (() => Bun.gc(true));
   }
 
   /** Counts bytes that are no longer used, and collects when there are enough. Call it when no peer waits for an answer. */
   add(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes >= COLLECTED_AFTER_BYTES) this.collect();
+    if (this.#bytes < COLLECTED_AFTER_BYTES) return;
+    if (this.#youngCollections === YOUNG_COLLECTIONS) return this.collectInBackground();
+    this.#bytes = 0;
+    this.#youngCollections++;
+    this.#collectYoung();
   }
 
-  /** Collects young garbage, each 32nd time old garbage, too. */
-  collect(): void {
-    this.#bytes = 0;
-    if (this.#youngCollections === YOUNG_COLLECTIONS) {
-      this.#youngCollections = 0;
-      this.#collectOld();
-    } else {
-      this.#youngCollections++;
-      this.#collectYoung();
-    }
+  /** Starts to collect all garbage. Call it after work that leaves much: a young collection would stop the event loop for 2 ms. */
+  collectInBackground(): void {
+    this.#startAgain();
+    this.#collectInBackground();
   }
 
   /** Collects all garbage and frees its memory. Call it when no thread of a node can be waiting for us. */
   collectAll(): void {
+    this.#startAgain();
+    this.#collectAll();
+  }
+
+  #startAgain(): void {
     this.#youngCollections = 0;
     this.#bytes = 0;
-    this.#collectAll();
   }
 }
 

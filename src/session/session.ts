@@ -333,7 +333,7 @@ export class Session {
       this.#tipPolls?.resume();
       if (this.#options.onPolled !== undefined) return this.#endOnePoll(client, poller, this.#options.onPolled);
       await trace?.tend();
-      garbage.collect();
+      garbage.collectInBackground();
     }
   }
 
