@@ -15,7 +15,7 @@ USAGE demo [--duration=<SECONDS>] [the exporter's flags]
 
     --duration=<SECONDS>           Stop after this time; exits with 1 if the exporter miscounted
     --metrics-addr=<HOST:PORT>     Where to serve the metrics (Default: 127.0.0.1:9332, or a free port)
-    --poll-interval=<SECONDS>      How often to poll the node (Default: 0.5)
+    --poll-interval=<SECONDS>      Time between two polls of the node (Default: 0.5)
     --no-utxo-trace                Do not trace the node's UTXO cache
     --debug                        Log every event and every poll
     --help                         Print this help`;

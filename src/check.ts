@@ -1,4 +1,4 @@
-// The report of --check: what a node reports, what killing the exporter does to it, and what would add more.
+// The report of --check: what a node reports, what killing the exporter does to it, and how to get more.
 
 import { COLLECTOR_NAMES, costOf } from "./collectors/catalogue.ts";
 import { escapeUnprintable } from "./log.ts";
@@ -28,7 +28,7 @@ export function checkReport(node: PolledNode, options: CheckOptions): string {
     ["families with samples, by collector", table(samples(node, page))],
     ["remarks", remarks(node)],
     ["if the exporter is killed (SIGKILL)", [killEffect(client, options)]],
-    ["what would add more", table(additions(client, options))],
+    ["how to get more", table(additions(client, options))],
   ];
   return sections
     .filter(([, lines]) => lines.length > 0)

@@ -35,7 +35,7 @@ export interface Options {
   readonly utxoTrace: boolean;
   /** Share of time, in percent, that callbacks may keep the node busy before the trace is paused; 100 is no limit. */
   readonly traceBudgetPercent: number;
-  /** Whether to subscribe to the node's notifications; otherwise there are only polls. */
+  /** Whether to subscribe to the notifications of a node that has them; otherwise its tip is polled. */
   readonly subscribe: boolean;
   /** The node's layout; detected when undefined. */
   readonly layout: LayoutName | undefined;
@@ -129,14 +129,14 @@ export const FLAGS = {
     type: "string",
     default: String(DEFAULTS.pollIntervalMs / 1000),
     valueHint: "SECONDS",
-    description: "How often to poll the node",
+    description: "Time between two polls of the node",
   },
   "call-timeout": {
     group: "Collecting",
     type: "string",
     default: String(DEFAULTS.callTimeoutMs / 1000),
     valueHint: "SECONDS",
-    description: "How long a call to the node may take before it counts as failed",
+    description: "Time limit of a call to the node; over IPC, that of a slow method grows up to tenfold",
   },
   collectors: {
     group: "Collecting",
@@ -180,7 +180,8 @@ export const FLAGS = {
     type: "boolean",
     default: DEFAULTS.subscribe,
     description: "Subscribe to the node's notifications",
-    negativeDescription: "Only poll: the node survives every end of the exporter, even SIGKILL",
+    negativeDescription:
+      "Do not subscribe; SIGKILL then crashes a pr/trace node only during a call; no effect on v30, v31 and v32",
   },
   "rpc-url": {
     group: "JSON-RPC for v30 and v31",
@@ -212,14 +213,14 @@ export const FLAGS = {
   check: {
     group: "One poll",
     type: "boolean",
-    description: "Poll once, print what the node reports and what would add more, and exit",
+    description: "Poll once, print which families the node reports and how to get more, and exit",
   },
   timeout: {
     group: "One poll",
     type: "string",
     default: String(DEFAULTS.timeoutMs / 1000),
     valueHint: "SECONDS",
-    description: "How long --once and --check may take, with the wait for a node that is starting",
+    description: "Time limit of --once and --check, including the wait for a node that is starting",
   },
   layout: {
     group: "Other",
@@ -314,12 +315,12 @@ type FlagOf<Type> = {
 }[keyof typeof FLAGS];
 
 function readCollectors(chosen: string, excluded: readonly string[]): CollectorName[] {
-  const leftOut = new Set(readCollectorNames(excluded.join(","), "no-collector"));
-  for (const name of leftOut) {
+  const excludedNames = new Set(readCollectorNames(excluded.join(","), "no-collector"));
+  for (const name of excludedNames) {
     if (isAlwaysUsed(name)) throw new UsageError(`--no-collector ${name}: the exporter needs this collector`);
   }
   const names = chosen.split(",").map((name) => (name === DEFAULT ? DEFAULT_COLLECTORS.join(",") : name));
-  return readCollectorNames(names.join(","), "collectors").filter((name) => !leftOut.has(name));
+  return readCollectorNames(names.join(","), "collectors").filter((name) => !excludedNames.has(name));
 }
 
 function readCollectorNames(list: string, flag: string): CollectorName[] {

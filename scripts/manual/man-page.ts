@@ -18,7 +18,8 @@ const STATUS: readonly (readonly [status: string, meaning: string])[] = [
   ["0", "after a signal, and after the poll of --once or --check"],
   [
     "1",
-    "the address cannot be listened on, the poll of --once or --check failed, an internal error, or a second signal",
+    "the exporter cannot listen on an address, the web configuration is faulty, --once or --check failed or was stopped by a " +
+      "signal, an internal error, or a second signal",
   ],
   ["2", "a wrong command line"],
 ];
@@ -29,7 +30,7 @@ disconnect until SIGCONT. A second signal exits immediately. A pr/trace node cra
 immediately or is killed.`;
 
 const EXAMPLES: readonly (readonly [purpose: string, command: string])[] = [
-  ["Print what a node reports, and what would add more:", `${NAME} --check ~/.bitcoin/node.sock`],
+  ["Print which families a node reports, and how to get more:", `${NAME} --check ~/.bitcoin/node.sock`],
   ["Serve the metrics of a node on 127.0.0.1:9332:", `${NAME} ~/.bitcoin/node.sock`],
   [
     "Serve those of a v30 or v31 node on all addresses, with its JSON-RPC server:",

@@ -30,8 +30,8 @@ const BATCH = "batch";
 
 /** `busyMs`: milliseconds so far in which callbacks kept threads of the node waiting. */
 export function exporterCollector(registry: Registry, build: Build, busyMs: () => number): ExporterCollector {
-  const up = registry.gauge("bitcoin_ipc_up", "1 while the exporter has a session with the node, else 0.");
-  const connects = registry.counter("bitcoin_ipc_connects_total", "Sessions opened with the node.");
+  const up = registry.gauge("bitcoin_ipc_up", "1 while the exporter is connected to a node that has started, else 0.");
+  const connects = registry.counter("bitcoin_ipc_connects_total", "Connections to a node that had started.");
   const layouts = registry.gaugeVec("bitcoin_ipc_layout_info", "IPC layout of the node; always 1.", ["layout"], 1);
   const errors = registry.counterVec("bitcoin_ipc_call_errors_total", "Failed calls to the node, by method.", [
     "method",

@@ -151,9 +151,8 @@ describe("a late registration is awaited, and then kept within the budget,", () 
   });
 });
 
-const ENDED = (share: number, pauseS: number) =>
-  `ended the UTXO trace: callbacks kept the node busy for ${share} % of the time, over the budget of 25 %; ` +
-  `registering it again in ${pauseS} s`;
+const PAUSED = (share: number, pauseS: number) =>
+  `paused the UTXO trace for ${pauseS} s: callbacks used ${share} % of the node's time, over the budget of 25 %`;
 
 describe("a registration", () => {
   test("is reported when it exists, and no earlier", async () => {
@@ -227,7 +226,7 @@ describe("a trace that is over the budget", () => {
     expect(active).toEqual([]);
     await answered();
     expect(active).toEqual([false]);
-    expect(lines).toEqual([ENDED(30, 60)]);
+    expect(lines).toEqual([PAUSED(30, 60)]);
 
     await pass(59, 1);
     expect(node.traceCalls).toEqual([]);
@@ -237,7 +236,7 @@ describe("a trace that is over the budget", () => {
     expect(active).toEqual([false, true]);
     await pass(15, 1);
     await answered();
-    expect(lines.at(-1)).toBe(ENDED(30, 120));
+    expect(lines.at(-1)).toBe(PAUSED(30, 120));
     expect(node.traceCalls).toEqual(["trace", "end"]);
     await pass(119, 1);
     expect(node.traceCalls).toHaveLength(2);
@@ -283,7 +282,7 @@ describe("a trace that is over the budget", () => {
     await answered();
     expect(active).toEqual([false]);
     // The share that it was ended for, and the pause from when it was.
-    expect(lines).toEqual([ENDED(30, 60)]);
+    expect(lines).toEqual([PAUSED(30, 60)]);
     await pass(59);
     expect(node.traceCalls).toHaveLength(20);
     await pass(1);

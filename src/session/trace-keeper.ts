@@ -90,8 +90,8 @@ export class TraceKeeper {
     setActive(false);
     const percent = (ratio: number) => `${Math.round(ratio * 100)} %`;
     log(
-      `ended the UTXO trace: callbacks kept the node busy for ${percent(share)} of the time, over the budget of ` +
-        `${percent(budget.share)}; registering it again in ${Math.round(pauseMs / 1000)} s`,
+      `paused the UTXO trace for ${Math.round(pauseMs / 1000)} s: callbacks used ${percent(share)} of the node's time, ` +
+        `over the budget of ${percent(budget.share)}`,
     );
   }
 }

@@ -1,4 +1,4 @@
-// --no-subscribe: blocks are counted, and the node survives every end of the exporter. On v32 nothing can be subscribed to anyway.
+// --no-subscribe: blocks are counted, and the node survives a SIGKILL of the exporter between two calls. v32 has no subscriptions anyway.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ExporterProcess } from "../exporter-process.ts";

@@ -21,9 +21,7 @@ describeLive("the trace budget", () => {
     await using load = new Load(node, coin!);
     const shed = await exporter.waitUntil("the trace is ended", (metrics) => metrics.get(ACTIVE) === 0, 60_000);
     expect(shed.get(BUSY)).toBeGreaterThan(1);
-    expect(
-      exporter.logged(/^ended the UTXO trace: .* over the budget of 10 %; registering it again in 60 s$/),
-    ).toBeDefined();
+    expect(exporter.logged(/^paused the UTXO trace for 60 s: .*, over the budget of 10 %$/)).toBeDefined();
     // The notifications continue, and no more coins are reported.
     const { bitcoin_utxo_cache_add_total: coins } = Object.fromEntries(shed);
     const blocks = shed.get("bitcoin_blocks_connected_total")!;
