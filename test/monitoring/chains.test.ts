@@ -5,7 +5,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ruleFiles, rules } from "./sources.ts";
+import { read, ruleFiles, rules } from "./sources.ts";
 
 const PROMTOOL_DEADLINE_MS = 60_000;
 const HOURS = 4;
@@ -41,7 +41,7 @@ const SEVERITIES: Readonly<Record<string, Readonly<Record<"main" | "test" | "reg
   BitcoinNodeUnreachable: { main: "critical", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinNodeFlapping: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinNodeRestarted: { main: "info", test: "info", regtest: "info", "v31 test chain": "info" },
-  BitcoinTipStuck: { main: "critical warning", test: "info", regtest: "", "v31 test chain": "" },
+  BitcoinTipStuck: { main: "warning critical", test: "info", regtest: "", "v31 test chain": "" },
   BitcoinBehindHeaders: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinBackInIbd: { main: "warning", test: "info", regtest: "", "v31 test chain": "" },
   BitcoinDeepReorg: { main: "critical", test: "info", regtest: "", "v31 test chain": "info" },
@@ -56,7 +56,7 @@ const SEVERITIES: Readonly<Record<string, Readonly<Record<"main" | "test" | "reg
   BitcoinUploadTargetReached: { main: "info", test: "info", regtest: "info", "v31 test chain": "info" },
   BitcoinNodeWarns: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinClockOff: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
-  BitcoinUtxoTraceShed: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
+  BitcoinUtxoTraceInactive: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinDiskGrowth: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinIndexNotSynced: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
   BitcoinPollsLate: { main: "warning", test: "warning", regtest: "warning", "v31 test chain": "warning" },
@@ -158,6 +158,16 @@ function expected(isWanted: (alert: string) => boolean): string[] {
 
 test("the table has every alert", () => {
   expect(Object.keys(SEVERITIES).sort()).toEqual([...new Set(rules.flatMap(({ alert }) => alert ?? []))].sort());
+});
+
+test("docs/dashboards.md lists every alert in the order of the rules, with the severities of the table", () => {
+  const listed = [...read("docs/dashboards.md").matchAll(/^\| `(Bitcoin\w+)` \| (.+?) \| (.+?) \| (.+?) \|/gm)];
+  const cell = (severities: string) => severities.replaceAll(" ", ", ") || "–";
+  const expected = [...new Set(rules.flatMap(({ alert }) => alert ?? []))].map((alert) => {
+    const { main, test, regtest } = SEVERITIES[alert]!;
+    return [alert, cell(main), cell(test), cell(regtest)];
+  });
+  expect(listed.map(([, ...cells]) => cells)).toEqual(expected);
 });
 
 test("nothing is critical on a test chain", () => {

@@ -91,12 +91,3 @@ test("rules read no metric that METRICS.md does not have", () => {
   );
   expect(unknown).toEqual([]);
 });
-
-test("docs/dashboards.md lists every alert with its severities", () => {
-  const listed = [...read("docs/dashboards.md").matchAll(/^\| `(Bitcoin\w+)` \| ([\w, ]+) \|/gm)].map(
-    ([, name, severities]) => [name!, severities!.split(", ")],
-  );
-  const bySeverity = Map.groupBy(alerts, ({ alert }) => alert!);
-  const expected = [...bySeverity].map(([name, group]) => [name, group.map(({ labels }) => labels?.["severity"])]);
-  expect(listed).toEqual(expected as typeof listed);
-});
