@@ -89,7 +89,7 @@ describe("a pause", () => {
 
   test("is a minute, and twice as long each time, up to an hour", () => {
     for (const minutes of MINUTES) {
-      const pauseMs = budget.shed(now);
+      const pauseMs = budget.pause(now);
       expect(pauseMs).toBe(minutes * 60 * SECOND);
       expect(budget.isPaused(now)).toBe(true);
       expect(budget.isPaused(now + pauseMs - 1)).toBe(true);
@@ -101,20 +101,20 @@ describe("a pause", () => {
   });
 
   test("is a minute again after an hour of tracing within the budget", () => {
-    budget.shed(now);
-    expect(budget.shed(now)).toBe(120 * SECOND);
+    budget.pause(now);
+    expect(budget.pause(now)).toBe(120 * SECOND);
     budget.restart(now, busyMs);
     now += HOUR;
-    expect(budget.shed(now)).toBe(60 * SECOND);
+    expect(budget.pause(now)).toBe(60 * SECOND);
     budget.restart(now, busyMs);
-    expect(budget.shed(now)).toBe(120 * SECOND);
+    expect(budget.pause(now)).toBe(120 * SECOND);
   });
 
   test("is none before the first", () => expect(budget.isPaused(0)).toBe(false));
 
   test("is finite after thousands of pauses, too", () => {
-    for (let shed = 0; shed < 3000; shed++) budget.shed(now);
+    for (let pauses = 0; pauses < 3000; pauses++) budget.pause(now);
     budget.restart(now, busyMs);
-    expect(budget.shed(now)).toBe(HOUR);
+    expect(budget.pause(now)).toBe(HOUR);
   });
 });

@@ -19,7 +19,7 @@ export class TraceBudget {
   /** Share of wall time that calls may keep the connection busy; infinite for no limit. */
   readonly share: number;
   #readings: Reading[] = [];
-  #sheds = 0;
+  #pauses = 0;
   #since = 0;
   /** Kept beyond the session: a reconnect does not shorten the pause. */
   #pausedUntil = Number.NEGATIVE_INFINITY;
@@ -44,14 +44,14 @@ export class TraceBudget {
    * The trace was ended. Returns the milliseconds to pause it: twice as long each time, up to an hour. After an hour of tracing
    * within the budget, the pauses start again from the shortest.
    */
-  shed(at: number): number {
-    if (at - this.#since >= LONGEST_PAUSE_MS) this.#sheds = 0;
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#sheds++, LONGEST_PAUSE_MS);
+  pause(at: number): number {
+    if (at - this.#since >= LONGEST_PAUSE_MS) this.#pauses = 0;
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#pauses++, LONGEST_PAUSE_MS);
     this.#pausedUntil = at + pauseMs;
     return pauseMs;
   }
 
-  /** Whether the pause that `shed` returned is still running. */
+  /** Whether the pause that `pause` returned is still running. */
   isPaused(at: number): boolean {
     return at < this.#pausedUntil;
   }

@@ -131,7 +131,7 @@ describe("a late registration is awaited, and then kept within the budget,", () 
   test("whatever the budget is meanwhile", async () => {
     await pass(1);
     await refused(LATE);
-    budget.shed(now);
+    budget.pause(now);
     await pass(1);
     await answered();
     expect(active).toEqual([false, true]);

@@ -84,7 +84,7 @@ export class TraceKeeper {
       return;
     }
     if (client.isOver) return;
-    const pauseMs = budget.shed(performance.now());
+    const pauseMs = budget.pause(performance.now());
     this.#excess = undefined;
     this.#isActive = false;
     setActive(false);

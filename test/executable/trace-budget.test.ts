@@ -44,13 +44,13 @@ test("the trace pauses, resumes, and pauses for twice as long", async () => {
 
   const first = await coins(node);
   expect(first.errors).toEqual([]);
-  const shed = await exporter.waitFor(ACTIVE, 0);
+  const paused = await exporter.waitFor(ACTIVE, 0);
   expect((await node.waitFor("unsubscribed")).interface).toBe("UtxoCacheTrace");
   expect(await node.stats()).toMatchObject({ subscriptions: 1, calls: { [TRACE]: 1, [DISCONNECT]: 1 } });
   // Each call that was answered was counted.
-  expect(shed.get(COINS)).toBe(first.microseconds.length);
-  expect(shed.get("bitcoin_utxo_cache_add_value_total")).toBe(3 * first.microseconds.length);
-  expect(shed.get(BUSY)).toBeGreaterThan(0.025);
+  expect(paused.get(COINS)).toBe(first.microseconds.length);
+  expect(paused.get("bitcoin_utxo_cache_add_value_total")).toBe(3 * first.microseconds.length);
+  expect(paused.get(BUSY)).toBeGreaterThan(0.025);
   expect(exporter.log.filter((line) => ended(3).test(line))).toHaveLength(1);
 
   // The notifications are still subscribed.

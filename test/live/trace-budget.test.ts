@@ -19,12 +19,12 @@ describeLive("the trace budget", () => {
     await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--trace-budget", "10"] });
     await exporter.waitFor(ACTIVE, 1);
     await using load = new Load(node, coin!);
-    const shed = await exporter.waitUntil("the trace is ended", (metrics) => metrics.get(ACTIVE) === 0, 60_000);
-    expect(shed.get(BUSY)).toBeGreaterThan(1);
+    const paused = await exporter.waitUntil("the trace is ended", (metrics) => metrics.get(ACTIVE) === 0, 60_000);
+    expect(paused.get(BUSY)).toBeGreaterThan(1);
     expect(exporter.logged(/^paused the UTXO trace for 60 s: .*, over the budget of 10 %$/)).toBeDefined();
     // The notifications continue, and no more coins are reported.
-    const { bitcoin_utxo_cache_add_total: coins } = Object.fromEntries(shed);
-    const blocks = shed.get("bitcoin_blocks_connected_total")!;
+    const { bitcoin_utxo_cache_add_total: coins } = Object.fromEntries(paused);
+    const blocks = paused.get("bitcoin_blocks_connected_total")!;
     const later = await exporter.waitUntil(
       "two blocks more",
       (metrics) => metrics.get("bitcoin_blocks_connected_total")! >= blocks + 2,
