@@ -1,7 +1,8 @@
 // What deb.ts and release.ts share: compiling for a target, checksums, and the address of the repository in texts.
 
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import packageJson from "../package.json" with { type: "json" };
 import type { Target } from "./runtime.ts";
 
 export const ROOT = join(import.meta.dirname, "..");
@@ -17,6 +18,20 @@ export function withRepository(text: string, repository: string | undefined): st
   return text
     .replaceAll(REGISTRY + PLACEHOLDER, REGISTRY + repository.toLowerCase())
     .replaceAll(PLACEHOLDER, repository);
+}
+
+/**
+ * The document at `path` of the repository for a place that has only some of its files: the relative links of Markdown to other
+ * files lead to the repository at the tag of this version.
+ */
+export function withLinks(text: string, path: string, isEnclosed: (target: string) => boolean): string {
+  if (!path.endsWith(".md")) return text;
+  return text.replaceAll(/\]\((?!https?:)([^)\s#]+)/g, (link, target: string) => {
+    const file = join(dirname(path), target);
+    if (isEnclosed(file)) return link;
+    const view = file.endsWith(".png") ? "raw" : "blob";
+    return `](https://github.com/${PLACEHOLDER}/${view}/v${packageJson.version}/${file}`;
+  });
 }
 
 /** Compiles the exporter for `target` with scripts/build.ts, and exits with status 1 when that fails. */

@@ -6,7 +6,7 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFile
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import packageJson from "../package.json" with { type: "json" };
-import { commitTime, compile, DIST, filesBelow, ROOT, run, sha256, withRepository } from "./artefacts.ts";
+import { commitTime, compile, DIST, filesBelow, ROOT, run, sha256, withLinks, withRepository } from "./artefacts.ts";
 import { sbom } from "./sbom.ts";
 
 const NAME = packageJson.name;
@@ -58,7 +58,9 @@ export async function makeDeb(
   const root = join(folder, `deb-${architecture}`);
   rmSync(root, { recursive: true, force: true });
   const time = commitTime();
-  const read = (path: string) => withRepository(readFileSync(join(ROOT, path), "utf8"), repository);
+  const isEnclosed = (path: string) => TEXTS[`${DOC}/${path}`] === path;
+  const read = (path: string) =>
+    withRepository(withLinks(readFileSync(join(ROOT, path), "utf8"), path, isEnclosed), repository);
   const write = (path: string, content: string | Uint8Array, mode = 0o644) => {
     mkdirSync(dirname(join(root, path)), { recursive: true, mode: 0o755 });
     writeFileSync(join(root, path), content);

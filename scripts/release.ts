@@ -3,23 +3,18 @@
 // `--repository OWNER/NAME` writes that address into the links. `--tag` fails for another tag than that of the version.
 // A commit always makes the same bytes on the same kind of host: only the target that equals the host has bytecode (build.ts).
 
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import packageJson from "../package.json" with { type: "json" };
-import { compile, DIST, filesBelow, ROOT, run, sha256, withRepository } from "./artefacts.ts";
+import { compile, DIST, ROOT, run, sha256 } from "./artefacts.ts";
 import { ARCHITECTURES, type DebTarget, makeDeb } from "./deb.ts";
+import { BESIDE_EXECUTABLE, MONITORING, writeEnclosed } from "./enclosed-files.ts";
 import { TARGETS, type Target } from "./runtime.ts";
 import { sbom } from "./sbom.ts";
 
 const { name: NAME, version: VERSION } = packageJson;
 const OUT = join(DIST, "release");
-
-/** Files and folders of the archives, which have them by their last name. */
-const ENCLOSED = ["LICENSE", "README.md", "METRICS.md", "packaging/systemd", "packaging/man", "packaging/completions"];
-const MONITORING = ["LICENSE", "docs/dashboards.md", "docs/runbooks.md", "grafana/dashboards", "grafana/provisioning"];
-const KUBERNETES = ["packaging/kubernetes"];
-const RULES = ["prometheus/bitcoin-node.alerts.rules.yml", "prometheus/bitcoin-node.recording.rules.yml"];
 
 const { values } = parseArgs({ options: { repository: { type: "string" }, tag: { type: "string" } } });
 if (values.tag !== undefined && values.tag !== `v${VERSION}`) {
@@ -31,7 +26,7 @@ if (values.tag !== undefined && values.tag !== `v${VERSION}`) {
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
-const files = [archive("dashboards", [...MONITORING, ...RULES, ...KUBERNETES])];
+const files = [archive("dashboards", MONITORING)];
 for (const target of TARGETS) files.push(...(await release(target)));
 const sums = await Promise.all(files.map(async (file) => `${await sha256(file)}  ${basename(file)}\n`));
 writeFileSync(join(OUT, "SHA256SUMS"), sums.join(""));
@@ -49,7 +44,7 @@ async function release(target: Target): Promise<string[]> {
   const content = `${JSON.stringify(sbom(target, await sha256(executable)), null, 2)}\n`;
   for (const file of [bill, join(folder, "sbom.cdx.json")]) writeFileSync(file, content);
   const debs = target in ARCHITECTURES ? [await makeDeb(target as DebTarget, executable, OUT, values.repository)] : [];
-  return [archive(title, ENCLOSED), bill, ...debs];
+  return [archive(title, BESIDE_EXECUTABLE), bill, ...debs];
 }
 
 function folderOf(title: string): string {
@@ -59,14 +54,7 @@ function folderOf(title: string): string {
 /** Adds files of the repository to the folder of `title`, and makes an archive of it. Returns the archive's path. */
 function archive(title: string, enclosed: readonly string[]): string {
   const folder = folderOf(title);
-  for (const path of enclosed) {
-    const isFolder = statSync(join(ROOT, path)).isDirectory();
-    for (const file of isFolder ? filesBelow(join(ROOT, path)) : [""]) {
-      const copy = join(folder, basename(path), file);
-      mkdirSync(dirname(copy), { recursive: true });
-      writeFileSync(copy, withRepository(readFileSync(join(ROOT, path, file), "utf8"), values.repository));
-    }
-  }
+  writeEnclosed(folder, enclosed, values.repository);
   run([
     ...["tar", "--create", "--gzip", "--file", `${folder}.tar.gz`, "--directory", OUT, "--sort=name", "--mtime=@0"],
     ...["--owner=0", "--group=0", "--numeric-owner", "--mode=u+w,go-w", basename(folder)],

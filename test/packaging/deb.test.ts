@@ -95,6 +95,15 @@ describe.skipIf(noDpkg)(`the Debian package${noDpkg ? " (skipped: no dpkg-deb)" 
     expect(read("DEBIAN/control")).toContain("\nHomepage: https://github.com/name/fork\n");
   });
 
+  test("has documents whose links lead to each other or to the repository of this version", () => {
+    const repository = `https://github.com/name/fork/blob/v${packageJson.version}/`;
+    for (const name of ["README.md", "METRICS.md", "NEWS.md"]) {
+      const links = [...read(`usr/share/doc/${NAME}/${name}`).matchAll(/\]\(([^)\s#]+)/g)].map(([, target]) => target!);
+      expect(links.filter((link) => !link.startsWith("https:") && link !== "METRICS.md")).toEqual([]);
+      if (name === "README.md") expect(links).toContain(`${repository}docs/node-safety.md`);
+    }
+  });
+
   test("has the same bytes each time", async () => {
     const first = readFileSync(await smallDeb("bun-linux-x64"));
     // The formats store times in whole seconds.
