@@ -1,15 +1,15 @@
-// The dashboard of one node: its state first, then each subject, and at the end what the exporter costs.
+// The dashboard of one node: its state first, then each subject, and at the end the cost of the exporter.
 
 import { type Annotation, dashboard } from "./dashboard.ts";
 import { blocksRow } from "./node/blocks.ts";
 import { chainRow } from "./node/chain.ts";
 import { coinsRow } from "./node/coins.ts";
-import { commandsRow } from "./node/commands.ts";
 import { difficultyRow } from "./node/difficulty.ts";
 import { exporterRow } from "./node/exporter.ts";
-import { feeBandsRow } from "./node/fee-bands.ts";
+import { feeRatesRow } from "./node/fee-rates.ts";
 import { feesRow } from "./node/fees.ts";
 import { mempoolRow } from "./node/mempool.ts";
+import { nodeRow } from "./node/node.ts";
 import { nowRow } from "./node/now.ts";
 import { peerHealthRow } from "./node/peer-health.ts";
 import { peersRow } from "./node/peers.ts";
@@ -54,12 +54,12 @@ export const bitcoinNode = dashboard({
   uid: "bitcoin-node",
   title: "Bitcoin node",
   description:
-    "One Bitcoin Core node, as bitcoind-ipc-exporter sees it. Panels for metrics that the node does not report stay empty.",
+    "One Bitcoin Core node, by the metrics of bitcoind-ipc-exporter. Panels for metrics that the node does not report stay empty.",
   tag: "bitcoin",
   variables: [chain, instance({ multi: false })],
   annotations,
   rows: [
-    ...[nowRow, chainRow, mempoolRow, feeBandsRow, feesRow, blocksRow, difficultyRow],
-    ...[trafficRow, peersRow, peerHealthRow, commandsRow, coinsRow, exporterRow],
+    ...[nowRow, chainRow, mempoolRow, feeRatesRow, feesRow, blocksRow, difficultyRow],
+    ...[trafficRow, peersRow, peerHealthRow, nodeRow, coinsRow, exporterRow],
   ],
 });

@@ -132,7 +132,7 @@ const chainRow: Row = {
     timeseries({
       title: "Behind the best of its chain",
       description:
-        "Blocks between each node's tip and the highest tip of its chain. Nodes that do not report their chain are left out.",
+        "Blocks between each node's tip and the highest tip of its chain. Nodes that do not report their chain are excluded.",
       unit: "none",
       width: 8,
       min: 0,

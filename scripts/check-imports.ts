@@ -1,4 +1,4 @@
-// Checks that dependencies between folders point one way (CONTRIBUTING.md, "Direction"), and that only the folders that may
+// Checks that dependencies between folders point one way (CONTRIBUTING.md, "Import directions"), and that only the folders that may
 // do so open sockets and use the Cap'n Proto library. `bun run imports` runs it, and so does CI.
 
 import { readdirSync, readFileSync } from "node:fs";

@@ -14,7 +14,7 @@ const MAX_NAMED = 3;
 
 const NOT_REPORTED = "not reported";
 
-/** Several lines for a person. Sections without content are left out. */
+/** Several lines for a person. Sections without content are omitted. */
 export function checkReport(node: PolledNode, options: CheckOptions): string {
   const { client, collectors, registry } = node;
   const reported = reportedBy(client, options);

@@ -2,7 +2,7 @@
 
 import { dirname, join } from "node:path";
 import { type ArgDef, defineCommand, renderUsage } from "citty";
-import { type FlagDefinition, readArguments, UsageError } from "./arguments.ts";
+import { type FlagDefinition, readArguments, UsageError } from "./argument-reader.ts";
 import { BUILD, NAME } from "./build-info.ts";
 import {
   COLLECTOR_NAMES,

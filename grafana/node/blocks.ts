@@ -1,4 +1,4 @@
-// Blocks: how often they come and how late, and what the last one has in it.
+// Blocks: their number, intervals and arrival, and the contents of the last one.
 
 import { type Row, timeseries } from "../dashboard.ts";
 import { increase, of, perDay, quantile, SATOSHIS } from "./queries.ts";

@@ -1,4 +1,4 @@
-// What the exporter costs the node, and its own state.
+// The cost of the exporter to the node, and its own state.
 
 import { type Row, stat, timeseries } from "../dashboard.ts";
 import { increase, of, rate } from "./queries.ts";

@@ -1,4 +1,4 @@
-// What the node estimates, and the least that it accepts.
+// The node's fee estimates, and the minimum fee rates that it accepts.
 
 import { bargauge, type Row, timeseries } from "../dashboard.ts";
 import { of } from "./queries.ts";

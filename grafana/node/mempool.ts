@@ -1,4 +1,4 @@
-// The mempool: its size and what enters and leaves it.
+// The mempool: its size, and the transactions added and removed.
 
 import { type Row, stateTimeline, timeseries } from "../dashboard.ts";
 import { of, quantile, rate, SATOSHIS } from "./queries.ts";

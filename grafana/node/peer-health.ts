@@ -1,4 +1,4 @@
-// The peers' health: which stall, whose clocks are off, what they are.
+// The health of the peers: stalls, clocks, clients and services.
 
 import { type Row, timeseries } from "../dashboard.ts";
 import { of } from "./queries.ts";

@@ -24,7 +24,7 @@ export const trafficRow: Row = {
     timeseries({
       title: "Announcements left",
       description:
-        "Transactions that the node may announce at once. Below zero it waits. It gains so many per second as `-txsendrate` says. v32 and later.",
+        "Transactions that the node may announce at once. Below zero it waits. The number grows by `-txsendrate` per second. v32 and later.",
       unit: "short",
       width: 8,
       queries: [

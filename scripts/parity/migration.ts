@@ -26,9 +26,7 @@ function table({ entries, source }: ExporterMap): string {
     const here = query === undefined ? "–" : query === entry.theirs ? "the same name" : `\`${query}\``;
     return `| \`${entry.theirs}\` | ${relationOf(entry)} | ${here} | ${entry.note ?? ""} |`;
   });
-  return [`Looked up at ${source}.`, "", "| there | here | query here | note |", "|---|---|---|---|", ...rows].join(
-    "\n",
-  );
+  return [`Source: ${source}.`, "", "| there | here | query here | note |", "|---|---|---|---|", ...rows].join("\n");
 }
 
 function relationOf({ ours, differs, factor, query }: Entry): string {

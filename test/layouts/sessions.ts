@@ -14,7 +14,7 @@ interface Supported {
   readonly jsonRpc: "Rpc.executeRpc" | "Node.executeRpc" | undefined;
 }
 
-/** By layout, in the order of README's table. */
+/** By layout. */
 export const SUPPORTED: Readonly<Record<LayoutName, Supported>> = {
   "pr/trace": { notifications: true, utxoTrace: true, chainAndNode: true, jsonRpc: "Node.executeRpc" },
   "ipc-2026-02": { notifications: true, utxoTrace: false, chainAndNode: true, jsonRpc: "Node.executeRpc" },

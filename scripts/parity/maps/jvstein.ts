@@ -3,7 +3,7 @@ import { BITCOIN_NAMES, hashRate, inBtc, inBtcPerKvb, PYTHON } from "./shared.ts
 
 export const jvstein: ExporterMap = {
   exporter: "jvstein/bitcoin-prometheus-exporter",
-  source: "github.com/jvstein/bitcoin-prometheus-exporter at a3e1e02, bitcoind-monitor.py",
+  source: "github.com/jvstein/bitcoin-prometheus-exporter, commit a3e1e02, bitcoind-monitor.py",
   entries: [
     ...BITCOIN_NAMES,
     {

@@ -3,7 +3,7 @@ import { BITCOIN_NAMES, hashRate, inBtc, inBtcPerKvb } from "./shared.ts";
 
 export const lnliz: ExporterMap = {
   exporter: "lnliz/bitcoin-prometheus-exporter",
-  source: "github.com/lnliz/bitcoin-prometheus-exporter at f7b4225, exporter.go",
+  source: "github.com/lnliz/bitcoin-prometheus-exporter, commit f7b4225, exporter.go",
   entries: [
     ...BITCOIN_NAMES,
     { theirs: "bitcoin_headers", ours: "bitcoin_header_height" },

@@ -2,7 +2,7 @@ import type { ExporterMap } from "../map.ts";
 
 export const original: ExporterMap = {
   exporter: "ipc-exporter-rust",
-  source: "github.com/bitcoin-dev-tools/ipc-exporter-rust at bc04149, src/metrics.rs",
+  source: "github.com/bitcoin-dev-tools/ipc-exporter-rust, commit bc04149, src/metrics.rs",
   entries: [
     { theirs: "bitcoin_blocks_connected_total", ours: "bitcoin_blocks_connected_total" },
     { theirs: "bitcoin_blocks_disconnected_total", ours: "bitcoin_blocks_disconnected_total" },

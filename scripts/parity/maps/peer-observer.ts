@@ -15,7 +15,7 @@ function renamed(theirs: string, label: string, there: string, ours: string, not
 
 export const peerObserver: ExporterMap = {
   exporter: "peer-observer",
-  source: "github.com/0xB10C/peer-observer at 3b4b091, tools/metrics/src/metrics.rs and lib.rs",
+  source: "github.com/0xB10C/peer-observer, commit 3b4b091, tools/metrics/src/metrics.rs and lib.rs",
   entries: [
     { theirs: "peerobserver_rpc_peer_info_num_peers", ours: "bitcoin_peers" },
     { theirs: "peerobserver_rpc_peer_info_network_peers", ours: peersBy("network") },

@@ -3,7 +3,8 @@ import { connections, inBtcPerKvb, PROCESS, PYTHON } from "./shared.ts";
 
 export const usdtDash: ExporterMap = {
   exporter: "usdt-dash",
-  source: "github.com/bitcoin-dev-tools/usdt-dash at 554156b, tracing/bitcoind_exporter.py and tracing/rpc_exporter.py",
+  source:
+    "github.com/bitcoin-dev-tools/usdt-dash, commit 554156b, tracing/bitcoind_exporter.py and tracing/rpc_exporter.py",
   entries: [
     { theirs: "bitcoind_mempool_added_total", ours: "bitcoin_mempool_tx_added_total" },
     { theirs: "bitcoind_mempool_added_fees_satoshis_total", note: "the node's callback does not contain the fee" },

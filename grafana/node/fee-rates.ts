@@ -21,7 +21,7 @@ const colors: readonly Override[] = BANDS.map((band, index) => {
 const byBand = (family: string, unit = "") =>
   BANDS.map((band) => ({ expr: of(family, `band="${band}"`) + unit, legend: band }));
 
-export const feeBandsRow: Row = {
+export const feeRatesRow: Row = {
   title: "Mempool by fee rate",
   panels: [
     timeseries({

@@ -1,9 +1,9 @@
-// What else the node does: commands of any client, warnings, clocks.
+// The node: commands of any client, warnings, clocks.
 
 import { type Row, timeseries } from "../dashboard.ts";
 import { of } from "./queries.ts";
 
-export const commandsRow: Row = {
+export const nodeRow: Row = {
   title: "Node",
   panels: [
     timeseries({

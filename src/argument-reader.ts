@@ -26,7 +26,7 @@ export interface Arguments {
 export class UsageError extends Error {
   override readonly name = "UsageError";
 
-  /** A quoted URL in the message is left out, because it may contain a password. */
+  /** A quoted URL in the message is removed, because it may contain a password. */
   constructor(message: string) {
     super(message.replace(/".*:\/\/.*"/s, "(a URL)"));
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type FlagTable, readArguments, UsageError } from "./arguments.ts";
+import { type FlagTable, readArguments, UsageError } from "./argument-reader.ts";
 
 const TABLE = {
   path: { type: "positional" },
