@@ -8,11 +8,20 @@ import { join } from "node:path";
 /** Tests that run a compiler or a node need more than Bun's default of 5 s. */
 const TEST_TIMEOUT_MS = 120_000;
 
+/**
+ * Files that run at once. Most tests wait for processes: two at once take half the time, more would make each other late. The files
+ * of a worker share modules, and with them the executable that the first of them compiles.
+ */
+const WORKERS = ["--parallel=2", "--no-isolate"];
+
 const folder = mkdtempSync(join(tmpdir(), "bitcoind-ipc-exporter-test-"));
 const reportFile = join(folder, "report.xml");
 const selection = process.argv.slice(2);
 const tests = Bun.spawnSync(
-  ["bun", "test", `--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${reportFile}`, ...selection],
+  [
+    ...["bun", "test", `--timeout=${TEST_TIMEOUT_MS}`, ...WORKERS],
+    ...["--reporter=junit", `--reporter-outfile=${reportFile}`, ...selection],
+  ],
   { stdio: ["ignore", "inherit", "inherit"] },
 );
 const report = readReport();
