@@ -23,7 +23,7 @@ const MB = 1e6;
 /** In the full run. */
 const POLLS = 100;
 const LONG_POLLS = 5;
-/** At the default interval. */
+/** At POLL_USUALLY. */
 const USUAL_POLLS = 2;
 const WRK_SECONDS = 5;
 
@@ -31,7 +31,7 @@ const WARM_UP_POLLS = 5;
 const POLL_DEADLINE_MS = 120_000;
 const WITHOUT_BUDGET = ["--trace-budget", "100"];
 const POLL_OFTEN = ["--poll-interval", "0.1", ...WITHOUT_BUDGET];
-/** As by default. */
+/** Six times as often as by default. */
 const POLL_USUALLY = ["--poll-interval", "10", ...WITHOUT_BUDGET];
 /** Calls in a volley: the polls are counted between two volleys. */
 const CALLS = 1_000;
