@@ -29,6 +29,8 @@ stdenvNoCC.mkDerivation {
       (root + "/src")
       # Installed to share/.
       (root + "/grafana/dashboards")
+      (root + "/packaging/completions")
+      (root + "/packaging/man")
       (root + "/prometheus")
     ];
   };
@@ -53,6 +55,10 @@ stdenvNoCC.mkDerivation {
     install -D dist/${manifest.name} -t $out/bin
     mkdir -p $out/share/${manifest.name}
     cp -r grafana prometheus $out/share/${manifest.name}
+    install -D -m 644 packaging/man/${manifest.name}.1 -t $out/share/man/man1
+    install -D -m 644 packaging/completions/${manifest.name}.bash -t $out/share/bash-completion/completions
+    install -D -m 644 packaging/completions/_${manifest.name} -t $out/share/zsh/site-functions
+    install -D -m 644 packaging/completions/${manifest.name}.fish -t $out/share/fish/vendor_completions.d
     runHook postInstall
   '';
   # strip would remove the section with the program and leave plain Bun, whose `--version` differs.

@@ -26,6 +26,16 @@ const SOURCES = [
   "tsconfig.json",
 ];
 
+/** Files of the package below share/. */
+const SHARED = [
+  "bash-completion/completions/bitcoind-ipc-exporter.bash",
+  "bitcoind-ipc-exporter/grafana/dashboards/bitcoin-node.json",
+  "bitcoind-ipc-exporter/prometheus/bitcoin-node.alerts.rules.yml",
+  "fish/vendor_completions.d/bitcoind-ipc-exporter.fish",
+  "man/man1/bitcoind-ipc-exporter.1",
+  "zsh/site-functions/_bitcoind-ipc-exporter",
+];
+
 type LockEntry = [spec: string, registry: string, meta: { os?: unknown }, hash: string];
 const LOCK = JSON.parse(readFileSync(join(ROOT, "bun.lock"), "utf8").replaceAll(/,(\s*[\]}])/g, "$1")) as {
   packages: Record<string, LockEntry>;
@@ -142,6 +152,7 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     expect(readdirSync(built.src).sort()).toEqual([
       "grafana",
       "package.json",
+      "packaging",
       "prometheus",
       "schema",
       "scripts",
@@ -149,10 +160,16 @@ describe.skipIf(!hasNix)("flake.nix", () => {
       "tsconfig.json",
     ]);
     expect(readdirSync(join(built.src, "grafana"))).toEqual(["dashboards"]);
+    expect(readdirSync(join(built.src, "packaging")).sort()).toEqual(["completions", "man"]);
     expect(built.buildPhase).toContain("bun scripts/gen.ts --check\n");
     expect(built.buildPhase).toContain("bun scripts/build.ts --revision '0123abc'");
     expect(built.installPhase).toContain("cp -r grafana prometheus $out/share/bitcoind-ipc-exporter\n");
     expect(built.installCheckPhase).toContain("--version");
+    // The install phase alone, with an empty file as the executable.
+    const [source, out] = ["source", "out"].map((name) => join(nix.folder, name));
+    const prepare = `cp -r --no-preserve=mode ${built.src} ${source}; cd ${source}; mkdir dist; touch dist/bitcoind-ipc-exporter`;
+    nix.run("bash", "-euc", `${prepare}; out=${out}; runHook() { :; }; ${built.installPhase}`);
+    expect(readdirSync(join(out!, "share"), { recursive: true })).toEqual(expect.arrayContaining(SHARED));
   });
 
   test("makes an image of the executable that runs without root", () => {
@@ -201,9 +218,7 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     expect(nix.run(join(result, "bin/bitcoind-ipc-exporter"), "--version")).toBe(
       `bitcoind-ipc-exporter ${packageJson.version} (revision unknown, Bun ${packageJson.devDependencies.bun})\n`,
     );
-    const shared = readdirSync(join(result, "share/bitcoind-ipc-exporter"), { recursive: true });
-    expect(shared).toContain("grafana/dashboards/bitcoin-node.json");
-    expect(shared).toContain("prometheus/bitcoin-node.alerts.rules.yml");
+    expect(readdirSync(join(result, "share"), { recursive: true })).toEqual(expect.arrayContaining(SHARED));
     // It does not depend on the build tools.
     expect(nix.run("nix-store", "--query", "--references", result)).toBe("");
   });
