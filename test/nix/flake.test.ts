@@ -2,9 +2,10 @@
 // also built, by the flake's phases and dependencies and this machine's tools.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
+import { eventually } from "../eventually.ts";
 import { hasNix, Nix } from "./nix.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -13,6 +14,7 @@ const SYSTEMS = ["aarch64-linux", "x86_64-linux"];
 /** The files of the flake. */
 const SOURCES = [
   "bun.lock",
+  "demo",
   "flake.nix",
   "grafana",
   "module.nix",
@@ -211,7 +213,18 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     nix.run("python3", "-c", "import sys; compile(sys.argv[1], 'testScript', 'exec')", script);
   });
 
-  // Needs a network for the packages, and Nix builds without a sandbox.
+  // These two need a network for the packages, and Nix builds without a sandbox.
+  test.skipIf(process.env["NIX_BUILD"] !== "1")("has a VM test with a simulated node that starts", async () => {
+    const command = "self.checks.x86_64-linux.vm.nodes.machine.systemd.services.bitcoind.serviceConfig.ExecStart";
+    nix.run("nix-store", "--realise", ...evaluate<string[]>(`builtins.attrNames (builtins.getContext ${command})`));
+    const socket = join(nix.folder, "node.sock");
+    const [bun, script] = evaluate<string>(command).split(" ");
+    const node = Bun.spawn([bun!, script!, socket], { stdout: "pipe" });
+    await eventually("the node listens or exits", () => existsSync(socket) || node.exitCode !== null);
+    node.kill();
+    expect(await node.stdout.text()).toBe("0 unclean leaves, 0 fatal calls\n");
+  });
+
   test.skipIf(process.env["NIX_BUILD"] !== "1")("builds an executable that prints its version", () => {
     const result = join(nix.folder, "result");
     ofFlake("build", "--out-link", result, `path:${flake}#default`);

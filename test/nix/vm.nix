@@ -12,6 +12,7 @@ let
   simulatedNode = runCommand "simulated-node" { } ''
     mkdir -p $out/test/nix
     cp -r ${src}/package.json ${src}/src $out
+    cp -r ${../../demo} $out/demo
     cp ${./simulated-node.ts} $out/test/nix/simulated-node.ts
     ln -s ${nodeModules}/node_modules $out
   '';
