@@ -49,7 +49,10 @@ let
     extraFlags = mkOption {
       type = types.listOf types.str;
       default = [ ];
-      description = "Flags to pass to the exporter, before the path of the socket. --metrics-addr adds an address to metricsAddr.";
+      description = ''
+        Flags to pass to the exporter, before the path of the socket. --metrics-addr adds an address and does not replace
+        metricsAddr.
+      '';
     };
 
     user = mkOption {

@@ -142,11 +142,24 @@ test("--once and --check poll once, within --timeout", () => {
   expect(read("s", "--check", "--timeout=2.5")).toMatchObject({ mode: "check", timeoutMs: 2500 });
 });
 
+test("--check accepts the flags that its report depends on", () => {
+  const options = read("--check", "--web-config", "f", "--no-subscribe", "--no-utxo-trace", "s");
+  expect(options).toMatchObject({ webConfigPath: "f", subscribe: false, utxoTrace: false });
+});
+
 test.each([
   [["--once", "--check", "s"], "--once and --check exclude each other; remove one"],
   [["--timeout", "5", "s"], "--timeout needs --once or --check"],
   [["--once", "--web-config", "f", "s"], "--once serves nothing; remove --web-config"],
   [["--metrics-addr", ":1", "s", "--once"], "--once serves nothing; remove --metrics-addr"],
+  [["--check", "--metrics-addr", ":1", "s"], "--check serves nothing; remove --metrics-addr"],
+  [["--once", "--poll-interval", "9", "s"], "--once polls once; remove --poll-interval"],
+  [["--check", "--poll-interval", "9", "s"], "--check polls once; remove --poll-interval"],
+  [["--once", "--trace-budget", "9", "s"], "--once subscribes to nothing; remove --trace-budget"],
+  [["--check", "--trace-budget", "9", "s"], "--check subscribes to nothing; remove --trace-budget"],
+  [["--once", "--subscribe", "s"], "--once subscribes to nothing; remove --subscribe"],
+  [["--once", "--no-subscribe", "s"], "--once subscribes to nothing; remove --no-subscribe"],
+  [["--once", "--no-utxo-trace", "s"], "--once subscribes to nothing; remove --no-utxo-trace"],
   [["--once", "--timeout", "0.5", "s"], 'bad value "0.5" for --timeout: expected seconds from 1 to 86400'],
 ])("%j is refused", (args, message) => {
   expect(() => readOptions(args)).toThrow(new UsageError(message));

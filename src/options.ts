@@ -252,6 +252,25 @@ export async function usage(): Promise<string> {
 /** The address to serve on without `--metrics-addr`. The images set it: a flag there could not be replaced, only added to. */
 const ADDRESS_VARIABLE = "METRICS_ADDR";
 
+const SERVES_NOTHING = "serves nothing";
+const SUBSCRIBES_TO_NOTHING = "subscribes to nothing";
+const UNUSED_BY_CHECK = {
+  "metrics-addr": SERVES_NOTHING,
+  "poll-interval": "polls once",
+  "trace-budget": SUBSCRIBES_TO_NOTHING,
+};
+/** Flags without an effect in each mode, and why. --check reports on the web configuration and on what is subscribed to. */
+const UNUSED: Readonly<Record<Options["mode"], Readonly<Record<string, string>>>> = {
+  serve: {},
+  check: UNUSED_BY_CHECK,
+  once: {
+    ...UNUSED_BY_CHECK,
+    "web-config": SERVES_NOTHING,
+    subscribe: SUBSCRIBES_TO_NOTHING,
+    "utxo-trace": SUBSCRIBES_TO_NOTHING,
+  },
+};
+
 /**
  * Reads the arguments after the program's name, and the environment.
  * @throws UsageError when they are not valid.
@@ -285,8 +304,11 @@ export function readOptions(
   }
   if (isOn("once") && isOn("check")) throw new UsageError("--once and --check exclude each other; remove one");
   const mode = isOn("once") ? "once" : isOn("check") ? "check" : DEFAULTS.mode;
-  const unused = (["web-config", "metrics-addr"] as const).find((flag) => last(flag) !== undefined);
-  if (mode === "once" && unused !== undefined) throw new UsageError(`--once serves nothing; remove --${unused}`);
+  const unused = Object.entries(UNUSED[mode]).find(([flag]) => values.has(flag) || switches.has(flag));
+  if (unused !== undefined) {
+    const [flag, reason] = unused;
+    throw new UsageError(`--${mode} ${reason}; remove --${switches.get(flag) === false ? "no-" : ""}${flag}`);
+  }
   if (mode === "serve" && last("timeout") !== undefined) throw new UsageError("--timeout needs --once or --check");
   const defaultAddress = environment[ADDRESS_VARIABLE] || undefined;
   return {
