@@ -1,5 +1,5 @@
 import type { ExporterMap } from "../map.ts";
-import { BITCOIN_NAMES, hashRate, inBtc, inBtcPerKvb } from "./shared.ts";
+import { BITCOIN_NAMES, hashRate, inBtc, inBtcPerKvb, same } from "./shared.ts";
 
 export const lnliz: ExporterMap = {
   exporter: "lnliz/bitcoin-prometheus-exporter",
@@ -9,33 +9,26 @@ export const lnliz: ExporterMap = {
     { theirs: "bitcoin_headers", ours: "bitcoin_header_height" },
     { theirs: "bitcoin_initial_block_download", ours: "bitcoin_ibd" },
     { theirs: "bitcoin_chain_tip_median_time", ours: "bitcoin_tip_median_timestamp_seconds" },
-    { theirs: "bitcoin_pruned", ours: "bitcoin_pruned" },
-    {
-      theirs: "bitcoin_prune_height",
-      ours: "bitcoin_prune_height",
-      absent: 0,
-      note: "0 there and no sample here on a node that does not prune",
-    },
+    same("bitcoin_pruned"),
+    same("bitcoin_prune_height", { absent: 0, note: "0 there and no sample here on a node that does not prune" }),
     {
       theirs: "bitcoin_chaintips",
       ours: "bitcoin_chain_tips",
       note: "read at every 10th poll; a status without tips is 0 here and has no sample there",
     },
-    { theirs: "bitcoin_index_synced", ours: "bitcoin_index_synced" },
+    same("bitcoin_index_synced"),
     { theirs: "bitcoin_index_best_block_height", ours: "bitcoin_index_height" },
     hashRate("bitcoin_hashps_120"),
     { theirs: "bitcoin_banned_peers", ours: "bitcoin_banned_subnets" },
-    {
-      theirs: "bitcoin_warnings",
+    same("bitcoin_warnings", {
       differs: true,
-      ours: "bitcoin_warnings",
       query: "bitcoin_warnings > bool 0",
       note: "0 or 1 there, and always 0 with Bitcoin Core 28 and later; a number here",
-    },
+    }),
     { theirs: "bitcoin_mempool_usage_bytes", ours: "bitcoin_mempool_bytes", note: "memory" },
     inBtcPerKvb("bitcoin_mempool_minfee_btc_kvb", "bitcoin_mempool_min_fee_rate_satoshis_per_vbyte"),
-    { theirs: "bitcoin_mempool_unbroadcast_transactions", ours: "bitcoin_mempool_unbroadcast_transactions" },
-    { theirs: "bitcoin_mempool_max_bytes", ours: "bitcoin_mempool_max_bytes" },
+    same("bitcoin_mempool_unbroadcast_transactions"),
+    same("bitcoin_mempool_max_bytes"),
     inBtc("bitcoin_mempool_total_fee", "bitcoin_mempool_total_fee_satoshis"),
     inBtcPerKvb("bitcoin_relay_fee", "bitcoin_min_relay_fee_rate_satoshis_per_vbyte"),
     inBtcPerKvb("bitcoin_incremental_fee", "bitcoin_incremental_relay_fee_rate_satoshis_per_vbyte"),

@@ -2,6 +2,11 @@
 
 import type { Entry } from "../map.ts";
 
+/** A family that has the same name in both. */
+export function same(name: string, rest: Omit<Entry, "theirs" | "ours"> = {}): Entry {
+  return { theirs: name, ours: name, ...rest };
+}
+
 export function inBtc(theirs: string, ours: string): Entry {
   return { theirs, ours, factor: 1e-8, note: "theirs is in BTC" };
 }
@@ -29,12 +34,12 @@ const ADDRESSES = "addresses are no label here, because their number is unlimite
 /** jvstein's exporter and lnliz's, which took over its names. */
 export const BITCOIN_NAMES: readonly Entry[] = [
   { theirs: "bitcoin_blocks", ours: "bitcoin_chain_height" },
-  { theirs: "bitcoin_difficulty", ours: "bitcoin_difficulty" },
+  same("bitcoin_difficulty"),
   { theirs: "bitcoin_size_on_disk", ours: "bitcoin_size_on_disk_bytes" },
-  { theirs: "bitcoin_verification_progress", ours: "bitcoin_verification_progress" },
+  same("bitcoin_verification_progress"),
   { theirs: "bitcoin_txcount", ours: "bitcoin_chain_transactions" },
   { theirs: "bitcoin_hashps_<blocks>", note: "the exporter does not read the node's estimate" },
-  { theirs: "bitcoin_peers", ours: "bitcoin_peers" },
+  same("bitcoin_peers"),
   { theirs: "bitcoin_conn_in", ours: connections("inbound") },
   { theirs: "bitcoin_conn_out", ours: connections("outbound") },
   { theirs: "bitcoin_total_bytes_recv", ours: "bitcoin_bytes_recv_total", note: "a gauge there, a counter here" },
@@ -53,13 +58,8 @@ export const BITCOIN_NAMES: readonly Entry[] = [
     note: "the label protocol of bitcoin_node_info here",
   },
   { theirs: "bitcoin_mempool_bytes", ours: "bitcoin_mempool_vsize_bytes", note: "virtual bytes" },
-  {
-    theirs: "bitcoin_mempool_bytes",
-    differs: true,
-    ours: "bitcoin_mempool_bytes",
-    note: "virtual bytes there, memory here",
-  },
-  { theirs: "bitcoin_mempool_size", ours: "bitcoin_mempool_size" },
+  same("bitcoin_mempool_bytes", { differs: true, note: "virtual bytes there, memory here" }),
+  same("bitcoin_mempool_size"),
   { theirs: "bitcoin_latest_block_height", ours: "bitcoin_last_block_height" },
   { theirs: "bitcoin_latest_block_weight", ours: "bitcoin_last_block_weight" },
   { theirs: "bitcoin_latest_block_txs", ours: "bitcoin_last_block_transactions" },
