@@ -49,14 +49,7 @@ export class Registry {
   }
 
   /** Counters by label. Each has a sample once `with` made it: call it at start for known label values. */
-  counterVec<const L extends readonly string[]>(
-    name: string,
-    help: string,
-    labels: L,
-    maxSeries = DEFAULT_MAX_SERIES,
-  ): Family<Counter, L> {
-    return this.#register({ name, help, type: "counter", labels, maxSeries }, Counter);
-  }
+  readonly counterVec = this.#familiesOf("counter", Counter);
 
   /** A counter of events that not every node reports: no sample until its `start`. */
   eventCounter(name: string, help: string): EventCounter {
@@ -64,14 +57,7 @@ export class Registry {
   }
 
   /** Event counters by label, each without a sample until its own `start`. */
-  eventCounterVec<const L extends readonly string[]>(
-    name: string,
-    help: string,
-    labels: L,
-    maxSeries = DEFAULT_MAX_SERIES,
-  ): Family<EventCounter, L> {
-    return this.#register({ name, help, type: "counter", labels, maxSeries }, EventCounter);
-  }
+  readonly eventCounterVec = this.#familiesOf("counter", EventCounter);
 
   /** A counter that is set to a total, such as the node's, which is lower after it restarts: no sample until then. */
   polledCounter(name: string, help: string): Gauge {
@@ -79,14 +65,7 @@ export class Registry {
   }
 
   /** Such counters by label. */
-  polledCounterVec<const L extends readonly string[]>(
-    name: string,
-    help: string,
-    labels: L,
-    maxSeries = DEFAULT_MAX_SERIES,
-  ): Family<Gauge, L> {
-    return this.#register({ name, help, type: "counter", labels, maxSeries }, Gauge);
-  }
+  readonly polledCounterVec = this.#familiesOf("counter", Gauge);
 
   /** A gauge without a sample until it is set. */
   gauge(name: string, help: string): Gauge {
@@ -94,14 +73,7 @@ export class Registry {
   }
 
   /** Gauges by label, each without a sample until it is set. */
-  gaugeVec<const L extends readonly string[]>(
-    name: string,
-    help: string,
-    labels: L,
-    maxSeries = DEFAULT_MAX_SERIES,
-  ): Family<Gauge, L> {
-    return this.#register({ name, help, type: "gauge", labels, maxSeries }, Gauge);
-  }
+  readonly gaugeVec = this.#familiesOf("gauge", Gauge);
 
   /** A gauge that is always 1, with its facts as labels. */
   info(name: string, help: string, labels: Readonly<Record<string, string>>): void {
@@ -158,11 +130,15 @@ export class Registry {
     this.#onLeftOut(name);
   }
 
-  #register<C extends Cell, L extends readonly string[]>(
-    options: FamilyOptions<L>,
-    cellClass: CellClass<C>,
-  ): Family<C, L> {
-    return this.#add(options.name, [options.name], () => new Family(options, cellClass, this.#store));
+  /** Makes a method that registers families of this type and these cells. */
+  #familiesOf<C extends Cell>(type: FamilyOptions<readonly string[]>["type"], cellClass: CellClass<C>) {
+    return <const L extends readonly string[]>(
+      name: string,
+      help: string,
+      labels: L,
+      maxSeries = DEFAULT_MAX_SERIES,
+    ): Family<C, L> =>
+      this.#add(name, [name], () => new Family({ name, help, type, labels, maxSeries }, cellClass, this.#store));
   }
 
   #add<F extends { writeTo(page: Page): void }>(name: string, names: readonly string[], make: () => F): F {
