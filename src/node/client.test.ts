@@ -45,6 +45,14 @@ function open(debug?: (line: string) => void): Promise<NodeClient> {
   );
 }
 
+/** A client that has subscribed and traces. */
+async function openWithBoth(debug?: (line: string) => void): Promise<NodeClient> {
+  const session = await open(debug);
+  await session.subscribe(TIME_ENOUGH_MS);
+  await session.traceUtxoCache(TIME_ENOUGH_MS);
+  return session;
+}
+
 /** The calls since the handshake, without new threads and checks whether the node is stopping. */
 function laterCalls(): string[] {
   const later = fake.calls.slice(fake.calls.indexOf("Init.makeTracing") + 1);
@@ -84,9 +92,7 @@ describe("events", () => {
 
   test("are described in lines, one each, if debugging", async () => {
     const lines: string[] = [];
-    const session = await open((line) => lines.push(line));
-    await session.subscribe(TIME_ENOUGH_MS);
-    await session.traceUtxoCache(TIME_ENOUGH_MS);
+    const session = await openWithBoth((line) => lines.push(line));
     await fake.callbackOf(SUBSCRIBE).ask(transactionAdded).results;
     await fake.callbackOf(TRACE).ask(add, (params) => Object.assign(params._initUtxoInfo(), { value: 7n })).results;
     expect(log.take()).toEqual(["transactionAddedToMempool 0", "add 7"]);
@@ -164,16 +170,8 @@ describe("a registration", () => {
 });
 
 describe("the end of the trace", () => {
-  /** A session with a trace and with notifications. */
-  async function traced(): Promise<NodeClient> {
-    const session = await open();
-    await session.subscribe(TIME_ENOUGH_MS);
-    await session.traceUtxoCache(TIME_ENOUGH_MS);
-    return session;
-  }
-
   test("keeps the notifications, and releases the capabilities of the trace", async () => {
-    const session = await traced();
+    const session = await openWithBoth();
     await session.endUtxoTrace(TIME_ENOUGH_MS);
     await fake.pair.settled();
     expect(fake.registered.map(({ name }) => name)).toEqual([SUBSCRIBE]);
@@ -185,7 +183,7 @@ describe("the end of the trace", () => {
   });
 
   test("allows any number of further registrations, and the tables do not grow", async () => {
-    const session = await traced();
+    const session = await openWithBoth();
     const { imports } = fake.connection.sizes;
     for (let turn = 0; turn < 20; turn++) {
       await session.endUtxoTrace(TIME_ENOUGH_MS);
@@ -208,7 +206,7 @@ describe("the end of the trace", () => {
   });
 
   test("that the node refuses rejects, and can be requested again", async () => {
-    const session = await traced();
+    const session = await openWithBoth();
     fake.refuse(END_TRACE, new RpcError("failed", "not now"));
     await expect(session.endUtxoTrace(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "failed", message: "not now" });
     // It is still there, and not made twice.
@@ -222,7 +220,7 @@ describe("the end of the trace", () => {
   });
 
   test("that is late rejects, is requested once, and takes effect when it completes", async () => {
-    const session = await traced();
+    const session = await openWithBoth();
     const release = fake.hold(END_TRACE);
     for (let turn = 0; turn < 3; turn++) {
       const error = await session.endUtxoTrace(SHORT_MS).catch((reason) => reason);
@@ -251,7 +249,7 @@ describe("the end of the trace", () => {
   });
 
   test("delays a disconnect that starts meanwhile, which does not request it again", async () => {
-    const session = await traced();
+    const session = await openWithBoth();
     const release = fake.hold(END_TRACE);
     const arrived = fake.nextCallOf(END_TRACE);
     const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
@@ -266,7 +264,7 @@ describe("the end of the trace", () => {
   });
 
   test("that is refused during a disconnect is requested again by the disconnect", async () => {
-    const session = await traced();
+    const session = await openWithBoth();
     fake.refuse(END_TRACE, new RpcError("failed", "not now"));
     const release = fake.hold(END_TRACE);
     const arrived = fake.nextCallOf(END_TRACE);
@@ -283,7 +281,7 @@ describe("the end of the trace", () => {
   });
 
   test("does not start once the session disconnects or has ended", async () => {
-    const session = await traced();
+    const session = await openWithBoth();
     const left = session.leave(TIME_ENOUGH_MS);
     await expect(session.endUtxoTrace(TIME_ENOUGH_MS)).rejects.toMatchObject({ kind: "disconnected" });
     expect(await left).toBe(true);
@@ -291,7 +289,7 @@ describe("the end of the trace", () => {
   });
 
   test("rejects with the end of the connection", async () => {
-    const session = await traced();
+    const session = await openWithBoth();
     fake.hold(END_TRACE);
     const arrived = fake.nextCallOf(END_TRACE);
     const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
@@ -303,14 +301,6 @@ describe("the end of the trace", () => {
 });
 
 describe("a disconnect", () => {
-  /** A session with both registrations. */
-  async function openWithBoth(): Promise<NodeClient> {
-    const session = await open();
-    await session.subscribe(TIME_ENOUGH_MS);
-    await session.traceUtxoCache(TIME_ENOUGH_MS);
-    return session;
-  }
-
   test("ends each registration, waits until the node has released everything, then closes", async () => {
     const session = await openWithBoth();
     const heldAtClose = fake.pair.clientEnded.then(() => fake.registered.length);
@@ -524,9 +514,7 @@ describe("a stopping node", () => {
   });
 
   test("waits during its last flush until nothing is registered any more", async () => {
-    const session = await open();
-    await session.subscribe(TIME_ENOUGH_MS);
-    await session.traceUtxoCache(TIME_ENOUGH_MS);
+    const session = await openWithBoth();
     fake.isStopping = true;
     const release = fake.hold(END_TRACE);
     const arrived = fake.nextCallOf(END_TRACE);

@@ -6,7 +6,7 @@ import type { Client, Method, Struct } from "capnp-es";
 import { type Box, METHOD } from "../../test/builders/box.ts";
 import { expectEmptyTables, RawPeer } from "../../test/builders/connections.ts";
 import { type RecordedFrame, recordedFrames } from "../../test/builders/recorded-frames.ts";
-import { returnBootstrapFrame, returnFrame } from "../../test/builders/rpc-messages.ts";
+import { returnFrame } from "../../test/builders/rpc-messages.ts";
 import { ImportedCapability } from "../rpc/capability.ts";
 import { Chain$Client } from "../schema/chain.ts";
 import { Handler$Client } from "../schema/handler.ts";
@@ -49,9 +49,7 @@ interface Answered {
 /** Asks what a recorded Return answers, by the same id, and hands the Return to the connection. */
 async function answer(recorded: RecordedFrame): Promise<Answered> {
   const peer = new RawPeer();
-  const bootstrap = peer.connection.bootstrap();
-  peer.send(returnBootstrapFrame(0, { senderHosted: 1000 }));
-  const object = await bootstrap;
+  const object = await peer.bootstrap({ senderHosted: 1000 });
   const before = Array.from({ length: recorded.answerId! }, () => object.ask(METHOD));
   const question = object.ask(methodOf(recorded), undefined, { read: retaining });
   expect(question.id).toBe(recorded.answerId!);

@@ -190,10 +190,7 @@ describe("capabilities in results", () => {
 describe("what cannot be used", () => {
   async function peerWithObject(): Promise<{ peer: RawPeer; object: ImportedCapability }> {
     const peer = new RawPeer();
-    const bootstrap = peer.connection.bootstrap();
-    peer.send(returnBootstrapFrame(0, { senderHosted: 3 }));
-    const object = await bootstrap;
-    peer.take();
+    const object = await peer.bootstrap({ senderHosted: 3 });
     return { peer, object };
   }
 
@@ -216,9 +213,7 @@ describe("what cannot be used", () => {
   ])("%s as a parameter: nothing is sent and nothing remains exported", async (_, choose) => {
     const { peer, object } = await peerWithObject();
     const { object: foreign } = await peerWithObject();
-    const bootstrap = peer.connection.bootstrap();
-    peer.send(returnBootstrapFrame(0, { senderHosted: 3 }));
-    const closed = await bootstrap;
+    const closed = await peer.bootstrap({ senderHosted: 3 });
     closed.close();
     peer.take();
     const question = object.ask(METHOD, (params) =>
@@ -295,9 +290,7 @@ describe("references", () => {
   test("of parameters count, even if an older handle is closed meanwhile", async () => {
     const gate = Promise.withResolvers<void>();
     const peer = new RawPeer({ bootstrap: hosting(() => gate.promise) });
-    const bootstrap = peer.connection.bootstrap();
-    peer.send(returnBootstrapFrame(0, { senderHosted: 9 }));
-    const older = await bootstrap;
+    const older = await peer.bootstrap({ senderHosted: 9 });
     const call = { target: { importedCap: 0 }, interfaceId: BOX_INTERFACE, methodId: 0 };
     peer.send(
       bootstrapFrame(0),
@@ -358,9 +351,7 @@ describe("references", () => {
   test("of an export are released one by one or together", async () => {
     const own = silent();
     const peer = new RawPeer();
-    const bootstrap = peer.connection.bootstrap();
-    peer.send(returnBootstrapFrame(0, { senderHosted: 0 }));
-    const object = await bootstrap;
+    const object = await peer.bootstrap();
     const question = object.ask(METHOD, (params) => Object.assign(params, { first: own, second: own }));
     const other = object.ask(METHOD, (params) => Object.assign(params, { first: own }));
     for (const { id } of [question, other]) peer.send(returnFrame(id, (body) => body._initResults()));

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { hosting, METHOD, silent } from "../../test/builders/box.ts";
 import { EMPTY_TABLES, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
 import { recordedFrames } from "../../test/builders/recorded-frames.ts";
-import { bootstrapFrame, returnBootstrapFrame } from "../../test/builders/rpc-messages.ts";
+import { bootstrapFrame } from "../../test/builders/rpc-messages.ts";
 
 afterEach(expectEmptyTables);
 setDefaultTimeout(30_000);
@@ -18,9 +18,7 @@ const recorded = [...recordedFrames("pr-trace"), ...recordedFrames("master")].fi
 /** A connection with entries in each of its tables, for damaged frames to refer to. */
 async function busyPeer(): Promise<{ peer: RawPeer; settled: Promise<unknown> }> {
   const peer = new RawPeer({ bootstrap: hosting((_, results) => Object.assign(results, { first: silent() })) });
-  const bootstrap = peer.connection.bootstrap();
-  peer.send(returnBootstrapFrame(0, { senderHosted: 0 }), bootstrapFrame(100));
-  const object = await bootstrap;
+  const object = await peer.bootstrap({ senderHosted: 0 }, bootstrapFrame(100));
   const questions = Array.from({ length: 6 }, () =>
     object.ask(METHOD, (params) => Object.assign(params, { first: silent() })),
   );

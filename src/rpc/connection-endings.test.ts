@@ -16,10 +16,7 @@ const DEADLINE_MS = 3;
 /** A peer that has returned its bootstrap capability, import 0, to question 0. */
 async function peerWithObject(): Promise<{ peer: RawPeer; object: ImportedCapability }> {
   const peer = new RawPeer();
-  const bootstrap = peer.connection.bootstrap();
-  peer.send(returnBootstrapFrame(0, { senderHosted: 0 }));
-  const object = await bootstrap;
-  peer.take();
+  const object = await peer.bootstrap();
   return { peer, object };
 }
 

@@ -14,7 +14,6 @@ import {
   messageFrame,
   resolveCapFrame,
   resolveExceptionFrame,
-  returnBootstrapFrame,
   returnFrame,
   type Target,
 } from "../../test/builders/rpc-messages.ts";
@@ -27,10 +26,7 @@ const PROMISE = 6;
 /** A peer whose bootstrap capability is a promise. */
 async function peerWithPromise(): Promise<{ peer: RawPeer; promise: ImportedCapability }> {
   const peer = new RawPeer();
-  const bootstrap = peer.connection.bootstrap();
-  peer.send(returnBootstrapFrame(0, { senderPromise: PROMISE }));
-  const promise = await bootstrap;
-  peer.take();
+  const promise = await peer.bootstrap({ senderPromise: PROMISE });
   return { peer, promise };
 }
 
@@ -57,9 +53,7 @@ describe("a promise that resolves", () => {
 
   test("to an object that is already imported: the references are released together", async () => {
     const { peer, promise } = await peerWithPromise();
-    const second = peer.connection.bootstrap();
-    peer.send(returnBootstrapFrame(0, { senderHosted: 20 }));
-    const held = await second;
+    const held = await peer.bootstrap({ senderHosted: 20 });
     peer.send(resolveCapFrame(PROMISE, { senderHosted: 20 }));
     peer.take();
     held.close();

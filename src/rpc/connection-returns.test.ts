@@ -11,7 +11,6 @@ import {
   contentOf,
   finishFrame,
   releaseFrame,
-  returnBootstrapFrame,
   returnCapsFrame,
   returnExceptionFrame,
   returnFrame,
@@ -28,9 +27,7 @@ async function askedPeer(
   options: ConstructorParameters<typeof RawPeer>[0] = {},
 ): Promise<{ peer: RawPeer; object: ImportedCapability; question: Question<Box> }> {
   const peer = new RawPeer(options);
-  const bootstrap = peer.connection.bootstrap();
-  peer.send(returnBootstrapFrame(0, { senderHosted: 0 }));
-  const object = await bootstrap;
+  const object = await peer.bootstrap();
   const question = object.ask(METHOD);
   peer.take();
   return { peer, object, question };

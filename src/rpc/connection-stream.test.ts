@@ -122,10 +122,7 @@ describe("a stream that accepts only a part of each write", () => {
 describe("a peer that does not read", () => {
   test("ends the connection above the limit, which the error names", async () => {
     const peer = new RawPeer({ bootstrap: hosting(() => {}) });
-    const bootstrap = peer.connection.bootstrap();
-    peer.send(returnBootstrapFrame(0, { senderHosted: 0 }));
-    const object = await bootstrap;
-    peer.take();
+    const object = await peer.bootstrap();
     peer.takesBytes = 0;
     const question = object.ask(METHOD, (params: Box) => {
       params.text = "x".repeat(MAX_UNSENT_BYTES);

@@ -15,7 +15,6 @@ import {
   messageFrame,
   releaseFrame,
   resolveCapFrame,
-  returnBootstrapFrame,
   returnCapsFrame,
   returnFrame,
   rootOf,
@@ -29,10 +28,7 @@ afterEach(expectEmptyTables);
 /** A peer that holds our object, export 0, and hosts our import 0. */
 async function peer(): Promise<{ peer: RawPeer; object: ImportedCapability }> {
   const peer = new RawPeer({ bootstrap: hosting(() => new Promise(() => {})) });
-  const bootstrap = peer.connection.bootstrap();
-  peer.send(returnBootstrapFrame(0, { senderHosted: 0 }), bootstrapFrame(0));
-  const object = await bootstrap;
-  peer.take();
+  const object = await peer.bootstrap({ senderHosted: 0 }, bootstrapFrame(0));
   return { peer, object };
 }
 

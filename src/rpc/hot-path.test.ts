@@ -15,7 +15,6 @@ import {
   releaseFrame,
   resolveCapFrame,
   resolveExceptionFrame,
-  returnBootstrapFrame,
   rootOf,
 } from "../../test/builders/rpc-messages.ts";
 import { readUint32 } from "../wire/words.ts";
@@ -215,9 +214,7 @@ describe("the slow path takes", () => {
   });
 
   test("Resolve to an exception of a promise in the imports", async () => {
-    const bootstrap = peer.connection.bootstrap();
-    peer.send(returnBootstrapFrame(0, { senderPromise: 3 }));
-    const promise = await bootstrap;
+    const promise = await peer.bootstrap({ senderPromise: 3 });
     peer.send(resolveExceptionFrame(3, 0, "broken promise"));
     expect(promise.broken?.message).toBe("broken promise");
     promise.close();

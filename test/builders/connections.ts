@@ -2,10 +2,11 @@
 // them calls `afterEach(expectEmptyTables)`: after each test all tables must be empty.
 
 import { expect } from "bun:test";
+import type { ImportedCapability } from "../../src/rpc/capability.ts";
 import { Connection, type ConnectionOptions, type TableSizes, type Transport } from "../../src/rpc/connection.ts";
 import type { HotReader } from "../../src/rpc/hot-reader.ts";
 import { splitFrames } from "./frames.ts";
-import { type PlainMessage, plainMessage } from "./rpc-messages.ts";
+import { type Descriptor, type PlainMessage, plainMessage, returnBootstrapFrame } from "./rpc-messages.ts";
 
 /** Counts the calls that the hot path reads on `connection`, with readers that are set after this. */
 export function countHotCalls(connection: Connection): () => number {
@@ -203,6 +204,18 @@ export class RawPeer {
   /** Calls that the hot path answered. */
   get hotCalls(): number {
     return this.#countHotCalls();
+  }
+
+  /**
+   * The peer's bootstrap capability, which it returns as `cap`; these frames follow in the same chunk. No question may be under
+   * way, so that this one has id 0. Drops the messages received until then.
+   */
+  async bootstrap(cap: Descriptor = { senderHosted: 0 }, ...frames: Uint8Array[]): Promise<ImportedCapability> {
+    const bootstrap = this.connection.bootstrap();
+    this.send(returnBootstrapFrame(0, cap), ...frames);
+    const object = await bootstrap;
+    this.take();
+    return object;
   }
 
   /** Sends these frames in one chunk. */
