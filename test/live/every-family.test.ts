@@ -20,6 +20,7 @@ import {
   NOTIFICATIONS,
   POLLED,
   SINCE_CONNECT,
+  SNAPSHOT,
   samplesOf,
   shiftPoint,
   TIP_EVENTS,
@@ -28,10 +29,13 @@ import {
   BRANCH_DESCRIPTOR,
   type Coin,
   fund,
+  headerOf,
   mine,
   mineExactly,
   OTHER_BRANCH_DESCRIPTOR,
+  SNAPSHOT_HEIGHT,
   send,
+  snapshotChain,
   spend,
   split,
 } from "./transactions.ts";
@@ -98,7 +102,7 @@ const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
 
     const compared = await expectAgreement(node, build, hasRpcUrl);
     // A node that keeps all its blocks has no prune height.
-    const missing = [PRUNE_HEIGHT, ...NEVER, ...(build === V32 ? [] : NEWER)];
+    const missing = [PRUNE_HEIGHT, ...SNAPSHOT, ...NEVER, ...(build === V32 ? [] : NEWER)];
     const expected = Object.keys(POLLED).filter((name) => !missing.includes(name));
     expect(namesOf(compared)).toEqual(expect.arrayContaining(expected));
     expect(compared).toMatchObject({
@@ -223,6 +227,45 @@ const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
     expect(compared).toMatchObject({ bitcoin_pruned: { "": "1" }, bitcoin_network_active: { "": "0" } });
     // The node has no history to estimate from.
     expect(compared["bitcoin_fee_estimate_satoshis_per_vbyte"]).toEqual({});
+  });
+
+  test("of a node that loaded a snapshot, which connects no block, until the blocks below it are validated", async () => {
+    await using miner = await BitcoinNode.start([], { build });
+    await using node = await BitcoinNode.start([], { build });
+    const chain = snapshotChain(SNAPSHOT_HEIGHT + 1);
+    const blocks = chain.slice(0, SNAPSHOT_HEIGHT);
+    await submit(miner, blocks);
+    for (const block of blocks) await node.rpc("submitheader", headerOf(block));
+    const { path } = await miner.cli<{ path: string }>("dumptxoutset", "utxo.dat", "latest");
+    await using exporter = await ExporterProcess.start(node.socketPath, { args: rpcUrl(node, hasRpcUrl) });
+    // The exporter reads the tip before its second poll.
+    for (let poll = 1; poll <= 2; poll++) await exporter.polled();
+    const expectPage = async (connected: number, samples: Record<string, FamilySamples>) => {
+      await exporter.polled();
+      const page = await exporter.samples();
+      expect(samplesOf(page, TIP_EVENTS.connected)).toEqual({ "": String(connected) });
+      expect(samplesOfAll(page, SNAPSHOT)).toEqual(samples);
+    };
+    const none = Object.fromEntries(SNAPSHOT.map((name) => [name, {}]));
+    /** With so many blocks validated; the progress includes block 0. */
+    const validated = (count: number) => {
+      if (build !== V32) return none;
+      const values = [count, SNAPSHOT_HEIGHT, (count + 1) / (SNAPSHOT_HEIGHT + 1)];
+      return Object.fromEntries(SNAPSHOT.map((name, index) => [name, { "": String(values[index]) }]));
+    };
+
+    await expectPage(0, none);
+    await node.cli("loadtxoutset", path);
+    await expectPage(0, validated(0));
+    await submit(node, chain.slice(SNAPSHOT_HEIGHT));
+    await exporter.waitFor(TIP_EVENTS.height, SNAPSHOT_HEIGHT + 1);
+    await expectPage(1, validated(0));
+    await submit(node, blocks.slice(0, 120));
+    expect(pick(await expectAgreement(node, build, hasRpcUrl), SNAPSHOT)).toEqual(validated(120));
+    await expectPage(1, validated(120));
+    await submit(node, blocks.slice(120));
+    expect(pick(await expectAgreement(node, build, hasRpcUrl), SNAPSHOT)).toEqual(none);
+    await expectPage(1, none);
   });
 };
 describeEachBuild("every family of JSON-RPC equals bitcoin-cli", (build) => withJsonRpc(build), WITH_JSON_RPC);
@@ -383,6 +426,11 @@ async function makeBlockOfThree(node: BitcoinNode, coin: Coin): Promise<void> {
   await node.cli("setmocktime", time + 77);
   await mineExactly(node, [parent, ...children]);
   await node.cli("setmocktime", 0);
+}
+
+/** Sends blocks that the node has to accept as valid. */
+async function submit(node: BitcoinNode, blocks: readonly string[]): Promise<void> {
+  for (const block of blocks) expect(await node.rpc("submitblock", block)).toBeNull();
 }
 
 /** Four transactions that pay 34,567 satoshis. */
