@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Socket } from "bun";
 import { type Box, hosting, METHOD } from "../../test/builders/box.ts";
+import { unless } from "../../test/skipped.ts";
 import { Connection } from "../rpc/connection.ts";
 import { connectUnix, transportOf } from "./socket.ts";
 import { MAX_SOCKET_PATH_BYTES, socketPathOf } from "./socket-path.ts";
@@ -123,8 +124,8 @@ describe("a path that cannot be connected to", () => {
   });
 
   const isRoot = process.getuid?.() === 0;
-  const need = isRoot ? "" : " (skipped: only root can be another user)";
-  test.skipIf(!isRoot)(`is in a directory that another user has closed${need}`, () => {
+  const need = unless(isRoot, "only root can be another user");
+  test.skipIf(need !== "")(`is in a directory that another user has closed${need}`, () => {
     const home = leave((path) => mkdirSync(join(path, "regtest"), { recursive: true }));
     chmodSync(home, 0o700);
     chmodSync(folder, 0o755);

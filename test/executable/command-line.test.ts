@@ -6,6 +6,7 @@ import packageJson from "../../package.json";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { type Output, runExporter } from "../exporter-run.ts";
+import { unless } from "../skipped.ts";
 import { withoutIpv6 } from "./no-ipv6.ts";
 import { TEST_TIMEOUT_MS } from "./sessions.ts";
 
@@ -147,7 +148,8 @@ describe("a listen address", () => {
   });
 
   const hasIpv6 = networkInterfaces()["lo"]?.some(({ address }) => address === "::1") ?? false;
-  test.skipIf(!hasIpv6)(`may be an IPv6 address${hasIpv6 ? "" : " (skipped: this host has no ::1)"}`, async () => {
+  const noIpv6 = unless(hasIpv6, "this host has no ::1");
+  test.skipIf(noIpv6 !== "")(`may be an IPv6 address${noIpv6}`, async () => {
     const port = freePort();
     await using exporter = await ExporterProcess.start(NO_NODE, { args: ["--metrics-addr", `[::1]:${port}`] });
     expect(exporter.url).toBe(`http://[::1]:${port}/metrics`);

@@ -10,6 +10,7 @@ import { ExporterProcess } from "../exporter-process.ts";
 import { runExporter } from "../exporter-run.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { unless } from "../skipped.ts";
 import { called, expectNothingLeft, LEAVE_DEADLINE_MS, TEST_TIMEOUT_MS } from "./sessions.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -114,8 +115,8 @@ test("a path with control characters is printed escaped, in one line", async () 
 });
 
 const isRoot = process.getuid?.() === 0;
-const need = isRoot ? "" : " (skipped: only root can be another user)";
-test.skipIf(!isRoot)(`--once of a socket that another user owns names that user${need}`, async () => {
+const need = unless(isRoot, "only root can be another user");
+test.skipIf(need !== "")(`--once of a socket that another user owns names that user${need}`, async () => {
   const path = join(folder, "closed.sock");
   const listener = Bun.listen({ unix: path, socket: { data() {} } });
   const executable = join(folder, "exporter");

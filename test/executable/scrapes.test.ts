@@ -5,6 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { readMetrics } from "../exporter-process.ts";
 import { connectRaw, type RawResponse } from "../http-client.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
+import { lacking } from "../skipped.ts";
 import { compileFirst, POLLED_METRICS, polledMetrics, session } from "./sessions.ts";
 
 compileFirst();
@@ -107,22 +108,19 @@ test("GET, HEAD, gzip, HTTP/1.0 and a kept connection, during callbacks", async 
   await volleys.done;
 });
 
-const hasPromtool = Bun.which("promtool") !== null;
-test.skipIf(!hasPromtool)(
-  `promtool reports nothing about the page${hasPromtool ? "" : " (skipped: no promtool)"}`,
-  async () => {
-    await using node = await ReferenceNode.start();
-    await node.fail("Node.getNodeCount", "failed", 'a "reason"\nof two lines');
-    await using exporter = await session(node);
-    const volleys = callBack(node);
-    await exporter.polled();
-    expect(await promtool(await exporter.payload())).toEqual({ stdout: "", stderr: "", exitCode: 0 });
-    await volleys.done;
-    await node.kill();
-    await exporter.waitFor("bitcoin_ipc_up", 0);
-    expect(await promtool(await exporter.payload())).toEqual({ stdout: "", stderr: "", exitCode: 0 });
-  },
-);
+const noPromtool = lacking("promtool");
+test.skipIf(noPromtool !== "")(`promtool reports nothing about the page${noPromtool}`, async () => {
+  await using node = await ReferenceNode.start();
+  await node.fail("Node.getNodeCount", "failed", 'a "reason"\nof two lines');
+  await using exporter = await session(node);
+  const volleys = callBack(node);
+  await exporter.polled();
+  expect(await promtool(await exporter.payload())).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+  await volleys.done;
+  await node.kill();
+  await exporter.waitFor("bitcoin_ipc_up", 0);
+  expect(await promtool(await exporter.payload())).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+});
 
 async function promtool(page: string): Promise<{ stdout: string; stderr: string; exitCode: number }> {
   const check = Bun.spawn(["promtool", "check", "metrics"], {

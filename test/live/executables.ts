@@ -4,6 +4,7 @@
 import { beforeAll, describe } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { unless } from "../skipped.ts";
 
 /** A node of Bitcoin Core of one version, and how the exporter reaches it. */
 export interface NodeBuild {
@@ -66,8 +67,8 @@ export const ORIGINAL_EXPORTER = "ORIGINAL_EXPORTER";
 export function describeLive(name: string, tests: () => void, build = PR_TRACE, further: readonly string[] = []): void {
   const variables = [build.node, build.cli, ...further];
   const missing = variables.filter((variable) => !isNamed(variable));
-  const reason = missing.length === 0 ? "" : ` (skipped: ${missing.join(" and ")} not set)`;
-  describe.skipIf(missing.length > 0)(name + reason, () => {
+  const reason = unless(missing.length === 0, `${missing.join(" and ")} not set`);
+  describe.skipIf(reason !== "")(name + reason, () => {
     beforeAll(() => prepare(variables), COMPILE_DEADLINE_MS);
     tests();
   });

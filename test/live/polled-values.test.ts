@@ -3,6 +3,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess, type Metrics } from "../exporter-process.ts";
+import { lacking } from "../skipped.ts";
 import { BitcoinNode, type BlockchainInfo, type MempoolInfo, type NetTotals } from "./bitcoin-node.ts";
 import { describeLive } from "./executables.ts";
 import { fund, mine, send, spend, split } from "./transactions.ts";
@@ -61,7 +62,8 @@ describeLive("polled metrics equal bitcoin-cli's answers", () => {
     await exporter.waitFor("bitcoin_peers", 1);
   });
 
-  test.skipIf(Bun.which("promtool") === null)("and promtool finds nothing wrong with the page", async () => {
+  const noPromtool = lacking("promtool");
+  test.skipIf(noPromtool !== "")(`and promtool finds nothing wrong with the page${noPromtool}`, async () => {
     await using node = await BitcoinNode.start();
     await using exporter = await ExporterProcess.start(node.socketPath);
     await mine(node);

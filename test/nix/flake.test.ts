@@ -6,7 +6,8 @@ import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { eventually } from "../eventually.ts";
-import { hasNix, Nix } from "./nix.ts";
+import { lacking, unless } from "../skipped.ts";
+import { Nix, noNix } from "./nix.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const SYSTEMS = ["aarch64-linux", "x86_64-linux"];
@@ -43,7 +44,10 @@ const LOCK = JSON.parse(readFileSync(join(ROOT, "bun.lock"), "utf8").replaceAll(
   packages: Record<string, LockEntry>;
 };
 
-describe.skipIf(!hasNix)("flake.nix", () => {
+const python = lacking("python3");
+const build = unless(process.env["NIX_BUILD"] === "1", "NIX_BUILD=1 not set");
+
+describe.skipIf(noNix !== "")(`flake.nix${noNix}`, () => {
   let nix: Nix;
   let flake: string;
   beforeAll(() => {
@@ -208,13 +212,13 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     expect(units).toContain("bitcoind-ipc-exporter.service");
   });
 
-  test.skipIf(Bun.which("python3") === null)("has a VM test with a script that Python compiles", () => {
+  test.skipIf(python !== "")(`has a VM test with a script that Python compiles${python}`, () => {
     const script = evaluate<string>("self.checks.x86_64-linux.vm.arguments.testScript");
     nix.run("python3", "-c", "import sys; compile(sys.argv[1], 'testScript', 'exec')", script);
   });
 
   // These two need a network for the packages, and Nix builds without a sandbox.
-  test.skipIf(process.env["NIX_BUILD"] !== "1")("has a VM test with a simulated node that starts", async () => {
+  test.skipIf(build !== "")(`has a VM test with a simulated node that starts${build}`, async () => {
     const command = "self.checks.x86_64-linux.vm.nodes.machine.systemd.services.bitcoind.serviceConfig.ExecStart";
     nix.run("nix-store", "--realise", ...evaluate<string[]>(`builtins.attrNames (builtins.getContext ${command})`));
     const socket = join(nix.folder, "node.sock");
@@ -225,7 +229,7 @@ describe.skipIf(!hasNix)("flake.nix", () => {
     expect(await node.stdout.text()).toBe("0 unclean leaves, 0 fatal calls\n");
   });
 
-  test.skipIf(process.env["NIX_BUILD"] !== "1")("builds an executable that prints its version", () => {
+  test.skipIf(build !== "")(`builds an executable that prints its version${build}`, () => {
     const result = join(nix.folder, "result");
     ofFlake("build", "--out-link", result, `path:${flake}#default`);
     expect(nix.run(join(result, "bin/bitcoind-ipc-exporter"), "--version")).toBe(

@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { hasNix, Nix, nixpkgs } from "./nix.ts";
+import { lacking } from "../skipped.ts";
+import { Nix, nixpkgs, noNix } from "./nix.ts";
 
 const HERE = import.meta.dir;
 const ROOT = join(HERE, "../..");
@@ -23,7 +24,7 @@ const LIBRARIES = {
   ...(nixpkgs === undefined ? {} : { "a real nixpkgs": join(nixpkgs, "lib") }),
 };
 
-describe.skipIf(!hasNix).each(Object.entries(LIBRARIES))("module.nix in %s", (_, lib) => {
+describe.skipIf(noNix !== "").each(Object.entries(LIBRARIES))(`module.nix in %s${noNix}`, (_, lib) => {
   let nix: Nix;
   beforeAll(() => {
     nix = new Nix();
@@ -254,7 +255,8 @@ User=root
     expect([...exporter("prometheus.rules = true;").rules].sort()).toEqual(files.sort());
   });
 
-  test.skipIf(Bun.which("systemd-analyze") === null)("makes units that systemd accepts", () => {
+  const systemd = lacking("systemd-analyze");
+  test.skipIf(systemd !== "")(`makes units that systemd accepts${systemd}`, () => {
     const { units } = evaluate(join(HERE, "host.nix"));
     const folder = join(nix.folder, "units");
     mkdirSync(folder);

@@ -3,12 +3,13 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { lacking } from "../skipped.ts";
 
-/** Whether Debian's nix-bin or another Nix is installed. */
-export const hasNix = Bun.which("nix-instantiate") !== null && Bun.which("nix") !== null;
+/** Why tests are skipped without Debian's nix-bin or another Nix. */
+export const noNix = lacking("nix", "nix-instantiate");
 
 /** The folder of the nixpkgs that NIX_PATH names. */
-export const nixpkgs = hasNix ? findNixpkgs() : undefined;
+export const nixpkgs = noNix === "" ? findNixpkgs() : undefined;
 
 export class Nix implements Disposable {
   /** This Nix reads and writes only here. */

@@ -9,6 +9,7 @@ import { startSimulatedNode } from "../../demo/simulated-node.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { eventually } from "../eventually.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { lacking, unless } from "../skipped.ts";
 
 const PACKAGING = join(import.meta.dirname, "../../packaging");
 /** More than one scrape interval of the compose file. */
@@ -49,11 +50,9 @@ test("names a version of each image, and limits the exporter's memory as the uni
   expect(/^MemoryMax=(.*)$/m.exec(unit)![1]!.toLowerCase()).toBe(services.exporter.mem_limit!);
 });
 
-const missing = ["prometheus", "unshare", "nsenter", "ip"].filter((tool) => Bun.which(tool) === null);
-if (process.getuid!() !== 0) missing.push("root");
-const reason = missing.length === 0 ? "" : ` (skipped: no ${missing.join(", ")})`;
+const reason = lacking("prometheus", "unshare", "nsenter", "ip") || unless(process.getuid!() === 0, "not root");
 
-describe.skipIf(missing.length > 0)(`Debian's Prometheus with the compose file's configuration${reason}`, () => {
+describe.skipIf(reason !== "")(`Debian's Prometheus with the compose file's configuration${reason}`, () => {
   test(
     "scrapes the exporter by its name, and loads the rules",
     async () => {

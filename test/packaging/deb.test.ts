@@ -7,6 +7,7 @@ import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { ARCHITECTURES, type DebTarget, makeDeb } from "../../scripts/deb.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { lacking } from "../skipped.ts";
 
 /** lintian reads all of the executable. */
 const LINTIAN_DEADLINE_MS = 120_000;
@@ -32,8 +33,8 @@ const FILES = [
   `usr/share/lintian/overrides/${NAME}`,
 ];
 
-const noDpkg = Bun.which("dpkg-deb") === null;
-const noLintian = noDpkg || Bun.which("lintian") === null;
+const noDpkg = lacking("dpkg-deb");
+const noLintian = lacking("dpkg-deb", "lintian");
 
 const folder = mkdtempSync(join(tmpdir(), "deb-test-"));
 const unpacked = join(folder, "unpacked");
@@ -54,7 +55,7 @@ function read(file: string): string {
   return readFileSync(join(unpacked, file), "utf8");
 }
 
-describe.skipIf(noDpkg)(`the Debian package${noDpkg ? " (skipped: no dpkg-deb)" : ""}`, () => {
+describe.skipIf(noDpkg !== "")(`the Debian package${noDpkg}`, () => {
   beforeAll(async () => {
     run("dpkg-deb", "--raw-extract", await smallDeb("bun-linux-arm64", "name/fork"), unpacked);
   });
@@ -112,7 +113,7 @@ describe.skipIf(noDpkg)(`the Debian package${noDpkg ? " (skipped: no dpkg-deb)" 
   });
 });
 
-describe.skipIf(noLintian)(`lintian${noLintian ? " (skipped: not installed)" : ""}`, () => {
+describe.skipIf(noLintian !== "")(`lintian${noLintian}`, () => {
   test(
     "finds no fault",
     async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
+import { unless } from "../skipped.ts";
 
 /** Most of them make Bun run trap.ts, or change settings. */
 const FILES = {
@@ -66,7 +67,8 @@ describe("in a hostile folder", () => {
     expect(existsSync(sprung)).toBe(false);
   });
 
-  test.skipIf(!readsAreRecorded())("the exporter does not read the files", async () => {
+  const reason = unless(readsAreRecorded(), "the file system records no reads");
+  test.skipIf(reason !== "")(`the exporter does not read the files${reason}`, async () => {
     lay();
     const [executable] = await compiledExporter();
     const { stdout, exitCode } = Bun.spawnSync([executable!, "--version"], { cwd: folder });

@@ -9,6 +9,7 @@ import { startSimulatedNode } from "../../demo/simulated-node.ts";
 import { makeRoot } from "../../scripts/image.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
+import { lacking, unless } from "../skipped.ts";
 
 const PACKAGING = join(import.meta.dirname, "../../packaging");
 
@@ -19,7 +20,8 @@ const LIBRARIES = {
 } as const;
 
 const isDebian = process.platform === "linux" && readFileSync("/etc/os-release", "utf8").includes("ID=debian");
-const missing = Bun.which("buildah") === null ? "no buildah" : process.getuid!() === 0 ? undefined : "not root";
+const notDebian = unless(isDebian, "not Debian");
+const reason = lacking("buildah") || unless(process.getuid!() === 0, "not root");
 
 let folder: string;
 let root: string;
@@ -44,14 +46,14 @@ describe("the image's root", () => {
     expect(filesBelow(root)).toEqual(files);
   });
 
-  test.skipIf(!isDebian)("has the executable, the loader and four libraries", () => {
+  test.skipIf(notDebian !== "")(`has the executable, the loader and four libraries${notDebian}`, () => {
     const [loader, libraries] = LIBRARIES[process.arch as keyof typeof LIBRARIES];
     const needed = ["libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0"].map((name) => `${libraries}/${name}`);
     expect(files).toEqual(["/bitcoind-ipc-exporter", loader, ...needed].sort());
   });
 });
 
-describe.skipIf(missing !== undefined)(`the image${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+describe.skipIf(reason !== "")(`the image${reason}`, () => {
   const CONTAINER = "exporter";
   const RUN_MARK = `image-test-${process.pid}`;
 

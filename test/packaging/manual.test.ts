@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { usage } from "../../src/options.ts";
+import { lacking } from "../skipped.ts";
 import { Terminal } from "../terminal.ts";
 
 setDefaultTimeout(60_000);
@@ -13,12 +14,6 @@ const NAME = "bitcoind-ipc-exporter";
 const PACKAGING = join(import.meta.dirname, "../../packaging");
 const MAN_PAGE = join(PACKAGING, `man/${NAME}.1`);
 const COMPLETIONS = join(PACKAGING, "completions");
-
-/** Why tests with these programs are skipped, for their title. */
-function lacking(...programs: readonly string[]): string {
-  const missing = programs.filter((program) => Bun.which(program) === null);
-  return missing.length === 0 ? "" : ` (skipped: no ${missing.join(", ")})`;
-}
 
 function run(...command: string[]): { exitCode: number; stdout: string; stderr: string } {
   const { exitCode, stdout, stderr } = Bun.spawnSync(command, {

@@ -4,14 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { lacking } from "../skipped.ts";
 
 const SOURCE = join(import.meta.dirname, "../../packaging/systemd");
 const NAME = "bitcoind-ipc-exporter";
 /** systemd's exposure level of a service, 0 to 10, times 10. A service without hardening has 96. */
 const MAX_EXPOSURE = 15;
 
-const missing = ["systemd-analyze", "systemd-sysusers"].filter((tool) => Bun.which(tool) === null);
-const reason = missing.length === 0 ? "" : ` (skipped: no ${missing.join(", ")})`;
+const reason = lacking("systemd-analyze", "systemd-sysusers");
 
 let folder: string;
 beforeAll(() => {
@@ -37,7 +37,7 @@ function setting(name: string): string {
   return new RegExp(`^${name}=(.*)$`, "m").exec(unit)?.[1] ?? "";
 }
 
-describe.skipIf(missing.length > 0)(`the systemd unit${reason}`, () => {
+describe.skipIf(reason !== "")(`the systemd unit${reason}`, () => {
   test.each([`${NAME}.service`, `${NAME}@.service`])("%s has no faults", (unit) => {
     expect(verify(unit)).toEqual({ exitCode: 0, output: "" });
   });

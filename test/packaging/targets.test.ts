@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { fetchRuntime, readTarget, TARGETS, type Target } from "../../scripts/runtime.ts";
+import { unless } from "../skipped.ts";
 
 const BUILD = join(import.meta.dirname, "../../scripts/build.ts");
 
@@ -53,37 +54,35 @@ function runner(target: Target): string[] | undefined {
 describe.each(TARGETS)("--target %s", (target) => {
   const executable = join(folder, target, "bitcoind-ipc-exporter");
   const built = build("--target", target, "--outfile", executable);
-  const isUnavailable = built.error.includes("cannot fetch");
+  const noRuntime = unless(!built.error.includes("cannot fetch"), "no runtime");
   const command = runner(target);
+  const noRunner = noRuntime || unless(command !== undefined, "nothing here runs it");
 
-  test.skipIf(isUnavailable)(`compiles for it${isUnavailable ? " (skipped: no runtime)" : ""}`, () => {
+  test.skipIf(noRuntime !== "")(`compiles for it${noRuntime}`, () => {
     expect(built).toEqual({ exitCode: 0, error: "" });
     expect(readElf(executable)).toEqual(EXPECTED[target]);
   });
 
-  test.skipIf(isUnavailable)("has bytecode only for the runtime that made it", () => {
+  test.skipIf(noRuntime !== "")(`has bytecode only for the runtime that made it${noRuntime}`, () => {
     const runtime = readFileSync(fetchRuntime(target));
     // The program has 2.4 MB, its bytecode 3.2 MB more.
     const hasBytecode = statSync(executable).size - runtime.length > 4_000_000;
     expect(hasBytecode).toBe(runtime.equals(readFileSync(process.execPath)));
   });
 
-  test.skipIf(isUnavailable || command === undefined)(
-    `runs${command ? "" : " (skipped: nothing here runs it)"}`,
-    () => {
-      const { stdout } = Bun.spawnSync([...command!, executable, "--version"]);
-      expect(stdout.toString()).toContain(`${packageJson.version} (revision`);
-    },
-  );
+  test.skipIf(noRunner !== "")(`runs${noRunner}`, () => {
+    const { stdout } = Bun.spawnSync([...command!, executable, "--version"]);
+    expect(stdout.toString()).toContain(`${packageJson.version} (revision`);
+  });
 });
 
 describe("a CPU with SSE4.2 and without AVX2", () => {
   const isX64 = process.arch === "x64";
   const qemu = Bun.which("qemu-x86_64-static") ?? Bun.which("qemu-x86_64");
-  const reason = isX64 ? "no qemu-x86_64" : "another machine";
+  const reason = unless(isX64, "another machine") || unless(qemu !== null, "no qemu-x86_64");
 
-  test.skipIf(!isX64 || qemu === null)(
-    `runs what is built on x64${isX64 && qemu ? "" : ` (skipped: ${reason})`}`,
+  test.skipIf(reason !== "")(
+    `runs what is built on x64${reason}`,
     () => {
       const executable = join(folder, "baseline", "bitcoind-ipc-exporter");
       expect(build("--outfile", executable)).toEqual({ exitCode: 0, error: "" });

@@ -8,6 +8,7 @@ import { isCompared } from "../../scripts/parity/map.ts";
 import { MAPS } from "../../scripts/parity/maps.ts";
 import { GUIDE, recordingRules, recordings, withGenerated } from "../../scripts/parity/migration.ts";
 import { labelText, type Page, type Sample } from "../../scripts/text-format.ts";
+import { lacking } from "../skipped.ts";
 import { EXPORTERS, fixture, OUR_FAMILIES, theirFixture, unknownFamilies } from "./pages.ts";
 
 /** Queries that are exact although parity does not compare them. */
@@ -19,7 +20,8 @@ const EXACT_QUERIES = [
 ];
 
 const guide = readFileSync(GUIDE, "utf8");
-const promtool = Bun.which("promtool");
+const promtool = lacking("promtool");
+const converted = EXPORTERS.filter((name) => name !== "original");
 const folder = mkdtempSync(join(tmpdir(), "parity-rules-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -29,7 +31,7 @@ const rewrites = [...guide.matchAll(/^\| `[^`]+` *\| `([^`]+)`[^|]*\|$/gm)].map(
 );
 
 function promtoolRun(...args: string[]): { exitCode: number; output: string } {
-  const run = Bun.spawnSync([promtool!, ...args], { cwd: folder });
+  const run = Bun.spawnSync(["promtool", ...args], { cwd: folder });
   return { exitCode: run.exitCode, output: run.stdout.toString() + run.stderr.toString() };
 }
 
@@ -47,7 +49,7 @@ test("its rewritten queries name families that exist", () => {
   expect(rewrites.flatMap(unknownFamilies)).toEqual([]);
 });
 
-test.skipIf(!promtool)("its rewritten queries are PromQL", () => {
+test.skipIf(promtool !== "")(`its rewritten queries are PromQL${promtool}`, () => {
   const rules = rewrites.map((query, index) => ({ record: `query:${index}`, expr: query }));
   writeFileSync(join(folder, "rewrites.json"), JSON.stringify({ groups: [{ name: "rewrites", rules }] }));
   expect(promtoolRun("check", "rules", "rewrites.json")).toMatchObject({ exitCode: 0 });
@@ -81,7 +83,7 @@ test("a query converts units and fills in placeholders", () => {
   ]);
 });
 
-describe.skipIf(!promtool).each(EXPORTERS.filter((name) => name !== "original"))("the rules for %s", (exporter) => {
+describe.skipIf(promtool !== "").each(converted)(`the rules for %s${promtool}`, (exporter) => {
   const map = MAPS[exporter]!;
   const rulesFile = `${exporter}.yml`;
   writeFileSync(join(folder, rulesFile), recordingRules(exporter, map));
