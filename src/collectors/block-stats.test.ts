@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import { parseJson } from "../../test/builders/json.ts";
 import { callsOf, type PolledCalls, readTip } from "../../test/builders/polled-calls.ts";
 import { type RecordedNode, recorded } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { isObject, type JsonObject, parseJson } from "../node/json.ts";
+import { isObject, type JsonObject } from "../node/json.ts";
 import { type JsonRpc, JsonRpcError, type RpcRequest } from "../node/json-rpc.ts";
 import type { Tip } from "../node/mining.ts";
 import { blockStatsCollector } from "./block-stats.ts";

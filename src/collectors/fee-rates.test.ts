@@ -1,9 +1,10 @@
 import { beforeEach, expect, test } from "bun:test";
 import fc from "fast-check";
+import { parseJson } from "../../test/builders/json.ts";
 import { answerRpc, callsOf, clearAll } from "../../test/builders/polled-calls.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { type JsonValue, parseJson, readJson } from "../node/json.ts";
+import { type JsonValue, readJson } from "../node/json.ts";
 import type { Collector } from "./collector.ts";
 import { feeRatesCollector } from "./fee-rates.ts";
 

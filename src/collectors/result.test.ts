@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseJson } from "../node/json.ts";
+import { parseJson } from "../../test/builders/json.ts";
 import * as result from "./result.ts";
 
 const fields = parseJson(`{

@@ -1,9 +1,10 @@
 import { beforeEach, expect, test } from "bun:test";
+import { parseJson } from "../../test/builders/json.ts";
 import { callsOf, readTip } from "../../test/builders/polled-calls.ts";
 import { recorded } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { Registry } from "../metrics/registry.ts";
-import { type JsonValue, parseJson } from "../node/json.ts";
+import type { JsonValue } from "../node/json.ts";
 import type { RpcRequest } from "../node/json-rpc.ts";
 import { utxoSetCollector } from "./utxo-set.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { parseJson } from "../../test/builders/json.ts";
 import {
   Decimal,
   isObject,
@@ -8,7 +9,6 @@ import {
   MAX_NUMBER_BYTES,
   MAX_TEXT_BYTES,
   MAX_VALUES,
-  parseJson,
   readJson,
 } from "./json.ts";
 

@@ -53,13 +53,6 @@ export async function readJson(bytes: Uint8Array, options: ReadOptions = {}): Pr
   return reader.value;
 }
 
-/** Reads a short text at once. Throws as `readJson` rejects. */
-export function parseJson(text: string): JsonValue {
-  const reader = new JsonReader(Buffer.from(text));
-  while (!reader.read(Number.POSITIVE_INFINITY));
-  return reader.value;
-}
-
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const MINUS = 0x2d;
@@ -92,7 +85,8 @@ const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 /** Keys repeat with every item of a list, so the last ones are kept, by a hash of their bytes. */
 const KNOWN_KEYS = 512;
 
-class JsonReader {
+/** Reads as much at a time as its caller asks for. Throws as `readJson` rejects. */
+export class JsonReader {
   readonly #bytes: Buffer;
   readonly #options: ReadOptions;
   #at = 0;

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
+import { parseJson } from "../../test/builders/json.ts";
 import { NO_QUERIES } from "../../test/builders/no-queries.ts";
 import { fromBlock, fromNode, fromRpc, type PolledFamily, polledInto } from "../collectors/collector.ts";
 import * as result from "../collectors/result.ts";
-import { type JsonValue, parseJson } from "../node/json.ts";
+import type { JsonValue } from "../node/json.ts";
 import { choosePolledCalls, type SourceKind } from "./polled-calls.ts";
 
 const netTotals = fromRpc("getnettotals");

@@ -1,12 +1,13 @@
 // The polled calls of a collector, and answers to them, without a node.
 
 import type { Collector, NewTip, Reported } from "../../src/collectors/collector.ts";
-import { type JsonValue, parseJson } from "../../src/node/json.ts";
+import type { JsonValue } from "../../src/node/json.ts";
 import type { JsonRpc, RpcRequest } from "../../src/node/json-rpc.ts";
 import type { MiningQueries } from "../../src/node/mining.ts";
 import type { NodeQueries } from "../../src/node/node-queries.ts";
 import { choosePolledCalls, type PolledCalls, type SourceKind } from "../../src/session/polled-calls.ts";
 import { TipPolls } from "../../src/session/tip-polls.ts";
+import { parseJson } from "./json.ts";
 
 export type { PolledCalls, SourceKind };
 

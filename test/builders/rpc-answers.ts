@@ -3,9 +3,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Collector } from "../../src/collectors/collector.ts";
-import { isObject, type JsonObject, type JsonValue, parseJson } from "../../src/node/json.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../src/node/json.ts";
 import type { RpcRequest } from "../../src/node/json-rpc.ts";
 import type { SourceKind } from "../../src/session/polled-calls.ts";
+import { parseJson } from "./json.ts";
 import { callsOf, resultOf } from "./polled-calls.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "fixtures", "rpc");
