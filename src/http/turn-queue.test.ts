@@ -1,4 +1,4 @@
-import { describe, expect, spyOn, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { createTurnQueue, type TurnTaker } from "./turn-queue.ts";
 
 /** Takers 0 … count - 1, and the order in which they took turns. */
@@ -65,29 +65,24 @@ test("a taker that requests another turn during its turn waits behind the others
 describe("while something more urgent needs the thread", () => {
   /** Between two turns of waiting takers. */
   const INTERVAL_MS = 10;
-  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
 
   test("turns at once are rationed, and the ration fills again with time", async () => {
-    let now = 1000;
-    const clock = spyOn(performance, "now").mockImplementation(() => now);
-    try {
-      const queue = createTurnQueue(() => true);
-      const taken = async (rounds: number) => {
-        let count = 0;
-        for (let round = 0; round < rounds; round++) {
-          for (let turn = 0; turn < 8; turn++) if (queue.takeNow()) count++;
-          await nextRound();
-        }
-        return count;
-      };
-      expect(await taken(4)).toBe(16);
-      now += 4;
-      expect(await taken(4)).toBe(6);
-      now += 60_000;
-      expect(await taken(4)).toBe(16);
-    } finally {
-      clock.mockRestore();
-    }
+    const queue = createTurnQueue(() => true);
+    const taken = async (rounds: number) => {
+      let count = 0;
+      for (let round = 0; round < rounds; round++) {
+        for (let turn = 0; turn < 8; turn++) if (queue.takeNow()) count++;
+        await nextRound();
+      }
+      return count;
+    };
+    expect(await taken(4)).toBe(16);
+    jest.advanceTimersByTime(4);
+    expect(await taken(4)).toBe(6);
+    jest.advanceTimersByTime(60_000);
+    expect(await taken(4)).toBe(16);
   });
 
   test("waiting takers have a turn every few milliseconds", async () => {
@@ -97,8 +92,8 @@ describe("while something more urgent needs the thread", () => {
     for (let index = 0; index < 4; index++) queue.add({ takeTurn: () => times.push(performance.now() - start) > 0 });
     for (let round = 0; round < 5; round++) await nextRound();
     expect(queue.takeNow()).toBe(false);
-    while (times.length < 4) await pause(1);
-    for (const [index, time] of times.entries()) expect(time).toBeGreaterThan((index + 1) * (INTERVAL_MS - 1));
+    jest.advanceTimersByTime(4 * INTERVAL_MS);
+    expect(times).toEqual([1, 2, 3, 4].map((turn) => turn * INTERVAL_MS));
     expect(queue.takeNow()).toBe(true);
   });
 
@@ -108,9 +103,9 @@ describe("while something more urgent needs the thread", () => {
     const { takers: waiting, order } = takers(100);
     for (const taker of waiting) queue.add(taker);
     isBusy = false;
-    await pause(2 * INTERVAL_MS);
-    while (order.length === 0) await pause(1);
+    jest.advanceTimersByTime(INTERVAL_MS);
     const before = order.length;
+    expect(before).toBe(1);
     for (let round = 0; round < 10; round++) await nextRound();
     expect(order.length).toBeGreaterThanOrEqual(Math.min(100, before + 9));
     while (order.length < 100) await nextRound();
