@@ -103,6 +103,18 @@ describe("reads what JSON.parse reads", () => {
     "1E+2",
   ])("%s", (text) => expect(parseJson(text)).toEqual(expected(text) as JsonValue));
 
+  test("short texts that repeat, of any hash", () => {
+    const short = fc.string({ unit: fc.constantFrom("a", "b", "\u007f", "é"), maxLength: 40 });
+    const pairs = fc.array(fc.tuple(short, short), { minLength: 20, maxLength: 2000, size: "max" });
+    fc.assert(
+      fc.property(pairs, (texts) => {
+        const text = JSON.stringify(texts.map(([key, value]) => ({ [key]: value, [value]: key })));
+        expect(parseJson(text)).toEqual(JSON.parse(text));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   test("a key may be the name of an object's prototype", () => {
     const value = parseJson('{"__proto__": {"a": 1}, "constructor": 2}');
     expect(Object.keys(value as object)).toEqual(["__proto__", "constructor"]);

@@ -82,8 +82,12 @@ for (const character of "0123456789+-.eE") isOfNumber[character.charCodeAt(0)] =
 const MAX_WHOLE_DIGITS = 15;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** Keys repeat with every item of a list, so the last ones are kept, by a hash of their bytes. */
-const KNOWN_KEYS = 512;
+/**
+ * Short texts repeat: keys with every item of a list, and values such as the names of networks. The last ones are kept by a hash of
+ * their bytes, as each text that is made is garbage soon.
+ */
+const KNOWN_TEXTS = 512;
+const MAX_KNOWN_BYTES = 32;
 
 /** Reads as much at a time as its caller asks for. Throws as `readJson` rejects. */
 export class JsonReader {
@@ -97,7 +101,8 @@ export class JsonReader {
   /** The containers around it, each with its current key. */
   readonly #outer: Container[] = [];
   readonly #outerKeys: string[] = [];
-  readonly #knownKeys: string[] = new Array(KNOWN_KEYS).fill("");
+  readonly #knownKeys: string[] = new Array(KNOWN_TEXTS).fill("");
+  readonly #knownValues: string[] = new Array(KNOWN_TEXTS).fill("");
   #kept = 0;
   /** The list that is read item by item, while it is open. */
   #items: Container | undefined;
@@ -129,7 +134,7 @@ export class JsonReader {
       if (first === QUOTE) {
         const start = at + 1;
         at = this.#textEnd(start);
-        if (!this.#isCounting) value = this.#text(start, at);
+        if (!this.#isCounting) value = this.#text(this.#knownValues, start, at);
         at++;
       } else if (first === MINUS || (first >= ZERO && first <= NINE)) {
         const start = at;
@@ -233,20 +238,10 @@ export class JsonReader {
     if (bytes[at] !== QUOTE) throw this.#fault(at);
     const start = at + 1;
     const end = this.#textEnd(start);
-    if (!this.#isCounting) this.#key = this.#isPlainText ? this.#knownKey(start, end) : this.#text(start, end);
+    if (!this.#isCounting) this.#key = this.#text(this.#knownKeys, start, end);
     const colon = this.#skipSpace(end + 1);
     if (bytes[colon] !== COLON) throw this.#fault(colon);
     return colon + 1;
-  }
-
-  #knownKey(start: number, end: number): string {
-    let slot = end - start;
-    for (let at = start; at < end; at++) slot = (slot * 31 + this.#bytes[at]!) & (KNOWN_KEYS - 1);
-    const known = this.#knownKeys[slot]!;
-    if (known.length === end - start && this.#isSame(known, start)) return known;
-    const key = this.#text(start, end);
-    this.#knownKeys[slot] = key;
-    return key;
   }
 
   #isSame(text: string, start: number): boolean {
@@ -272,9 +267,18 @@ export class JsonReader {
     throw new RangeError(`a text of more than ${MAX_TEXT_BYTES} bytes`);
   }
 
-  #text(start: number, end: number): string {
-    if (this.#isPlainText) return this.#bytes.toString("latin1", start, end);
-    return JSON.parse(this.#bytes.toString("utf8", start - 1, end + 1));
+  /** The text from `start` to `end`, which is made unless it is in `known`. */
+  #text(known: string[], start: number, end: number): string {
+    const bytes = this.#bytes;
+    if (!this.#isPlainText) return JSON.parse(bytes.toString("utf8", start - 1, end + 1));
+    if (end - start > MAX_KNOWN_BYTES) return bytes.toString("latin1", start, end);
+    let slot = end - start;
+    for (let at = start; at < end; at++) slot = (slot * 31 + bytes[at]!) & (KNOWN_TEXTS - 1);
+    const found = known[slot]!;
+    if (found.length === end - start && this.#isSame(found, start)) return found;
+    const text = bytes.toString("latin1", start, end);
+    known[slot] = text;
+    return text;
   }
 
   /** The offset after the number that begins at `start`. */
