@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Method } from "capnp-es";
 import fc from "fast-check";
+import { COMPILE_DEADLINE_MS, compiledExporter } from "../../test/exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
 import { session } from "../../test/reference-node/client.ts";
 import { ReferenceNode } from "../../test/reference-node/reference-node.ts";
@@ -189,7 +190,7 @@ describe("in the source", () => {
   }
 
   test("only the table names methods of the schema", async () => {
-    expect(Object.keys(await linesWith(/\$Client\s*(\.|\[\s*["'`])\s*methods/))).toEqual(["node/calls.ts"]);
+    expect(Object.keys(await linesWith(/\$Method\b|\$Client\s*(\.|\[\s*["'`])\s*methods/))).toEqual(["node/calls.ts"]);
   });
 
   test("only the RPC layer and the table make methods of their own", async () => {
@@ -213,5 +214,24 @@ describe("in the source", () => {
         "const thread = await this.#threadMap.ask(CALLS.threadMap.makeThread, fill, options).results;",
       ],
     });
+  });
+});
+
+describe("in the executable", () => {
+  let text: string;
+  beforeAll(async () => {
+    const [executable] = await compiledExporter();
+    text = Buffer.from(await Bun.file(executable!).bytes()).toString("latin1");
+  }, COMPILE_DEADLINE_MS);
+
+  test("an interface of the node has the methods of the table, and no others", () => {
+    const there = Array.from(
+      text.matchAll(/interfaceName:"[^"]*:(\w+)",methodName:"(\w+)"/g),
+      ([, of, name]) => `${of}.${name}`,
+    );
+    // Of Init, any method that makes an interface stands for all. The node calls the others, or releases them.
+    const others = /^(Chain|Node|Mining|Rpc|Tracing)\./;
+    expect(there.filter((name) => others.test(name)).sort()).toEqual(EXPECTED.filter((name) => others.test(name)));
+    expect(there.filter((name) => name.startsWith("Init."))).toEqual(["Init.construct", "Init.makeTracing"]);
   });
 });

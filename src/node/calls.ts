@@ -3,46 +3,70 @@
 
 import type { Client, Method, Struct } from "capnp-es";
 import { type ImportedCapability, importOf } from "../rpc/capability.ts";
-import { Chain$Client } from "../schema/chain.ts";
-import { Handler$Client } from "../schema/handler.ts";
-import { Init$Client } from "../schema/init.ts";
-import { Mining$Client } from "../schema/mining.ts";
-import { ThreadMap$Client } from "../schema/mp/proxy.ts";
-import { Node$Client } from "../schema/node.ts";
-import { Rpc$Client } from "../schema/rpc.ts";
-import { Tracing$Client } from "../schema/tracing.ts";
+import {
+  Chain_GetHeight$Method,
+  Chain_HandleNotifications$Method,
+  Chain_IsInitialBlockDownload$Method,
+  Chain_ShutdownRequested$Method,
+} from "../schema/chain.ts";
+import { Handler_Disconnect$Method } from "../schema/handler.ts";
+import { Init_Construct$Method, Init_MakeTracing$Method } from "../schema/init.ts";
+import {
+  Mining_GetTip$Method,
+  Mining_IsInitialBlockDownload$Method,
+  Mining_IsTestChain$Method,
+  Mining_WaitTipChanged$Method,
+} from "../schema/mining.ts";
+import { ThreadMap_MakeThread$Method } from "../schema/mp/proxy.ts";
+import {
+  Node_ExecuteRpc$Method,
+  Node_GetHeaderTip$Method,
+  Node_GetMempoolDynamicUsage$Method,
+  Node_GetMempoolMaxUsage$Method,
+  Node_GetMempoolSize$Method,
+  Node_GetNodeCount$Method,
+  Node_GetTotalBytesRecv$Method,
+  Node_GetTotalBytesSent$Method,
+  Node_GetVerificationProgress$Method,
+  Node_ShutdownRequested$Method,
+} from "../schema/node.ts";
+import { Rpc_ExecuteRpc$Method } from "../schema/rpc.ts";
+import { Tracing_TraceUtxoCache$Method } from "../schema/tracing.ts";
 
-/** Methods over IPC, by the ordinals of the schema. All of them only read, except those that subscribe and unsubscribe. */
+/**
+ * Methods over IPC. All of them only read, except those that subscribe and unsubscribe. The executable has no other method of the
+ * node, because the bundler drops what is not imported.
+ */
 export const CALLS = {
-  init: { construct: Init$Client.methods[0] },
-  threadMap: { makeThread: ThreadMap$Client.methods[0] },
-  handler: { disconnect: Handler$Client.methods[1] },
+  init: { construct: Init_Construct$Method },
+  threadMap: { makeThread: ThreadMap_MakeThread$Method },
+  handler: { disconnect: Handler_Disconnect$Method },
   chain: {
-    getHeight: Chain$Client.methods[1],
-    isInitialBlockDownload: Chain$Client.methods[33],
-    shutdownRequested: Chain$Client.methods[34],
-    handleNotifications: Chain$Client.methods[39],
+    getHeight: Chain_GetHeight$Method,
+    isInitialBlockDownload: Chain_IsInitialBlockDownload$Method,
+    shutdownRequested: Chain_ShutdownRequested$Method,
+    handleNotifications: Chain_HandleNotifications$Method,
   },
   node: {
-    shutdownRequested: Node$Client.methods[10],
-    getNodeCount: Node$Client.methods[18],
-    getTotalBytesRecv: Node$Client.methods[26],
-    getTotalBytesSent: Node$Client.methods[27],
-    getMempoolSize: Node$Client.methods[28],
-    getMempoolDynamicUsage: Node$Client.methods[29],
-    getMempoolMaxUsage: Node$Client.methods[30],
-    getHeaderTip: Node$Client.methods[31],
-    getVerificationProgress: Node$Client.methods[36],
-    executeRpc: Node$Client.methods[42],
+    shutdownRequested: Node_ShutdownRequested$Method,
+    getNodeCount: Node_GetNodeCount$Method,
+    getTotalBytesRecv: Node_GetTotalBytesRecv$Method,
+    getTotalBytesSent: Node_GetTotalBytesSent$Method,
+    getMempoolSize: Node_GetMempoolSize$Method,
+    getMempoolDynamicUsage: Node_GetMempoolDynamicUsage$Method,
+    getMempoolMaxUsage: Node_GetMempoolMaxUsage$Method,
+    getHeaderTip: Node_GetHeaderTip$Method,
+    getVerificationProgress: Node_GetVerificationProgress$Method,
+    executeRpc: Node_ExecuteRpc$Method,
   },
-  tracing: { traceUtxoCache: Tracing$Client.methods[0] },
+  tracing: { traceUtxoCache: Tracing_TraceUtxoCache$Method },
   mining: {
-    isTestChain: Mining$Client.methods[0],
-    isInitialBlockDownload: Mining$Client.methods[1],
-    getTip: Mining$Client.methods[2],
-    waitTipChanged: Mining$Client.methods[3],
+    isTestChain: Mining_IsTestChain$Method,
+    isInitialBlockDownload: Mining_IsInitialBlockDownload$Method,
+    getTip: Mining_GetTip$Method,
+    waitTipChanged: Mining_WaitTipChanged$Method,
   },
-  rpc: { executeRpc: Rpc$Client.methods[0] },
+  rpc: { executeRpc: Rpc_ExecuteRpc$Method },
 } as const;
 
 /** JSON-RPC methods, all of which only read. */
@@ -81,11 +105,14 @@ export function whitelistFor(user: string): string {
 const MAKE_ORDINALS = [1, 2, 3, 4, 5, 6, 7] as const;
 export type MakeOrdinal = (typeof MAKE_ORDINALS)[number];
 
-type Make = (typeof Init$Client.methods)[4];
+type Make = typeof Init_MakeTracing$Method;
 
-/** The method of Init at `ordinal`. In every layout that has it, its parameter is a context and its result a capability. */
+/**
+ * The method of Init at `ordinal`. In every layout that has it, its parameter is a context and its result a capability. Made from
+ * makeTracing, whose interface is small.
+ */
 export function makeMethod(ordinal: MakeOrdinal): Make {
-  return { ...Init$Client.methods[4], methodId: ordinal, methodName: `@${ordinal}` };
+  return { ...Init_MakeTracing$Method, methodId: ordinal, methodName: `@${ordinal}` };
 }
 
 const allowed = new Set<string>(

@@ -10,7 +10,7 @@ export class Chain_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "fbe5afe509594fb1",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -36,7 +36,7 @@ export class Chain_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "f96a75c60924a0a9",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Chain_Destroy$Results_" + super.toString(); }
 }
@@ -53,7 +53,7 @@ export class Chain_GetHeight$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getHeight$Params",
         id: "839dd860f5e68f6c",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -79,7 +79,7 @@ export class Chain_GetHeight$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getHeight$Results",
         id: "b8f5f6088793526e",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): number {
         return $.utils.getInt32(0, this);
@@ -108,7 +108,7 @@ export class Chain_GetBlockHash$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getBlockHash$Params",
         id: "997490ee37508689",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -140,7 +140,7 @@ export class Chain_GetBlockHash$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getBlockHash$Results",
         id: "b9d80f6127a840cd",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -175,7 +175,7 @@ export class Chain_HaveBlockOnDisk$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "haveBlockOnDisk$Params",
         id: "9422973fac6ada43",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -207,7 +207,7 @@ export class Chain_HaveBlockOnDisk$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "haveBlockOnDisk$Results",
         id: "9c8f870fa7600329",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -230,7 +230,7 @@ export class Chain_FindLocatorFork$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "findLocatorFork$Params",
         id: "bd1525d866cd3046",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -274,7 +274,7 @@ export class Chain_FindLocatorFork$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "findLocatorFork$Results",
         id: "a0fad0ea361b9981",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): number {
         return $.utils.getInt32(0, this);
@@ -303,7 +303,7 @@ export class Chain_HasBlockFilterIndex$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "hasBlockFilterIndex$Params",
         id: "af9a1e34a5cae359",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -335,7 +335,7 @@ export class Chain_HasBlockFilterIndex$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "hasBlockFilterIndex$Results",
         id: "e1c1ba3b3f91009b",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -358,7 +358,7 @@ export class Chain_BlockFilterMatchesAny$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "blockFilterMatchesAny$Params",
         id: "fd1399c0f4d9cb90",
-        size: new $.ObjectSize(8, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -426,7 +426,7 @@ export class Chain_BlockFilterMatchesAny$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "blockFilterMatchesAny$Results",
         id: "88d07e2356e0b7bb",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -455,7 +455,7 @@ export class Chain_FindBlock$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "findBlock$Params",
         id: "927f47fa6dbd882b",
-        size: new $.ObjectSize(0, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -517,7 +517,7 @@ export class Chain_FindBlock$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "findBlock$Results",
         id: "a84866d020728a26",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptBlock(value: $.Orphan<FoundBlockResult>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -558,7 +558,7 @@ export class Chain_FindFirstBlockWithTimeAndHeight$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "findFirstBlockWithTimeAndHeight$Params",
         id: "dc86772749090338",
-        size: new $.ObjectSize(16, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -614,7 +614,7 @@ export class Chain_FindFirstBlockWithTimeAndHeight$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "findFirstBlockWithTimeAndHeight$Results",
         id: "8cc90209ecd4f212",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptBlock(value: $.Orphan<FoundBlockResult>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -655,7 +655,7 @@ export class Chain_FindAncestorByHeight$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "findAncestorByHeight$Params",
         id: "fc49f074b7134ce8",
-        size: new $.ObjectSize(8, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -723,7 +723,7 @@ export class Chain_FindAncestorByHeight$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "findAncestorByHeight$Results",
         id: "e634c98fac8648a9",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptAncestor(value: $.Orphan<FoundBlockResult>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -764,7 +764,7 @@ export class Chain_FindAncestorByHash$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "findAncestorByHash$Params",
         id: "bf69d7b72c465db2",
-        size: new $.ObjectSize(0, 4),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 4),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -844,7 +844,7 @@ export class Chain_FindAncestorByHash$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "findAncestorByHash$Results",
         id: "c35c727bf870d31e",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptAncestor(value: $.Orphan<FoundBlockResult>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -885,7 +885,7 @@ export class Chain_FindCommonAncestor$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "findCommonAncestor$Params",
         id: "d4dee6041f96ffdc",
-        size: new $.ObjectSize(0, 6),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 6),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1001,7 +1001,7 @@ export class Chain_FindCommonAncestor$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "findCommonAncestor$Results",
         id: "b7e8c3cec61cc2b6",
-        size: new $.ObjectSize(8, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 3),
     };
     _adoptAncestor(value: $.Orphan<FoundBlockResult>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1078,7 +1078,7 @@ export class Chain_FindCoins$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "findCoins$Params",
         id: "e97ee1bacd429544",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     static _Coins: $.ListCtor<Pair>;
     _adoptContext(value: $.Orphan<Context>): void {
@@ -1123,7 +1123,7 @@ export class Chain_FindCoins$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "findCoins$Results",
         id: "b15f5b6fa1145db8",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     static _Coins: $.ListCtor<Pair>;
     _adoptCoins(value: $.Orphan<$.List<Pair>>): void {
@@ -1159,7 +1159,7 @@ export class Chain_GuessVerificationProgress$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "guessVerificationProgress$Params",
         id: "b1d1338ddf248fcf",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1203,7 +1203,7 @@ export class Chain_GuessVerificationProgress$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "guessVerificationProgress$Results",
         id: "b53f818b95db3500",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): number {
         return $.utils.getFloat64(0, this);
@@ -1226,7 +1226,7 @@ export class Chain_HasBlocks$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "hasBlocks$Params",
         id: "ba4d1ec0fd0fb191",
-        size: new $.ObjectSize(16, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1288,7 +1288,7 @@ export class Chain_HasBlocks$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "hasBlocks$Results",
         id: "ac27adb393dd972c",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -1311,7 +1311,7 @@ export class Chain_IsRBFOptIn$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "isRBFOptIn$Params",
         id: "d13695b5c0e7f162",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1355,7 +1355,7 @@ export class Chain_IsRBFOptIn$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "isRBFOptIn$Results",
         id: "ad07cde451bb55da",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): number {
         return $.utils.getInt32(0, this);
@@ -1378,7 +1378,7 @@ export class Chain_IsInMempool$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "isInMempool$Params",
         id: "b021795afb52a3be",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1422,7 +1422,7 @@ export class Chain_IsInMempool$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "isInMempool$Results",
         id: "a878eb2d9fd71672",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -1445,7 +1445,7 @@ export class Chain_HasDescendantsInMempool$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "hasDescendantsInMempool$Params",
         id: "99157fbc6dea042e",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1489,7 +1489,7 @@ export class Chain_HasDescendantsInMempool$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "hasDescendantsInMempool$Results",
         id: "87cf3c829afea937",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -1512,7 +1512,7 @@ export class Chain_BroadcastTransaction$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "broadcastTransaction$Params",
         id: "8a740cd45d901432",
-        size: new $.ObjectSize(16, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1568,7 +1568,7 @@ export class Chain_BroadcastTransaction$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "broadcastTransaction$Results",
         id: "fee41a0cdd4b6137",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     get error(): string {
         return $.utils.getText(0, this);
@@ -1597,7 +1597,7 @@ export class Chain_GetTransactionAncestry$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getTransactionAncestry$Params",
         id: "8992d54b029fa059",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1641,7 +1641,7 @@ export class Chain_GetTransactionAncestry$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getTransactionAncestry$Results",
         id: "cd91e603a145b324",
-        size: new $.ObjectSize(32, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(32, 0),
     };
     get ancestors(): bigint {
         return $.utils.getUint64(0, this);
@@ -1682,7 +1682,7 @@ export class Chain_CalculateIndividualBumpFees$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "calculateIndividualBumpFees$Params",
         id: "fd4e472b9e23248d",
-        size: new $.ObjectSize(0, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1744,7 +1744,7 @@ export class Chain_CalculateIndividualBumpFees$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "calculateIndividualBumpFees$Results",
         id: "adb1fd513ce0a43e",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     static _Result: $.ListCtor<PairInt64>;
     _adoptResult(value: $.Orphan<$.List<PairInt64>>): void {
@@ -1780,7 +1780,7 @@ export class Chain_CalculateCombinedBumpFee$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "calculateCombinedBumpFee$Params",
         id: "cf65cdc10881f7a0",
-        size: new $.ObjectSize(0, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1842,7 +1842,7 @@ export class Chain_CalculateCombinedBumpFee$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "calculateCombinedBumpFee$Results",
         id: "fa2e3f4e5b9bc224",
-        size: new $.ObjectSize(16, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 0),
     };
     get result(): bigint {
         return $.utils.getInt64(0, this);
@@ -1871,7 +1871,7 @@ export class Chain_GetPackageLimits$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getPackageLimits$Params",
         id: "afae52ad19d26b84",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1897,7 +1897,7 @@ export class Chain_GetPackageLimits$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getPackageLimits$Results",
         id: "f3217112077bcc43",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get ancestors(): number {
         return $.utils.getUint32(0, this);
@@ -1926,7 +1926,7 @@ export class Chain_CheckChainLimits$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "checkChainLimits$Params",
         id: "81587a2e94140229",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1970,7 +1970,7 @@ export class Chain_CheckChainLimits$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "checkChainLimits$Results",
         id: "cfea2e86ed42ebe3",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<ResultVoid>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2005,7 +2005,7 @@ export class Chain_EstimateSmartFee$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "estimateSmartFee$Params",
         id: "d888b015c2fc0b1f",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2049,7 +2049,7 @@ export class Chain_EstimateSmartFee$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "estimateSmartFee$Results",
         id: "bbd26e43c970f3ca",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptCalc(value: $.Orphan<FeeCalculation>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2102,7 +2102,7 @@ export class Chain_EstimateMaxBlocks$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "estimateMaxBlocks$Params",
         id: "903e01a761eb43e8",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2128,7 +2128,7 @@ export class Chain_EstimateMaxBlocks$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "estimateMaxBlocks$Results",
         id: "94b212197c6f8400",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): number {
         return $.utils.getUint32(0, this);
@@ -2151,7 +2151,7 @@ export class Chain_MempoolMinFee$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "mempoolMinFee$Params",
         id: "99a850de2d74024c",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2177,7 +2177,7 @@ export class Chain_MempoolMinFee$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "mempoolMinFee$Results",
         id: "a9e90a6c044e3fed",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2212,7 +2212,7 @@ export class Chain_RelayMinFee$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "relayMinFee$Params",
         id: "ecb09777f642a0fb",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2238,7 +2238,7 @@ export class Chain_RelayMinFee$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "relayMinFee$Results",
         id: "e8598d179641a635",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2273,7 +2273,7 @@ export class Chain_RelayIncrementalFee$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "relayIncrementalFee$Params",
         id: "d57d2b05f815e833",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2299,7 +2299,7 @@ export class Chain_RelayIncrementalFee$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "relayIncrementalFee$Results",
         id: "a4169a4c771c080d",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2334,7 +2334,7 @@ export class Chain_RelayDustFee$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "relayDustFee$Params",
         id: "8d6c280c8a190a4a",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2360,7 +2360,7 @@ export class Chain_RelayDustFee$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "relayDustFee$Results",
         id: "cabc9d37f47be255",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2395,7 +2395,7 @@ export class Chain_HavePruned$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "havePruned$Params",
         id: "ca4402cf19cd76a0",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2421,7 +2421,7 @@ export class Chain_HavePruned$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "havePruned$Results",
         id: "c6c469852cbc148f",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -2444,7 +2444,7 @@ export class Chain_GetPruneHeight$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getPruneHeight$Params",
         id: "e2e96a91c6e0f853",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2470,7 +2470,7 @@ export class Chain_GetPruneHeight$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getPruneHeight$Results",
         id: "d114851be2a468c4",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): number {
         return $.utils.getInt32(0, this);
@@ -2499,7 +2499,7 @@ export class Chain_IsReadyToBroadcast$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "isReadyToBroadcast$Params",
         id: "a02d0d464eb9790f",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2525,7 +2525,7 @@ export class Chain_IsReadyToBroadcast$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "isReadyToBroadcast$Results",
         id: "bcc779d9f1a3be56",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -2548,7 +2548,7 @@ export class Chain_IsInitialBlockDownload$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "isInitialBlockDownload$Params",
         id: "8f0563e4e96da276",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2574,7 +2574,7 @@ export class Chain_IsInitialBlockDownload$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "isInitialBlockDownload$Results",
         id: "cc3025ced81bec22",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -2597,7 +2597,7 @@ export class Chain_ShutdownRequested$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "shutdownRequested$Params",
         id: "b87b455494bb15e3",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2623,7 +2623,7 @@ export class Chain_ShutdownRequested$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "shutdownRequested$Results",
         id: "e3862c447c3467c8",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -2646,7 +2646,7 @@ export class Chain_InitMessage$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "initMessage$Params",
         id: "9a55784320a8b4ad",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2678,7 +2678,7 @@ export class Chain_InitMessage$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "initMessage$Results",
         id: "ef6664aea6ea9dd2",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Chain_InitMessage$Results_" + super.toString(); }
 }
@@ -2695,7 +2695,7 @@ export class Chain_InitWarning$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "initWarning$Params",
         id: "8639d472fa766702",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2739,7 +2739,7 @@ export class Chain_InitWarning$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "initWarning$Results",
         id: "8631e66b88321dbd",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Chain_InitWarning$Results_" + super.toString(); }
 }
@@ -2756,7 +2756,7 @@ export class Chain_InitError$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "initError$Params",
         id: "9be2b99e6805ed93",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2800,7 +2800,7 @@ export class Chain_InitError$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "initError$Results",
         id: "a41100dace8f6862",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Chain_InitError$Results_" + super.toString(); }
 }
@@ -2817,7 +2817,7 @@ export class Chain_ShowProgress$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "showProgress$Params",
         id: "fb20e81fad00db17",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2861,7 +2861,7 @@ export class Chain_ShowProgress$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "showProgress$Results",
         id: "a2fc06de1146ab56",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Chain_ShowProgress$Results_" + super.toString(); }
 }
@@ -2878,7 +2878,7 @@ export class Chain_HandleNotifications$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifications$Params",
         id: "a2255cdd442070dc",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2910,7 +2910,7 @@ export class Chain_HandleNotifications$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifications$Results",
         id: "806121fc88fc0ffa",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -2936,7 +2936,7 @@ export class Chain_WaitForNotificationsIfTipChanged$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "waitForNotificationsIfTipChanged$Params",
         id: "b9fd6e0c0b821bcc",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2980,7 +2980,7 @@ export class Chain_WaitForNotificationsIfTipChanged$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "waitForNotificationsIfTipChanged$Results",
         id: "d14ecbdbc7a11b28",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Chain_WaitForNotificationsIfTipChanged$Results_" + super.toString(); }
 }
@@ -2997,7 +2997,7 @@ export class Chain_HandleRpc$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleRpc$Params",
         id: "871e82b6ddcad596",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3041,7 +3041,7 @@ export class Chain_HandleRpc$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleRpc$Results",
         id: "a8ea11695815410e",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -3067,7 +3067,7 @@ export class Chain_RpcEnableDeprecated$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "rpcEnableDeprecated$Params",
         id: "e9330ca0a091134e",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3099,7 +3099,7 @@ export class Chain_RpcEnableDeprecated$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "rpcEnableDeprecated$Results",
         id: "e1e38afc108e6e9e",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -3122,7 +3122,7 @@ export class Chain_GetSetting$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getSetting$Params",
         id: "9f5d40ca3c7aa8ce",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3154,7 +3154,7 @@ export class Chain_GetSetting$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getSetting$Results",
         id: "ca9b4173d6555a3a",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): string {
         return $.utils.getText(0, this);
@@ -3177,7 +3177,7 @@ export class Chain_GetSettingsList$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getSettingsList$Params",
         id: "8a7cb38770ea1dc7",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3209,7 +3209,7 @@ export class Chain_GetSettingsList$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getSettingsList$Results",
         id: "cb2d74a781da45fb",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.List<string>>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3244,7 +3244,7 @@ export class Chain_GetRwSetting$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getRwSetting$Params",
         id: "d6c79a2b011687a4",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3276,7 +3276,7 @@ export class Chain_GetRwSetting$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getRwSetting$Results",
         id: "f4df0de0d5fcfa9f",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): string {
         return $.utils.getText(0, this);
@@ -3299,7 +3299,7 @@ export class Chain_UpdateRwSetting$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "updateRwSetting$Params",
         id: "9cab47bb6fb688ed",
-        size: new $.ObjectSize(0, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3337,7 +3337,7 @@ export class Chain_UpdateRwSetting$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "updateRwSetting$Results",
         id: "f46b18464e6581b4",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -3360,7 +3360,7 @@ export class Chain_OverwriteRwSetting$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "overwriteRwSetting$Params",
         id: "edc5de233d78be56",
-        size: new $.ObjectSize(8, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3404,7 +3404,7 @@ export class Chain_OverwriteRwSetting$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "overwriteRwSetting$Results",
         id: "e433806291673abc",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -3427,7 +3427,7 @@ export class Chain_DeleteRwSettings$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "deleteRwSettings$Params",
         id: "b0739496216e3f0a",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3465,7 +3465,7 @@ export class Chain_DeleteRwSettings$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "deleteRwSettings$Results",
         id: "c3290a8c65fc071a",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -3488,7 +3488,7 @@ export class Chain_RequestMempoolTransactions$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "requestMempoolTransactions$Params",
         id: "991e051a66900948",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3520,7 +3520,7 @@ export class Chain_RequestMempoolTransactions$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "requestMempoolTransactions$Results",
         id: "b84228226750d1ae",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Chain_RequestMempoolTransactions$Results_" + super.toString(); }
 }
@@ -3537,7 +3537,7 @@ export class Chain_HasAssumedValidChain$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "hasAssumedValidChain$Params",
         id: "abbfa71ec513d736",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3563,7 +3563,7 @@ export class Chain_HasAssumedValidChain$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "hasAssumedValidChain$Results",
         id: "f43104fc2dce8958",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -3582,6 +3582,57 @@ export class Chain_HasAssumedValidChain$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const Chain_Destroy$Method: $.Method<Chain_Destroy$Params, Chain_Destroy$Results> = { ParamsClass: Chain_Destroy$Params, ResultsClass: Chain_Destroy$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 0, interfaceName: "chain.capnp:Chain", methodName: "destroy" };
+export const Chain_GetHeight$Method: $.Method<Chain_GetHeight$Params, Chain_GetHeight$Results> = { ParamsClass: Chain_GetHeight$Params, ResultsClass: Chain_GetHeight$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 1, interfaceName: "chain.capnp:Chain", methodName: "getHeight" };
+export const Chain_GetBlockHash$Method: $.Method<Chain_GetBlockHash$Params, Chain_GetBlockHash$Results> = { ParamsClass: Chain_GetBlockHash$Params, ResultsClass: Chain_GetBlockHash$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 2, interfaceName: "chain.capnp:Chain", methodName: "getBlockHash" };
+export const Chain_HaveBlockOnDisk$Method: $.Method<Chain_HaveBlockOnDisk$Params, Chain_HaveBlockOnDisk$Results> = { ParamsClass: Chain_HaveBlockOnDisk$Params, ResultsClass: Chain_HaveBlockOnDisk$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 3, interfaceName: "chain.capnp:Chain", methodName: "haveBlockOnDisk" };
+export const Chain_FindLocatorFork$Method: $.Method<Chain_FindLocatorFork$Params, Chain_FindLocatorFork$Results> = { ParamsClass: Chain_FindLocatorFork$Params, ResultsClass: Chain_FindLocatorFork$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 4, interfaceName: "chain.capnp:Chain", methodName: "findLocatorFork" };
+export const Chain_HasBlockFilterIndex$Method: $.Method<Chain_HasBlockFilterIndex$Params, Chain_HasBlockFilterIndex$Results> = { ParamsClass: Chain_HasBlockFilterIndex$Params, ResultsClass: Chain_HasBlockFilterIndex$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 5, interfaceName: "chain.capnp:Chain", methodName: "hasBlockFilterIndex" };
+export const Chain_BlockFilterMatchesAny$Method: $.Method<Chain_BlockFilterMatchesAny$Params, Chain_BlockFilterMatchesAny$Results> = { ParamsClass: Chain_BlockFilterMatchesAny$Params, ResultsClass: Chain_BlockFilterMatchesAny$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 6, interfaceName: "chain.capnp:Chain", methodName: "blockFilterMatchesAny" };
+export const Chain_FindBlock$Method: $.Method<Chain_FindBlock$Params, Chain_FindBlock$Results> = { ParamsClass: Chain_FindBlock$Params, ResultsClass: Chain_FindBlock$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 7, interfaceName: "chain.capnp:Chain", methodName: "findBlock" };
+export const Chain_FindFirstBlockWithTimeAndHeight$Method: $.Method<Chain_FindFirstBlockWithTimeAndHeight$Params, Chain_FindFirstBlockWithTimeAndHeight$Results> = { ParamsClass: Chain_FindFirstBlockWithTimeAndHeight$Params, ResultsClass: Chain_FindFirstBlockWithTimeAndHeight$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 8, interfaceName: "chain.capnp:Chain", methodName: "findFirstBlockWithTimeAndHeight" };
+export const Chain_FindAncestorByHeight$Method: $.Method<Chain_FindAncestorByHeight$Params, Chain_FindAncestorByHeight$Results> = { ParamsClass: Chain_FindAncestorByHeight$Params, ResultsClass: Chain_FindAncestorByHeight$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 9, interfaceName: "chain.capnp:Chain", methodName: "findAncestorByHeight" };
+export const Chain_FindAncestorByHash$Method: $.Method<Chain_FindAncestorByHash$Params, Chain_FindAncestorByHash$Results> = { ParamsClass: Chain_FindAncestorByHash$Params, ResultsClass: Chain_FindAncestorByHash$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 10, interfaceName: "chain.capnp:Chain", methodName: "findAncestorByHash" };
+export const Chain_FindCommonAncestor$Method: $.Method<Chain_FindCommonAncestor$Params, Chain_FindCommonAncestor$Results> = { ParamsClass: Chain_FindCommonAncestor$Params, ResultsClass: Chain_FindCommonAncestor$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 11, interfaceName: "chain.capnp:Chain", methodName: "findCommonAncestor" };
+export const Chain_FindCoins$Method: $.Method<Chain_FindCoins$Params, Chain_FindCoins$Results> = { ParamsClass: Chain_FindCoins$Params, ResultsClass: Chain_FindCoins$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 12, interfaceName: "chain.capnp:Chain", methodName: "findCoins" };
+export const Chain_GuessVerificationProgress$Method: $.Method<Chain_GuessVerificationProgress$Params, Chain_GuessVerificationProgress$Results> = { ParamsClass: Chain_GuessVerificationProgress$Params, ResultsClass: Chain_GuessVerificationProgress$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 13, interfaceName: "chain.capnp:Chain", methodName: "guessVerificationProgress" };
+export const Chain_HasBlocks$Method: $.Method<Chain_HasBlocks$Params, Chain_HasBlocks$Results> = { ParamsClass: Chain_HasBlocks$Params, ResultsClass: Chain_HasBlocks$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 14, interfaceName: "chain.capnp:Chain", methodName: "hasBlocks" };
+export const Chain_IsRBFOptIn$Method: $.Method<Chain_IsRBFOptIn$Params, Chain_IsRBFOptIn$Results> = { ParamsClass: Chain_IsRBFOptIn$Params, ResultsClass: Chain_IsRBFOptIn$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 15, interfaceName: "chain.capnp:Chain", methodName: "isRBFOptIn" };
+export const Chain_IsInMempool$Method: $.Method<Chain_IsInMempool$Params, Chain_IsInMempool$Results> = { ParamsClass: Chain_IsInMempool$Params, ResultsClass: Chain_IsInMempool$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 16, interfaceName: "chain.capnp:Chain", methodName: "isInMempool" };
+export const Chain_HasDescendantsInMempool$Method: $.Method<Chain_HasDescendantsInMempool$Params, Chain_HasDescendantsInMempool$Results> = { ParamsClass: Chain_HasDescendantsInMempool$Params, ResultsClass: Chain_HasDescendantsInMempool$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 17, interfaceName: "chain.capnp:Chain", methodName: "hasDescendantsInMempool" };
+export const Chain_BroadcastTransaction$Method: $.Method<Chain_BroadcastTransaction$Params, Chain_BroadcastTransaction$Results> = { ParamsClass: Chain_BroadcastTransaction$Params, ResultsClass: Chain_BroadcastTransaction$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 18, interfaceName: "chain.capnp:Chain", methodName: "broadcastTransaction" };
+export const Chain_GetTransactionAncestry$Method: $.Method<Chain_GetTransactionAncestry$Params, Chain_GetTransactionAncestry$Results> = { ParamsClass: Chain_GetTransactionAncestry$Params, ResultsClass: Chain_GetTransactionAncestry$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 19, interfaceName: "chain.capnp:Chain", methodName: "getTransactionAncestry" };
+export const Chain_CalculateIndividualBumpFees$Method: $.Method<Chain_CalculateIndividualBumpFees$Params, Chain_CalculateIndividualBumpFees$Results> = { ParamsClass: Chain_CalculateIndividualBumpFees$Params, ResultsClass: Chain_CalculateIndividualBumpFees$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 20, interfaceName: "chain.capnp:Chain", methodName: "calculateIndividualBumpFees" };
+export const Chain_CalculateCombinedBumpFee$Method: $.Method<Chain_CalculateCombinedBumpFee$Params, Chain_CalculateCombinedBumpFee$Results> = { ParamsClass: Chain_CalculateCombinedBumpFee$Params, ResultsClass: Chain_CalculateCombinedBumpFee$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 21, interfaceName: "chain.capnp:Chain", methodName: "calculateCombinedBumpFee" };
+export const Chain_GetPackageLimits$Method: $.Method<Chain_GetPackageLimits$Params, Chain_GetPackageLimits$Results> = { ParamsClass: Chain_GetPackageLimits$Params, ResultsClass: Chain_GetPackageLimits$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 22, interfaceName: "chain.capnp:Chain", methodName: "getPackageLimits" };
+export const Chain_CheckChainLimits$Method: $.Method<Chain_CheckChainLimits$Params, Chain_CheckChainLimits$Results> = { ParamsClass: Chain_CheckChainLimits$Params, ResultsClass: Chain_CheckChainLimits$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 23, interfaceName: "chain.capnp:Chain", methodName: "checkChainLimits" };
+export const Chain_EstimateSmartFee$Method: $.Method<Chain_EstimateSmartFee$Params, Chain_EstimateSmartFee$Results> = { ParamsClass: Chain_EstimateSmartFee$Params, ResultsClass: Chain_EstimateSmartFee$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 24, interfaceName: "chain.capnp:Chain", methodName: "estimateSmartFee" };
+export const Chain_EstimateMaxBlocks$Method: $.Method<Chain_EstimateMaxBlocks$Params, Chain_EstimateMaxBlocks$Results> = { ParamsClass: Chain_EstimateMaxBlocks$Params, ResultsClass: Chain_EstimateMaxBlocks$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 25, interfaceName: "chain.capnp:Chain", methodName: "estimateMaxBlocks" };
+export const Chain_MempoolMinFee$Method: $.Method<Chain_MempoolMinFee$Params, Chain_MempoolMinFee$Results> = { ParamsClass: Chain_MempoolMinFee$Params, ResultsClass: Chain_MempoolMinFee$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 26, interfaceName: "chain.capnp:Chain", methodName: "mempoolMinFee" };
+export const Chain_RelayMinFee$Method: $.Method<Chain_RelayMinFee$Params, Chain_RelayMinFee$Results> = { ParamsClass: Chain_RelayMinFee$Params, ResultsClass: Chain_RelayMinFee$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 27, interfaceName: "chain.capnp:Chain", methodName: "relayMinFee" };
+export const Chain_RelayIncrementalFee$Method: $.Method<Chain_RelayIncrementalFee$Params, Chain_RelayIncrementalFee$Results> = { ParamsClass: Chain_RelayIncrementalFee$Params, ResultsClass: Chain_RelayIncrementalFee$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 28, interfaceName: "chain.capnp:Chain", methodName: "relayIncrementalFee" };
+export const Chain_RelayDustFee$Method: $.Method<Chain_RelayDustFee$Params, Chain_RelayDustFee$Results> = { ParamsClass: Chain_RelayDustFee$Params, ResultsClass: Chain_RelayDustFee$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 29, interfaceName: "chain.capnp:Chain", methodName: "relayDustFee" };
+export const Chain_HavePruned$Method: $.Method<Chain_HavePruned$Params, Chain_HavePruned$Results> = { ParamsClass: Chain_HavePruned$Params, ResultsClass: Chain_HavePruned$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 30, interfaceName: "chain.capnp:Chain", methodName: "havePruned" };
+export const Chain_GetPruneHeight$Method: $.Method<Chain_GetPruneHeight$Params, Chain_GetPruneHeight$Results> = { ParamsClass: Chain_GetPruneHeight$Params, ResultsClass: Chain_GetPruneHeight$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 31, interfaceName: "chain.capnp:Chain", methodName: "getPruneHeight" };
+export const Chain_IsReadyToBroadcast$Method: $.Method<Chain_IsReadyToBroadcast$Params, Chain_IsReadyToBroadcast$Results> = { ParamsClass: Chain_IsReadyToBroadcast$Params, ResultsClass: Chain_IsReadyToBroadcast$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 32, interfaceName: "chain.capnp:Chain", methodName: "isReadyToBroadcast" };
+export const Chain_IsInitialBlockDownload$Method: $.Method<Chain_IsInitialBlockDownload$Params, Chain_IsInitialBlockDownload$Results> = { ParamsClass: Chain_IsInitialBlockDownload$Params, ResultsClass: Chain_IsInitialBlockDownload$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 33, interfaceName: "chain.capnp:Chain", methodName: "isInitialBlockDownload" };
+export const Chain_ShutdownRequested$Method: $.Method<Chain_ShutdownRequested$Params, Chain_ShutdownRequested$Results> = { ParamsClass: Chain_ShutdownRequested$Params, ResultsClass: Chain_ShutdownRequested$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 34, interfaceName: "chain.capnp:Chain", methodName: "shutdownRequested" };
+export const Chain_InitMessage$Method: $.Method<Chain_InitMessage$Params, Chain_InitMessage$Results> = { ParamsClass: Chain_InitMessage$Params, ResultsClass: Chain_InitMessage$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 35, interfaceName: "chain.capnp:Chain", methodName: "initMessage" };
+export const Chain_InitWarning$Method: $.Method<Chain_InitWarning$Params, Chain_InitWarning$Results> = { ParamsClass: Chain_InitWarning$Params, ResultsClass: Chain_InitWarning$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 36, interfaceName: "chain.capnp:Chain", methodName: "initWarning" };
+export const Chain_InitError$Method: $.Method<Chain_InitError$Params, Chain_InitError$Results> = { ParamsClass: Chain_InitError$Params, ResultsClass: Chain_InitError$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 37, interfaceName: "chain.capnp:Chain", methodName: "initError" };
+export const Chain_ShowProgress$Method: $.Method<Chain_ShowProgress$Params, Chain_ShowProgress$Results> = { ParamsClass: Chain_ShowProgress$Params, ResultsClass: Chain_ShowProgress$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 38, interfaceName: "chain.capnp:Chain", methodName: "showProgress" };
+export const Chain_HandleNotifications$Method: $.Method<Chain_HandleNotifications$Params, Chain_HandleNotifications$Results> = { ParamsClass: Chain_HandleNotifications$Params, ResultsClass: Chain_HandleNotifications$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 39, interfaceName: "chain.capnp:Chain", methodName: "handleNotifications" };
+export const Chain_WaitForNotificationsIfTipChanged$Method: $.Method<Chain_WaitForNotificationsIfTipChanged$Params, Chain_WaitForNotificationsIfTipChanged$Results> = { ParamsClass: Chain_WaitForNotificationsIfTipChanged$Params, ResultsClass: Chain_WaitForNotificationsIfTipChanged$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 40, interfaceName: "chain.capnp:Chain", methodName: "waitForNotificationsIfTipChanged" };
+export const Chain_HandleRpc$Method: $.Method<Chain_HandleRpc$Params, Chain_HandleRpc$Results> = { ParamsClass: Chain_HandleRpc$Params, ResultsClass: Chain_HandleRpc$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 41, interfaceName: "chain.capnp:Chain", methodName: "handleRpc" };
+export const Chain_RpcEnableDeprecated$Method: $.Method<Chain_RpcEnableDeprecated$Params, Chain_RpcEnableDeprecated$Results> = { ParamsClass: Chain_RpcEnableDeprecated$Params, ResultsClass: Chain_RpcEnableDeprecated$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 42, interfaceName: "chain.capnp:Chain", methodName: "rpcEnableDeprecated" };
+export const Chain_GetSetting$Method: $.Method<Chain_GetSetting$Params, Chain_GetSetting$Results> = { ParamsClass: Chain_GetSetting$Params, ResultsClass: Chain_GetSetting$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 43, interfaceName: "chain.capnp:Chain", methodName: "getSetting" };
+export const Chain_GetSettingsList$Method: $.Method<Chain_GetSettingsList$Params, Chain_GetSettingsList$Results> = { ParamsClass: Chain_GetSettingsList$Params, ResultsClass: Chain_GetSettingsList$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 44, interfaceName: "chain.capnp:Chain", methodName: "getSettingsList" };
+export const Chain_GetRwSetting$Method: $.Method<Chain_GetRwSetting$Params, Chain_GetRwSetting$Results> = { ParamsClass: Chain_GetRwSetting$Params, ResultsClass: Chain_GetRwSetting$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 45, interfaceName: "chain.capnp:Chain", methodName: "getRwSetting" };
+export const Chain_UpdateRwSetting$Method: $.Method<Chain_UpdateRwSetting$Params, Chain_UpdateRwSetting$Results> = { ParamsClass: Chain_UpdateRwSetting$Params, ResultsClass: Chain_UpdateRwSetting$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 46, interfaceName: "chain.capnp:Chain", methodName: "updateRwSetting" };
+export const Chain_OverwriteRwSetting$Method: $.Method<Chain_OverwriteRwSetting$Params, Chain_OverwriteRwSetting$Results> = { ParamsClass: Chain_OverwriteRwSetting$Params, ResultsClass: Chain_OverwriteRwSetting$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 47, interfaceName: "chain.capnp:Chain", methodName: "overwriteRwSetting" };
+export const Chain_DeleteRwSettings$Method: $.Method<Chain_DeleteRwSettings$Params, Chain_DeleteRwSettings$Results> = { ParamsClass: Chain_DeleteRwSettings$Params, ResultsClass: Chain_DeleteRwSettings$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 48, interfaceName: "chain.capnp:Chain", methodName: "deleteRwSettings" };
+export const Chain_RequestMempoolTransactions$Method: $.Method<Chain_RequestMempoolTransactions$Params, Chain_RequestMempoolTransactions$Results> = { ParamsClass: Chain_RequestMempoolTransactions$Params, ResultsClass: Chain_RequestMempoolTransactions$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 49, interfaceName: "chain.capnp:Chain", methodName: "requestMempoolTransactions" };
+export const Chain_HasAssumedValidChain$Method: $.Method<Chain_HasAssumedValidChain$Params, Chain_HasAssumedValidChain$Results> = { ParamsClass: Chain_HasAssumedValidChain$Params, ResultsClass: Chain_HasAssumedValidChain$Results, interfaceId: 0xddfb1d54c24414b3n, methodId: 50, interfaceName: "chain.capnp:Chain", methodName: "hasAssumedValidChain" };
 export class Chain$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xddfb1d54c24414b3n;
@@ -3641,414 +3692,57 @@ export class Chain$Client {
         $.Method<Chain_RequestMempoolTransactions$Params, Chain_RequestMempoolTransactions$Results>,
         $.Method<Chain_HasAssumedValidChain$Params, Chain_HasAssumedValidChain$Results>
     ] = [
-        {
-            ParamsClass: Chain_Destroy$Params,
-            ResultsClass: Chain_Destroy$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: Chain_GetHeight$Params,
-            ResultsClass: Chain_GetHeight$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "getHeight"
-        },
-        {
-            ParamsClass: Chain_GetBlockHash$Params,
-            ResultsClass: Chain_GetBlockHash$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 2,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "getBlockHash"
-        },
-        {
-            ParamsClass: Chain_HaveBlockOnDisk$Params,
-            ResultsClass: Chain_HaveBlockOnDisk$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 3,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "haveBlockOnDisk"
-        },
-        {
-            ParamsClass: Chain_FindLocatorFork$Params,
-            ResultsClass: Chain_FindLocatorFork$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 4,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "findLocatorFork"
-        },
-        {
-            ParamsClass: Chain_HasBlockFilterIndex$Params,
-            ResultsClass: Chain_HasBlockFilterIndex$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 5,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "hasBlockFilterIndex"
-        },
-        {
-            ParamsClass: Chain_BlockFilterMatchesAny$Params,
-            ResultsClass: Chain_BlockFilterMatchesAny$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 6,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "blockFilterMatchesAny"
-        },
-        {
-            ParamsClass: Chain_FindBlock$Params,
-            ResultsClass: Chain_FindBlock$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 7,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "findBlock"
-        },
-        {
-            ParamsClass: Chain_FindFirstBlockWithTimeAndHeight$Params,
-            ResultsClass: Chain_FindFirstBlockWithTimeAndHeight$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 8,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "findFirstBlockWithTimeAndHeight"
-        },
-        {
-            ParamsClass: Chain_FindAncestorByHeight$Params,
-            ResultsClass: Chain_FindAncestorByHeight$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 9,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "findAncestorByHeight"
-        },
-        {
-            ParamsClass: Chain_FindAncestorByHash$Params,
-            ResultsClass: Chain_FindAncestorByHash$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 10,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "findAncestorByHash"
-        },
-        {
-            ParamsClass: Chain_FindCommonAncestor$Params,
-            ResultsClass: Chain_FindCommonAncestor$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 11,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "findCommonAncestor"
-        },
-        {
-            ParamsClass: Chain_FindCoins$Params,
-            ResultsClass: Chain_FindCoins$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 12,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "findCoins"
-        },
-        {
-            ParamsClass: Chain_GuessVerificationProgress$Params,
-            ResultsClass: Chain_GuessVerificationProgress$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 13,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "guessVerificationProgress"
-        },
-        {
-            ParamsClass: Chain_HasBlocks$Params,
-            ResultsClass: Chain_HasBlocks$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 14,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "hasBlocks"
-        },
-        {
-            ParamsClass: Chain_IsRBFOptIn$Params,
-            ResultsClass: Chain_IsRBFOptIn$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 15,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "isRBFOptIn"
-        },
-        {
-            ParamsClass: Chain_IsInMempool$Params,
-            ResultsClass: Chain_IsInMempool$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 16,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "isInMempool"
-        },
-        {
-            ParamsClass: Chain_HasDescendantsInMempool$Params,
-            ResultsClass: Chain_HasDescendantsInMempool$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 17,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "hasDescendantsInMempool"
-        },
-        {
-            ParamsClass: Chain_BroadcastTransaction$Params,
-            ResultsClass: Chain_BroadcastTransaction$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 18,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "broadcastTransaction"
-        },
-        {
-            ParamsClass: Chain_GetTransactionAncestry$Params,
-            ResultsClass: Chain_GetTransactionAncestry$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 19,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "getTransactionAncestry"
-        },
-        {
-            ParamsClass: Chain_CalculateIndividualBumpFees$Params,
-            ResultsClass: Chain_CalculateIndividualBumpFees$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 20,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "calculateIndividualBumpFees"
-        },
-        {
-            ParamsClass: Chain_CalculateCombinedBumpFee$Params,
-            ResultsClass: Chain_CalculateCombinedBumpFee$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 21,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "calculateCombinedBumpFee"
-        },
-        {
-            ParamsClass: Chain_GetPackageLimits$Params,
-            ResultsClass: Chain_GetPackageLimits$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 22,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "getPackageLimits"
-        },
-        {
-            ParamsClass: Chain_CheckChainLimits$Params,
-            ResultsClass: Chain_CheckChainLimits$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 23,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "checkChainLimits"
-        },
-        {
-            ParamsClass: Chain_EstimateSmartFee$Params,
-            ResultsClass: Chain_EstimateSmartFee$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 24,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "estimateSmartFee"
-        },
-        {
-            ParamsClass: Chain_EstimateMaxBlocks$Params,
-            ResultsClass: Chain_EstimateMaxBlocks$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 25,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "estimateMaxBlocks"
-        },
-        {
-            ParamsClass: Chain_MempoolMinFee$Params,
-            ResultsClass: Chain_MempoolMinFee$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 26,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "mempoolMinFee"
-        },
-        {
-            ParamsClass: Chain_RelayMinFee$Params,
-            ResultsClass: Chain_RelayMinFee$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 27,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "relayMinFee"
-        },
-        {
-            ParamsClass: Chain_RelayIncrementalFee$Params,
-            ResultsClass: Chain_RelayIncrementalFee$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 28,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "relayIncrementalFee"
-        },
-        {
-            ParamsClass: Chain_RelayDustFee$Params,
-            ResultsClass: Chain_RelayDustFee$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 29,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "relayDustFee"
-        },
-        {
-            ParamsClass: Chain_HavePruned$Params,
-            ResultsClass: Chain_HavePruned$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 30,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "havePruned"
-        },
-        {
-            ParamsClass: Chain_GetPruneHeight$Params,
-            ResultsClass: Chain_GetPruneHeight$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 31,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "getPruneHeight"
-        },
-        {
-            ParamsClass: Chain_IsReadyToBroadcast$Params,
-            ResultsClass: Chain_IsReadyToBroadcast$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 32,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "isReadyToBroadcast"
-        },
-        {
-            ParamsClass: Chain_IsInitialBlockDownload$Params,
-            ResultsClass: Chain_IsInitialBlockDownload$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 33,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "isInitialBlockDownload"
-        },
-        {
-            ParamsClass: Chain_ShutdownRequested$Params,
-            ResultsClass: Chain_ShutdownRequested$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 34,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "shutdownRequested"
-        },
-        {
-            ParamsClass: Chain_InitMessage$Params,
-            ResultsClass: Chain_InitMessage$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 35,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "initMessage"
-        },
-        {
-            ParamsClass: Chain_InitWarning$Params,
-            ResultsClass: Chain_InitWarning$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 36,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "initWarning"
-        },
-        {
-            ParamsClass: Chain_InitError$Params,
-            ResultsClass: Chain_InitError$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 37,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "initError"
-        },
-        {
-            ParamsClass: Chain_ShowProgress$Params,
-            ResultsClass: Chain_ShowProgress$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 38,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "showProgress"
-        },
-        {
-            ParamsClass: Chain_HandleNotifications$Params,
-            ResultsClass: Chain_HandleNotifications$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 39,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "handleNotifications"
-        },
-        {
-            ParamsClass: Chain_WaitForNotificationsIfTipChanged$Params,
-            ResultsClass: Chain_WaitForNotificationsIfTipChanged$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 40,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "waitForNotificationsIfTipChanged"
-        },
-        {
-            ParamsClass: Chain_HandleRpc$Params,
-            ResultsClass: Chain_HandleRpc$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 41,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "handleRpc"
-        },
-        {
-            ParamsClass: Chain_RpcEnableDeprecated$Params,
-            ResultsClass: Chain_RpcEnableDeprecated$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 42,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "rpcEnableDeprecated"
-        },
-        {
-            ParamsClass: Chain_GetSetting$Params,
-            ResultsClass: Chain_GetSetting$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 43,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "getSetting"
-        },
-        {
-            ParamsClass: Chain_GetSettingsList$Params,
-            ResultsClass: Chain_GetSettingsList$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 44,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "getSettingsList"
-        },
-        {
-            ParamsClass: Chain_GetRwSetting$Params,
-            ResultsClass: Chain_GetRwSetting$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 45,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "getRwSetting"
-        },
-        {
-            ParamsClass: Chain_UpdateRwSetting$Params,
-            ResultsClass: Chain_UpdateRwSetting$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 46,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "updateRwSetting"
-        },
-        {
-            ParamsClass: Chain_OverwriteRwSetting$Params,
-            ResultsClass: Chain_OverwriteRwSetting$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 47,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "overwriteRwSetting"
-        },
-        {
-            ParamsClass: Chain_DeleteRwSettings$Params,
-            ResultsClass: Chain_DeleteRwSettings$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 48,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "deleteRwSettings"
-        },
-        {
-            ParamsClass: Chain_RequestMempoolTransactions$Params,
-            ResultsClass: Chain_RequestMempoolTransactions$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 49,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "requestMempoolTransactions"
-        },
-        {
-            ParamsClass: Chain_HasAssumedValidChain$Params,
-            ResultsClass: Chain_HasAssumedValidChain$Results,
-            interfaceId: Chain$Client.interfaceId,
-            methodId: 50,
-            interfaceName: "chain.capnp:Chain",
-            methodName: "hasAssumedValidChain"
-        }
+        Chain_Destroy$Method,
+        Chain_GetHeight$Method,
+        Chain_GetBlockHash$Method,
+        Chain_HaveBlockOnDisk$Method,
+        Chain_FindLocatorFork$Method,
+        Chain_HasBlockFilterIndex$Method,
+        Chain_BlockFilterMatchesAny$Method,
+        Chain_FindBlock$Method,
+        Chain_FindFirstBlockWithTimeAndHeight$Method,
+        Chain_FindAncestorByHeight$Method,
+        Chain_FindAncestorByHash$Method,
+        Chain_FindCommonAncestor$Method,
+        Chain_FindCoins$Method,
+        Chain_GuessVerificationProgress$Method,
+        Chain_HasBlocks$Method,
+        Chain_IsRBFOptIn$Method,
+        Chain_IsInMempool$Method,
+        Chain_HasDescendantsInMempool$Method,
+        Chain_BroadcastTransaction$Method,
+        Chain_GetTransactionAncestry$Method,
+        Chain_CalculateIndividualBumpFees$Method,
+        Chain_CalculateCombinedBumpFee$Method,
+        Chain_GetPackageLimits$Method,
+        Chain_CheckChainLimits$Method,
+        Chain_EstimateSmartFee$Method,
+        Chain_EstimateMaxBlocks$Method,
+        Chain_MempoolMinFee$Method,
+        Chain_RelayMinFee$Method,
+        Chain_RelayIncrementalFee$Method,
+        Chain_RelayDustFee$Method,
+        Chain_HavePruned$Method,
+        Chain_GetPruneHeight$Method,
+        Chain_IsReadyToBroadcast$Method,
+        Chain_IsInitialBlockDownload$Method,
+        Chain_ShutdownRequested$Method,
+        Chain_InitMessage$Method,
+        Chain_InitWarning$Method,
+        Chain_InitError$Method,
+        Chain_ShowProgress$Method,
+        Chain_HandleNotifications$Method,
+        Chain_WaitForNotificationsIfTipChanged$Method,
+        Chain_HandleRpc$Method,
+        Chain_RpcEnableDeprecated$Method,
+        Chain_GetSetting$Method,
+        Chain_GetSettingsList$Method,
+        Chain_GetRwSetting$Method,
+        Chain_UpdateRwSetting$Method,
+        Chain_OverwriteRwSetting$Method,
+        Chain_DeleteRwSettings$Method,
+        Chain_RequestMempoolTransactions$Method,
+        Chain_HasAssumedValidChain$Method
     ];
     destroy(paramsFunc?: (params: Chain_Destroy$Params) => void): Chain_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -4459,7 +4153,6 @@ export class Chain$Client {
         return new Chain_HasAssumedValidChain$Results$Promise(pipeline);
     }
 }
-$.Registry.register(Chain$Client.interfaceId, Chain$Client);
 export interface Chain$Server$Target {
     destroy(params: Chain_Destroy$Params, results: Chain_Destroy$Results): Promise<void>;
     getHeight(params: Chain_GetHeight$Params, results: Chain_GetHeight$Results): Promise<void>;
@@ -4734,7 +4427,7 @@ export class Chain extends $.Interface {
     static readonly _capnp = {
         displayName: "Chain",
         id: "ddfb1d54c24414b3",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Chain_" + super.toString(); }
 }
@@ -4742,7 +4435,7 @@ export class ChainClient_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "e8f9f8bf27e95fc1",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4768,7 +4461,7 @@ export class ChainClient_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "f9c53a9e790c564e",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainClient_Destroy$Results_" + super.toString(); }
 }
@@ -4785,7 +4478,7 @@ export class ChainClient_RegisterRpcs$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "registerRpcs$Params",
         id: "d34f6e52e70db164",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4811,7 +4504,7 @@ export class ChainClient_RegisterRpcs$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "registerRpcs$Results",
         id: "8f4b15df7098474c",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainClient_RegisterRpcs$Results_" + super.toString(); }
 }
@@ -4828,7 +4521,7 @@ export class ChainClient_Verify$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "verify$Params",
         id: "bf3e25c1bfcfa70e",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4854,7 +4547,7 @@ export class ChainClient_Verify$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "verify$Results",
         id: "ed57f56e163ab031",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -4877,7 +4570,7 @@ export class ChainClient_Load$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "load$Params",
         id: "b42ede140fb264c2",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4903,7 +4596,7 @@ export class ChainClient_Load$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "load$Results",
         id: "88bf004c8e0970a5",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -4926,7 +4619,7 @@ export class ChainClient_Start$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "start$Params",
         id: "f3a8e892655b137c",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4952,7 +4645,7 @@ export class ChainClient_Start$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "start$Results",
         id: "8437ab7ac0a25ecf",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainClient_Start$Results_" + super.toString(); }
 }
@@ -4969,7 +4662,7 @@ export class ChainClient_Stop$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "stop$Params",
         id: "8466a3d3782b6520",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4995,7 +4688,7 @@ export class ChainClient_Stop$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "stop$Results",
         id: "c223290e66ec5104",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainClient_Stop$Results_" + super.toString(); }
 }
@@ -5012,7 +4705,7 @@ export class ChainClient_SetMockTime$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "setMockTime$Params",
         id: "d88aef3ba6d1ddec",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5044,7 +4737,7 @@ export class ChainClient_SetMockTime$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "setMockTime$Results",
         id: "a21751776afcf485",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainClient_SetMockTime$Results_" + super.toString(); }
 }
@@ -5061,7 +4754,7 @@ export class ChainClient_SchedulerMockForward$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "schedulerMockForward$Params",
         id: "bcb385f23ea5b1c6",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5093,7 +4786,7 @@ export class ChainClient_SchedulerMockForward$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "schedulerMockForward$Results",
         id: "eaf54c797a607fd5",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainClient_SchedulerMockForward$Results_" + super.toString(); }
 }
@@ -5106,6 +4799,14 @@ export class ChainClient_SchedulerMockForward$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const ChainClient_Destroy$Method: $.Method<ChainClient_Destroy$Params, ChainClient_Destroy$Results> = { ParamsClass: ChainClient_Destroy$Params, ResultsClass: ChainClient_Destroy$Results, interfaceId: 0xe12e54f4b0c4b578n, methodId: 0, interfaceName: "chain.capnp:ChainClient", methodName: "destroy" };
+export const ChainClient_RegisterRpcs$Method: $.Method<ChainClient_RegisterRpcs$Params, ChainClient_RegisterRpcs$Results> = { ParamsClass: ChainClient_RegisterRpcs$Params, ResultsClass: ChainClient_RegisterRpcs$Results, interfaceId: 0xe12e54f4b0c4b578n, methodId: 1, interfaceName: "chain.capnp:ChainClient", methodName: "registerRpcs" };
+export const ChainClient_Verify$Method: $.Method<ChainClient_Verify$Params, ChainClient_Verify$Results> = { ParamsClass: ChainClient_Verify$Params, ResultsClass: ChainClient_Verify$Results, interfaceId: 0xe12e54f4b0c4b578n, methodId: 2, interfaceName: "chain.capnp:ChainClient", methodName: "verify" };
+export const ChainClient_Load$Method: $.Method<ChainClient_Load$Params, ChainClient_Load$Results> = { ParamsClass: ChainClient_Load$Params, ResultsClass: ChainClient_Load$Results, interfaceId: 0xe12e54f4b0c4b578n, methodId: 3, interfaceName: "chain.capnp:ChainClient", methodName: "load" };
+export const ChainClient_Start$Method: $.Method<ChainClient_Start$Params, ChainClient_Start$Results> = { ParamsClass: ChainClient_Start$Params, ResultsClass: ChainClient_Start$Results, interfaceId: 0xe12e54f4b0c4b578n, methodId: 4, interfaceName: "chain.capnp:ChainClient", methodName: "start" };
+export const ChainClient_Stop$Method: $.Method<ChainClient_Stop$Params, ChainClient_Stop$Results> = { ParamsClass: ChainClient_Stop$Params, ResultsClass: ChainClient_Stop$Results, interfaceId: 0xe12e54f4b0c4b578n, methodId: 5, interfaceName: "chain.capnp:ChainClient", methodName: "stop" };
+export const ChainClient_SetMockTime$Method: $.Method<ChainClient_SetMockTime$Params, ChainClient_SetMockTime$Results> = { ParamsClass: ChainClient_SetMockTime$Params, ResultsClass: ChainClient_SetMockTime$Results, interfaceId: 0xe12e54f4b0c4b578n, methodId: 6, interfaceName: "chain.capnp:ChainClient", methodName: "setMockTime" };
+export const ChainClient_SchedulerMockForward$Method: $.Method<ChainClient_SchedulerMockForward$Params, ChainClient_SchedulerMockForward$Results> = { ParamsClass: ChainClient_SchedulerMockForward$Params, ResultsClass: ChainClient_SchedulerMockForward$Results, interfaceId: 0xe12e54f4b0c4b578n, methodId: 7, interfaceName: "chain.capnp:ChainClient", methodName: "schedulerMockForward" };
 export class ChainClient$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xe12e54f4b0c4b578n;
@@ -5122,70 +4823,14 @@ export class ChainClient$Client {
         $.Method<ChainClient_SetMockTime$Params, ChainClient_SetMockTime$Results>,
         $.Method<ChainClient_SchedulerMockForward$Params, ChainClient_SchedulerMockForward$Results>
     ] = [
-        {
-            ParamsClass: ChainClient_Destroy$Params,
-            ResultsClass: ChainClient_Destroy$Results,
-            interfaceId: ChainClient$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "chain.capnp:ChainClient",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: ChainClient_RegisterRpcs$Params,
-            ResultsClass: ChainClient_RegisterRpcs$Results,
-            interfaceId: ChainClient$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "chain.capnp:ChainClient",
-            methodName: "registerRpcs"
-        },
-        {
-            ParamsClass: ChainClient_Verify$Params,
-            ResultsClass: ChainClient_Verify$Results,
-            interfaceId: ChainClient$Client.interfaceId,
-            methodId: 2,
-            interfaceName: "chain.capnp:ChainClient",
-            methodName: "verify"
-        },
-        {
-            ParamsClass: ChainClient_Load$Params,
-            ResultsClass: ChainClient_Load$Results,
-            interfaceId: ChainClient$Client.interfaceId,
-            methodId: 3,
-            interfaceName: "chain.capnp:ChainClient",
-            methodName: "load"
-        },
-        {
-            ParamsClass: ChainClient_Start$Params,
-            ResultsClass: ChainClient_Start$Results,
-            interfaceId: ChainClient$Client.interfaceId,
-            methodId: 4,
-            interfaceName: "chain.capnp:ChainClient",
-            methodName: "start"
-        },
-        {
-            ParamsClass: ChainClient_Stop$Params,
-            ResultsClass: ChainClient_Stop$Results,
-            interfaceId: ChainClient$Client.interfaceId,
-            methodId: 5,
-            interfaceName: "chain.capnp:ChainClient",
-            methodName: "stop"
-        },
-        {
-            ParamsClass: ChainClient_SetMockTime$Params,
-            ResultsClass: ChainClient_SetMockTime$Results,
-            interfaceId: ChainClient$Client.interfaceId,
-            methodId: 6,
-            interfaceName: "chain.capnp:ChainClient",
-            methodName: "setMockTime"
-        },
-        {
-            ParamsClass: ChainClient_SchedulerMockForward$Params,
-            ResultsClass: ChainClient_SchedulerMockForward$Results,
-            interfaceId: ChainClient$Client.interfaceId,
-            methodId: 7,
-            interfaceName: "chain.capnp:ChainClient",
-            methodName: "schedulerMockForward"
-        }
+        ChainClient_Destroy$Method,
+        ChainClient_RegisterRpcs$Method,
+        ChainClient_Verify$Method,
+        ChainClient_Load$Method,
+        ChainClient_Start$Method,
+        ChainClient_Stop$Method,
+        ChainClient_SetMockTime$Method,
+        ChainClient_SchedulerMockForward$Method
     ];
     destroy(paramsFunc?: (params: ChainClient_Destroy$Params) => void): ChainClient_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -5252,7 +4897,6 @@ export class ChainClient$Client {
         return new ChainClient_SchedulerMockForward$Results$Promise(pipeline);
     }
 }
-$.Registry.register(ChainClient$Client.interfaceId, ChainClient$Client);
 export interface ChainClient$Server$Target {
     destroy(params: ChainClient_Destroy$Params, results: ChainClient_Destroy$Results): Promise<void>;
     registerRpcs(params: ChainClient_RegisterRpcs$Params, results: ChainClient_RegisterRpcs$Results): Promise<void>;
@@ -5312,7 +4956,7 @@ export class ChainClient extends $.Interface {
     static readonly _capnp = {
         displayName: "ChainClient",
         id: "e12e54f4b0c4b578",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainClient_" + super.toString(); }
 }
@@ -5320,7 +4964,7 @@ export class ChainNotifications_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "e409d194f53361f7",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5346,7 +4990,7 @@ export class ChainNotifications_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "d82d194c8f8a817c",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainNotifications_Destroy$Results_" + super.toString(); }
 }
@@ -5363,7 +5007,7 @@ export class ChainNotifications_TransactionAddedToMempool$Params extends $.Struc
     static readonly _capnp = {
         displayName: "transactionAddedToMempool$Params",
         id: "a55b849cdb8e56ec",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5407,7 +5051,7 @@ export class ChainNotifications_TransactionAddedToMempool$Results extends $.Stru
     static readonly _capnp = {
         displayName: "transactionAddedToMempool$Results",
         id: "acc847a96743c19e",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainNotifications_TransactionAddedToMempool$Results_" + super.toString(); }
 }
@@ -5424,7 +5068,7 @@ export class ChainNotifications_TransactionRemovedFromMempool$Params extends $.S
     static readonly _capnp = {
         displayName: "transactionRemovedFromMempool$Params",
         id: "fae2f1f7c55c5770",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5474,7 +5118,7 @@ export class ChainNotifications_TransactionRemovedFromMempool$Results extends $.
     static readonly _capnp = {
         displayName: "transactionRemovedFromMempool$Results",
         id: "cbd70c909d55c041",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainNotifications_TransactionRemovedFromMempool$Results_" + super.toString(); }
 }
@@ -5491,7 +5135,7 @@ export class ChainNotifications_BlockConnected$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "blockConnected$Params",
         id: "bb0fb8054c34db98",
-        size: new $.ObjectSize(0, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5553,7 +5197,7 @@ export class ChainNotifications_BlockConnected$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "blockConnected$Results",
         id: "b38d9740fa8a7a05",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainNotifications_BlockConnected$Results_" + super.toString(); }
 }
@@ -5570,7 +5214,7 @@ export class ChainNotifications_BlockDisconnected$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "blockDisconnected$Params",
         id: "df913292d4a19d6a",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5614,7 +5258,7 @@ export class ChainNotifications_BlockDisconnected$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "blockDisconnected$Results",
         id: "8918ab7126613965",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainNotifications_BlockDisconnected$Results_" + super.toString(); }
 }
@@ -5631,7 +5275,7 @@ export class ChainNotifications_UpdatedBlockTip$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "updatedBlockTip$Params",
         id: "8e1428b38b104062",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5657,7 +5301,7 @@ export class ChainNotifications_UpdatedBlockTip$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "updatedBlockTip$Results",
         id: "9e54107dd3fdc9a8",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainNotifications_UpdatedBlockTip$Results_" + super.toString(); }
 }
@@ -5674,7 +5318,7 @@ export class ChainNotifications_ChainStateFlushed$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "chainStateFlushed$Params",
         id: "e4ca2f8afbec333f",
-        size: new $.ObjectSize(0, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5736,7 +5380,7 @@ export class ChainNotifications_ChainStateFlushed$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "chainStateFlushed$Results",
         id: "9825c86e314bccac",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainNotifications_ChainStateFlushed$Results_" + super.toString(); }
 }
@@ -5749,6 +5393,13 @@ export class ChainNotifications_ChainStateFlushed$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const ChainNotifications_Destroy$Method: $.Method<ChainNotifications_Destroy$Params, ChainNotifications_Destroy$Results> = { ParamsClass: ChainNotifications_Destroy$Params, ResultsClass: ChainNotifications_Destroy$Results, interfaceId: 0x9ac9db48ba219039n, methodId: 0, interfaceName: "chain.capnp:ChainNotifications", methodName: "destroy" };
+export const ChainNotifications_TransactionAddedToMempool$Method: $.Method<ChainNotifications_TransactionAddedToMempool$Params, ChainNotifications_TransactionAddedToMempool$Results> = { ParamsClass: ChainNotifications_TransactionAddedToMempool$Params, ResultsClass: ChainNotifications_TransactionAddedToMempool$Results, interfaceId: 0x9ac9db48ba219039n, methodId: 1, interfaceName: "chain.capnp:ChainNotifications", methodName: "transactionAddedToMempool" };
+export const ChainNotifications_TransactionRemovedFromMempool$Method: $.Method<ChainNotifications_TransactionRemovedFromMempool$Params, ChainNotifications_TransactionRemovedFromMempool$Results> = { ParamsClass: ChainNotifications_TransactionRemovedFromMempool$Params, ResultsClass: ChainNotifications_TransactionRemovedFromMempool$Results, interfaceId: 0x9ac9db48ba219039n, methodId: 2, interfaceName: "chain.capnp:ChainNotifications", methodName: "transactionRemovedFromMempool" };
+export const ChainNotifications_BlockConnected$Method: $.Method<ChainNotifications_BlockConnected$Params, ChainNotifications_BlockConnected$Results> = { ParamsClass: ChainNotifications_BlockConnected$Params, ResultsClass: ChainNotifications_BlockConnected$Results, interfaceId: 0x9ac9db48ba219039n, methodId: 3, interfaceName: "chain.capnp:ChainNotifications", methodName: "blockConnected" };
+export const ChainNotifications_BlockDisconnected$Method: $.Method<ChainNotifications_BlockDisconnected$Params, ChainNotifications_BlockDisconnected$Results> = { ParamsClass: ChainNotifications_BlockDisconnected$Params, ResultsClass: ChainNotifications_BlockDisconnected$Results, interfaceId: 0x9ac9db48ba219039n, methodId: 4, interfaceName: "chain.capnp:ChainNotifications", methodName: "blockDisconnected" };
+export const ChainNotifications_UpdatedBlockTip$Method: $.Method<ChainNotifications_UpdatedBlockTip$Params, ChainNotifications_UpdatedBlockTip$Results> = { ParamsClass: ChainNotifications_UpdatedBlockTip$Params, ResultsClass: ChainNotifications_UpdatedBlockTip$Results, interfaceId: 0x9ac9db48ba219039n, methodId: 5, interfaceName: "chain.capnp:ChainNotifications", methodName: "updatedBlockTip" };
+export const ChainNotifications_ChainStateFlushed$Method: $.Method<ChainNotifications_ChainStateFlushed$Params, ChainNotifications_ChainStateFlushed$Results> = { ParamsClass: ChainNotifications_ChainStateFlushed$Params, ResultsClass: ChainNotifications_ChainStateFlushed$Results, interfaceId: 0x9ac9db48ba219039n, methodId: 6, interfaceName: "chain.capnp:ChainNotifications", methodName: "chainStateFlushed" };
 export class ChainNotifications$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0x9ac9db48ba219039n;
@@ -5764,62 +5415,13 @@ export class ChainNotifications$Client {
         $.Method<ChainNotifications_UpdatedBlockTip$Params, ChainNotifications_UpdatedBlockTip$Results>,
         $.Method<ChainNotifications_ChainStateFlushed$Params, ChainNotifications_ChainStateFlushed$Results>
     ] = [
-        {
-            ParamsClass: ChainNotifications_Destroy$Params,
-            ResultsClass: ChainNotifications_Destroy$Results,
-            interfaceId: ChainNotifications$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "chain.capnp:ChainNotifications",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: ChainNotifications_TransactionAddedToMempool$Params,
-            ResultsClass: ChainNotifications_TransactionAddedToMempool$Results,
-            interfaceId: ChainNotifications$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "chain.capnp:ChainNotifications",
-            methodName: "transactionAddedToMempool"
-        },
-        {
-            ParamsClass: ChainNotifications_TransactionRemovedFromMempool$Params,
-            ResultsClass: ChainNotifications_TransactionRemovedFromMempool$Results,
-            interfaceId: ChainNotifications$Client.interfaceId,
-            methodId: 2,
-            interfaceName: "chain.capnp:ChainNotifications",
-            methodName: "transactionRemovedFromMempool"
-        },
-        {
-            ParamsClass: ChainNotifications_BlockConnected$Params,
-            ResultsClass: ChainNotifications_BlockConnected$Results,
-            interfaceId: ChainNotifications$Client.interfaceId,
-            methodId: 3,
-            interfaceName: "chain.capnp:ChainNotifications",
-            methodName: "blockConnected"
-        },
-        {
-            ParamsClass: ChainNotifications_BlockDisconnected$Params,
-            ResultsClass: ChainNotifications_BlockDisconnected$Results,
-            interfaceId: ChainNotifications$Client.interfaceId,
-            methodId: 4,
-            interfaceName: "chain.capnp:ChainNotifications",
-            methodName: "blockDisconnected"
-        },
-        {
-            ParamsClass: ChainNotifications_UpdatedBlockTip$Params,
-            ResultsClass: ChainNotifications_UpdatedBlockTip$Results,
-            interfaceId: ChainNotifications$Client.interfaceId,
-            methodId: 5,
-            interfaceName: "chain.capnp:ChainNotifications",
-            methodName: "updatedBlockTip"
-        },
-        {
-            ParamsClass: ChainNotifications_ChainStateFlushed$Params,
-            ResultsClass: ChainNotifications_ChainStateFlushed$Results,
-            interfaceId: ChainNotifications$Client.interfaceId,
-            methodId: 6,
-            interfaceName: "chain.capnp:ChainNotifications",
-            methodName: "chainStateFlushed"
-        }
+        ChainNotifications_Destroy$Method,
+        ChainNotifications_TransactionAddedToMempool$Method,
+        ChainNotifications_TransactionRemovedFromMempool$Method,
+        ChainNotifications_BlockConnected$Method,
+        ChainNotifications_BlockDisconnected$Method,
+        ChainNotifications_UpdatedBlockTip$Method,
+        ChainNotifications_ChainStateFlushed$Method
     ];
     destroy(paramsFunc?: (params: ChainNotifications_Destroy$Params) => void): ChainNotifications_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -5878,7 +5480,6 @@ export class ChainNotifications$Client {
         return new ChainNotifications_ChainStateFlushed$Results$Promise(pipeline);
     }
 }
-$.Registry.register(ChainNotifications$Client.interfaceId, ChainNotifications$Client);
 export interface ChainNotifications$Server$Target {
     destroy(params: ChainNotifications_Destroy$Params, results: ChainNotifications_Destroy$Results): Promise<void>;
     transactionAddedToMempool(params: ChainNotifications_TransactionAddedToMempool$Params, results: ChainNotifications_TransactionAddedToMempool$Results): Promise<void>;
@@ -5933,7 +5534,7 @@ export class ChainNotifications extends $.Interface {
     static readonly _capnp = {
         displayName: "ChainNotifications",
         id: "9ac9db48ba219039",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ChainNotifications_" + super.toString(); }
 }
@@ -5941,7 +5542,7 @@ export class SettingsUpdateCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "9ecf23eab7d1a526",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5967,7 +5568,7 @@ export class SettingsUpdateCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "d3ee1c7a231380bd",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "SettingsUpdateCallback_Destroy$Results_" + super.toString(); }
 }
@@ -5984,7 +5585,7 @@ export class SettingsUpdateCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "cfef4e4c86b5bfbe",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6016,7 +5617,7 @@ export class SettingsUpdateCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "c5e6fc2dfe3ca23b",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     get value(): string {
         return $.utils.getText(0, this);
@@ -6047,6 +5648,8 @@ export class SettingsUpdateCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const SettingsUpdateCallback_Destroy$Method: $.Method<SettingsUpdateCallback_Destroy$Params, SettingsUpdateCallback_Destroy$Results> = { ParamsClass: SettingsUpdateCallback_Destroy$Params, ResultsClass: SettingsUpdateCallback_Destroy$Results, interfaceId: 0x995e7b64fb44bec5n, methodId: 0, interfaceName: "chain.capnp:SettingsUpdateCallback", methodName: "destroy" };
+export const SettingsUpdateCallback_Call$Method: $.Method<SettingsUpdateCallback_Call$Params, SettingsUpdateCallback_Call$Results> = { ParamsClass: SettingsUpdateCallback_Call$Params, ResultsClass: SettingsUpdateCallback_Call$Results, interfaceId: 0x995e7b64fb44bec5n, methodId: 1, interfaceName: "chain.capnp:SettingsUpdateCallback", methodName: "call" };
 export class SettingsUpdateCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0x995e7b64fb44bec5n;
@@ -6057,22 +5660,8 @@ export class SettingsUpdateCallback$Client {
         $.Method<SettingsUpdateCallback_Destroy$Params, SettingsUpdateCallback_Destroy$Results>,
         $.Method<SettingsUpdateCallback_Call$Params, SettingsUpdateCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: SettingsUpdateCallback_Destroy$Params,
-            ResultsClass: SettingsUpdateCallback_Destroy$Results,
-            interfaceId: SettingsUpdateCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "chain.capnp:SettingsUpdateCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: SettingsUpdateCallback_Call$Params,
-            ResultsClass: SettingsUpdateCallback_Call$Results,
-            interfaceId: SettingsUpdateCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "chain.capnp:SettingsUpdateCallback",
-            methodName: "call"
-        }
+        SettingsUpdateCallback_Destroy$Method,
+        SettingsUpdateCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: SettingsUpdateCallback_Destroy$Params) => void): SettingsUpdateCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -6091,7 +5680,6 @@ export class SettingsUpdateCallback$Client {
         return new SettingsUpdateCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(SettingsUpdateCallback$Client.interfaceId, SettingsUpdateCallback$Client);
 export interface SettingsUpdateCallback$Server$Target {
     destroy(params: SettingsUpdateCallback_Destroy$Params, results: SettingsUpdateCallback_Destroy$Results): Promise<void>;
     call(params: SettingsUpdateCallback_Call$Params, results: SettingsUpdateCallback_Call$Results): Promise<void>;
@@ -6121,7 +5709,7 @@ export class SettingsUpdateCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "SettingsUpdateCallback",
         id: "995e7b64fb44bec5",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "SettingsUpdateCallback_" + super.toString(); }
 }
@@ -6129,7 +5717,7 @@ export class ActorCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "d00f1ce2b514ef9e",
-        size: new $.ObjectSize(8, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6185,7 +5773,7 @@ export class ActorCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "fd5835c9639acc06",
-        size: new $.ObjectSize(8, 5),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 5),
     };
     get error(): string {
         return $.utils.getText(0, this);
@@ -6246,6 +5834,7 @@ export class ActorCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const ActorCallback_Call$Method: $.Method<ActorCallback_Call$Params, ActorCallback_Call$Results> = { ParamsClass: ActorCallback_Call$Params, ResultsClass: ActorCallback_Call$Results, interfaceId: 0xef421ff8403487a5n, methodId: 0, interfaceName: "chain.capnp:ActorCallback", methodName: "call" };
 export class ActorCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xef421ff8403487a5n;
@@ -6255,14 +5844,7 @@ export class ActorCallback$Client {
     static readonly methods: [
         $.Method<ActorCallback_Call$Params, ActorCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: ActorCallback_Call$Params,
-            ResultsClass: ActorCallback_Call$Results,
-            interfaceId: ActorCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "chain.capnp:ActorCallback",
-            methodName: "call"
-        }
+        ActorCallback_Call$Method
     ];
     call(paramsFunc?: (params: ActorCallback_Call$Params) => void): ActorCallback_Call$Results$Promise {
         const answer = this.client.call({
@@ -6273,7 +5855,6 @@ export class ActorCallback$Client {
         return new ActorCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(ActorCallback$Client.interfaceId, ActorCallback$Client);
 export interface ActorCallback$Server$Target {
     call(params: ActorCallback_Call$Params, results: ActorCallback_Call$Results): Promise<void>;
 }
@@ -6298,7 +5879,7 @@ export class ActorCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "ActorCallback",
         id: "ef421ff8403487a5",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ActorCallback_" + super.toString(); }
 }
@@ -6306,7 +5887,7 @@ export class FoundBlockParam extends $.Struct {
     static readonly _capnp = {
         displayName: "FoundBlockParam",
         id: "edde51f40e3cad2a",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     get wantHash(): boolean {
         return $.utils.getBit(0, this);
@@ -6380,7 +5961,7 @@ export class FoundBlockResult extends $.Struct {
     static readonly _capnp = {
         displayName: "FoundBlockResult",
         id: "980d6d9f8f8630fe",
-        size: new $.ObjectSize(32, 4),
+        size: /* @__PURE__ */ new $.ObjectSize(32, 4),
     };
     _adoptHash(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6496,7 +6077,7 @@ export class FeeCalculation extends $.Struct {
     static readonly _capnp = {
         displayName: "FeeCalculation",
         id: "9c575d95b663f98f",
-        size: new $.ObjectSize(16, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 1),
     };
     _adoptEst(value: $.Orphan<EstimationResult>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6546,7 +6127,7 @@ export class RPCCommand extends $.Struct {
     static readonly _capnp = {
         displayName: "RPCCommand",
         id: "cf447f100da2859a",
-        size: new $.ObjectSize(8, 4),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 4),
     };
     static _ArgNames: $.ListCtor<RPCArg>;
     get category(): string {
@@ -6597,7 +6178,7 @@ export class EstimationResult extends $.Struct {
     static readonly _capnp = {
         displayName: "EstimationResult",
         id: "ca4b3deecefab077",
-        size: new $.ObjectSize(16, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 2),
     };
     _adoptPass(value: $.Orphan<EstimatorBucket>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6653,7 +6234,7 @@ export class EstimatorBucket extends $.Struct {
     static readonly _capnp = {
         displayName: "EstimatorBucket",
         id: "d6d05bae012d360e",
-        size: new $.ObjectSize(48, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(48, 0),
     };
     get start(): number {
         return $.utils.getFloat64(0, this);
@@ -6697,7 +6278,7 @@ export class ChainstateRole extends $.Struct {
     static readonly _capnp = {
         displayName: "ChainstateRole",
         id: "fc64a127a9c6d56a",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get validated(): boolean {
         return $.utils.getBit(0, this);
@@ -6717,7 +6298,7 @@ export class BlockInfo extends $.Struct {
     static readonly _capnp = {
         displayName: "BlockInfo",
         id: "9515caf33b457880",
-        size: new $.ObjectSize(16, 4),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 4),
         defaultHeight: $.getInt32Mask(-1),
         defaultFileNumber: $.getInt32Mask(-1)
     };
@@ -6823,7 +6404,7 @@ export class RPCArg extends $.Struct {
     static readonly _capnp = {
         displayName: "RPCArg",
         id: "8cb8812c575d5584",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     get name(): string {
         return $.utils.getText(0, this);
@@ -6843,7 +6424,7 @@ export class JSONRPCRequest extends $.Struct {
     static readonly _capnp = {
         displayName: "JSONRPCRequest",
         id: "d804f4dad81929c9",
-        size: new $.ObjectSize(8, 6),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 6),
     };
     get id(): string {
         return $.utils.getText(0, this);
@@ -6899,7 +6480,7 @@ export class HelpResult extends $.Struct {
     static readonly _capnp = {
         displayName: "HelpResult",
         id: "c38a63499212f3e4",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get message(): string {
         return $.utils.getText(0, this);

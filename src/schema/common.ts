@@ -7,7 +7,7 @@ export class Pair extends $.Struct {
     static readonly _capnp = {
         displayName: "Pair",
         id: "8ef2f6fc4199a71e",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptKey(value: $.Orphan<$.Pointer>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -45,7 +45,7 @@ export class PairInt64 extends $.Struct {
     static readonly _capnp = {
         displayName: "PairInt64",
         id: "b6061f707b66a314",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptKey(value: $.Orphan<$.Pointer>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -74,7 +74,7 @@ export class ResultVoid extends $.Struct {
     static readonly _capnp = {
         displayName: "ResultVoid",
         id: "c55a33a945f4410c",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptError(value: $.Orphan<BilingualStr>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -100,7 +100,7 @@ export class BilingualStr extends $.Struct {
     static readonly _capnp = {
         displayName: "BilingualStr",
         id: "8ab5bd30b9c0e6b8",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     get original(): string {
         return $.utils.getText(0, this);
@@ -120,7 +120,7 @@ export class BlockRef extends $.Struct {
     static readonly _capnp = {
         displayName: "BlockRef",
         id: "b3be4b8949350369",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptHash(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -152,7 +152,7 @@ export class Settings extends $.Struct {
     static readonly _capnp = {
         displayName: "Settings",
         id: "f25872482c47d6d9",
-        size: new $.ObjectSize(0, 4),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 4),
     };
     static _ForcedSettings: $.ListCtor<Pair>;
     static _CommandLineOptions: $.ListCtor<Pair>;
@@ -236,7 +236,7 @@ export class GlobalArgs extends $.Struct {
     static readonly _capnp = {
         displayName: "GlobalArgs",
         id: "b574578dd61d491c",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptSettings(value: $.Orphan<Settings>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -268,7 +268,7 @@ export class PairUInt64 extends $.Struct {
     static readonly _capnp = {
         displayName: "PairUInt64",
         id: "a23cd3610997e98d",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptKey(value: $.Orphan<$.Pointer>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));

@@ -8,7 +8,7 @@ export class Echo_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "b96f2f4cb65dfb85",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -34,7 +34,7 @@ export class Echo_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "b43ed7d38d868aff",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Echo_Destroy$Results_" + super.toString(); }
 }
@@ -51,7 +51,7 @@ export class Echo_Echo$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "echo$Params",
         id: "c6b88006c24cbd0e",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -83,7 +83,7 @@ export class Echo_Echo$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "echo$Results",
         id: "9d6bbfd9d85b1331",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): string {
         return $.utils.getText(0, this);
@@ -102,6 +102,8 @@ export class Echo_Echo$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const Echo_Destroy$Method: $.Method<Echo_Destroy$Params, Echo_Destroy$Results> = { ParamsClass: Echo_Destroy$Params, ResultsClass: Echo_Destroy$Results, interfaceId: 0xd36b89640dc94399n, methodId: 0, interfaceName: "echo.capnp:Echo", methodName: "destroy" };
+export const Echo_Echo$Method: $.Method<Echo_Echo$Params, Echo_Echo$Results> = { ParamsClass: Echo_Echo$Params, ResultsClass: Echo_Echo$Results, interfaceId: 0xd36b89640dc94399n, methodId: 1, interfaceName: "echo.capnp:Echo", methodName: "echo" };
 export class Echo$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xd36b89640dc94399n;
@@ -112,22 +114,8 @@ export class Echo$Client {
         $.Method<Echo_Destroy$Params, Echo_Destroy$Results>,
         $.Method<Echo_Echo$Params, Echo_Echo$Results>
     ] = [
-        {
-            ParamsClass: Echo_Destroy$Params,
-            ResultsClass: Echo_Destroy$Results,
-            interfaceId: Echo$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "echo.capnp:Echo",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: Echo_Echo$Params,
-            ResultsClass: Echo_Echo$Results,
-            interfaceId: Echo$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "echo.capnp:Echo",
-            methodName: "echo"
-        }
+        Echo_Destroy$Method,
+        Echo_Echo$Method
     ];
     destroy(paramsFunc?: (params: Echo_Destroy$Params) => void): Echo_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -146,7 +134,6 @@ export class Echo$Client {
         return new Echo_Echo$Results$Promise(pipeline);
     }
 }
-$.Registry.register(Echo$Client.interfaceId, Echo$Client);
 export interface Echo$Server$Target {
     destroy(params: Echo_Destroy$Params, results: Echo_Destroy$Results): Promise<void>;
     echo(params: Echo_Echo$Params, results: Echo_Echo$Results): Promise<void>;
@@ -176,7 +163,7 @@ export class Echo extends $.Interface {
     static readonly _capnp = {
         displayName: "Echo",
         id: "d36b89640dc94399",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Echo_" + super.toString(); }
 }

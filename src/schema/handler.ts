@@ -8,7 +8,7 @@ export class Handler_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "f26c01e415789789",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -34,7 +34,7 @@ export class Handler_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "f28f342ef8fec0d8",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Handler_Destroy$Results_" + super.toString(); }
 }
@@ -51,7 +51,7 @@ export class Handler_Disconnect$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "disconnect$Params",
         id: "a3725be59aff1e0f",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -77,7 +77,7 @@ export class Handler_Disconnect$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "disconnect$Results",
         id: "f90d15854cbf8235",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Handler_Disconnect$Results_" + super.toString(); }
 }
@@ -90,6 +90,8 @@ export class Handler_Disconnect$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const Handler_Destroy$Method: $.Method<Handler_Destroy$Params, Handler_Destroy$Results> = { ParamsClass: Handler_Destroy$Params, ResultsClass: Handler_Destroy$Results, interfaceId: 0xea08728d34263f55n, methodId: 0, interfaceName: "handler.capnp:Handler", methodName: "destroy" };
+export const Handler_Disconnect$Method: $.Method<Handler_Disconnect$Params, Handler_Disconnect$Results> = { ParamsClass: Handler_Disconnect$Params, ResultsClass: Handler_Disconnect$Results, interfaceId: 0xea08728d34263f55n, methodId: 1, interfaceName: "handler.capnp:Handler", methodName: "disconnect" };
 export class Handler$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xea08728d34263f55n;
@@ -100,22 +102,8 @@ export class Handler$Client {
         $.Method<Handler_Destroy$Params, Handler_Destroy$Results>,
         $.Method<Handler_Disconnect$Params, Handler_Disconnect$Results>
     ] = [
-        {
-            ParamsClass: Handler_Destroy$Params,
-            ResultsClass: Handler_Destroy$Results,
-            interfaceId: Handler$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "handler.capnp:Handler",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: Handler_Disconnect$Params,
-            ResultsClass: Handler_Disconnect$Results,
-            interfaceId: Handler$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "handler.capnp:Handler",
-            methodName: "disconnect"
-        }
+        Handler_Destroy$Method,
+        Handler_Disconnect$Method
     ];
     destroy(paramsFunc?: (params: Handler_Destroy$Params) => void): Handler_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -134,7 +122,6 @@ export class Handler$Client {
         return new Handler_Disconnect$Results$Promise(pipeline);
     }
 }
-$.Registry.register(Handler$Client.interfaceId, Handler$Client);
 export interface Handler$Server$Target {
     destroy(params: Handler_Destroy$Params, results: Handler_Destroy$Results): Promise<void>;
     disconnect(params: Handler_Disconnect$Params, results: Handler_Disconnect$Results): Promise<void>;
@@ -164,7 +151,7 @@ export class Handler extends $.Interface {
     static readonly _capnp = {
         displayName: "Handler",
         id: "ea08728d34263f55",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Handler_" + super.toString(); }
 }

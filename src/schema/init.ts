@@ -15,7 +15,7 @@ export class Init_Construct$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "construct$Params",
         id: "d0094f43e65f70fa",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get threadMap(): ThreadMap$Client {
         return new ThreadMap$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -29,7 +29,7 @@ export class Init_Construct$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "construct$Results",
         id: "cff59c9cb0856a9d",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get threadMap(): ThreadMap$Client {
         return new ThreadMap$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -55,7 +55,7 @@ export class Init_MakeEcho$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "makeEcho$Params",
         id: "d1eaffd3f12b7a9a",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -81,7 +81,7 @@ export class Init_MakeEcho$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "makeEcho$Results",
         id: "c6b83de56dc761c7",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Echo$Client {
         return new Echo$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -107,7 +107,7 @@ export class Init_MakeMiningOld2$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "makeMiningOld2$Params",
         id: "ecc9a12bacbb6a49",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Init_MakeMiningOld2$Params_" + super.toString(); }
 }
@@ -115,7 +115,7 @@ export class Init_MakeMiningOld2$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "makeMiningOld2$Results",
         id: "b40b3d0b48ea1c10",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Init_MakeMiningOld2$Results_" + super.toString(); }
 }
@@ -132,7 +132,7 @@ export class Init_MakeMining$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "makeMining$Params",
         id: "f0919d79a695b715",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -158,7 +158,7 @@ export class Init_MakeMining$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "makeMining$Results",
         id: "9b5015dfcf3b9509",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Mining$Client {
         return new Mining$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -184,7 +184,7 @@ export class Init_MakeChain$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "makeChain$Params",
         id: "f11dc73bbf0383aa",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -210,7 +210,7 @@ export class Init_MakeChain$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "makeChain$Results",
         id: "d8c71cdcfdae2edb",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Chain$Client {
         return new Chain$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -236,7 +236,7 @@ export class Init_MakeNode$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "makeNode$Params",
         id: "9dea045570096acd",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -262,7 +262,7 @@ export class Init_MakeNode$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "makeNode$Results",
         id: "f0b73b240801f383",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Node$Client {
         return new Node$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -288,7 +288,7 @@ export class Init_MakeWalletLoader$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "makeWalletLoader$Params",
         id: "e7a3f6db5ae1913b",
-        size: new $.ObjectSize(0, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -338,7 +338,7 @@ export class Init_MakeWalletLoader$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "makeWalletLoader$Results",
         id: "e6e6847e55ed19c0",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): WalletLoader$Client {
         return new WalletLoader$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -364,7 +364,7 @@ export class Init_MakeTracing$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "makeTracing$Params",
         id: "a75f9d5ce4b38731",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -390,7 +390,7 @@ export class Init_MakeTracing$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "makeTracing$Results",
         id: "be87330e75bf2c0a",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Tracing$Client {
         return new Tracing$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -412,6 +412,14 @@ export class Init_MakeTracing$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const Init_Construct$Method: $.Method<Init_Construct$Params, Init_Construct$Results> = { ParamsClass: Init_Construct$Params, ResultsClass: Init_Construct$Results, interfaceId: 0x8838c700ba5cba65n, methodId: 0, interfaceName: "init.capnp:Init", methodName: "construct" };
+export const Init_MakeEcho$Method: $.Method<Init_MakeEcho$Params, Init_MakeEcho$Results> = { ParamsClass: Init_MakeEcho$Params, ResultsClass: Init_MakeEcho$Results, interfaceId: 0x8838c700ba5cba65n, methodId: 1, interfaceName: "init.capnp:Init", methodName: "makeEcho" };
+export const Init_MakeMiningOld2$Method: $.Method<Init_MakeMiningOld2$Params, Init_MakeMiningOld2$Results> = { ParamsClass: Init_MakeMiningOld2$Params, ResultsClass: Init_MakeMiningOld2$Results, interfaceId: 0x8838c700ba5cba65n, methodId: 2, interfaceName: "init.capnp:Init", methodName: "makeMiningOld2" };
+export const Init_MakeMining$Method: $.Method<Init_MakeMining$Params, Init_MakeMining$Results> = { ParamsClass: Init_MakeMining$Params, ResultsClass: Init_MakeMining$Results, interfaceId: 0x8838c700ba5cba65n, methodId: 3, interfaceName: "init.capnp:Init", methodName: "makeMining" };
+export const Init_MakeChain$Method: $.Method<Init_MakeChain$Params, Init_MakeChain$Results> = { ParamsClass: Init_MakeChain$Params, ResultsClass: Init_MakeChain$Results, interfaceId: 0x8838c700ba5cba65n, methodId: 4, interfaceName: "init.capnp:Init", methodName: "makeChain" };
+export const Init_MakeNode$Method: $.Method<Init_MakeNode$Params, Init_MakeNode$Results> = { ParamsClass: Init_MakeNode$Params, ResultsClass: Init_MakeNode$Results, interfaceId: 0x8838c700ba5cba65n, methodId: 5, interfaceName: "init.capnp:Init", methodName: "makeNode" };
+export const Init_MakeWalletLoader$Method: $.Method<Init_MakeWalletLoader$Params, Init_MakeWalletLoader$Results> = { ParamsClass: Init_MakeWalletLoader$Params, ResultsClass: Init_MakeWalletLoader$Results, interfaceId: 0x8838c700ba5cba65n, methodId: 6, interfaceName: "init.capnp:Init", methodName: "makeWalletLoader" };
+export const Init_MakeTracing$Method: $.Method<Init_MakeTracing$Params, Init_MakeTracing$Results> = { ParamsClass: Init_MakeTracing$Params, ResultsClass: Init_MakeTracing$Results, interfaceId: 0x8838c700ba5cba65n, methodId: 7, interfaceName: "init.capnp:Init", methodName: "makeTracing" };
 export class Init$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0x8838c700ba5cba65n;
@@ -428,70 +436,14 @@ export class Init$Client {
         $.Method<Init_MakeWalletLoader$Params, Init_MakeWalletLoader$Results>,
         $.Method<Init_MakeTracing$Params, Init_MakeTracing$Results>
     ] = [
-        {
-            ParamsClass: Init_Construct$Params,
-            ResultsClass: Init_Construct$Results,
-            interfaceId: Init$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "init.capnp:Init",
-            methodName: "construct"
-        },
-        {
-            ParamsClass: Init_MakeEcho$Params,
-            ResultsClass: Init_MakeEcho$Results,
-            interfaceId: Init$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "init.capnp:Init",
-            methodName: "makeEcho"
-        },
-        {
-            ParamsClass: Init_MakeMiningOld2$Params,
-            ResultsClass: Init_MakeMiningOld2$Results,
-            interfaceId: Init$Client.interfaceId,
-            methodId: 2,
-            interfaceName: "init.capnp:Init",
-            methodName: "makeMiningOld2"
-        },
-        {
-            ParamsClass: Init_MakeMining$Params,
-            ResultsClass: Init_MakeMining$Results,
-            interfaceId: Init$Client.interfaceId,
-            methodId: 3,
-            interfaceName: "init.capnp:Init",
-            methodName: "makeMining"
-        },
-        {
-            ParamsClass: Init_MakeChain$Params,
-            ResultsClass: Init_MakeChain$Results,
-            interfaceId: Init$Client.interfaceId,
-            methodId: 4,
-            interfaceName: "init.capnp:Init",
-            methodName: "makeChain"
-        },
-        {
-            ParamsClass: Init_MakeNode$Params,
-            ResultsClass: Init_MakeNode$Results,
-            interfaceId: Init$Client.interfaceId,
-            methodId: 5,
-            interfaceName: "init.capnp:Init",
-            methodName: "makeNode"
-        },
-        {
-            ParamsClass: Init_MakeWalletLoader$Params,
-            ResultsClass: Init_MakeWalletLoader$Results,
-            interfaceId: Init$Client.interfaceId,
-            methodId: 6,
-            interfaceName: "init.capnp:Init",
-            methodName: "makeWalletLoader"
-        },
-        {
-            ParamsClass: Init_MakeTracing$Params,
-            ResultsClass: Init_MakeTracing$Results,
-            interfaceId: Init$Client.interfaceId,
-            methodId: 7,
-            interfaceName: "init.capnp:Init",
-            methodName: "makeTracing"
-        }
+        Init_Construct$Method,
+        Init_MakeEcho$Method,
+        Init_MakeMiningOld2$Method,
+        Init_MakeMining$Method,
+        Init_MakeChain$Method,
+        Init_MakeNode$Method,
+        Init_MakeWalletLoader$Method,
+        Init_MakeTracing$Method
     ];
     construct(paramsFunc?: (params: Init_Construct$Params) => void): Init_Construct$Results$Promise {
         const answer = this.client.call({
@@ -558,7 +510,6 @@ export class Init$Client {
         return new Init_MakeTracing$Results$Promise(pipeline);
     }
 }
-$.Registry.register(Init$Client.interfaceId, Init$Client);
 export interface Init$Server$Target {
     construct(params: Init_Construct$Params, results: Init_Construct$Results): Promise<void>;
     makeEcho(params: Init_MakeEcho$Params, results: Init_MakeEcho$Results): Promise<void>;
@@ -618,7 +569,7 @@ export class Init extends $.Interface {
     static readonly _capnp = {
         displayName: "Init",
         id: "8838c700ba5cba65",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Init_" + super.toString(); }
 }

@@ -9,7 +9,7 @@ export class BlockTemplate_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "898c75958f8eab40",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -35,7 +35,7 @@ export class BlockTemplate_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "b277e9484368f871",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "BlockTemplate_Destroy$Results_" + super.toString(); }
 }
@@ -52,7 +52,7 @@ export class BlockTemplate_GetBlockHeader$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getBlockHeader$Params",
         id: "bc6e961d0c9fabcb",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -78,7 +78,7 @@ export class BlockTemplate_GetBlockHeader$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getBlockHeader$Results",
         id: "be44866bf53ba50f",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -113,7 +113,7 @@ export class BlockTemplate_GetBlock$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getBlock$Params",
         id: "b57adc0c09d3d8b9",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -139,7 +139,7 @@ export class BlockTemplate_GetBlock$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getBlock$Results",
         id: "da570962f86bbd3b",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -174,7 +174,7 @@ export class BlockTemplate_GetTxFees$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getTxFees$Params",
         id: "fc48c88871b654d6",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -200,7 +200,7 @@ export class BlockTemplate_GetTxFees$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getTxFees$Results",
         id: "ce9419e947d3af78",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.List<bigint>>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -235,7 +235,7 @@ export class BlockTemplate_GetTxSigops$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getTxSigops$Params",
         id: "8f4dadf0be3aee81",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -261,7 +261,7 @@ export class BlockTemplate_GetTxSigops$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getTxSigops$Results",
         id: "cf916f95f6f774fb",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.List<bigint>>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -296,7 +296,7 @@ export class BlockTemplate_GetCoinbaseTx$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getCoinbaseTx$Params",
         id: "fd4337e403fdc1b8",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -322,7 +322,7 @@ export class BlockTemplate_GetCoinbaseTx$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getCoinbaseTx$Results",
         id: "e194427de3eafd96",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<CoinbaseTx>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -357,7 +357,7 @@ export class BlockTemplate_GetCoinbaseMerklePath$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getCoinbaseMerklePath$Params",
         id: "a12657e0ad662f4b",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -383,7 +383,7 @@ export class BlockTemplate_GetCoinbaseMerklePath$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getCoinbaseMerklePath$Results",
         id: "da952a06f76488ff",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.List<$.Data>>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -418,7 +418,7 @@ export class BlockTemplate_SubmitSolution$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "submitSolution$Params",
         id: "f6e81eb0866e3b87",
-        size: new $.ObjectSize(16, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -480,7 +480,7 @@ export class BlockTemplate_SubmitSolution$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "submitSolution$Results",
         id: "97f6899fb5e3c15f",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -503,7 +503,7 @@ export class BlockTemplate_WaitNext$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "waitNext$Params",
         id: "b726a965fac04db3",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -547,7 +547,7 @@ export class BlockTemplate_WaitNext$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "waitNext$Results",
         id: "dafdbfbfce655b00",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): BlockTemplate$Client {
         return new BlockTemplate$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -573,7 +573,7 @@ export class BlockTemplate_InterruptWait$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "interruptWait$Params",
         id: "b889895bf2d4ecb1",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "BlockTemplate_InterruptWait$Params_" + super.toString(); }
 }
@@ -581,7 +581,7 @@ export class BlockTemplate_InterruptWait$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "interruptWait$Results",
         id: "fe3cdff3007f0bc2",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "BlockTemplate_InterruptWait$Results_" + super.toString(); }
 }
@@ -594,6 +594,16 @@ export class BlockTemplate_InterruptWait$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const BlockTemplate_Destroy$Method: $.Method<BlockTemplate_Destroy$Params, BlockTemplate_Destroy$Results> = { ParamsClass: BlockTemplate_Destroy$Params, ResultsClass: BlockTemplate_Destroy$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 0, interfaceName: "mining.capnp:BlockTemplate", methodName: "destroy" };
+export const BlockTemplate_GetBlockHeader$Method: $.Method<BlockTemplate_GetBlockHeader$Params, BlockTemplate_GetBlockHeader$Results> = { ParamsClass: BlockTemplate_GetBlockHeader$Params, ResultsClass: BlockTemplate_GetBlockHeader$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 1, interfaceName: "mining.capnp:BlockTemplate", methodName: "getBlockHeader" };
+export const BlockTemplate_GetBlock$Method: $.Method<BlockTemplate_GetBlock$Params, BlockTemplate_GetBlock$Results> = { ParamsClass: BlockTemplate_GetBlock$Params, ResultsClass: BlockTemplate_GetBlock$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 2, interfaceName: "mining.capnp:BlockTemplate", methodName: "getBlock" };
+export const BlockTemplate_GetTxFees$Method: $.Method<BlockTemplate_GetTxFees$Params, BlockTemplate_GetTxFees$Results> = { ParamsClass: BlockTemplate_GetTxFees$Params, ResultsClass: BlockTemplate_GetTxFees$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 3, interfaceName: "mining.capnp:BlockTemplate", methodName: "getTxFees" };
+export const BlockTemplate_GetTxSigops$Method: $.Method<BlockTemplate_GetTxSigops$Params, BlockTemplate_GetTxSigops$Results> = { ParamsClass: BlockTemplate_GetTxSigops$Params, ResultsClass: BlockTemplate_GetTxSigops$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 4, interfaceName: "mining.capnp:BlockTemplate", methodName: "getTxSigops" };
+export const BlockTemplate_GetCoinbaseTx$Method: $.Method<BlockTemplate_GetCoinbaseTx$Params, BlockTemplate_GetCoinbaseTx$Results> = { ParamsClass: BlockTemplate_GetCoinbaseTx$Params, ResultsClass: BlockTemplate_GetCoinbaseTx$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 5, interfaceName: "mining.capnp:BlockTemplate", methodName: "getCoinbaseTx" };
+export const BlockTemplate_GetCoinbaseMerklePath$Method: $.Method<BlockTemplate_GetCoinbaseMerklePath$Params, BlockTemplate_GetCoinbaseMerklePath$Results> = { ParamsClass: BlockTemplate_GetCoinbaseMerklePath$Params, ResultsClass: BlockTemplate_GetCoinbaseMerklePath$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 6, interfaceName: "mining.capnp:BlockTemplate", methodName: "getCoinbaseMerklePath" };
+export const BlockTemplate_SubmitSolution$Method: $.Method<BlockTemplate_SubmitSolution$Params, BlockTemplate_SubmitSolution$Results> = { ParamsClass: BlockTemplate_SubmitSolution$Params, ResultsClass: BlockTemplate_SubmitSolution$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 7, interfaceName: "mining.capnp:BlockTemplate", methodName: "submitSolution" };
+export const BlockTemplate_WaitNext$Method: $.Method<BlockTemplate_WaitNext$Params, BlockTemplate_WaitNext$Results> = { ParamsClass: BlockTemplate_WaitNext$Params, ResultsClass: BlockTemplate_WaitNext$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 8, interfaceName: "mining.capnp:BlockTemplate", methodName: "waitNext" };
+export const BlockTemplate_InterruptWait$Method: $.Method<BlockTemplate_InterruptWait$Params, BlockTemplate_InterruptWait$Results> = { ParamsClass: BlockTemplate_InterruptWait$Params, ResultsClass: BlockTemplate_InterruptWait$Results, interfaceId: 0xf9671ad841b2f622n, methodId: 9, interfaceName: "mining.capnp:BlockTemplate", methodName: "interruptWait" };
 export class BlockTemplate$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xf9671ad841b2f622n;
@@ -612,86 +622,16 @@ export class BlockTemplate$Client {
         $.Method<BlockTemplate_WaitNext$Params, BlockTemplate_WaitNext$Results>,
         $.Method<BlockTemplate_InterruptWait$Params, BlockTemplate_InterruptWait$Results>
     ] = [
-        {
-            ParamsClass: BlockTemplate_Destroy$Params,
-            ResultsClass: BlockTemplate_Destroy$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: BlockTemplate_GetBlockHeader$Params,
-            ResultsClass: BlockTemplate_GetBlockHeader$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "getBlockHeader"
-        },
-        {
-            ParamsClass: BlockTemplate_GetBlock$Params,
-            ResultsClass: BlockTemplate_GetBlock$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 2,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "getBlock"
-        },
-        {
-            ParamsClass: BlockTemplate_GetTxFees$Params,
-            ResultsClass: BlockTemplate_GetTxFees$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 3,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "getTxFees"
-        },
-        {
-            ParamsClass: BlockTemplate_GetTxSigops$Params,
-            ResultsClass: BlockTemplate_GetTxSigops$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 4,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "getTxSigops"
-        },
-        {
-            ParamsClass: BlockTemplate_GetCoinbaseTx$Params,
-            ResultsClass: BlockTemplate_GetCoinbaseTx$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 5,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "getCoinbaseTx"
-        },
-        {
-            ParamsClass: BlockTemplate_GetCoinbaseMerklePath$Params,
-            ResultsClass: BlockTemplate_GetCoinbaseMerklePath$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 6,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "getCoinbaseMerklePath"
-        },
-        {
-            ParamsClass: BlockTemplate_SubmitSolution$Params,
-            ResultsClass: BlockTemplate_SubmitSolution$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 7,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "submitSolution"
-        },
-        {
-            ParamsClass: BlockTemplate_WaitNext$Params,
-            ResultsClass: BlockTemplate_WaitNext$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 8,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "waitNext"
-        },
-        {
-            ParamsClass: BlockTemplate_InterruptWait$Params,
-            ResultsClass: BlockTemplate_InterruptWait$Results,
-            interfaceId: BlockTemplate$Client.interfaceId,
-            methodId: 9,
-            interfaceName: "mining.capnp:BlockTemplate",
-            methodName: "interruptWait"
-        }
+        BlockTemplate_Destroy$Method,
+        BlockTemplate_GetBlockHeader$Method,
+        BlockTemplate_GetBlock$Method,
+        BlockTemplate_GetTxFees$Method,
+        BlockTemplate_GetTxSigops$Method,
+        BlockTemplate_GetCoinbaseTx$Method,
+        BlockTemplate_GetCoinbaseMerklePath$Method,
+        BlockTemplate_SubmitSolution$Method,
+        BlockTemplate_WaitNext$Method,
+        BlockTemplate_InterruptWait$Method
     ];
     destroy(paramsFunc?: (params: BlockTemplate_Destroy$Params) => void): BlockTemplate_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -774,7 +714,6 @@ export class BlockTemplate$Client {
         return new BlockTemplate_InterruptWait$Results$Promise(pipeline);
     }
 }
-$.Registry.register(BlockTemplate$Client.interfaceId, BlockTemplate$Client);
 export interface BlockTemplate$Server$Target {
     destroy(params: BlockTemplate_Destroy$Params, results: BlockTemplate_Destroy$Results): Promise<void>;
     getBlockHeader(params: BlockTemplate_GetBlockHeader$Params, results: BlockTemplate_GetBlockHeader$Results): Promise<void>;
@@ -844,7 +783,7 @@ export class BlockTemplate extends $.Interface {
     static readonly _capnp = {
         displayName: "BlockTemplate",
         id: "f9671ad841b2f622",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "BlockTemplate_" + super.toString(); }
 }
@@ -852,7 +791,7 @@ export class Mining_IsTestChain$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "isTestChain$Params",
         id: "d62a851f0a406fba",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -878,7 +817,7 @@ export class Mining_IsTestChain$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "isTestChain$Results",
         id: "d26da946a6fc07cb",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -901,7 +840,7 @@ export class Mining_IsInitialBlockDownload$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "isInitialBlockDownload$Params",
         id: "c086cb7153ed88c8",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -927,7 +866,7 @@ export class Mining_IsInitialBlockDownload$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "isInitialBlockDownload$Results",
         id: "8aaddcee1cb5abe0",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -950,7 +889,7 @@ export class Mining_GetTip$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getTip$Params",
         id: "a6680fe2b3201a1e",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -976,7 +915,7 @@ export class Mining_GetTip$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getTip$Results",
         id: "cdbd83d7b2442034",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptResult(value: $.Orphan<BlockRef>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1017,7 +956,7 @@ export class Mining_WaitTipChanged$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "waitTipChanged$Params",
         id: "e2dfd3582b92b229",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
         defaultTimeout: $.getFloat64Mask(1.7976931348623157e+308)
     };
     _adoptContext(value: $.Orphan<Context>): void {
@@ -1068,7 +1007,7 @@ export class Mining_WaitTipChanged$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "waitTipChanged$Results",
         id: "8f132f96e3f130ea",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<BlockRef>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1103,7 +1042,7 @@ export class Mining_CreateNewBlock$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "createNewBlock$Params",
         id: "f23d59d452aea8de",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1147,7 +1086,7 @@ export class Mining_CreateNewBlock$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "createNewBlock$Results",
         id: "a0b06cebf3da9e15",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): BlockTemplate$Client {
         return new BlockTemplate$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -1173,7 +1112,7 @@ export class Mining_CheckBlock$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "checkBlock$Params",
         id: "93a3f56b84a97b70",
-        size: new $.ObjectSize(0, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1235,7 +1174,7 @@ export class Mining_CheckBlock$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "checkBlock$Results",
         id: "a6eb9eb6f5c4e0d0",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
     };
     get reason(): string {
         return $.utils.getText(0, this);
@@ -1266,6 +1205,12 @@ export class Mining_CheckBlock$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const Mining_IsTestChain$Method: $.Method<Mining_IsTestChain$Params, Mining_IsTestChain$Results> = { ParamsClass: Mining_IsTestChain$Params, ResultsClass: Mining_IsTestChain$Results, interfaceId: 0xf9c68436df3af39en, methodId: 0, interfaceName: "mining.capnp:Mining", methodName: "isTestChain" };
+export const Mining_IsInitialBlockDownload$Method: $.Method<Mining_IsInitialBlockDownload$Params, Mining_IsInitialBlockDownload$Results> = { ParamsClass: Mining_IsInitialBlockDownload$Params, ResultsClass: Mining_IsInitialBlockDownload$Results, interfaceId: 0xf9c68436df3af39en, methodId: 1, interfaceName: "mining.capnp:Mining", methodName: "isInitialBlockDownload" };
+export const Mining_GetTip$Method: $.Method<Mining_GetTip$Params, Mining_GetTip$Results> = { ParamsClass: Mining_GetTip$Params, ResultsClass: Mining_GetTip$Results, interfaceId: 0xf9c68436df3af39en, methodId: 2, interfaceName: "mining.capnp:Mining", methodName: "getTip" };
+export const Mining_WaitTipChanged$Method: $.Method<Mining_WaitTipChanged$Params, Mining_WaitTipChanged$Results> = { ParamsClass: Mining_WaitTipChanged$Params, ResultsClass: Mining_WaitTipChanged$Results, interfaceId: 0xf9c68436df3af39en, methodId: 3, interfaceName: "mining.capnp:Mining", methodName: "waitTipChanged" };
+export const Mining_CreateNewBlock$Method: $.Method<Mining_CreateNewBlock$Params, Mining_CreateNewBlock$Results> = { ParamsClass: Mining_CreateNewBlock$Params, ResultsClass: Mining_CreateNewBlock$Results, interfaceId: 0xf9c68436df3af39en, methodId: 4, interfaceName: "mining.capnp:Mining", methodName: "createNewBlock" };
+export const Mining_CheckBlock$Method: $.Method<Mining_CheckBlock$Params, Mining_CheckBlock$Results> = { ParamsClass: Mining_CheckBlock$Params, ResultsClass: Mining_CheckBlock$Results, interfaceId: 0xf9c68436df3af39en, methodId: 5, interfaceName: "mining.capnp:Mining", methodName: "checkBlock" };
 export class Mining$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xf9c68436df3af39en;
@@ -1280,54 +1225,12 @@ export class Mining$Client {
         $.Method<Mining_CreateNewBlock$Params, Mining_CreateNewBlock$Results>,
         $.Method<Mining_CheckBlock$Params, Mining_CheckBlock$Results>
     ] = [
-        {
-            ParamsClass: Mining_IsTestChain$Params,
-            ResultsClass: Mining_IsTestChain$Results,
-            interfaceId: Mining$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "mining.capnp:Mining",
-            methodName: "isTestChain"
-        },
-        {
-            ParamsClass: Mining_IsInitialBlockDownload$Params,
-            ResultsClass: Mining_IsInitialBlockDownload$Results,
-            interfaceId: Mining$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "mining.capnp:Mining",
-            methodName: "isInitialBlockDownload"
-        },
-        {
-            ParamsClass: Mining_GetTip$Params,
-            ResultsClass: Mining_GetTip$Results,
-            interfaceId: Mining$Client.interfaceId,
-            methodId: 2,
-            interfaceName: "mining.capnp:Mining",
-            methodName: "getTip"
-        },
-        {
-            ParamsClass: Mining_WaitTipChanged$Params,
-            ResultsClass: Mining_WaitTipChanged$Results,
-            interfaceId: Mining$Client.interfaceId,
-            methodId: 3,
-            interfaceName: "mining.capnp:Mining",
-            methodName: "waitTipChanged"
-        },
-        {
-            ParamsClass: Mining_CreateNewBlock$Params,
-            ResultsClass: Mining_CreateNewBlock$Results,
-            interfaceId: Mining$Client.interfaceId,
-            methodId: 4,
-            interfaceName: "mining.capnp:Mining",
-            methodName: "createNewBlock"
-        },
-        {
-            ParamsClass: Mining_CheckBlock$Params,
-            ResultsClass: Mining_CheckBlock$Results,
-            interfaceId: Mining$Client.interfaceId,
-            methodId: 5,
-            interfaceName: "mining.capnp:Mining",
-            methodName: "checkBlock"
-        }
+        Mining_IsTestChain$Method,
+        Mining_IsInitialBlockDownload$Method,
+        Mining_GetTip$Method,
+        Mining_WaitTipChanged$Method,
+        Mining_CreateNewBlock$Method,
+        Mining_CheckBlock$Method
     ];
     isTestChain(paramsFunc?: (params: Mining_IsTestChain$Params) => void): Mining_IsTestChain$Results$Promise {
         const answer = this.client.call({
@@ -1378,7 +1281,6 @@ export class Mining$Client {
         return new Mining_CheckBlock$Results$Promise(pipeline);
     }
 }
-$.Registry.register(Mining$Client.interfaceId, Mining$Client);
 export interface Mining$Server$Target {
     isTestChain(params: Mining_IsTestChain$Params, results: Mining_IsTestChain$Results): Promise<void>;
     isInitialBlockDownload(params: Mining_IsInitialBlockDownload$Params, results: Mining_IsInitialBlockDownload$Results): Promise<void>;
@@ -1428,7 +1330,7 @@ export class Mining extends $.Interface {
     static readonly _capnp = {
         displayName: "Mining",
         id: "f9c68436df3af39e",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Mining_" + super.toString(); }
 }
@@ -1436,7 +1338,7 @@ export class BlockCreateOptions extends $.Struct {
     static readonly _capnp = {
         displayName: "BlockCreateOptions",
         id: "80fca083ef81a559",
-        size: new $.ObjectSize(24, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(24, 0),
     };
     get useMempool(): boolean {
         return $.utils.getBit(0, this);
@@ -1462,7 +1364,7 @@ export class BlockCheckOptions extends $.Struct {
     static readonly _capnp = {
         displayName: "BlockCheckOptions",
         id: "89f3f39b6c9dd162",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get checkMerkleRoot(): boolean {
         return $.utils.getBit(0, this);
@@ -1482,7 +1384,7 @@ export class BlockWaitOptions extends $.Struct {
     static readonly _capnp = {
         displayName: "BlockWaitOptions",
         id: "9ba437d9de0c452e",
-        size: new $.ObjectSize(16, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 0),
     };
     get timeout(): number {
         return $.utils.getFloat64(0, this);
@@ -1502,7 +1404,7 @@ export class CoinbaseTx extends $.Struct {
     static readonly _capnp = {
         displayName: "CoinbaseTx",
         id: "dc399c6d34ae7e69",
-        size: new $.ObjectSize(24, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(24, 3),
     };
     get version(): number {
         return $.utils.getUint32(0, this);

@@ -11,7 +11,7 @@ export class Node_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "c28ac1ca2b534e33",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -37,7 +37,7 @@ export class Node_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "e4042d9ac589f854",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_Destroy$Results_" + super.toString(); }
 }
@@ -54,7 +54,7 @@ export class Node_InitLogging$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "initLogging$Params",
         id: "fe4cc5a2dbf393d1",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -80,7 +80,7 @@ export class Node_InitLogging$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "initLogging$Results",
         id: "c6c0a039358d7126",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_InitLogging$Results_" + super.toString(); }
 }
@@ -97,7 +97,7 @@ export class Node_InitParameterInteraction$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "initParameterInteraction$Params",
         id: "8ae644d7b45d6159",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -123,7 +123,7 @@ export class Node_InitParameterInteraction$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "initParameterInteraction$Results",
         id: "c0d1b50fef923f0e",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_InitParameterInteraction$Results_" + super.toString(); }
 }
@@ -140,7 +140,7 @@ export class Node_GetWarnings$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getWarnings$Params",
         id: "ca044512aefd6830",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -166,7 +166,7 @@ export class Node_GetWarnings$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getWarnings$Results",
         id: "a6ae1a003cd39dcb",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<BilingualStr>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -201,7 +201,7 @@ export class Node_GetLogCategories$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getLogCategories$Params",
         id: "bfbfbebf8eefdf79",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -227,7 +227,7 @@ export class Node_GetLogCategories$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getLogCategories$Results",
         id: "f14c1998865e0c99",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): bigint {
         return $.utils.getUint64(0, this);
@@ -250,7 +250,7 @@ export class Node_GetExitStatus$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getExitStatus$Params",
         id: "979e34e7f6f6a41d",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -276,7 +276,7 @@ export class Node_GetExitStatus$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getExitStatus$Results",
         id: "a34c9a34f4ffe12e",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): number {
         return $.utils.getInt32(0, this);
@@ -299,7 +299,7 @@ export class Node_BaseInitialize$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "baseInitialize$Params",
         id: "d08f975e4f434162",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -343,7 +343,7 @@ export class Node_BaseInitialize$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "baseInitialize$Results",
         id: "af82dc5d0b822dc3",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     get error(): string {
         return $.utils.getText(0, this);
@@ -372,7 +372,7 @@ export class Node_AppInitMain$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "appInitMain$Params",
         id: "a5878b8ae3e77f36",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -398,7 +398,7 @@ export class Node_AppInitMain$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "appInitMain$Results",
         id: "f8aaaf73b9134c12",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
     };
     _adoptTipInfo(value: $.Orphan<BlockAndHeaderTipInfo>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -445,7 +445,7 @@ export class Node_AppShutdown$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "appShutdown$Params",
         id: "acf09ea06fc40245",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -471,7 +471,7 @@ export class Node_AppShutdown$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "appShutdown$Results",
         id: "ce819844b7d9dfcf",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_AppShutdown$Results_" + super.toString(); }
 }
@@ -488,7 +488,7 @@ export class Node_StartShutdown$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "startShutdown$Params",
         id: "9cbfb02ea3f105dc",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -514,7 +514,7 @@ export class Node_StartShutdown$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "startShutdown$Results",
         id: "e753ddb6a5cc722a",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_StartShutdown$Results_" + super.toString(); }
 }
@@ -531,7 +531,7 @@ export class Node_ShutdownRequested$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "shutdownRequested$Params",
         id: "ab4e2ed965a4a969",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -557,7 +557,7 @@ export class Node_ShutdownRequested$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "shutdownRequested$Results",
         id: "94a17b963e8810dd",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -580,7 +580,7 @@ export class Node_IsSettingIgnored$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "isSettingIgnored$Params",
         id: "f7863a0308131285",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get name(): string {
         return $.utils.getText(0, this);
@@ -594,7 +594,7 @@ export class Node_IsSettingIgnored$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "isSettingIgnored$Results",
         id: "9e90a24e6b9c1530",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -617,7 +617,7 @@ export class Node_GetPersistentSetting$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getPersistentSetting$Params",
         id: "e39a0961012a5668",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get name(): string {
         return $.utils.getText(0, this);
@@ -631,7 +631,7 @@ export class Node_GetPersistentSetting$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getPersistentSetting$Results",
         id: "9d49f1a286e4154b",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): string {
         return $.utils.getText(0, this);
@@ -654,7 +654,7 @@ export class Node_UpdateRwSetting$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "updateRwSetting$Params",
         id: "8d46a0cbcd5bc0f6",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     get name(): string {
         return $.utils.getText(0, this);
@@ -674,7 +674,7 @@ export class Node_UpdateRwSetting$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "updateRwSetting$Results",
         id: "ec555e1b98b4cb67",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_UpdateRwSetting$Results_" + super.toString(); }
 }
@@ -691,7 +691,7 @@ export class Node_ForceSetting$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "forceSetting$Params",
         id: "d6ca26ce3d19b45f",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     get name(): string {
         return $.utils.getText(0, this);
@@ -711,7 +711,7 @@ export class Node_ForceSetting$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "forceSetting$Results",
         id: "c8f3643aa83d7a17",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_ForceSetting$Results_" + super.toString(); }
 }
@@ -728,7 +728,7 @@ export class Node_ResetSettings$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "resetSettings$Params",
         id: "812ed558c8ef9214",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_ResetSettings$Params_" + super.toString(); }
 }
@@ -736,7 +736,7 @@ export class Node_ResetSettings$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "resetSettings$Results",
         id: "b2ee3ca5e9044886",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_ResetSettings$Results_" + super.toString(); }
 }
@@ -753,7 +753,7 @@ export class Node_MapPort$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "mapPort$Params",
         id: "b0c319f9f1832670",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -785,7 +785,7 @@ export class Node_MapPort$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "mapPort$Results",
         id: "c76d00ccc56e555d",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_MapPort$Results_" + super.toString(); }
 }
@@ -802,7 +802,7 @@ export class Node_GetProxy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getProxy$Params",
         id: "b27c2ee9397db4c7",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -834,7 +834,7 @@ export class Node_GetProxy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getProxy$Results",
         id: "a591507cdb7481b9",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptProxyInfo(value: $.Orphan<ProxyInfo>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -875,7 +875,7 @@ export class Node_GetNodeCount$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getNodeCount$Params",
         id: "ab1e557dfc339adb",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -907,7 +907,7 @@ export class Node_GetNodeCount$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getNodeCount$Results",
         id: "b5e42572d7106bbf",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): bigint {
         return $.utils.getUint64(0, this);
@@ -930,7 +930,7 @@ export class Node_GetNodesStats$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getNodesStats$Params",
         id: "995767177940d712",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -956,7 +956,7 @@ export class Node_GetNodesStats$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getNodesStats$Results",
         id: "fec67e0a8f82aeea",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     static _Stats: $.ListCtor<NodeStats>;
     _adoptStats(value: $.Orphan<$.List<NodeStats>>): void {
@@ -998,7 +998,7 @@ export class Node_GetBanned$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getBanned$Params",
         id: "dff0ae90294304b6",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1024,7 +1024,7 @@ export class Node_GetBanned$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getBanned$Results",
         id: "b4085e5ab93e0ae9",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptBanmap(value: $.Orphan<Banmap>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1065,7 +1065,7 @@ export class Node_Ban$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "ban$Params",
         id: "e27e3d5b1130c5b7",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1115,7 +1115,7 @@ export class Node_Ban$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "ban$Results",
         id: "ce023c442254b147",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -1138,7 +1138,7 @@ export class Node_Unban$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "unban$Params",
         id: "d92ec578b456e4a9",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1182,7 +1182,7 @@ export class Node_Unban$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "unban$Results",
         id: "bff5377792167cde",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -1205,7 +1205,7 @@ export class Node_DisconnectByAddress$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "disconnectByAddress$Params",
         id: "fa13fe41d76ac471",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1249,7 +1249,7 @@ export class Node_DisconnectByAddress$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "disconnectByAddress$Results",
         id: "b14ee7ca860e2ebe",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -1272,7 +1272,7 @@ export class Node_DisconnectById$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "disconnectById$Params",
         id: "a67305a753d77f92",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1304,7 +1304,7 @@ export class Node_DisconnectById$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "disconnectById$Results",
         id: "d483adf99d7eb3d7",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -1327,7 +1327,7 @@ export class Node_ListExternalSigners$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "listExternalSigners$Params",
         id: "d0a274fa37b438fc",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1353,7 +1353,7 @@ export class Node_ListExternalSigners$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "listExternalSigners$Results",
         id: "cd604bf574d580a7",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.List<ExternalSigner>>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1388,7 +1388,7 @@ export class Node_GetTotalBytesRecv$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getTotalBytesRecv$Params",
         id: "ad90478d7c2213ab",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1414,7 +1414,7 @@ export class Node_GetTotalBytesRecv$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getTotalBytesRecv$Results",
         id: "b6c0c55f34232307",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): bigint {
         return $.utils.getInt64(0, this);
@@ -1437,7 +1437,7 @@ export class Node_GetTotalBytesSent$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getTotalBytesSent$Params",
         id: "bfac09c2948b3abd",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1463,7 +1463,7 @@ export class Node_GetTotalBytesSent$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getTotalBytesSent$Results",
         id: "cacf235be70079b0",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): bigint {
         return $.utils.getInt64(0, this);
@@ -1486,7 +1486,7 @@ export class Node_GetMempoolSize$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getMempoolSize$Params",
         id: "a83785ef29dc4380",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1512,7 +1512,7 @@ export class Node_GetMempoolSize$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getMempoolSize$Results",
         id: "960237a27f46f548",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): bigint {
         return $.utils.getUint64(0, this);
@@ -1535,7 +1535,7 @@ export class Node_GetMempoolDynamicUsage$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getMempoolDynamicUsage$Params",
         id: "8be9606f26d1b8a4",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1561,7 +1561,7 @@ export class Node_GetMempoolDynamicUsage$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getMempoolDynamicUsage$Results",
         id: "89a44d9118ceac04",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): bigint {
         return $.utils.getUint64(0, this);
@@ -1584,7 +1584,7 @@ export class Node_GetMempoolMaxUsage$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getMempoolMaxUsage$Params",
         id: "96b30e7a51fee065",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1610,7 +1610,7 @@ export class Node_GetMempoolMaxUsage$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getMempoolMaxUsage$Results",
         id: "cbcaa86a7358b62d",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): bigint {
         return $.utils.getUint64(0, this);
@@ -1633,7 +1633,7 @@ export class Node_GetHeaderTip$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getHeaderTip$Params",
         id: "9870ce28372d4b28",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1659,7 +1659,7 @@ export class Node_GetHeaderTip$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getHeaderTip$Results",
         id: "88c3da54fa7172b3",
-        size: new $.ObjectSize(16, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 0),
     };
     get height(): number {
         return $.utils.getInt32(0, this);
@@ -1694,7 +1694,7 @@ export class Node_GetNumBlocks$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getNumBlocks$Params",
         id: "8df3897eb4499404",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1720,7 +1720,7 @@ export class Node_GetNumBlocks$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getNumBlocks$Results",
         id: "85092b74fe92ddc4",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): number {
         return $.utils.getInt32(0, this);
@@ -1743,7 +1743,7 @@ export class Node_GetNetLocalAddresses$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getNetLocalAddresses$Params",
         id: "d1ba7043434025d5",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1769,7 +1769,7 @@ export class Node_GetNetLocalAddresses$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getNetLocalAddresses$Results",
         id: "addd19f4f0027f11",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     static _Result: $.ListCtor<Pair>;
     _adoptResult(value: $.Orphan<$.List<Pair>>): void {
@@ -1805,7 +1805,7 @@ export class Node_GetBestBlockHash$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getBestBlockHash$Params",
         id: "9c8747a4d3c0212c",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1831,7 +1831,7 @@ export class Node_GetBestBlockHash$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getBestBlockHash$Results",
         id: "815f1096aac336af",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1866,7 +1866,7 @@ export class Node_GetLastBlockTime$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getLastBlockTime$Params",
         id: "86a4bc77f6604cd7",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1892,7 +1892,7 @@ export class Node_GetLastBlockTime$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getLastBlockTime$Results",
         id: "8c1c2cb847b18565",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): bigint {
         return $.utils.getInt64(0, this);
@@ -1915,7 +1915,7 @@ export class Node_GetVerificationProgress$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getVerificationProgress$Params",
         id: "96b396bb9ad5db07",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1941,7 +1941,7 @@ export class Node_GetVerificationProgress$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getVerificationProgress$Results",
         id: "989e4229b703c071",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): number {
         return $.utils.getFloat64(0, this);
@@ -1964,7 +1964,7 @@ export class Node_IsInitialBlockDownload$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "isInitialBlockDownload$Params",
         id: "d5a1fc1cb59a3690",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -1990,7 +1990,7 @@ export class Node_IsInitialBlockDownload$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "isInitialBlockDownload$Results",
         id: "f838b2663d236259",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -2013,7 +2013,7 @@ export class Node_IsLoadingBlocks$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "isLoadingBlocks$Params",
         id: "f4fddffea9973c3b",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2039,7 +2039,7 @@ export class Node_IsLoadingBlocks$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "isLoadingBlocks$Results",
         id: "d3383cac43779f95",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -2062,7 +2062,7 @@ export class Node_SetNetworkActive$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "setNetworkActive$Params",
         id: "dd79eeba43a16822",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2094,7 +2094,7 @@ export class Node_SetNetworkActive$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "setNetworkActive$Results",
         id: "8d8675b2fe7c07a6",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_SetNetworkActive$Results_" + super.toString(); }
 }
@@ -2111,7 +2111,7 @@ export class Node_GetNetworkActive$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getNetworkActive$Params",
         id: "88875c82fb2006f4",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2137,7 +2137,7 @@ export class Node_GetNetworkActive$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getNetworkActive$Results",
         id: "ca417d1b0334e11a",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -2160,7 +2160,7 @@ export class Node_GetDustRelayFee$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getDustRelayFee$Params",
         id: "ce8b40547e9833a0",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2186,7 +2186,7 @@ export class Node_GetDustRelayFee$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getDustRelayFee$Results",
         id: "99e97884fde1550a",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2221,7 +2221,7 @@ export class Node_ExecuteRpc$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "executeRpc$Params",
         id: "f87947b551c774e6",
-        size: new $.ObjectSize(0, 4),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 4),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2265,7 +2265,7 @@ export class Node_ExecuteRpc$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "executeRpc$Results",
         id: "93c79eadf40b9ad2",
-        size: new $.ObjectSize(0, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 3),
     };
     get error(): string {
         return $.utils.getText(0, this);
@@ -2300,7 +2300,7 @@ export class Node_ListRpcCommands$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "listRpcCommands$Params",
         id: "b3595e3925ebc10c",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2326,7 +2326,7 @@ export class Node_ListRpcCommands$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "listRpcCommands$Results",
         id: "83ac52575b4eb00e",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.List<string>>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2361,7 +2361,7 @@ export class Node_GetUnspentOutput$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getUnspentOutput$Params",
         id: "e7ba19649ee3e411",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2405,7 +2405,7 @@ export class Node_GetUnspentOutput$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getUnspentOutput$Results",
         id: "93368c305cfc1e74",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptResult(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2440,7 +2440,7 @@ export class Node_BroadcastTransaction$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "broadcastTransaction$Params",
         id: "cdc65efc84ee8b5a",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2490,7 +2490,7 @@ export class Node_BroadcastTransaction$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "broadcastTransaction$Results",
         id: "d4949a44de9cc723",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     get error(): string {
         return $.utils.getText(0, this);
@@ -2519,7 +2519,7 @@ export class Node_CustomWalletLoader$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "customWalletLoader$Params",
         id: "d1b3fbc4ec20572a",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2545,7 +2545,7 @@ export class Node_CustomWalletLoader$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "customWalletLoader$Results",
         id: "c582732a8bb85a8e",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): WalletLoader$Client {
         return new WalletLoader$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -2571,7 +2571,7 @@ export class Node_HandleInitMessage$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleInitMessage$Params",
         id: "e563604fc5d4923a",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2603,7 +2603,7 @@ export class Node_HandleInitMessage$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleInitMessage$Results",
         id: "b99329427d8fe64a",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -2629,7 +2629,7 @@ export class Node_HandleMessageBox$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleMessageBox$Params",
         id: "f679557aa20bbb67",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2661,7 +2661,7 @@ export class Node_HandleMessageBox$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleMessageBox$Results",
         id: "83917e632e852dca",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -2687,7 +2687,7 @@ export class Node_HandleQuestion$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleQuestion$Params",
         id: "d1cc31a788c8bbd0",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2719,7 +2719,7 @@ export class Node_HandleQuestion$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleQuestion$Results",
         id: "aaf7135407ebc321",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -2745,7 +2745,7 @@ export class Node_HandleShowProgress$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleShowProgress$Params",
         id: "aa6e575985af43da",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2777,7 +2777,7 @@ export class Node_HandleShowProgress$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleShowProgress$Results",
         id: "f22dc158e2a48a11",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -2803,7 +2803,7 @@ export class Node_HandleInitWallet$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleInitWallet$Params",
         id: "ce94f7a69e7b9c5d",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2835,7 +2835,7 @@ export class Node_HandleInitWallet$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleInitWallet$Results",
         id: "86746a920514cb8f",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -2861,7 +2861,7 @@ export class Node_HandleNotifyNumConnectionsChanged$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyNumConnectionsChanged$Params",
         id: "f0765769947a2f06",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2893,7 +2893,7 @@ export class Node_HandleNotifyNumConnectionsChanged$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyNumConnectionsChanged$Results",
         id: "a617d97aec615dd8",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -2919,7 +2919,7 @@ export class Node_HandleNotifyNetworkActiveChanged$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyNetworkActiveChanged$Params",
         id: "892fc68282cbd62f",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -2951,7 +2951,7 @@ export class Node_HandleNotifyNetworkActiveChanged$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyNetworkActiveChanged$Results",
         id: "b86f4a614bde12e2",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -2977,7 +2977,7 @@ export class Node_HandleNotifyAlertChanged$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyAlertChanged$Params",
         id: "f6f2075eb49ddcf1",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3009,7 +3009,7 @@ export class Node_HandleNotifyAlertChanged$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyAlertChanged$Results",
         id: "d1d533d112d7ad50",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -3035,7 +3035,7 @@ export class Node_HandleBannedListChanged$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleBannedListChanged$Params",
         id: "ccf2692099149a34",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3067,7 +3067,7 @@ export class Node_HandleBannedListChanged$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleBannedListChanged$Results",
         id: "933e874c3ef88e17",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -3093,7 +3093,7 @@ export class Node_HandleNotifyBlockTip$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyBlockTip$Params",
         id: "9be310d3ddaccbe1",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3125,7 +3125,7 @@ export class Node_HandleNotifyBlockTip$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyBlockTip$Results",
         id: "d951f5dee9a6ab03",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -3151,7 +3151,7 @@ export class Node_HandleNotifyHeaderTip$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyHeaderTip$Params",
         id: "ef3ec894dc45f458",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -3183,7 +3183,7 @@ export class Node_HandleNotifyHeaderTip$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "handleNotifyHeaderTip$Results",
         id: "fce22e501389be61",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -3205,6 +3205,64 @@ export class Node_HandleNotifyHeaderTip$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const Node_Destroy$Method: $.Method<Node_Destroy$Params, Node_Destroy$Results> = { ParamsClass: Node_Destroy$Params, ResultsClass: Node_Destroy$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 0, interfaceName: "node.capnp:Node", methodName: "destroy" };
+export const Node_InitLogging$Method: $.Method<Node_InitLogging$Params, Node_InitLogging$Results> = { ParamsClass: Node_InitLogging$Params, ResultsClass: Node_InitLogging$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 1, interfaceName: "node.capnp:Node", methodName: "initLogging" };
+export const Node_InitParameterInteraction$Method: $.Method<Node_InitParameterInteraction$Params, Node_InitParameterInteraction$Results> = { ParamsClass: Node_InitParameterInteraction$Params, ResultsClass: Node_InitParameterInteraction$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 2, interfaceName: "node.capnp:Node", methodName: "initParameterInteraction" };
+export const Node_GetWarnings$Method: $.Method<Node_GetWarnings$Params, Node_GetWarnings$Results> = { ParamsClass: Node_GetWarnings$Params, ResultsClass: Node_GetWarnings$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 3, interfaceName: "node.capnp:Node", methodName: "getWarnings" };
+export const Node_GetLogCategories$Method: $.Method<Node_GetLogCategories$Params, Node_GetLogCategories$Results> = { ParamsClass: Node_GetLogCategories$Params, ResultsClass: Node_GetLogCategories$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 4, interfaceName: "node.capnp:Node", methodName: "getLogCategories" };
+export const Node_GetExitStatus$Method: $.Method<Node_GetExitStatus$Params, Node_GetExitStatus$Results> = { ParamsClass: Node_GetExitStatus$Params, ResultsClass: Node_GetExitStatus$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 5, interfaceName: "node.capnp:Node", methodName: "getExitStatus" };
+export const Node_BaseInitialize$Method: $.Method<Node_BaseInitialize$Params, Node_BaseInitialize$Results> = { ParamsClass: Node_BaseInitialize$Params, ResultsClass: Node_BaseInitialize$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 6, interfaceName: "node.capnp:Node", methodName: "baseInitialize" };
+export const Node_AppInitMain$Method: $.Method<Node_AppInitMain$Params, Node_AppInitMain$Results> = { ParamsClass: Node_AppInitMain$Params, ResultsClass: Node_AppInitMain$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 7, interfaceName: "node.capnp:Node", methodName: "appInitMain" };
+export const Node_AppShutdown$Method: $.Method<Node_AppShutdown$Params, Node_AppShutdown$Results> = { ParamsClass: Node_AppShutdown$Params, ResultsClass: Node_AppShutdown$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 8, interfaceName: "node.capnp:Node", methodName: "appShutdown" };
+export const Node_StartShutdown$Method: $.Method<Node_StartShutdown$Params, Node_StartShutdown$Results> = { ParamsClass: Node_StartShutdown$Params, ResultsClass: Node_StartShutdown$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 9, interfaceName: "node.capnp:Node", methodName: "startShutdown" };
+export const Node_ShutdownRequested$Method: $.Method<Node_ShutdownRequested$Params, Node_ShutdownRequested$Results> = { ParamsClass: Node_ShutdownRequested$Params, ResultsClass: Node_ShutdownRequested$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 10, interfaceName: "node.capnp:Node", methodName: "shutdownRequested" };
+export const Node_IsSettingIgnored$Method: $.Method<Node_IsSettingIgnored$Params, Node_IsSettingIgnored$Results> = { ParamsClass: Node_IsSettingIgnored$Params, ResultsClass: Node_IsSettingIgnored$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 11, interfaceName: "node.capnp:Node", methodName: "isSettingIgnored" };
+export const Node_GetPersistentSetting$Method: $.Method<Node_GetPersistentSetting$Params, Node_GetPersistentSetting$Results> = { ParamsClass: Node_GetPersistentSetting$Params, ResultsClass: Node_GetPersistentSetting$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 12, interfaceName: "node.capnp:Node", methodName: "getPersistentSetting" };
+export const Node_UpdateRwSetting$Method: $.Method<Node_UpdateRwSetting$Params, Node_UpdateRwSetting$Results> = { ParamsClass: Node_UpdateRwSetting$Params, ResultsClass: Node_UpdateRwSetting$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 13, interfaceName: "node.capnp:Node", methodName: "updateRwSetting" };
+export const Node_ForceSetting$Method: $.Method<Node_ForceSetting$Params, Node_ForceSetting$Results> = { ParamsClass: Node_ForceSetting$Params, ResultsClass: Node_ForceSetting$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 14, interfaceName: "node.capnp:Node", methodName: "forceSetting" };
+export const Node_ResetSettings$Method: $.Method<Node_ResetSettings$Params, Node_ResetSettings$Results> = { ParamsClass: Node_ResetSettings$Params, ResultsClass: Node_ResetSettings$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 15, interfaceName: "node.capnp:Node", methodName: "resetSettings" };
+export const Node_MapPort$Method: $.Method<Node_MapPort$Params, Node_MapPort$Results> = { ParamsClass: Node_MapPort$Params, ResultsClass: Node_MapPort$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 16, interfaceName: "node.capnp:Node", methodName: "mapPort" };
+export const Node_GetProxy$Method: $.Method<Node_GetProxy$Params, Node_GetProxy$Results> = { ParamsClass: Node_GetProxy$Params, ResultsClass: Node_GetProxy$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 17, interfaceName: "node.capnp:Node", methodName: "getProxy" };
+export const Node_GetNodeCount$Method: $.Method<Node_GetNodeCount$Params, Node_GetNodeCount$Results> = { ParamsClass: Node_GetNodeCount$Params, ResultsClass: Node_GetNodeCount$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 18, interfaceName: "node.capnp:Node", methodName: "getNodeCount" };
+export const Node_GetNodesStats$Method: $.Method<Node_GetNodesStats$Params, Node_GetNodesStats$Results> = { ParamsClass: Node_GetNodesStats$Params, ResultsClass: Node_GetNodesStats$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 19, interfaceName: "node.capnp:Node", methodName: "getNodesStats" };
+export const Node_GetBanned$Method: $.Method<Node_GetBanned$Params, Node_GetBanned$Results> = { ParamsClass: Node_GetBanned$Params, ResultsClass: Node_GetBanned$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 20, interfaceName: "node.capnp:Node", methodName: "getBanned" };
+export const Node_Ban$Method: $.Method<Node_Ban$Params, Node_Ban$Results> = { ParamsClass: Node_Ban$Params, ResultsClass: Node_Ban$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 21, interfaceName: "node.capnp:Node", methodName: "ban" };
+export const Node_Unban$Method: $.Method<Node_Unban$Params, Node_Unban$Results> = { ParamsClass: Node_Unban$Params, ResultsClass: Node_Unban$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 22, interfaceName: "node.capnp:Node", methodName: "unban" };
+export const Node_DisconnectByAddress$Method: $.Method<Node_DisconnectByAddress$Params, Node_DisconnectByAddress$Results> = { ParamsClass: Node_DisconnectByAddress$Params, ResultsClass: Node_DisconnectByAddress$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 23, interfaceName: "node.capnp:Node", methodName: "disconnectByAddress" };
+export const Node_DisconnectById$Method: $.Method<Node_DisconnectById$Params, Node_DisconnectById$Results> = { ParamsClass: Node_DisconnectById$Params, ResultsClass: Node_DisconnectById$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 24, interfaceName: "node.capnp:Node", methodName: "disconnectById" };
+export const Node_ListExternalSigners$Method: $.Method<Node_ListExternalSigners$Params, Node_ListExternalSigners$Results> = { ParamsClass: Node_ListExternalSigners$Params, ResultsClass: Node_ListExternalSigners$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 25, interfaceName: "node.capnp:Node", methodName: "listExternalSigners" };
+export const Node_GetTotalBytesRecv$Method: $.Method<Node_GetTotalBytesRecv$Params, Node_GetTotalBytesRecv$Results> = { ParamsClass: Node_GetTotalBytesRecv$Params, ResultsClass: Node_GetTotalBytesRecv$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 26, interfaceName: "node.capnp:Node", methodName: "getTotalBytesRecv" };
+export const Node_GetTotalBytesSent$Method: $.Method<Node_GetTotalBytesSent$Params, Node_GetTotalBytesSent$Results> = { ParamsClass: Node_GetTotalBytesSent$Params, ResultsClass: Node_GetTotalBytesSent$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 27, interfaceName: "node.capnp:Node", methodName: "getTotalBytesSent" };
+export const Node_GetMempoolSize$Method: $.Method<Node_GetMempoolSize$Params, Node_GetMempoolSize$Results> = { ParamsClass: Node_GetMempoolSize$Params, ResultsClass: Node_GetMempoolSize$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 28, interfaceName: "node.capnp:Node", methodName: "getMempoolSize" };
+export const Node_GetMempoolDynamicUsage$Method: $.Method<Node_GetMempoolDynamicUsage$Params, Node_GetMempoolDynamicUsage$Results> = { ParamsClass: Node_GetMempoolDynamicUsage$Params, ResultsClass: Node_GetMempoolDynamicUsage$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 29, interfaceName: "node.capnp:Node", methodName: "getMempoolDynamicUsage" };
+export const Node_GetMempoolMaxUsage$Method: $.Method<Node_GetMempoolMaxUsage$Params, Node_GetMempoolMaxUsage$Results> = { ParamsClass: Node_GetMempoolMaxUsage$Params, ResultsClass: Node_GetMempoolMaxUsage$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 30, interfaceName: "node.capnp:Node", methodName: "getMempoolMaxUsage" };
+export const Node_GetHeaderTip$Method: $.Method<Node_GetHeaderTip$Params, Node_GetHeaderTip$Results> = { ParamsClass: Node_GetHeaderTip$Params, ResultsClass: Node_GetHeaderTip$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 31, interfaceName: "node.capnp:Node", methodName: "getHeaderTip" };
+export const Node_GetNumBlocks$Method: $.Method<Node_GetNumBlocks$Params, Node_GetNumBlocks$Results> = { ParamsClass: Node_GetNumBlocks$Params, ResultsClass: Node_GetNumBlocks$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 32, interfaceName: "node.capnp:Node", methodName: "getNumBlocks" };
+export const Node_GetNetLocalAddresses$Method: $.Method<Node_GetNetLocalAddresses$Params, Node_GetNetLocalAddresses$Results> = { ParamsClass: Node_GetNetLocalAddresses$Params, ResultsClass: Node_GetNetLocalAddresses$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 33, interfaceName: "node.capnp:Node", methodName: "getNetLocalAddresses" };
+export const Node_GetBestBlockHash$Method: $.Method<Node_GetBestBlockHash$Params, Node_GetBestBlockHash$Results> = { ParamsClass: Node_GetBestBlockHash$Params, ResultsClass: Node_GetBestBlockHash$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 34, interfaceName: "node.capnp:Node", methodName: "getBestBlockHash" };
+export const Node_GetLastBlockTime$Method: $.Method<Node_GetLastBlockTime$Params, Node_GetLastBlockTime$Results> = { ParamsClass: Node_GetLastBlockTime$Params, ResultsClass: Node_GetLastBlockTime$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 35, interfaceName: "node.capnp:Node", methodName: "getLastBlockTime" };
+export const Node_GetVerificationProgress$Method: $.Method<Node_GetVerificationProgress$Params, Node_GetVerificationProgress$Results> = { ParamsClass: Node_GetVerificationProgress$Params, ResultsClass: Node_GetVerificationProgress$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 36, interfaceName: "node.capnp:Node", methodName: "getVerificationProgress" };
+export const Node_IsInitialBlockDownload$Method: $.Method<Node_IsInitialBlockDownload$Params, Node_IsInitialBlockDownload$Results> = { ParamsClass: Node_IsInitialBlockDownload$Params, ResultsClass: Node_IsInitialBlockDownload$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 37, interfaceName: "node.capnp:Node", methodName: "isInitialBlockDownload" };
+export const Node_IsLoadingBlocks$Method: $.Method<Node_IsLoadingBlocks$Params, Node_IsLoadingBlocks$Results> = { ParamsClass: Node_IsLoadingBlocks$Params, ResultsClass: Node_IsLoadingBlocks$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 38, interfaceName: "node.capnp:Node", methodName: "isLoadingBlocks" };
+export const Node_SetNetworkActive$Method: $.Method<Node_SetNetworkActive$Params, Node_SetNetworkActive$Results> = { ParamsClass: Node_SetNetworkActive$Params, ResultsClass: Node_SetNetworkActive$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 39, interfaceName: "node.capnp:Node", methodName: "setNetworkActive" };
+export const Node_GetNetworkActive$Method: $.Method<Node_GetNetworkActive$Params, Node_GetNetworkActive$Results> = { ParamsClass: Node_GetNetworkActive$Params, ResultsClass: Node_GetNetworkActive$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 40, interfaceName: "node.capnp:Node", methodName: "getNetworkActive" };
+export const Node_GetDustRelayFee$Method: $.Method<Node_GetDustRelayFee$Params, Node_GetDustRelayFee$Results> = { ParamsClass: Node_GetDustRelayFee$Params, ResultsClass: Node_GetDustRelayFee$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 41, interfaceName: "node.capnp:Node", methodName: "getDustRelayFee" };
+export const Node_ExecuteRpc$Method: $.Method<Node_ExecuteRpc$Params, Node_ExecuteRpc$Results> = { ParamsClass: Node_ExecuteRpc$Params, ResultsClass: Node_ExecuteRpc$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 42, interfaceName: "node.capnp:Node", methodName: "executeRpc" };
+export const Node_ListRpcCommands$Method: $.Method<Node_ListRpcCommands$Params, Node_ListRpcCommands$Results> = { ParamsClass: Node_ListRpcCommands$Params, ResultsClass: Node_ListRpcCommands$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 43, interfaceName: "node.capnp:Node", methodName: "listRpcCommands" };
+export const Node_GetUnspentOutput$Method: $.Method<Node_GetUnspentOutput$Params, Node_GetUnspentOutput$Results> = { ParamsClass: Node_GetUnspentOutput$Params, ResultsClass: Node_GetUnspentOutput$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 44, interfaceName: "node.capnp:Node", methodName: "getUnspentOutput" };
+export const Node_BroadcastTransaction$Method: $.Method<Node_BroadcastTransaction$Params, Node_BroadcastTransaction$Results> = { ParamsClass: Node_BroadcastTransaction$Params, ResultsClass: Node_BroadcastTransaction$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 45, interfaceName: "node.capnp:Node", methodName: "broadcastTransaction" };
+export const Node_CustomWalletLoader$Method: $.Method<Node_CustomWalletLoader$Params, Node_CustomWalletLoader$Results> = { ParamsClass: Node_CustomWalletLoader$Params, ResultsClass: Node_CustomWalletLoader$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 46, interfaceName: "node.capnp:Node", methodName: "customWalletLoader" };
+export const Node_HandleInitMessage$Method: $.Method<Node_HandleInitMessage$Params, Node_HandleInitMessage$Results> = { ParamsClass: Node_HandleInitMessage$Params, ResultsClass: Node_HandleInitMessage$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 47, interfaceName: "node.capnp:Node", methodName: "handleInitMessage" };
+export const Node_HandleMessageBox$Method: $.Method<Node_HandleMessageBox$Params, Node_HandleMessageBox$Results> = { ParamsClass: Node_HandleMessageBox$Params, ResultsClass: Node_HandleMessageBox$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 48, interfaceName: "node.capnp:Node", methodName: "handleMessageBox" };
+export const Node_HandleQuestion$Method: $.Method<Node_HandleQuestion$Params, Node_HandleQuestion$Results> = { ParamsClass: Node_HandleQuestion$Params, ResultsClass: Node_HandleQuestion$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 49, interfaceName: "node.capnp:Node", methodName: "handleQuestion" };
+export const Node_HandleShowProgress$Method: $.Method<Node_HandleShowProgress$Params, Node_HandleShowProgress$Results> = { ParamsClass: Node_HandleShowProgress$Params, ResultsClass: Node_HandleShowProgress$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 50, interfaceName: "node.capnp:Node", methodName: "handleShowProgress" };
+export const Node_HandleInitWallet$Method: $.Method<Node_HandleInitWallet$Params, Node_HandleInitWallet$Results> = { ParamsClass: Node_HandleInitWallet$Params, ResultsClass: Node_HandleInitWallet$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 51, interfaceName: "node.capnp:Node", methodName: "handleInitWallet" };
+export const Node_HandleNotifyNumConnectionsChanged$Method: $.Method<Node_HandleNotifyNumConnectionsChanged$Params, Node_HandleNotifyNumConnectionsChanged$Results> = { ParamsClass: Node_HandleNotifyNumConnectionsChanged$Params, ResultsClass: Node_HandleNotifyNumConnectionsChanged$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 52, interfaceName: "node.capnp:Node", methodName: "handleNotifyNumConnectionsChanged" };
+export const Node_HandleNotifyNetworkActiveChanged$Method: $.Method<Node_HandleNotifyNetworkActiveChanged$Params, Node_HandleNotifyNetworkActiveChanged$Results> = { ParamsClass: Node_HandleNotifyNetworkActiveChanged$Params, ResultsClass: Node_HandleNotifyNetworkActiveChanged$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 53, interfaceName: "node.capnp:Node", methodName: "handleNotifyNetworkActiveChanged" };
+export const Node_HandleNotifyAlertChanged$Method: $.Method<Node_HandleNotifyAlertChanged$Params, Node_HandleNotifyAlertChanged$Results> = { ParamsClass: Node_HandleNotifyAlertChanged$Params, ResultsClass: Node_HandleNotifyAlertChanged$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 54, interfaceName: "node.capnp:Node", methodName: "handleNotifyAlertChanged" };
+export const Node_HandleBannedListChanged$Method: $.Method<Node_HandleBannedListChanged$Params, Node_HandleBannedListChanged$Results> = { ParamsClass: Node_HandleBannedListChanged$Params, ResultsClass: Node_HandleBannedListChanged$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 55, interfaceName: "node.capnp:Node", methodName: "handleBannedListChanged" };
+export const Node_HandleNotifyBlockTip$Method: $.Method<Node_HandleNotifyBlockTip$Params, Node_HandleNotifyBlockTip$Results> = { ParamsClass: Node_HandleNotifyBlockTip$Params, ResultsClass: Node_HandleNotifyBlockTip$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 56, interfaceName: "node.capnp:Node", methodName: "handleNotifyBlockTip" };
+export const Node_HandleNotifyHeaderTip$Method: $.Method<Node_HandleNotifyHeaderTip$Params, Node_HandleNotifyHeaderTip$Results> = { ParamsClass: Node_HandleNotifyHeaderTip$Params, ResultsClass: Node_HandleNotifyHeaderTip$Results, interfaceId: 0xece87a85e7d7c91dn, methodId: 57, interfaceName: "node.capnp:Node", methodName: "handleNotifyHeaderTip" };
 export class Node$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xece87a85e7d7c91dn;
@@ -3271,470 +3329,64 @@ export class Node$Client {
         $.Method<Node_HandleNotifyBlockTip$Params, Node_HandleNotifyBlockTip$Results>,
         $.Method<Node_HandleNotifyHeaderTip$Params, Node_HandleNotifyHeaderTip$Results>
     ] = [
-        {
-            ParamsClass: Node_Destroy$Params,
-            ResultsClass: Node_Destroy$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:Node",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: Node_InitLogging$Params,
-            ResultsClass: Node_InitLogging$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:Node",
-            methodName: "initLogging"
-        },
-        {
-            ParamsClass: Node_InitParameterInteraction$Params,
-            ResultsClass: Node_InitParameterInteraction$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 2,
-            interfaceName: "node.capnp:Node",
-            methodName: "initParameterInteraction"
-        },
-        {
-            ParamsClass: Node_GetWarnings$Params,
-            ResultsClass: Node_GetWarnings$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 3,
-            interfaceName: "node.capnp:Node",
-            methodName: "getWarnings"
-        },
-        {
-            ParamsClass: Node_GetLogCategories$Params,
-            ResultsClass: Node_GetLogCategories$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 4,
-            interfaceName: "node.capnp:Node",
-            methodName: "getLogCategories"
-        },
-        {
-            ParamsClass: Node_GetExitStatus$Params,
-            ResultsClass: Node_GetExitStatus$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 5,
-            interfaceName: "node.capnp:Node",
-            methodName: "getExitStatus"
-        },
-        {
-            ParamsClass: Node_BaseInitialize$Params,
-            ResultsClass: Node_BaseInitialize$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 6,
-            interfaceName: "node.capnp:Node",
-            methodName: "baseInitialize"
-        },
-        {
-            ParamsClass: Node_AppInitMain$Params,
-            ResultsClass: Node_AppInitMain$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 7,
-            interfaceName: "node.capnp:Node",
-            methodName: "appInitMain"
-        },
-        {
-            ParamsClass: Node_AppShutdown$Params,
-            ResultsClass: Node_AppShutdown$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 8,
-            interfaceName: "node.capnp:Node",
-            methodName: "appShutdown"
-        },
-        {
-            ParamsClass: Node_StartShutdown$Params,
-            ResultsClass: Node_StartShutdown$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 9,
-            interfaceName: "node.capnp:Node",
-            methodName: "startShutdown"
-        },
-        {
-            ParamsClass: Node_ShutdownRequested$Params,
-            ResultsClass: Node_ShutdownRequested$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 10,
-            interfaceName: "node.capnp:Node",
-            methodName: "shutdownRequested"
-        },
-        {
-            ParamsClass: Node_IsSettingIgnored$Params,
-            ResultsClass: Node_IsSettingIgnored$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 11,
-            interfaceName: "node.capnp:Node",
-            methodName: "isSettingIgnored"
-        },
-        {
-            ParamsClass: Node_GetPersistentSetting$Params,
-            ResultsClass: Node_GetPersistentSetting$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 12,
-            interfaceName: "node.capnp:Node",
-            methodName: "getPersistentSetting"
-        },
-        {
-            ParamsClass: Node_UpdateRwSetting$Params,
-            ResultsClass: Node_UpdateRwSetting$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 13,
-            interfaceName: "node.capnp:Node",
-            methodName: "updateRwSetting"
-        },
-        {
-            ParamsClass: Node_ForceSetting$Params,
-            ResultsClass: Node_ForceSetting$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 14,
-            interfaceName: "node.capnp:Node",
-            methodName: "forceSetting"
-        },
-        {
-            ParamsClass: Node_ResetSettings$Params,
-            ResultsClass: Node_ResetSettings$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 15,
-            interfaceName: "node.capnp:Node",
-            methodName: "resetSettings"
-        },
-        {
-            ParamsClass: Node_MapPort$Params,
-            ResultsClass: Node_MapPort$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 16,
-            interfaceName: "node.capnp:Node",
-            methodName: "mapPort"
-        },
-        {
-            ParamsClass: Node_GetProxy$Params,
-            ResultsClass: Node_GetProxy$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 17,
-            interfaceName: "node.capnp:Node",
-            methodName: "getProxy"
-        },
-        {
-            ParamsClass: Node_GetNodeCount$Params,
-            ResultsClass: Node_GetNodeCount$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 18,
-            interfaceName: "node.capnp:Node",
-            methodName: "getNodeCount"
-        },
-        {
-            ParamsClass: Node_GetNodesStats$Params,
-            ResultsClass: Node_GetNodesStats$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 19,
-            interfaceName: "node.capnp:Node",
-            methodName: "getNodesStats"
-        },
-        {
-            ParamsClass: Node_GetBanned$Params,
-            ResultsClass: Node_GetBanned$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 20,
-            interfaceName: "node.capnp:Node",
-            methodName: "getBanned"
-        },
-        {
-            ParamsClass: Node_Ban$Params,
-            ResultsClass: Node_Ban$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 21,
-            interfaceName: "node.capnp:Node",
-            methodName: "ban"
-        },
-        {
-            ParamsClass: Node_Unban$Params,
-            ResultsClass: Node_Unban$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 22,
-            interfaceName: "node.capnp:Node",
-            methodName: "unban"
-        },
-        {
-            ParamsClass: Node_DisconnectByAddress$Params,
-            ResultsClass: Node_DisconnectByAddress$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 23,
-            interfaceName: "node.capnp:Node",
-            methodName: "disconnectByAddress"
-        },
-        {
-            ParamsClass: Node_DisconnectById$Params,
-            ResultsClass: Node_DisconnectById$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 24,
-            interfaceName: "node.capnp:Node",
-            methodName: "disconnectById"
-        },
-        {
-            ParamsClass: Node_ListExternalSigners$Params,
-            ResultsClass: Node_ListExternalSigners$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 25,
-            interfaceName: "node.capnp:Node",
-            methodName: "listExternalSigners"
-        },
-        {
-            ParamsClass: Node_GetTotalBytesRecv$Params,
-            ResultsClass: Node_GetTotalBytesRecv$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 26,
-            interfaceName: "node.capnp:Node",
-            methodName: "getTotalBytesRecv"
-        },
-        {
-            ParamsClass: Node_GetTotalBytesSent$Params,
-            ResultsClass: Node_GetTotalBytesSent$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 27,
-            interfaceName: "node.capnp:Node",
-            methodName: "getTotalBytesSent"
-        },
-        {
-            ParamsClass: Node_GetMempoolSize$Params,
-            ResultsClass: Node_GetMempoolSize$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 28,
-            interfaceName: "node.capnp:Node",
-            methodName: "getMempoolSize"
-        },
-        {
-            ParamsClass: Node_GetMempoolDynamicUsage$Params,
-            ResultsClass: Node_GetMempoolDynamicUsage$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 29,
-            interfaceName: "node.capnp:Node",
-            methodName: "getMempoolDynamicUsage"
-        },
-        {
-            ParamsClass: Node_GetMempoolMaxUsage$Params,
-            ResultsClass: Node_GetMempoolMaxUsage$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 30,
-            interfaceName: "node.capnp:Node",
-            methodName: "getMempoolMaxUsage"
-        },
-        {
-            ParamsClass: Node_GetHeaderTip$Params,
-            ResultsClass: Node_GetHeaderTip$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 31,
-            interfaceName: "node.capnp:Node",
-            methodName: "getHeaderTip"
-        },
-        {
-            ParamsClass: Node_GetNumBlocks$Params,
-            ResultsClass: Node_GetNumBlocks$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 32,
-            interfaceName: "node.capnp:Node",
-            methodName: "getNumBlocks"
-        },
-        {
-            ParamsClass: Node_GetNetLocalAddresses$Params,
-            ResultsClass: Node_GetNetLocalAddresses$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 33,
-            interfaceName: "node.capnp:Node",
-            methodName: "getNetLocalAddresses"
-        },
-        {
-            ParamsClass: Node_GetBestBlockHash$Params,
-            ResultsClass: Node_GetBestBlockHash$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 34,
-            interfaceName: "node.capnp:Node",
-            methodName: "getBestBlockHash"
-        },
-        {
-            ParamsClass: Node_GetLastBlockTime$Params,
-            ResultsClass: Node_GetLastBlockTime$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 35,
-            interfaceName: "node.capnp:Node",
-            methodName: "getLastBlockTime"
-        },
-        {
-            ParamsClass: Node_GetVerificationProgress$Params,
-            ResultsClass: Node_GetVerificationProgress$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 36,
-            interfaceName: "node.capnp:Node",
-            methodName: "getVerificationProgress"
-        },
-        {
-            ParamsClass: Node_IsInitialBlockDownload$Params,
-            ResultsClass: Node_IsInitialBlockDownload$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 37,
-            interfaceName: "node.capnp:Node",
-            methodName: "isInitialBlockDownload"
-        },
-        {
-            ParamsClass: Node_IsLoadingBlocks$Params,
-            ResultsClass: Node_IsLoadingBlocks$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 38,
-            interfaceName: "node.capnp:Node",
-            methodName: "isLoadingBlocks"
-        },
-        {
-            ParamsClass: Node_SetNetworkActive$Params,
-            ResultsClass: Node_SetNetworkActive$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 39,
-            interfaceName: "node.capnp:Node",
-            methodName: "setNetworkActive"
-        },
-        {
-            ParamsClass: Node_GetNetworkActive$Params,
-            ResultsClass: Node_GetNetworkActive$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 40,
-            interfaceName: "node.capnp:Node",
-            methodName: "getNetworkActive"
-        },
-        {
-            ParamsClass: Node_GetDustRelayFee$Params,
-            ResultsClass: Node_GetDustRelayFee$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 41,
-            interfaceName: "node.capnp:Node",
-            methodName: "getDustRelayFee"
-        },
-        {
-            ParamsClass: Node_ExecuteRpc$Params,
-            ResultsClass: Node_ExecuteRpc$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 42,
-            interfaceName: "node.capnp:Node",
-            methodName: "executeRpc"
-        },
-        {
-            ParamsClass: Node_ListRpcCommands$Params,
-            ResultsClass: Node_ListRpcCommands$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 43,
-            interfaceName: "node.capnp:Node",
-            methodName: "listRpcCommands"
-        },
-        {
-            ParamsClass: Node_GetUnspentOutput$Params,
-            ResultsClass: Node_GetUnspentOutput$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 44,
-            interfaceName: "node.capnp:Node",
-            methodName: "getUnspentOutput"
-        },
-        {
-            ParamsClass: Node_BroadcastTransaction$Params,
-            ResultsClass: Node_BroadcastTransaction$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 45,
-            interfaceName: "node.capnp:Node",
-            methodName: "broadcastTransaction"
-        },
-        {
-            ParamsClass: Node_CustomWalletLoader$Params,
-            ResultsClass: Node_CustomWalletLoader$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 46,
-            interfaceName: "node.capnp:Node",
-            methodName: "customWalletLoader"
-        },
-        {
-            ParamsClass: Node_HandleInitMessage$Params,
-            ResultsClass: Node_HandleInitMessage$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 47,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleInitMessage"
-        },
-        {
-            ParamsClass: Node_HandleMessageBox$Params,
-            ResultsClass: Node_HandleMessageBox$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 48,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleMessageBox"
-        },
-        {
-            ParamsClass: Node_HandleQuestion$Params,
-            ResultsClass: Node_HandleQuestion$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 49,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleQuestion"
-        },
-        {
-            ParamsClass: Node_HandleShowProgress$Params,
-            ResultsClass: Node_HandleShowProgress$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 50,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleShowProgress"
-        },
-        {
-            ParamsClass: Node_HandleInitWallet$Params,
-            ResultsClass: Node_HandleInitWallet$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 51,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleInitWallet"
-        },
-        {
-            ParamsClass: Node_HandleNotifyNumConnectionsChanged$Params,
-            ResultsClass: Node_HandleNotifyNumConnectionsChanged$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 52,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleNotifyNumConnectionsChanged"
-        },
-        {
-            ParamsClass: Node_HandleNotifyNetworkActiveChanged$Params,
-            ResultsClass: Node_HandleNotifyNetworkActiveChanged$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 53,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleNotifyNetworkActiveChanged"
-        },
-        {
-            ParamsClass: Node_HandleNotifyAlertChanged$Params,
-            ResultsClass: Node_HandleNotifyAlertChanged$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 54,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleNotifyAlertChanged"
-        },
-        {
-            ParamsClass: Node_HandleBannedListChanged$Params,
-            ResultsClass: Node_HandleBannedListChanged$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 55,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleBannedListChanged"
-        },
-        {
-            ParamsClass: Node_HandleNotifyBlockTip$Params,
-            ResultsClass: Node_HandleNotifyBlockTip$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 56,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleNotifyBlockTip"
-        },
-        {
-            ParamsClass: Node_HandleNotifyHeaderTip$Params,
-            ResultsClass: Node_HandleNotifyHeaderTip$Results,
-            interfaceId: Node$Client.interfaceId,
-            methodId: 57,
-            interfaceName: "node.capnp:Node",
-            methodName: "handleNotifyHeaderTip"
-        }
+        Node_Destroy$Method,
+        Node_InitLogging$Method,
+        Node_InitParameterInteraction$Method,
+        Node_GetWarnings$Method,
+        Node_GetLogCategories$Method,
+        Node_GetExitStatus$Method,
+        Node_BaseInitialize$Method,
+        Node_AppInitMain$Method,
+        Node_AppShutdown$Method,
+        Node_StartShutdown$Method,
+        Node_ShutdownRequested$Method,
+        Node_IsSettingIgnored$Method,
+        Node_GetPersistentSetting$Method,
+        Node_UpdateRwSetting$Method,
+        Node_ForceSetting$Method,
+        Node_ResetSettings$Method,
+        Node_MapPort$Method,
+        Node_GetProxy$Method,
+        Node_GetNodeCount$Method,
+        Node_GetNodesStats$Method,
+        Node_GetBanned$Method,
+        Node_Ban$Method,
+        Node_Unban$Method,
+        Node_DisconnectByAddress$Method,
+        Node_DisconnectById$Method,
+        Node_ListExternalSigners$Method,
+        Node_GetTotalBytesRecv$Method,
+        Node_GetTotalBytesSent$Method,
+        Node_GetMempoolSize$Method,
+        Node_GetMempoolDynamicUsage$Method,
+        Node_GetMempoolMaxUsage$Method,
+        Node_GetHeaderTip$Method,
+        Node_GetNumBlocks$Method,
+        Node_GetNetLocalAddresses$Method,
+        Node_GetBestBlockHash$Method,
+        Node_GetLastBlockTime$Method,
+        Node_GetVerificationProgress$Method,
+        Node_IsInitialBlockDownload$Method,
+        Node_IsLoadingBlocks$Method,
+        Node_SetNetworkActive$Method,
+        Node_GetNetworkActive$Method,
+        Node_GetDustRelayFee$Method,
+        Node_ExecuteRpc$Method,
+        Node_ListRpcCommands$Method,
+        Node_GetUnspentOutput$Method,
+        Node_BroadcastTransaction$Method,
+        Node_CustomWalletLoader$Method,
+        Node_HandleInitMessage$Method,
+        Node_HandleMessageBox$Method,
+        Node_HandleQuestion$Method,
+        Node_HandleShowProgress$Method,
+        Node_HandleInitWallet$Method,
+        Node_HandleNotifyNumConnectionsChanged$Method,
+        Node_HandleNotifyNetworkActiveChanged$Method,
+        Node_HandleNotifyAlertChanged$Method,
+        Node_HandleBannedListChanged$Method,
+        Node_HandleNotifyBlockTip$Method,
+        Node_HandleNotifyHeaderTip$Method
     ];
     destroy(paramsFunc?: (params: Node_Destroy$Params) => void): Node_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -4201,7 +3853,6 @@ export class Node$Client {
         return new Node_HandleNotifyHeaderTip$Results$Promise(pipeline);
     }
 }
-$.Registry.register(Node$Client.interfaceId, Node$Client);
 export interface Node$Server$Target {
     destroy(params: Node_Destroy$Params, results: Node_Destroy$Results): Promise<void>;
     initLogging(params: Node_InitLogging$Params, results: Node_InitLogging$Results): Promise<void>;
@@ -4511,7 +4162,7 @@ export class Node extends $.Interface {
     static readonly _capnp = {
         displayName: "Node",
         id: "ece87a85e7d7c91d",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Node_" + super.toString(); }
 }
@@ -4519,7 +4170,7 @@ export class MessageBoxCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "97e79d8c8aafcfa0",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4545,7 +4196,7 @@ export class MessageBoxCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "baa9bc30c61437b7",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "MessageBoxCallback_Destroy$Results_" + super.toString(); }
 }
@@ -4562,7 +4213,7 @@ export class MessageBoxCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "ae1716af0aea5fd3",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4612,7 +4263,7 @@ export class MessageBoxCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "df28414276adfcf6",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -4631,6 +4282,8 @@ export class MessageBoxCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const MessageBoxCallback_Destroy$Method: $.Method<MessageBoxCallback_Destroy$Params, MessageBoxCallback_Destroy$Results> = { ParamsClass: MessageBoxCallback_Destroy$Params, ResultsClass: MessageBoxCallback_Destroy$Results, interfaceId: 0xc4e60505ab00fed6n, methodId: 0, interfaceName: "node.capnp:MessageBoxCallback", methodName: "destroy" };
+export const MessageBoxCallback_Call$Method: $.Method<MessageBoxCallback_Call$Params, MessageBoxCallback_Call$Results> = { ParamsClass: MessageBoxCallback_Call$Params, ResultsClass: MessageBoxCallback_Call$Results, interfaceId: 0xc4e60505ab00fed6n, methodId: 1, interfaceName: "node.capnp:MessageBoxCallback", methodName: "call" };
 export class MessageBoxCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xc4e60505ab00fed6n;
@@ -4641,22 +4294,8 @@ export class MessageBoxCallback$Client {
         $.Method<MessageBoxCallback_Destroy$Params, MessageBoxCallback_Destroy$Results>,
         $.Method<MessageBoxCallback_Call$Params, MessageBoxCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: MessageBoxCallback_Destroy$Params,
-            ResultsClass: MessageBoxCallback_Destroy$Results,
-            interfaceId: MessageBoxCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:MessageBoxCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: MessageBoxCallback_Call$Params,
-            ResultsClass: MessageBoxCallback_Call$Results,
-            interfaceId: MessageBoxCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:MessageBoxCallback",
-            methodName: "call"
-        }
+        MessageBoxCallback_Destroy$Method,
+        MessageBoxCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: MessageBoxCallback_Destroy$Params) => void): MessageBoxCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -4675,7 +4314,6 @@ export class MessageBoxCallback$Client {
         return new MessageBoxCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(MessageBoxCallback$Client.interfaceId, MessageBoxCallback$Client);
 export interface MessageBoxCallback$Server$Target {
     destroy(params: MessageBoxCallback_Destroy$Params, results: MessageBoxCallback_Destroy$Results): Promise<void>;
     call(params: MessageBoxCallback_Call$Params, results: MessageBoxCallback_Call$Results): Promise<void>;
@@ -4705,7 +4343,7 @@ export class MessageBoxCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "MessageBoxCallback",
         id: "c4e60505ab00fed6",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "MessageBoxCallback_" + super.toString(); }
 }
@@ -4713,7 +4351,7 @@ export class QuestionCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "87e66e7d7dcac057",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4739,7 +4377,7 @@ export class QuestionCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "f6aba9358d466159",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "QuestionCallback_Destroy$Results_" + super.toString(); }
 }
@@ -4756,7 +4394,7 @@ export class QuestionCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "c2be67bae9bb78d2",
-        size: new $.ObjectSize(8, 3),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 3),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4812,7 +4450,7 @@ export class QuestionCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "e0c2fc28e5cd90b8",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get result(): boolean {
         return $.utils.getBit(0, this);
@@ -4831,6 +4469,8 @@ export class QuestionCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const QuestionCallback_Destroy$Method: $.Method<QuestionCallback_Destroy$Params, QuestionCallback_Destroy$Results> = { ParamsClass: QuestionCallback_Destroy$Params, ResultsClass: QuestionCallback_Destroy$Results, interfaceId: 0xe2637348d576dcafn, methodId: 0, interfaceName: "node.capnp:QuestionCallback", methodName: "destroy" };
+export const QuestionCallback_Call$Method: $.Method<QuestionCallback_Call$Params, QuestionCallback_Call$Results> = { ParamsClass: QuestionCallback_Call$Params, ResultsClass: QuestionCallback_Call$Results, interfaceId: 0xe2637348d576dcafn, methodId: 1, interfaceName: "node.capnp:QuestionCallback", methodName: "call" };
 export class QuestionCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xe2637348d576dcafn;
@@ -4841,22 +4481,8 @@ export class QuestionCallback$Client {
         $.Method<QuestionCallback_Destroy$Params, QuestionCallback_Destroy$Results>,
         $.Method<QuestionCallback_Call$Params, QuestionCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: QuestionCallback_Destroy$Params,
-            ResultsClass: QuestionCallback_Destroy$Results,
-            interfaceId: QuestionCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:QuestionCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: QuestionCallback_Call$Params,
-            ResultsClass: QuestionCallback_Call$Results,
-            interfaceId: QuestionCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:QuestionCallback",
-            methodName: "call"
-        }
+        QuestionCallback_Destroy$Method,
+        QuestionCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: QuestionCallback_Destroy$Params) => void): QuestionCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -4875,7 +4501,6 @@ export class QuestionCallback$Client {
         return new QuestionCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(QuestionCallback$Client.interfaceId, QuestionCallback$Client);
 export interface QuestionCallback$Server$Target {
     destroy(params: QuestionCallback_Destroy$Params, results: QuestionCallback_Destroy$Results): Promise<void>;
     call(params: QuestionCallback_Call$Params, results: QuestionCallback_Call$Results): Promise<void>;
@@ -4905,7 +4530,7 @@ export class QuestionCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "QuestionCallback",
         id: "e2637348d576dcaf",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "QuestionCallback_" + super.toString(); }
 }
@@ -4913,7 +4538,7 @@ export class ExternalSigner_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "922e5a68ef1f2c26",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4939,7 +4564,7 @@ export class ExternalSigner_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "96a3f076f66a25da",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ExternalSigner_Destroy$Results_" + super.toString(); }
 }
@@ -4956,7 +4581,7 @@ export class ExternalSigner_GetName$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getName$Params",
         id: "db0baa849740b521",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -4982,7 +4607,7 @@ export class ExternalSigner_GetName$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getName$Results",
         id: "f30b59ffdeda34d2",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): string {
         return $.utils.getText(0, this);
@@ -5001,6 +4626,8 @@ export class ExternalSigner_GetName$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const ExternalSigner_Destroy$Method: $.Method<ExternalSigner_Destroy$Params, ExternalSigner_Destroy$Results> = { ParamsClass: ExternalSigner_Destroy$Params, ResultsClass: ExternalSigner_Destroy$Results, interfaceId: 0xfbf1fccd8f75eb78n, methodId: 0, interfaceName: "node.capnp:ExternalSigner", methodName: "destroy" };
+export const ExternalSigner_GetName$Method: $.Method<ExternalSigner_GetName$Params, ExternalSigner_GetName$Results> = { ParamsClass: ExternalSigner_GetName$Params, ResultsClass: ExternalSigner_GetName$Results, interfaceId: 0xfbf1fccd8f75eb78n, methodId: 1, interfaceName: "node.capnp:ExternalSigner", methodName: "getName" };
 export class ExternalSigner$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xfbf1fccd8f75eb78n;
@@ -5011,22 +4638,8 @@ export class ExternalSigner$Client {
         $.Method<ExternalSigner_Destroy$Params, ExternalSigner_Destroy$Results>,
         $.Method<ExternalSigner_GetName$Params, ExternalSigner_GetName$Results>
     ] = [
-        {
-            ParamsClass: ExternalSigner_Destroy$Params,
-            ResultsClass: ExternalSigner_Destroy$Results,
-            interfaceId: ExternalSigner$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:ExternalSigner",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: ExternalSigner_GetName$Params,
-            ResultsClass: ExternalSigner_GetName$Results,
-            interfaceId: ExternalSigner$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:ExternalSigner",
-            methodName: "getName"
-        }
+        ExternalSigner_Destroy$Method,
+        ExternalSigner_GetName$Method
     ];
     destroy(paramsFunc?: (params: ExternalSigner_Destroy$Params) => void): ExternalSigner_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -5045,7 +4658,6 @@ export class ExternalSigner$Client {
         return new ExternalSigner_GetName$Results$Promise(pipeline);
     }
 }
-$.Registry.register(ExternalSigner$Client.interfaceId, ExternalSigner$Client);
 export interface ExternalSigner$Server$Target {
     destroy(params: ExternalSigner_Destroy$Params, results: ExternalSigner_Destroy$Results): Promise<void>;
     getName(params: ExternalSigner_GetName$Params, results: ExternalSigner_GetName$Results): Promise<void>;
@@ -5075,7 +4687,7 @@ export class ExternalSigner extends $.Interface {
     static readonly _capnp = {
         displayName: "ExternalSigner",
         id: "fbf1fccd8f75eb78",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ExternalSigner_" + super.toString(); }
 }
@@ -5083,7 +4695,7 @@ export class InitMessageCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "dfcdbc60f448d40a",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5109,7 +4721,7 @@ export class InitMessageCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "bcffb8477baec093",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "InitMessageCallback_Destroy$Results_" + super.toString(); }
 }
@@ -5126,7 +4738,7 @@ export class InitMessageCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "aba5aa14e5499d1e",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5158,7 +4770,7 @@ export class InitMessageCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "f1fadff0f4a7fda9",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "InitMessageCallback_Call$Results_" + super.toString(); }
 }
@@ -5171,6 +4783,8 @@ export class InitMessageCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const InitMessageCallback_Destroy$Method: $.Method<InitMessageCallback_Destroy$Params, InitMessageCallback_Destroy$Results> = { ParamsClass: InitMessageCallback_Destroy$Params, ResultsClass: InitMessageCallback_Destroy$Results, interfaceId: 0x955d952241295e4cn, methodId: 0, interfaceName: "node.capnp:InitMessageCallback", methodName: "destroy" };
+export const InitMessageCallback_Call$Method: $.Method<InitMessageCallback_Call$Params, InitMessageCallback_Call$Results> = { ParamsClass: InitMessageCallback_Call$Params, ResultsClass: InitMessageCallback_Call$Results, interfaceId: 0x955d952241295e4cn, methodId: 1, interfaceName: "node.capnp:InitMessageCallback", methodName: "call" };
 export class InitMessageCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0x955d952241295e4cn;
@@ -5181,22 +4795,8 @@ export class InitMessageCallback$Client {
         $.Method<InitMessageCallback_Destroy$Params, InitMessageCallback_Destroy$Results>,
         $.Method<InitMessageCallback_Call$Params, InitMessageCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: InitMessageCallback_Destroy$Params,
-            ResultsClass: InitMessageCallback_Destroy$Results,
-            interfaceId: InitMessageCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:InitMessageCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: InitMessageCallback_Call$Params,
-            ResultsClass: InitMessageCallback_Call$Results,
-            interfaceId: InitMessageCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:InitMessageCallback",
-            methodName: "call"
-        }
+        InitMessageCallback_Destroy$Method,
+        InitMessageCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: InitMessageCallback_Destroy$Params) => void): InitMessageCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -5215,7 +4815,6 @@ export class InitMessageCallback$Client {
         return new InitMessageCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(InitMessageCallback$Client.interfaceId, InitMessageCallback$Client);
 export interface InitMessageCallback$Server$Target {
     destroy(params: InitMessageCallback_Destroy$Params, results: InitMessageCallback_Destroy$Results): Promise<void>;
     call(params: InitMessageCallback_Call$Params, results: InitMessageCallback_Call$Results): Promise<void>;
@@ -5245,7 +4844,7 @@ export class InitMessageCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "InitMessageCallback",
         id: "955d952241295e4c",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "InitMessageCallback_" + super.toString(); }
 }
@@ -5253,7 +4852,7 @@ export class ShowNodeProgressCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "9b4613f431bbbae7",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5279,7 +4878,7 @@ export class ShowNodeProgressCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "9405268963c0f8af",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ShowNodeProgressCallback_Destroy$Results_" + super.toString(); }
 }
@@ -5296,7 +4895,7 @@ export class ShowNodeProgressCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "91f4a480bb2f24ab",
-        size: new $.ObjectSize(8, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5340,7 +4939,7 @@ export class ShowNodeProgressCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "88c2e7197876af6c",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ShowNodeProgressCallback_Call$Results_" + super.toString(); }
 }
@@ -5353,6 +4952,8 @@ export class ShowNodeProgressCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const ShowNodeProgressCallback_Destroy$Method: $.Method<ShowNodeProgressCallback_Destroy$Params, ShowNodeProgressCallback_Destroy$Results> = { ParamsClass: ShowNodeProgressCallback_Destroy$Params, ResultsClass: ShowNodeProgressCallback_Destroy$Results, interfaceId: 0xa0c733bacdde6cacn, methodId: 0, interfaceName: "node.capnp:ShowNodeProgressCallback", methodName: "destroy" };
+export const ShowNodeProgressCallback_Call$Method: $.Method<ShowNodeProgressCallback_Call$Params, ShowNodeProgressCallback_Call$Results> = { ParamsClass: ShowNodeProgressCallback_Call$Params, ResultsClass: ShowNodeProgressCallback_Call$Results, interfaceId: 0xa0c733bacdde6cacn, methodId: 1, interfaceName: "node.capnp:ShowNodeProgressCallback", methodName: "call" };
 export class ShowNodeProgressCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xa0c733bacdde6cacn;
@@ -5363,22 +4964,8 @@ export class ShowNodeProgressCallback$Client {
         $.Method<ShowNodeProgressCallback_Destroy$Params, ShowNodeProgressCallback_Destroy$Results>,
         $.Method<ShowNodeProgressCallback_Call$Params, ShowNodeProgressCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: ShowNodeProgressCallback_Destroy$Params,
-            ResultsClass: ShowNodeProgressCallback_Destroy$Results,
-            interfaceId: ShowNodeProgressCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:ShowNodeProgressCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: ShowNodeProgressCallback_Call$Params,
-            ResultsClass: ShowNodeProgressCallback_Call$Results,
-            interfaceId: ShowNodeProgressCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:ShowNodeProgressCallback",
-            methodName: "call"
-        }
+        ShowNodeProgressCallback_Destroy$Method,
+        ShowNodeProgressCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: ShowNodeProgressCallback_Destroy$Params) => void): ShowNodeProgressCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -5397,7 +4984,6 @@ export class ShowNodeProgressCallback$Client {
         return new ShowNodeProgressCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(ShowNodeProgressCallback$Client.interfaceId, ShowNodeProgressCallback$Client);
 export interface ShowNodeProgressCallback$Server$Target {
     destroy(params: ShowNodeProgressCallback_Destroy$Params, results: ShowNodeProgressCallback_Destroy$Results): Promise<void>;
     call(params: ShowNodeProgressCallback_Call$Params, results: ShowNodeProgressCallback_Call$Results): Promise<void>;
@@ -5427,7 +5013,7 @@ export class ShowNodeProgressCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "ShowNodeProgressCallback",
         id: "a0c733bacdde6cac",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ShowNodeProgressCallback_" + super.toString(); }
 }
@@ -5435,7 +5021,7 @@ export class InitWalletCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "b16706bedcb3e619",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5461,7 +5047,7 @@ export class InitWalletCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "e2a4513772af426b",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "InitWalletCallback_Destroy$Results_" + super.toString(); }
 }
@@ -5478,7 +5064,7 @@ export class InitWalletCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "ab2ba02d457dd068",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5504,7 +5090,7 @@ export class InitWalletCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "ec074782d6b5c287",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "InitWalletCallback_Call$Results_" + super.toString(); }
 }
@@ -5517,6 +5103,8 @@ export class InitWalletCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const InitWalletCallback_Destroy$Method: $.Method<InitWalletCallback_Destroy$Params, InitWalletCallback_Destroy$Results> = { ParamsClass: InitWalletCallback_Destroy$Params, ResultsClass: InitWalletCallback_Destroy$Results, interfaceId: 0x800f919151a3d94dn, methodId: 0, interfaceName: "node.capnp:InitWalletCallback", methodName: "destroy" };
+export const InitWalletCallback_Call$Method: $.Method<InitWalletCallback_Call$Params, InitWalletCallback_Call$Results> = { ParamsClass: InitWalletCallback_Call$Params, ResultsClass: InitWalletCallback_Call$Results, interfaceId: 0x800f919151a3d94dn, methodId: 1, interfaceName: "node.capnp:InitWalletCallback", methodName: "call" };
 export class InitWalletCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0x800f919151a3d94dn;
@@ -5527,22 +5115,8 @@ export class InitWalletCallback$Client {
         $.Method<InitWalletCallback_Destroy$Params, InitWalletCallback_Destroy$Results>,
         $.Method<InitWalletCallback_Call$Params, InitWalletCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: InitWalletCallback_Destroy$Params,
-            ResultsClass: InitWalletCallback_Destroy$Results,
-            interfaceId: InitWalletCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:InitWalletCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: InitWalletCallback_Call$Params,
-            ResultsClass: InitWalletCallback_Call$Results,
-            interfaceId: InitWalletCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:InitWalletCallback",
-            methodName: "call"
-        }
+        InitWalletCallback_Destroy$Method,
+        InitWalletCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: InitWalletCallback_Destroy$Params) => void): InitWalletCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -5561,7 +5135,6 @@ export class InitWalletCallback$Client {
         return new InitWalletCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(InitWalletCallback$Client.interfaceId, InitWalletCallback$Client);
 export interface InitWalletCallback$Server$Target {
     destroy(params: InitWalletCallback_Destroy$Params, results: InitWalletCallback_Destroy$Results): Promise<void>;
     call(params: InitWalletCallback_Call$Params, results: InitWalletCallback_Call$Results): Promise<void>;
@@ -5591,7 +5164,7 @@ export class InitWalletCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "InitWalletCallback",
         id: "800f919151a3d94d",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "InitWalletCallback_" + super.toString(); }
 }
@@ -5599,7 +5172,7 @@ export class NotifyNumConnectionsChangedCallback_Destroy$Params extends $.Struct
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "c723f7aaadf1ba1e",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5625,7 +5198,7 @@ export class NotifyNumConnectionsChangedCallback_Destroy$Results extends $.Struc
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "89becffa12de0f93",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyNumConnectionsChangedCallback_Destroy$Results_" + super.toString(); }
 }
@@ -5642,7 +5215,7 @@ export class NotifyNumConnectionsChangedCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "a9f1fb2aefa74c77",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5674,7 +5247,7 @@ export class NotifyNumConnectionsChangedCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "be0c5dd3557d74a1",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyNumConnectionsChangedCallback_Call$Results_" + super.toString(); }
 }
@@ -5687,6 +5260,8 @@ export class NotifyNumConnectionsChangedCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const NotifyNumConnectionsChangedCallback_Destroy$Method: $.Method<NotifyNumConnectionsChangedCallback_Destroy$Params, NotifyNumConnectionsChangedCallback_Destroy$Results> = { ParamsClass: NotifyNumConnectionsChangedCallback_Destroy$Params, ResultsClass: NotifyNumConnectionsChangedCallback_Destroy$Results, interfaceId: 0xd28fa815a3700dcan, methodId: 0, interfaceName: "node.capnp:NotifyNumConnectionsChangedCallback", methodName: "destroy" };
+export const NotifyNumConnectionsChangedCallback_Call$Method: $.Method<NotifyNumConnectionsChangedCallback_Call$Params, NotifyNumConnectionsChangedCallback_Call$Results> = { ParamsClass: NotifyNumConnectionsChangedCallback_Call$Params, ResultsClass: NotifyNumConnectionsChangedCallback_Call$Results, interfaceId: 0xd28fa815a3700dcan, methodId: 1, interfaceName: "node.capnp:NotifyNumConnectionsChangedCallback", methodName: "call" };
 export class NotifyNumConnectionsChangedCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xd28fa815a3700dcan;
@@ -5697,22 +5272,8 @@ export class NotifyNumConnectionsChangedCallback$Client {
         $.Method<NotifyNumConnectionsChangedCallback_Destroy$Params, NotifyNumConnectionsChangedCallback_Destroy$Results>,
         $.Method<NotifyNumConnectionsChangedCallback_Call$Params, NotifyNumConnectionsChangedCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: NotifyNumConnectionsChangedCallback_Destroy$Params,
-            ResultsClass: NotifyNumConnectionsChangedCallback_Destroy$Results,
-            interfaceId: NotifyNumConnectionsChangedCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:NotifyNumConnectionsChangedCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: NotifyNumConnectionsChangedCallback_Call$Params,
-            ResultsClass: NotifyNumConnectionsChangedCallback_Call$Results,
-            interfaceId: NotifyNumConnectionsChangedCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:NotifyNumConnectionsChangedCallback",
-            methodName: "call"
-        }
+        NotifyNumConnectionsChangedCallback_Destroy$Method,
+        NotifyNumConnectionsChangedCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: NotifyNumConnectionsChangedCallback_Destroy$Params) => void): NotifyNumConnectionsChangedCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -5731,7 +5292,6 @@ export class NotifyNumConnectionsChangedCallback$Client {
         return new NotifyNumConnectionsChangedCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(NotifyNumConnectionsChangedCallback$Client.interfaceId, NotifyNumConnectionsChangedCallback$Client);
 export interface NotifyNumConnectionsChangedCallback$Server$Target {
     destroy(params: NotifyNumConnectionsChangedCallback_Destroy$Params, results: NotifyNumConnectionsChangedCallback_Destroy$Results): Promise<void>;
     call(params: NotifyNumConnectionsChangedCallback_Call$Params, results: NotifyNumConnectionsChangedCallback_Call$Results): Promise<void>;
@@ -5761,7 +5321,7 @@ export class NotifyNumConnectionsChangedCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "NotifyNumConnectionsChangedCallback",
         id: "d28fa815a3700dca",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyNumConnectionsChangedCallback_" + super.toString(); }
 }
@@ -5769,7 +5329,7 @@ export class NotifyNetworkActiveChangedCallback_Destroy$Params extends $.Struct 
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "a61e5c4fca00cea5",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5795,7 +5355,7 @@ export class NotifyNetworkActiveChangedCallback_Destroy$Results extends $.Struct
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "e000b03869d0b61f",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyNetworkActiveChangedCallback_Destroy$Results_" + super.toString(); }
 }
@@ -5812,7 +5372,7 @@ export class NotifyNetworkActiveChangedCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "ededc9f9383e63d3",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5844,7 +5404,7 @@ export class NotifyNetworkActiveChangedCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "b731307bda58f67d",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyNetworkActiveChangedCallback_Call$Results_" + super.toString(); }
 }
@@ -5857,6 +5417,8 @@ export class NotifyNetworkActiveChangedCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const NotifyNetworkActiveChangedCallback_Destroy$Method: $.Method<NotifyNetworkActiveChangedCallback_Destroy$Params, NotifyNetworkActiveChangedCallback_Destroy$Results> = { ParamsClass: NotifyNetworkActiveChangedCallback_Destroy$Params, ResultsClass: NotifyNetworkActiveChangedCallback_Destroy$Results, interfaceId: 0x9d0290be20a9ec6cn, methodId: 0, interfaceName: "node.capnp:NotifyNetworkActiveChangedCallback", methodName: "destroy" };
+export const NotifyNetworkActiveChangedCallback_Call$Method: $.Method<NotifyNetworkActiveChangedCallback_Call$Params, NotifyNetworkActiveChangedCallback_Call$Results> = { ParamsClass: NotifyNetworkActiveChangedCallback_Call$Params, ResultsClass: NotifyNetworkActiveChangedCallback_Call$Results, interfaceId: 0x9d0290be20a9ec6cn, methodId: 1, interfaceName: "node.capnp:NotifyNetworkActiveChangedCallback", methodName: "call" };
 export class NotifyNetworkActiveChangedCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0x9d0290be20a9ec6cn;
@@ -5867,22 +5429,8 @@ export class NotifyNetworkActiveChangedCallback$Client {
         $.Method<NotifyNetworkActiveChangedCallback_Destroy$Params, NotifyNetworkActiveChangedCallback_Destroy$Results>,
         $.Method<NotifyNetworkActiveChangedCallback_Call$Params, NotifyNetworkActiveChangedCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: NotifyNetworkActiveChangedCallback_Destroy$Params,
-            ResultsClass: NotifyNetworkActiveChangedCallback_Destroy$Results,
-            interfaceId: NotifyNetworkActiveChangedCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:NotifyNetworkActiveChangedCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: NotifyNetworkActiveChangedCallback_Call$Params,
-            ResultsClass: NotifyNetworkActiveChangedCallback_Call$Results,
-            interfaceId: NotifyNetworkActiveChangedCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:NotifyNetworkActiveChangedCallback",
-            methodName: "call"
-        }
+        NotifyNetworkActiveChangedCallback_Destroy$Method,
+        NotifyNetworkActiveChangedCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: NotifyNetworkActiveChangedCallback_Destroy$Params) => void): NotifyNetworkActiveChangedCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -5901,7 +5449,6 @@ export class NotifyNetworkActiveChangedCallback$Client {
         return new NotifyNetworkActiveChangedCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(NotifyNetworkActiveChangedCallback$Client.interfaceId, NotifyNetworkActiveChangedCallback$Client);
 export interface NotifyNetworkActiveChangedCallback$Server$Target {
     destroy(params: NotifyNetworkActiveChangedCallback_Destroy$Params, results: NotifyNetworkActiveChangedCallback_Destroy$Results): Promise<void>;
     call(params: NotifyNetworkActiveChangedCallback_Call$Params, results: NotifyNetworkActiveChangedCallback_Call$Results): Promise<void>;
@@ -5931,7 +5478,7 @@ export class NotifyNetworkActiveChangedCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "NotifyNetworkActiveChangedCallback",
         id: "9d0290be20a9ec6c",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyNetworkActiveChangedCallback_" + super.toString(); }
 }
@@ -5939,7 +5486,7 @@ export class NotifyAlertChangedCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "eb5024e3bec81c9a",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -5965,7 +5512,7 @@ export class NotifyAlertChangedCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "937d333a66389e89",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyAlertChangedCallback_Destroy$Results_" + super.toString(); }
 }
@@ -5982,7 +5529,7 @@ export class NotifyAlertChangedCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "c388418eb328655d",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6008,7 +5555,7 @@ export class NotifyAlertChangedCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "f577996d00f2ecc9",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyAlertChangedCallback_Call$Results_" + super.toString(); }
 }
@@ -6021,6 +5568,8 @@ export class NotifyAlertChangedCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const NotifyAlertChangedCallback_Destroy$Method: $.Method<NotifyAlertChangedCallback_Destroy$Params, NotifyAlertChangedCallback_Destroy$Results> = { ParamsClass: NotifyAlertChangedCallback_Destroy$Params, ResultsClass: NotifyAlertChangedCallback_Destroy$Results, interfaceId: 0xb1691cf5ab373886n, methodId: 0, interfaceName: "node.capnp:NotifyAlertChangedCallback", methodName: "destroy" };
+export const NotifyAlertChangedCallback_Call$Method: $.Method<NotifyAlertChangedCallback_Call$Params, NotifyAlertChangedCallback_Call$Results> = { ParamsClass: NotifyAlertChangedCallback_Call$Params, ResultsClass: NotifyAlertChangedCallback_Call$Results, interfaceId: 0xb1691cf5ab373886n, methodId: 1, interfaceName: "node.capnp:NotifyAlertChangedCallback", methodName: "call" };
 export class NotifyAlertChangedCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xb1691cf5ab373886n;
@@ -6031,22 +5580,8 @@ export class NotifyAlertChangedCallback$Client {
         $.Method<NotifyAlertChangedCallback_Destroy$Params, NotifyAlertChangedCallback_Destroy$Results>,
         $.Method<NotifyAlertChangedCallback_Call$Params, NotifyAlertChangedCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: NotifyAlertChangedCallback_Destroy$Params,
-            ResultsClass: NotifyAlertChangedCallback_Destroy$Results,
-            interfaceId: NotifyAlertChangedCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:NotifyAlertChangedCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: NotifyAlertChangedCallback_Call$Params,
-            ResultsClass: NotifyAlertChangedCallback_Call$Results,
-            interfaceId: NotifyAlertChangedCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:NotifyAlertChangedCallback",
-            methodName: "call"
-        }
+        NotifyAlertChangedCallback_Destroy$Method,
+        NotifyAlertChangedCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: NotifyAlertChangedCallback_Destroy$Params) => void): NotifyAlertChangedCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -6065,7 +5600,6 @@ export class NotifyAlertChangedCallback$Client {
         return new NotifyAlertChangedCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(NotifyAlertChangedCallback$Client.interfaceId, NotifyAlertChangedCallback$Client);
 export interface NotifyAlertChangedCallback$Server$Target {
     destroy(params: NotifyAlertChangedCallback_Destroy$Params, results: NotifyAlertChangedCallback_Destroy$Results): Promise<void>;
     call(params: NotifyAlertChangedCallback_Call$Params, results: NotifyAlertChangedCallback_Call$Results): Promise<void>;
@@ -6095,7 +5629,7 @@ export class NotifyAlertChangedCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "NotifyAlertChangedCallback",
         id: "b1691cf5ab373886",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyAlertChangedCallback_" + super.toString(); }
 }
@@ -6103,7 +5637,7 @@ export class BannedListChangedCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "91413d9628f70ef3",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6129,7 +5663,7 @@ export class BannedListChangedCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "90795d2e1f55205d",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "BannedListChangedCallback_Destroy$Results_" + super.toString(); }
 }
@@ -6146,7 +5680,7 @@ export class BannedListChangedCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "bac5301d8db1ba67",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6172,7 +5706,7 @@ export class BannedListChangedCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "d4f036cf0bd7a17d",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "BannedListChangedCallback_Call$Results_" + super.toString(); }
 }
@@ -6185,6 +5719,8 @@ export class BannedListChangedCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const BannedListChangedCallback_Destroy$Method: $.Method<BannedListChangedCallback_Destroy$Params, BannedListChangedCallback_Destroy$Results> = { ParamsClass: BannedListChangedCallback_Destroy$Params, ResultsClass: BannedListChangedCallback_Destroy$Results, interfaceId: 0x93d235d8153ab33bn, methodId: 0, interfaceName: "node.capnp:BannedListChangedCallback", methodName: "destroy" };
+export const BannedListChangedCallback_Call$Method: $.Method<BannedListChangedCallback_Call$Params, BannedListChangedCallback_Call$Results> = { ParamsClass: BannedListChangedCallback_Call$Params, ResultsClass: BannedListChangedCallback_Call$Results, interfaceId: 0x93d235d8153ab33bn, methodId: 1, interfaceName: "node.capnp:BannedListChangedCallback", methodName: "call" };
 export class BannedListChangedCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0x93d235d8153ab33bn;
@@ -6195,22 +5731,8 @@ export class BannedListChangedCallback$Client {
         $.Method<BannedListChangedCallback_Destroy$Params, BannedListChangedCallback_Destroy$Results>,
         $.Method<BannedListChangedCallback_Call$Params, BannedListChangedCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: BannedListChangedCallback_Destroy$Params,
-            ResultsClass: BannedListChangedCallback_Destroy$Results,
-            interfaceId: BannedListChangedCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:BannedListChangedCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: BannedListChangedCallback_Call$Params,
-            ResultsClass: BannedListChangedCallback_Call$Results,
-            interfaceId: BannedListChangedCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:BannedListChangedCallback",
-            methodName: "call"
-        }
+        BannedListChangedCallback_Destroy$Method,
+        BannedListChangedCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: BannedListChangedCallback_Destroy$Params) => void): BannedListChangedCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -6229,7 +5751,6 @@ export class BannedListChangedCallback$Client {
         return new BannedListChangedCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(BannedListChangedCallback$Client.interfaceId, BannedListChangedCallback$Client);
 export interface BannedListChangedCallback$Server$Target {
     destroy(params: BannedListChangedCallback_Destroy$Params, results: BannedListChangedCallback_Destroy$Results): Promise<void>;
     call(params: BannedListChangedCallback_Call$Params, results: BannedListChangedCallback_Call$Results): Promise<void>;
@@ -6259,7 +5780,7 @@ export class BannedListChangedCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "BannedListChangedCallback",
         id: "93d235d8153ab33b",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "BannedListChangedCallback_" + super.toString(); }
 }
@@ -6267,7 +5788,7 @@ export class NotifyBlockTipCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "cf03c76cfa41abd1",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6293,7 +5814,7 @@ export class NotifyBlockTipCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "caf00fd3e68c498c",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyBlockTipCallback_Destroy$Results_" + super.toString(); }
 }
@@ -6310,7 +5831,7 @@ export class NotifyBlockTipCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "dbcb295d3ab373fc",
-        size: new $.ObjectSize(16, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6366,7 +5887,7 @@ export class NotifyBlockTipCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "8004c7655dff2440",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyBlockTipCallback_Call$Results_" + super.toString(); }
 }
@@ -6379,6 +5900,8 @@ export class NotifyBlockTipCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const NotifyBlockTipCallback_Destroy$Method: $.Method<NotifyBlockTipCallback_Destroy$Params, NotifyBlockTipCallback_Destroy$Results> = { ParamsClass: NotifyBlockTipCallback_Destroy$Params, ResultsClass: NotifyBlockTipCallback_Destroy$Results, interfaceId: 0xd7a817fb90738585n, methodId: 0, interfaceName: "node.capnp:NotifyBlockTipCallback", methodName: "destroy" };
+export const NotifyBlockTipCallback_Call$Method: $.Method<NotifyBlockTipCallback_Call$Params, NotifyBlockTipCallback_Call$Results> = { ParamsClass: NotifyBlockTipCallback_Call$Params, ResultsClass: NotifyBlockTipCallback_Call$Results, interfaceId: 0xd7a817fb90738585n, methodId: 1, interfaceName: "node.capnp:NotifyBlockTipCallback", methodName: "call" };
 export class NotifyBlockTipCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xd7a817fb90738585n;
@@ -6389,22 +5912,8 @@ export class NotifyBlockTipCallback$Client {
         $.Method<NotifyBlockTipCallback_Destroy$Params, NotifyBlockTipCallback_Destroy$Results>,
         $.Method<NotifyBlockTipCallback_Call$Params, NotifyBlockTipCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: NotifyBlockTipCallback_Destroy$Params,
-            ResultsClass: NotifyBlockTipCallback_Destroy$Results,
-            interfaceId: NotifyBlockTipCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:NotifyBlockTipCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: NotifyBlockTipCallback_Call$Params,
-            ResultsClass: NotifyBlockTipCallback_Call$Results,
-            interfaceId: NotifyBlockTipCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:NotifyBlockTipCallback",
-            methodName: "call"
-        }
+        NotifyBlockTipCallback_Destroy$Method,
+        NotifyBlockTipCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: NotifyBlockTipCallback_Destroy$Params) => void): NotifyBlockTipCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -6423,7 +5932,6 @@ export class NotifyBlockTipCallback$Client {
         return new NotifyBlockTipCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(NotifyBlockTipCallback$Client.interfaceId, NotifyBlockTipCallback$Client);
 export interface NotifyBlockTipCallback$Server$Target {
     destroy(params: NotifyBlockTipCallback_Destroy$Params, results: NotifyBlockTipCallback_Destroy$Results): Promise<void>;
     call(params: NotifyBlockTipCallback_Call$Params, results: NotifyBlockTipCallback_Call$Results): Promise<void>;
@@ -6453,7 +5961,7 @@ export class NotifyBlockTipCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "NotifyBlockTipCallback",
         id: "d7a817fb90738585",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyBlockTipCallback_" + super.toString(); }
 }
@@ -6461,7 +5969,7 @@ export class NotifyHeaderTipCallback_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "b156efa56d0829d5",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6487,7 +5995,7 @@ export class NotifyHeaderTipCallback_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "9dc4112ae66b7958",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyHeaderTipCallback_Destroy$Results_" + super.toString(); }
 }
@@ -6504,7 +6012,7 @@ export class NotifyHeaderTipCallback_Call$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Params",
         id: "bc5eb24521a527f9",
-        size: new $.ObjectSize(16, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6560,7 +6068,7 @@ export class NotifyHeaderTipCallback_Call$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "call$Results",
         id: "e8940d5ac6be24ff",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyHeaderTipCallback_Call$Results_" + super.toString(); }
 }
@@ -6573,6 +6081,8 @@ export class NotifyHeaderTipCallback_Call$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const NotifyHeaderTipCallback_Destroy$Method: $.Method<NotifyHeaderTipCallback_Destroy$Params, NotifyHeaderTipCallback_Destroy$Results> = { ParamsClass: NotifyHeaderTipCallback_Destroy$Params, ResultsClass: NotifyHeaderTipCallback_Destroy$Results, interfaceId: 0x9d0b34fb1eeed2c5n, methodId: 0, interfaceName: "node.capnp:NotifyHeaderTipCallback", methodName: "destroy" };
+export const NotifyHeaderTipCallback_Call$Method: $.Method<NotifyHeaderTipCallback_Call$Params, NotifyHeaderTipCallback_Call$Results> = { ParamsClass: NotifyHeaderTipCallback_Call$Params, ResultsClass: NotifyHeaderTipCallback_Call$Results, interfaceId: 0x9d0b34fb1eeed2c5n, methodId: 1, interfaceName: "node.capnp:NotifyHeaderTipCallback", methodName: "call" };
 export class NotifyHeaderTipCallback$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0x9d0b34fb1eeed2c5n;
@@ -6583,22 +6093,8 @@ export class NotifyHeaderTipCallback$Client {
         $.Method<NotifyHeaderTipCallback_Destroy$Params, NotifyHeaderTipCallback_Destroy$Results>,
         $.Method<NotifyHeaderTipCallback_Call$Params, NotifyHeaderTipCallback_Call$Results>
     ] = [
-        {
-            ParamsClass: NotifyHeaderTipCallback_Destroy$Params,
-            ResultsClass: NotifyHeaderTipCallback_Destroy$Results,
-            interfaceId: NotifyHeaderTipCallback$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "node.capnp:NotifyHeaderTipCallback",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: NotifyHeaderTipCallback_Call$Params,
-            ResultsClass: NotifyHeaderTipCallback_Call$Results,
-            interfaceId: NotifyHeaderTipCallback$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "node.capnp:NotifyHeaderTipCallback",
-            methodName: "call"
-        }
+        NotifyHeaderTipCallback_Destroy$Method,
+        NotifyHeaderTipCallback_Call$Method
     ];
     destroy(paramsFunc?: (params: NotifyHeaderTipCallback_Destroy$Params) => void): NotifyHeaderTipCallback_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -6617,7 +6113,6 @@ export class NotifyHeaderTipCallback$Client {
         return new NotifyHeaderTipCallback_Call$Results$Promise(pipeline);
     }
 }
-$.Registry.register(NotifyHeaderTipCallback$Client.interfaceId, NotifyHeaderTipCallback$Client);
 export interface NotifyHeaderTipCallback$Server$Target {
     destroy(params: NotifyHeaderTipCallback_Destroy$Params, results: NotifyHeaderTipCallback_Destroy$Results): Promise<void>;
     call(params: NotifyHeaderTipCallback_Call$Params, results: NotifyHeaderTipCallback_Call$Results): Promise<void>;
@@ -6647,7 +6142,7 @@ export class NotifyHeaderTipCallback extends $.Interface {
     static readonly _capnp = {
         displayName: "NotifyHeaderTipCallback",
         id: "9d0b34fb1eeed2c5",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "NotifyHeaderTipCallback_" + super.toString(); }
 }
@@ -6655,7 +6150,7 @@ export class BlockAndHeaderTipInfo extends $.Struct {
     static readonly _capnp = {
         displayName: "BlockAndHeaderTipInfo",
         id: "98f8b9129f9d8bfd",
-        size: new $.ObjectSize(32, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(32, 0),
     };
     get blockHeight(): number {
         return $.utils.getInt32(0, this);
@@ -6693,7 +6188,7 @@ export class ProxyInfo extends $.Struct {
     static readonly _capnp = {
         displayName: "ProxyInfo",
         id: "b85c2ec6d667f0df",
-        size: new $.ObjectSize(8, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 1),
     };
     _adoptProxy(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -6725,7 +6220,7 @@ export class NodeStats extends $.Struct {
     static readonly _capnp = {
         displayName: "NodeStats",
         id: "b45fb3131e4d7fe0",
-        size: new $.ObjectSize(112, 9),
+        size: /* @__PURE__ */ new $.ObjectSize(112, 9),
     };
     static _SendBytesPerMsgType: $.ListCtor<PairUInt64>;
     static _RecvBytesPerMsgType: $.ListCtor<PairUInt64>;
@@ -6969,7 +6464,7 @@ export class Banmap extends $.Struct {
     static readonly _capnp = {
         displayName: "Banmap",
         id: "8691f5ffd4852e9c",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get json(): string {
         return $.utils.getText(0, this);
@@ -6983,7 +6478,7 @@ export class LocalServiceInfo extends $.Struct {
     static readonly _capnp = {
         displayName: "LocalServiceInfo",
         id: "9c8fff1696ce17ff",
-        size: new $.ObjectSize(8, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(8, 0),
     };
     get score(): number {
         return $.utils.getInt32(0, this);
@@ -7003,7 +6498,7 @@ export class NodeStateStats extends $.Struct {
     static readonly _capnp = {
         displayName: "NodeStateStats",
         id: "ecccc20ba54fece4",
-        size: new $.ObjectSize(64, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(64, 1),
     };
     get syncHeight(): number {
         return $.utils.getInt32(0, this);
@@ -7089,7 +6584,7 @@ export class BlockTip extends $.Struct {
     static readonly _capnp = {
         displayName: "BlockTip",
         id: "d507949ce6c6f781",
-        size: new $.ObjectSize(16, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(16, 1),
     };
     get blockHeight(): number {
         return $.utils.getInt32(0, this);

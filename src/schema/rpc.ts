@@ -8,7 +8,7 @@ export class Rpc_ExecuteRpc$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "executeRpc$Params",
         id: "94dcbf9f62fea914",
-        size: new $.ObjectSize(0, 4),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 4),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -52,7 +52,7 @@ export class Rpc_ExecuteRpc$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "executeRpc$Results",
         id: "a09ae0e7ef3d34d5",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): string {
         return $.utils.getText(0, this);
@@ -71,6 +71,7 @@ export class Rpc_ExecuteRpc$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const Rpc_ExecuteRpc$Method: $.Method<Rpc_ExecuteRpc$Params, Rpc_ExecuteRpc$Results> = { ParamsClass: Rpc_ExecuteRpc$Params, ResultsClass: Rpc_ExecuteRpc$Results, interfaceId: 0xacb1d37f0a713129n, methodId: 0, interfaceName: "rpc.capnp:Rpc", methodName: "executeRpc" };
 export class Rpc$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xacb1d37f0a713129n;
@@ -80,14 +81,7 @@ export class Rpc$Client {
     static readonly methods: [
         $.Method<Rpc_ExecuteRpc$Params, Rpc_ExecuteRpc$Results>
     ] = [
-        {
-            ParamsClass: Rpc_ExecuteRpc$Params,
-            ResultsClass: Rpc_ExecuteRpc$Results,
-            interfaceId: Rpc$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "rpc.capnp:Rpc",
-            methodName: "executeRpc"
-        }
+        Rpc_ExecuteRpc$Method
     ];
     executeRpc(paramsFunc?: (params: Rpc_ExecuteRpc$Params) => void): Rpc_ExecuteRpc$Results$Promise {
         const answer = this.client.call({
@@ -98,7 +92,6 @@ export class Rpc$Client {
         return new Rpc_ExecuteRpc$Results$Promise(pipeline);
     }
 }
-$.Registry.register(Rpc$Client.interfaceId, Rpc$Client);
 export interface Rpc$Server$Target {
     executeRpc(params: Rpc_ExecuteRpc$Params, results: Rpc_ExecuteRpc$Results): Promise<void>;
 }
@@ -123,7 +116,7 @@ export class Rpc extends $.Interface {
     static readonly _capnp = {
         displayName: "Rpc",
         id: "acb1d37f0a713129",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Rpc_" + super.toString(); }
 }

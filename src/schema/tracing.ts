@@ -9,7 +9,7 @@ export class UtxoCacheTrace_Destroy$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Params",
         id: "ff403645bae5cf6f",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -35,7 +35,7 @@ export class UtxoCacheTrace_Destroy$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "destroy$Results",
         id: "d2a3a10e74a04abf",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "UtxoCacheTrace_Destroy$Results_" + super.toString(); }
 }
@@ -52,7 +52,7 @@ export class UtxoCacheTrace_Add$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "add$Params",
         id: "a426d14f7a7ec762",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptUtxoInfo(value: $.Orphan<UtxoInfo>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -78,7 +78,7 @@ export class UtxoCacheTrace_Add$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "add$Results",
         id: "88c442513752ce6e",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "UtxoCacheTrace_Add$Results_" + super.toString(); }
 }
@@ -95,7 +95,7 @@ export class UtxoCacheTrace_Spend$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "spend$Params",
         id: "af2cb1db26ae2570",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptUtxoInfo(value: $.Orphan<UtxoInfo>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -121,7 +121,7 @@ export class UtxoCacheTrace_Spend$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "spend$Results",
         id: "d5cfcd54189403ef",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "UtxoCacheTrace_Spend$Results_" + super.toString(); }
 }
@@ -138,7 +138,7 @@ export class UtxoCacheTrace_Uncache$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "uncache$Params",
         id: "9fe9c3d68afa71b2",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     _adoptUtxoInfo(value: $.Orphan<UtxoInfo>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -164,7 +164,7 @@ export class UtxoCacheTrace_Uncache$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "uncache$Results",
         id: "9569751c4c57476a",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "UtxoCacheTrace_Uncache$Results_" + super.toString(); }
 }
@@ -177,6 +177,10 @@ export class UtxoCacheTrace_Uncache$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const UtxoCacheTrace_Destroy$Method: $.Method<UtxoCacheTrace_Destroy$Params, UtxoCacheTrace_Destroy$Results> = { ParamsClass: UtxoCacheTrace_Destroy$Params, ResultsClass: UtxoCacheTrace_Destroy$Results, interfaceId: 0xf877dd6fb711c62fn, methodId: 0, interfaceName: "tracing.capnp:UtxoCacheTrace", methodName: "destroy" };
+export const UtxoCacheTrace_Add$Method: $.Method<UtxoCacheTrace_Add$Params, UtxoCacheTrace_Add$Results> = { ParamsClass: UtxoCacheTrace_Add$Params, ResultsClass: UtxoCacheTrace_Add$Results, interfaceId: 0xf877dd6fb711c62fn, methodId: 1, interfaceName: "tracing.capnp:UtxoCacheTrace", methodName: "add" };
+export const UtxoCacheTrace_Spend$Method: $.Method<UtxoCacheTrace_Spend$Params, UtxoCacheTrace_Spend$Results> = { ParamsClass: UtxoCacheTrace_Spend$Params, ResultsClass: UtxoCacheTrace_Spend$Results, interfaceId: 0xf877dd6fb711c62fn, methodId: 2, interfaceName: "tracing.capnp:UtxoCacheTrace", methodName: "spend" };
+export const UtxoCacheTrace_Uncache$Method: $.Method<UtxoCacheTrace_Uncache$Params, UtxoCacheTrace_Uncache$Results> = { ParamsClass: UtxoCacheTrace_Uncache$Params, ResultsClass: UtxoCacheTrace_Uncache$Results, interfaceId: 0xf877dd6fb711c62fn, methodId: 3, interfaceName: "tracing.capnp:UtxoCacheTrace", methodName: "uncache" };
 export class UtxoCacheTrace$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xf877dd6fb711c62fn;
@@ -189,38 +193,10 @@ export class UtxoCacheTrace$Client {
         $.Method<UtxoCacheTrace_Spend$Params, UtxoCacheTrace_Spend$Results>,
         $.Method<UtxoCacheTrace_Uncache$Params, UtxoCacheTrace_Uncache$Results>
     ] = [
-        {
-            ParamsClass: UtxoCacheTrace_Destroy$Params,
-            ResultsClass: UtxoCacheTrace_Destroy$Results,
-            interfaceId: UtxoCacheTrace$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "tracing.capnp:UtxoCacheTrace",
-            methodName: "destroy"
-        },
-        {
-            ParamsClass: UtxoCacheTrace_Add$Params,
-            ResultsClass: UtxoCacheTrace_Add$Results,
-            interfaceId: UtxoCacheTrace$Client.interfaceId,
-            methodId: 1,
-            interfaceName: "tracing.capnp:UtxoCacheTrace",
-            methodName: "add"
-        },
-        {
-            ParamsClass: UtxoCacheTrace_Spend$Params,
-            ResultsClass: UtxoCacheTrace_Spend$Results,
-            interfaceId: UtxoCacheTrace$Client.interfaceId,
-            methodId: 2,
-            interfaceName: "tracing.capnp:UtxoCacheTrace",
-            methodName: "spend"
-        },
-        {
-            ParamsClass: UtxoCacheTrace_Uncache$Params,
-            ResultsClass: UtxoCacheTrace_Uncache$Results,
-            interfaceId: UtxoCacheTrace$Client.interfaceId,
-            methodId: 3,
-            interfaceName: "tracing.capnp:UtxoCacheTrace",
-            methodName: "uncache"
-        }
+        UtxoCacheTrace_Destroy$Method,
+        UtxoCacheTrace_Add$Method,
+        UtxoCacheTrace_Spend$Method,
+        UtxoCacheTrace_Uncache$Method
     ];
     destroy(paramsFunc?: (params: UtxoCacheTrace_Destroy$Params) => void): UtxoCacheTrace_Destroy$Results$Promise {
         const answer = this.client.call({
@@ -255,7 +231,6 @@ export class UtxoCacheTrace$Client {
         return new UtxoCacheTrace_Uncache$Results$Promise(pipeline);
     }
 }
-$.Registry.register(UtxoCacheTrace$Client.interfaceId, UtxoCacheTrace$Client);
 export interface UtxoCacheTrace$Server$Target {
     destroy(params: UtxoCacheTrace_Destroy$Params, results: UtxoCacheTrace_Destroy$Results): Promise<void>;
     add(params: UtxoCacheTrace_Add$Params, results: UtxoCacheTrace_Add$Results): Promise<void>;
@@ -295,7 +270,7 @@ export class UtxoCacheTrace extends $.Interface {
     static readonly _capnp = {
         displayName: "UtxoCacheTrace",
         id: "f877dd6fb711c62f",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "UtxoCacheTrace_" + super.toString(); }
 }
@@ -303,7 +278,7 @@ export class Tracing_TraceUtxoCache$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "traceUtxoCache$Params",
         id: "d6318815e2f52a15",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     _adoptContext(value: $.Orphan<Context>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));
@@ -335,7 +310,7 @@ export class Tracing_TraceUtxoCache$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "traceUtxoCache$Results",
         id: "87160b351edfd8a5",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Handler$Client {
         return new Handler$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -357,6 +332,7 @@ export class Tracing_TraceUtxoCache$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const Tracing_TraceUtxoCache$Method: $.Method<Tracing_TraceUtxoCache$Params, Tracing_TraceUtxoCache$Results> = { ParamsClass: Tracing_TraceUtxoCache$Params, ResultsClass: Tracing_TraceUtxoCache$Results, interfaceId: 0xb300bedcd7b880cen, methodId: 0, interfaceName: "tracing.capnp:Tracing", methodName: "traceUtxoCache" };
 export class Tracing$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xb300bedcd7b880cen;
@@ -366,14 +342,7 @@ export class Tracing$Client {
     static readonly methods: [
         $.Method<Tracing_TraceUtxoCache$Params, Tracing_TraceUtxoCache$Results>
     ] = [
-        {
-            ParamsClass: Tracing_TraceUtxoCache$Params,
-            ResultsClass: Tracing_TraceUtxoCache$Results,
-            interfaceId: Tracing$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "tracing.capnp:Tracing",
-            methodName: "traceUtxoCache"
-        }
+        Tracing_TraceUtxoCache$Method
     ];
     traceUtxoCache(paramsFunc?: (params: Tracing_TraceUtxoCache$Params) => void): Tracing_TraceUtxoCache$Results$Promise {
         const answer = this.client.call({
@@ -384,7 +353,6 @@ export class Tracing$Client {
         return new Tracing_TraceUtxoCache$Results$Promise(pipeline);
     }
 }
-$.Registry.register(Tracing$Client.interfaceId, Tracing$Client);
 export interface Tracing$Server$Target {
     traceUtxoCache(params: Tracing_TraceUtxoCache$Params, results: Tracing_TraceUtxoCache$Results): Promise<void>;
 }
@@ -409,7 +377,7 @@ export class Tracing extends $.Interface {
     static readonly _capnp = {
         displayName: "Tracing",
         id: "b300bedcd7b880ce",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Tracing_" + super.toString(); }
 }
@@ -417,7 +385,7 @@ export class UtxoInfo extends $.Struct {
     static readonly _capnp = {
         displayName: "UtxoInfo",
         id: "c5fd74aa5a6167c9",
-        size: new $.ObjectSize(24, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(24, 1),
     };
     _adoptOutpointHash(value: $.Orphan<$.Data>): void {
         $.utils.adopt(value, $.utils.getPointer(0, this));

@@ -12,7 +12,6 @@ export class WalletLoader$Client {
     static readonly methods: [
     ] = [];
 }
-$.Registry.register(WalletLoader$Client.interfaceId, WalletLoader$Client);
 export interface WalletLoader$Server$Target {
 }
 export class WalletLoader$Server extends $.Server {
@@ -31,7 +30,7 @@ export class WalletLoader extends $.Interface {
     static readonly _capnp = {
         displayName: "WalletLoader",
         id: "ba10da251bfac23a",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "WalletLoader_" + super.toString(); }
 }

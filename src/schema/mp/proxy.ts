@@ -7,7 +7,7 @@ export class ThreadMap_MakeThread$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "makeThread$Params",
         id: "c7dce7fe036b26d4",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get name(): string {
         return $.utils.getText(0, this);
@@ -21,7 +21,7 @@ export class ThreadMap_MakeThread$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "makeThread$Results",
         id: "bbafb2ed83f6268d",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): Thread$Client {
         return new Thread$Client($.utils.getInterfaceClientOrNullAt(0, this));
@@ -43,6 +43,7 @@ export class ThreadMap_MakeThread$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const ThreadMap_MakeThread$Method: $.Method<ThreadMap_MakeThread$Params, ThreadMap_MakeThread$Results> = { ParamsClass: ThreadMap_MakeThread$Params, ResultsClass: ThreadMap_MakeThread$Results, interfaceId: 0xee5e37179ad9dc9dn, methodId: 0, interfaceName: "mp/proxy.capnp:ThreadMap", methodName: "makeThread" };
 export class ThreadMap$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0xee5e37179ad9dc9dn;
@@ -52,14 +53,7 @@ export class ThreadMap$Client {
     static readonly methods: [
         $.Method<ThreadMap_MakeThread$Params, ThreadMap_MakeThread$Results>
     ] = [
-        {
-            ParamsClass: ThreadMap_MakeThread$Params,
-            ResultsClass: ThreadMap_MakeThread$Results,
-            interfaceId: ThreadMap$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "mp/proxy.capnp:ThreadMap",
-            methodName: "makeThread"
-        }
+        ThreadMap_MakeThread$Method
     ];
     makeThread(paramsFunc?: (params: ThreadMap_MakeThread$Params) => void): ThreadMap_MakeThread$Results$Promise {
         const answer = this.client.call({
@@ -70,7 +64,6 @@ export class ThreadMap$Client {
         return new ThreadMap_MakeThread$Results$Promise(pipeline);
     }
 }
-$.Registry.register(ThreadMap$Client.interfaceId, ThreadMap$Client);
 export interface ThreadMap$Server$Target {
     makeThread(params: ThreadMap_MakeThread$Params, results: ThreadMap_MakeThread$Results): Promise<void>;
 }
@@ -95,7 +88,7 @@ export class ThreadMap extends $.Interface {
     static readonly _capnp = {
         displayName: "ThreadMap",
         id: "ee5e37179ad9dc9d",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "ThreadMap_" + super.toString(); }
 }
@@ -103,7 +96,7 @@ export class Thread_GetName$Params extends $.Struct {
     static readonly _capnp = {
         displayName: "getName$Params",
         id: "91b503837a7fb9c6",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Thread_GetName$Params_" + super.toString(); }
 }
@@ -111,7 +104,7 @@ export class Thread_GetName$Results extends $.Struct {
     static readonly _capnp = {
         displayName: "getName$Results",
         id: "f75eedb886b95bdc",
-        size: new $.ObjectSize(0, 1),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 1),
     };
     get result(): string {
         return $.utils.getText(0, this);
@@ -130,6 +123,7 @@ export class Thread_GetName$Results$Promise {
         return await this.pipeline.struct();
     }
 }
+export const Thread_GetName$Method: $.Method<Thread_GetName$Params, Thread_GetName$Results> = { ParamsClass: Thread_GetName$Params, ResultsClass: Thread_GetName$Results, interfaceId: 0x81c1e2600d0b56c5n, methodId: 0, interfaceName: "mp/proxy.capnp:Thread", methodName: "getName" };
 export class Thread$Client {
     client: $.Client;
     static readonly interfaceId: bigint = 0x81c1e2600d0b56c5n;
@@ -139,14 +133,7 @@ export class Thread$Client {
     static readonly methods: [
         $.Method<Thread_GetName$Params, Thread_GetName$Results>
     ] = [
-        {
-            ParamsClass: Thread_GetName$Params,
-            ResultsClass: Thread_GetName$Results,
-            interfaceId: Thread$Client.interfaceId,
-            methodId: 0,
-            interfaceName: "mp/proxy.capnp:Thread",
-            methodName: "getName"
-        }
+        Thread_GetName$Method
     ];
     getName(paramsFunc?: (params: Thread_GetName$Params) => void): Thread_GetName$Results$Promise {
         const answer = this.client.call({
@@ -157,7 +144,6 @@ export class Thread$Client {
         return new Thread_GetName$Results$Promise(pipeline);
     }
 }
-$.Registry.register(Thread$Client.interfaceId, Thread$Client);
 export interface Thread$Server$Target {
     getName(params: Thread_GetName$Params, results: Thread_GetName$Results): Promise<void>;
 }
@@ -182,7 +168,7 @@ export class Thread extends $.Interface {
     static readonly _capnp = {
         displayName: "Thread",
         id: "81c1e2600d0b56c5",
-        size: new $.ObjectSize(0, 0),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 0),
     };
     toString(): string { return "Thread_" + super.toString(); }
 }
@@ -190,7 +176,7 @@ export class Context extends $.Struct {
     static readonly _capnp = {
         displayName: "Context",
         id: "9c44e6645d0b22c6",
-        size: new $.ObjectSize(0, 2),
+        size: /* @__PURE__ */ new $.ObjectSize(0, 2),
     };
     get thread(): Thread$Client {
         return new Thread$Client($.utils.getInterfaceClientOrNullAt(0, this));
