@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readSeries } from "../scripts/text-format.ts";
+import { readSeries } from "../src/metrics/text-format-reader.ts";
 import { eventually } from "../test/eventually.ts";
 import { compiledExporter, preloading } from "../test/exporter-command.ts";
 import { ExporterProcess, type Metrics } from "../test/exporter-process.ts";

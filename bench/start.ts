@@ -1,6 +1,6 @@
 // The time from the exporter's start to its first answered scrape, with a running node.
 
-import { readSeries } from "../scripts/text-format.ts";
+import { readSeries } from "../src/metrics/text-format-reader.ts";
 import { compiledExporter } from "../test/exporter-command.ts";
 import { ReferenceNode } from "../test/reference-node/reference-node.ts";
 import { type Bench, check } from "./bench.ts";

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readPage, readSeries, type SeriesMap } from "../scripts/text-format.ts";
 import { Exporter } from "../src/exporter.ts";
+import { readPage, readSeries, type SeriesMap } from "../src/metrics/text-format-reader.ts";
 import { DEFAULTS, type Options } from "../src/options.ts";
 import { type DemoOptions, readDemoOptions } from "./options.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";

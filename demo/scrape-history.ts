@@ -1,6 +1,6 @@
 // The scrapes of the last seconds, with Prometheus's increase and rate of them.
 
-import type { SeriesMap } from "../scripts/text-format.ts";
+import type { SeriesMap } from "../src/metrics/text-format-reader.ts";
 
 /** The window of rates. */
 const WINDOW_MS = 5000;

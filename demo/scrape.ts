@@ -1,6 +1,6 @@
 // Reads the exporter's page as Prometheus does, over HTTP.
 
-import { readSeries, type SeriesMap } from "../scripts/text-format.ts";
+import { readSeries, type SeriesMap } from "../src/metrics/text-format-reader.ts";
 
 /** Prometheus waits 10 s by default; on one machine 2 s are long. */
 const DEADLINE_MS = 2000;

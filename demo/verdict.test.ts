@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { readSeries, type SeriesMap } from "../scripts/text-format.ts";
 import { DEFAULT_COLLECTORS } from "../src/collectors/catalogue.ts";
+import { readSeries, type SeriesMap } from "../src/metrics/text-format-reader.ts";
 import { SimulatedChain } from "./node/chain.ts";
 import { SimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";

@@ -1,8 +1,8 @@
 // Whether the exporter counted exactly what the simulated node reported, and disconnected cleanly.
 
-import type { SeriesMap } from "../scripts/text-format.ts";
 import { DEFAULT_COLLECTORS } from "../src/collectors/catalogue.ts";
 import type { ExporterOptions } from "../src/composition.ts";
+import type { SeriesMap } from "../src/metrics/text-format-reader.ts";
 import { REMOVAL_REASONS } from "../src/node/chain-notifications.ts";
 import type { Tally } from "./node/tally.ts";
 import type { SimulatedNode } from "./simulated-node.ts";

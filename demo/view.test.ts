@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readSeries } from "../scripts/text-format.ts";
+import { readSeries } from "../src/metrics/text-format-reader.ts";
 import { ScrapeHistory } from "./scrape-history.ts";
 import { type Output, viewOn } from "./view.ts";
 

@@ -35,9 +35,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** The reader of exposed pages, which the demo shares with parity and the tests. */
-const TEXT_FORMAT = "scripts/text-format.ts";
-
 /** The options are one type from the command line to the session. */
 const OPTIONS = "src/options.ts";
 
@@ -61,7 +58,7 @@ function mayImport(file: string, target: string, isTest: boolean): boolean {
   const other = folderOf(target);
   if (!(other in ALLOWED)) {
     // Tests may use fixtures. Of what lies outside, the program itself reads only the package's own name and version.
-    return target === "package.json" || (isTest && other !== "bench") || (folder === "demo" && target === TEXT_FORMAT);
+    return target === "package.json" || (isTest && other !== "bench");
   }
   // The generated classes are the samples that tests of the lower folders work on.
   if (isTest && other === "src/schema") return true;

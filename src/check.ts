@@ -2,6 +2,7 @@
 
 import { COLLECTOR_NAMES, costOf } from "./collectors/catalogue.ts";
 import { escapeUnprintable } from "./log.ts";
+import { type Page, readPage } from "./metrics/text-format-reader.ts";
 import type { NodeClient } from "./node/client.ts";
 import type { PolledNode } from "./one-poll.ts";
 import type { Options } from "./options.ts";
@@ -21,7 +22,7 @@ export function checkReport(node: PolledNode, options: CheckOptions): string {
   // The poll is over: this shows the event counters as a session of the server has them from its start.
   collectors.startSession(reported);
   collectors.setUtxoTraceActive(reported.utxoTrace || undefined);
-  const page = new TextDecoder().decode(registry.render());
+  const page = readPage(new TextDecoder().decode(registry.render()));
   const sections: readonly (readonly [title: string, lines: readonly string[]])[] = [
     [`${options.socketPath}: the node has started`, identity(client, page)],
     ["interfaces", table(interfaces(client))],
@@ -43,18 +44,18 @@ function table(rows: readonly Row[]): string[] {
   return rows.map(([name, text]) => name.padEnd(width) + text);
 }
 
-function identity({ layout }: NodeClient, page: string): string[] {
-  const labels = /^bitcoin_node_info\{(.*)\} 1$/m.exec(page)?.[1] ?? "";
-  const label = (name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(labels)?.[1];
-  const [chain, version, subversion] = ["chain", "version", "subversion"].map(label);
+function identity({ layout }: NodeClient, page: Page): string[] {
+  const only = (family: string) => page.get(family)?.samples[0];
+  const info = only("bitcoin_node_info")?.labels;
+  const version = info?.get("version");
   const value = (family: string, names: Readonly<Record<string, string>> = {}) => {
-    const text = new RegExp(`^${family} (.*)$`, "m").exec(page)?.[1] ?? NOT_REPORTED;
+    const text = only(family)?.text ?? NOT_REPORTED;
     return names[text] ?? text;
   };
   return table([
     ["layout", layout],
-    ["version", version === undefined ? NOT_REPORTED : `${version} ${subversion}`],
-    ["chain", chain ?? value("bitcoin_test_chain", { 0: "main", 1: "a test chain" })],
+    ["version", version === undefined ? NOT_REPORTED : `${version} ${info?.get("subversion")}`],
+    ["chain", info?.get("chain") ?? value("bitcoin_test_chain", { 0: "main", 1: "a test chain" })],
     ["height", value("bitcoin_chain_height")],
     ["initial block download", value("bitcoin_ibd", { 0: "over", 1: "active" })],
   ]);
@@ -75,10 +76,10 @@ function interfaces(client: NodeClient): Row[] {
 }
 
 /** Collectors with all their families together, then those with some, then those with none. */
-function samples({ collectors }: PolledNode, page: string): Row[] {
-  const present = new Set([...page.matchAll(/^# TYPE (\S+) \S+\n(?!#)./gm)].map(([, name]) => name));
+function samples({ collectors }: PolledNode, page: Page): Row[] {
+  const hasSamples = (family: string) => (page.get(family)?.samples.length ?? 0) > 0;
   const counts = [...collectors.families].map(([collector, families]) => {
-    const missing = families.filter((name) => !present.has(name));
+    const missing = families.filter((name) => !hasSamples(name));
     return { collector, missing, total: families.length, count: families.length - missing.length };
   });
   const complete = counts.filter(({ missing }) => missing.length === 0);

@@ -2,11 +2,11 @@ import { expect, spyOn, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readPage } from "../scripts/text-format.ts";
 import { abortFrame } from "../test/builders/rpc-messages.ts";
 import { eventually } from "../test/eventually.ts";
 import { COLLECTOR_NAMES } from "./collectors/catalogue.ts";
 import { Exporter, MAX_LOGGED_REASONS } from "./exporter.ts";
+import { readPage } from "./metrics/text-format-reader.ts";
 import { DEFAULTS } from "./options.ts";
 import * as backoff from "./session/backoff.ts";
 

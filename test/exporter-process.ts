@@ -1,6 +1,6 @@
 // The exporter as its users run it: a process of its own, watched through its metrics, its log and its exit code.
 
-import { readSeries } from "../scripts/text-format.ts";
+import { readSeries } from "../src/metrics/text-format-reader.ts";
 import { DEADLINE_MS, eventually } from "./eventually.ts";
 import { compiledExporter } from "./exporter-command.ts";
 

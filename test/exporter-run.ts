@@ -1,5 +1,6 @@
 // The exporter run to its end: what it prints where, and the exit status.
 
+import { readSeries } from "../src/metrics/text-format-reader.ts";
 import { compiledExporter } from "./exporter-command.ts";
 
 export interface Output {
@@ -33,6 +34,5 @@ export async function runExporter(args: readonly string[], options: RunOptions =
 
 /** What of a page the node reports: its series without those of the exporter itself, and without values. */
 export function seriesOfNode(page: string): string[] {
-  const series = page.split("\n").flatMap((line) => /^(bitcoin_(?!ipc_)\S+) /.exec(line)?.[1] ?? []);
-  return series.sort();
+  return [...readSeries(page).keys()].filter((series) => /^bitcoin_(?!ipc_)/.test(series)).sort();
 }

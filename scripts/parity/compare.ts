@@ -1,6 +1,6 @@
 // Compares the pages of two exporters family by family, as a map pairs them.
 
-import type { Family, Page } from "../text-format.ts";
+import type { Family, Page } from "../../src/metrics/text-format-reader.ts";
 import { judge } from "./agreement.ts";
 import { evaluate, isCounter, metricOf, type Vector } from "./expression.ts";
 import { type Entry, type ExporterMap, filledIn, isCompared, metricPattern } from "./map.ts";

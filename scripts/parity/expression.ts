@@ -1,6 +1,6 @@
 // The part of PromQL that the maps use: a selector, or a sum of one. The tests compare the results with promtool's.
 
-import { type Family, labelText, type Page, sorted } from "../text-format.ts";
+import { type Family, labelText, type Page, sorted } from "../../src/metrics/text-format-reader.ts";
 
 /** Values by their labels as text. Labels that the expression pins with `=` are left out. */
 export type Vector = ReadonlyMap<string, number>;

@@ -1,6 +1,6 @@
 // The exporters that parity knows, each with its map in maps/.
 
-import type { Page } from "../text-format.ts";
+import type { Page } from "../../src/metrics/text-format-reader.ts";
 import { metricOf } from "./expression.ts";
 import type { ExporterMap } from "./map.ts";
 import { jvstein } from "./maps/jvstein.ts";

@@ -1,7 +1,7 @@
 // Scrapes both exporters, several times.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { FormatError, type Page, readPage } from "../text-format.ts";
+import { FormatError, type Page, readPage } from "../../src/metrics/text-format-reader.ts";
 import type { ParityOptions } from "./options.ts";
 
 /** The other exporter's page between two of ours: agreement.ts says why. */

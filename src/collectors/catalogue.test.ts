@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readPage } from "../../scripts/text-format.ts";
 import { ALL_EVENTS, answerRpc, callsOf } from "../../test/builders/polled-calls.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
 import { samplesOf } from "../../test/builders/samples.ts";
 import { lacking } from "../../test/skipped.ts";
 import { Registry } from "../metrics/registry.ts";
+import { readPage } from "../metrics/text-format-reader.ts";
 import { CALLS, RPC_METHODS } from "../node/calls.ts";
 import {
   CATALOGUE,

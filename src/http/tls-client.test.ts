@@ -3,12 +3,10 @@ import { readFileSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
 import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import type { Socket } from "bun";
 import { Authority } from "../../test/certificates.ts";
 import { connectRaw } from "../../test/http-client.ts";
 import { Passwords } from "./passwords.ts";
 import { createServer, type MetricsServer, type ServerOptions } from "./server.ts";
-import { TlsClient, type TlsClientContext } from "./tls-client.ts";
 import { TlsContext } from "./tls-context.ts";
 import { readWebSettings } from "./web-config.ts";
 
@@ -57,38 +55,6 @@ test("a handshake that arrives byte by byte", async () => {
   let page = "";
   for await (const bytes of secure) page += `${bytes}`;
   expect(page).toStartWith("HTTP/1.1 200 OK\r\n");
-});
-
-/** The first record of a client as records of `sizeBytes`, but the last one. */
-function inRecords(record: Buffer, sizeBytes: number): Buffer[] {
-  const message = record.subarray(5);
-  return Array.from({ length: Math.ceil(message.length / sizeBytes) }, (_, index) => {
-    const part = message.subarray(index * sizeBytes, (index + 1) * sizeBytes);
-    return Buffer.concat([record.subarray(0, 3), Buffer.of(part.length >> 8, part.length & 0xff), part]);
-  });
-}
-
-/** What a client sends first. */
-async function clientHello(): Promise<Buffer> {
-  const { promise, resolve } = Promise.withResolvers<Buffer>();
-  const duplex = new Duplex({ read() {}, write: (bytes: Buffer) => resolve(bytes) });
-  const secure = connectTls({ socket: duplex, host: "127.0.0.1", ca });
-  const bytes = await promise;
-  secure.destroy();
-  return bytes;
-}
-
-test("a hello in several records waits for its turn when all have arrived", async () => {
-  const hello = await clientHello();
-  const records = inRecords(hello, Math.ceil(hello.length / 5));
-  const waiting: TlsClient[] = [];
-  const context = { handshakeTimeoutMs: 1000, handshakes: { add: (client: TlsClient) => waiting.push(client) } };
-  const socket = { pause() {} } as Socket<unknown>;
-  const client = new TlsClient(socket, {} as TlsContext, context as unknown as TlsClientContext, () => false);
-  for (const record of records.slice(0, -1)) client.receive(Buffer.from(record));
-  expect(waiting).toHaveLength(0);
-  client.receive(Buffer.from(records.at(-1)!));
-  expect(waiting).toEqual([client]);
 });
 
 test("a handshake while the thread is wanted", async () => {

@@ -271,7 +271,7 @@ export class Session {
     return new TipPolls({
       client,
       calls: polledCalls.block,
-      isSyncing: () => this.#options.collectors.initialBlockDownload !== "over",
+      mayBeSyncing: () => this.#options.collectors.initialBlockDownload !== "over",
       onError: (method, error) => this.#calls.failed(method, error),
     });
   }
@@ -374,7 +374,7 @@ export class Session {
       clock: busyClock,
       deadlineMs: callTimeoutMs,
       retryMs: pollIntervalMs,
-      isSyncing: () => collectors.initialBlockDownload !== "over",
+      mayBeSyncing: () => collectors.initialBlockDownload !== "over",
       setActive: collectors.setUtxoTraceActive,
       onError: (method, error) => this.#calls.failed(method, error),
       log,

@@ -9,7 +9,7 @@ import { TipPolls } from "./tip-polls.ts";
 let asked: string[];
 let open: (() => void)[];
 let client: { isOver: boolean; jsonRpc: JsonRpc | undefined };
-let isSyncing: boolean;
+let mayBeSyncing: boolean;
 let errors: unknown[];
 let tipPolls: TipPolls;
 let shown: string[];
@@ -20,7 +20,7 @@ beforeEach(() => {
   asked = [];
   open = [];
   client = { isOver: false, jsonRpc };
-  isSyncing = false;
+  mayBeSyncing = false;
   errors = [];
   shown = [];
   arrivals = [];
@@ -39,7 +39,7 @@ beforeEach(() => {
   tipPolls = new TipPolls({
     client,
     calls: choosePolledCalls(families, new Set(["block"] as const)).block,
-    isSyncing: () => isSyncing,
+    mayBeSyncing: () => mayBeSyncing,
     onError: (_, error) => errors.push(error),
   });
 });
@@ -106,13 +106,13 @@ test("of tips that arrive during a poll, the last is next", async () => {
 });
 
 test("the last tip that arrived while the node was syncing is polled afterwards", async () => {
-  isSyncing = true;
+  mayBeSyncing = true;
   tipPolls.tipChanged(tip(7));
   tipPolls.tipChanged(tip(8));
   tipPolls.resume();
   await answerAll();
   expect(taken()).toEqual([]);
-  isSyncing = false;
+  mayBeSyncing = false;
   tipPolls.resume();
   await answerAll();
   expect(taken()).toEqual(["getblockstats hash of 8"]);
@@ -124,10 +124,10 @@ test("the last tip that arrived while the node was syncing is polled afterwards"
 test("a tip that arrived during a poll, before the node started to sync again, waits too", async () => {
   tipPolls.tipChanged(tip(7));
   tipPolls.tipChanged(tip(8));
-  isSyncing = true;
+  mayBeSyncing = true;
   await answerAll();
   expect(taken()).toEqual(["getblockstats hash of 7"]);
-  isSyncing = false;
+  mayBeSyncing = false;
   tipPolls.resume();
   await answerAll();
   expect(taken()).toEqual(["getblockstats hash of 8"]);
@@ -143,10 +143,10 @@ test("resumed during a poll, it still makes one call at a time", async () => {
 });
 
 test("no call is made once the client has ended, for a cleared tip, or without JSON-RPC", async () => {
-  isSyncing = true;
+  mayBeSyncing = true;
   tipPolls.tipChanged(tip(7));
   tipPolls.clear();
-  isSyncing = false;
+  mayBeSyncing = false;
   tipPolls.resume();
   client.isOver = true;
   tipPolls.tipChanged(tip(8));
@@ -177,9 +177,9 @@ test("a tip is polled with the time of its arrival, unless it is the first one o
   await answerAll();
   tipPolls.tipChanged(9, 2_000_000);
   await answerAll();
-  isSyncing = true;
+  mayBeSyncing = true;
   tipPolls.tipChanged(tip(10), 3_000_000);
-  isSyncing = false;
+  mayBeSyncing = false;
   tipPolls.resume();
   await answerAll();
   expect(arrivals).toEqual([undefined, 1_000_000, 2_000_000, undefined]);

@@ -11,7 +11,7 @@ export interface TipPollsOptions {
   readonly client: Pick<NodeClient, "jsonRpc" | "isOver">;
   readonly calls: readonly PolledCall<BlockSource<unknown>>[];
   /** No block is read while the node may be in initial block download, when each block is a tip. The newest tip waits. */
-  readonly isSyncing: () => boolean;
+  readonly mayBeSyncing: () => boolean;
   readonly onError: (method: string, error: unknown) => void;
 }
 
@@ -31,9 +31,9 @@ export class TipPolls {
 
   /** A block is the tip. If it has just become the tip, `arrivedMs` is when. Returns at once. */
   tipChanged(tip: Tip | number, arrivedMs?: number): void {
-    const { calls, isSyncing } = this.#options;
+    const { calls, mayBeSyncing } = this.#options;
     if (calls.length === 0) return;
-    this.#next = { tip, arrivedMs: isSyncing() ? undefined : arrivedMs };
+    this.#next = { tip, arrivedMs: mayBeSyncing() ? undefined : arrivedMs };
     this.resume();
   }
 
@@ -50,9 +50,9 @@ export class TipPolls {
   }
 
   async #run(rpc: JsonRpc): Promise<void> {
-    const { client, isSyncing } = this.#options;
+    const { client, mayBeSyncing } = this.#options;
     this.#isRunning = true;
-    while (this.#next !== undefined && !client.isOver && !isSyncing()) {
+    while (this.#next !== undefined && !client.isOver && !mayBeSyncing()) {
       const next = this.#next;
       this.#next = undefined;
       await this.#read(rpc, next.tip, next.arrivedMs);

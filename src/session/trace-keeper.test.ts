@@ -14,7 +14,7 @@ const REFUSED = new RpcError("failed", "for the test");
 let node: SessionNode;
 let budget: TraceBudget;
 let clock: BusyClock;
-let isSyncing: boolean;
+let mayBeSyncing: boolean;
 /** What the gauge was set to, in order. */
 let active: boolean[];
 let errors: [method: string, error: unknown][];
@@ -25,7 +25,7 @@ let keeper: TraceKeeper;
 beforeEach(() => {
   budget = new TraceBudget(25);
   clock = new BusyClock();
-  isSyncing = false;
+  mayBeSyncing = false;
   active = [];
   errors = [];
   lines = [];
@@ -47,7 +47,7 @@ function meetNode(): void {
     clock,
     deadlineMs: DEADLINE_MS,
     retryMs: RETRY_MS,
-    isSyncing: () => isSyncing,
+    mayBeSyncing: () => mayBeSyncing,
     setActive: (isActive) => active.push(isActive),
     onError: (...error) => errors.push(error),
     log: (line) => lines.push(line),
@@ -112,7 +112,7 @@ describe("a late registration is awaited, and then kept within the budget,", () 
   test("though the node may have begun to sync meanwhile", async () => {
     await pass(1);
     await refused(LATE);
-    isSyncing = true;
+    mayBeSyncing = true;
     await pass(1);
     expect(node.traceCalls).toEqual(["trace", "trace"]);
     await refused(LATE);
@@ -140,12 +140,12 @@ describe("a late registration is awaited, and then kept within the budget,", () 
   test("unless the node refuses it after all: then it is requested again as usual", async () => {
     await pass(1);
     await refused(LATE);
-    isSyncing = true;
+    mayBeSyncing = true;
     await pass(1);
     await refused(REFUSED);
     await pass(500);
     expect(node.traceCalls).toEqual(["trace", "trace"]);
-    isSyncing = false;
+    mayBeSyncing = false;
     await pass(1);
     expect(node.traceCalls).toEqual(["trace", "trace", "trace"]);
   });
@@ -167,10 +167,10 @@ describe("a registration", () => {
   });
 
   test("waits until initial block download is over", async () => {
-    isSyncing = true;
+    mayBeSyncing = true;
     await pass(500, 1);
     expect(node.traceCalls).toEqual([]);
-    isSyncing = false;
+    mayBeSyncing = false;
     await pass(1);
     expect(node.traceCalls).toEqual(["trace"]);
   });
@@ -260,10 +260,10 @@ describe("a trace that is over the budget", () => {
     await traced();
     await overspent();
     await answered();
-    isSyncing = true;
+    mayBeSyncing = true;
     await pass(200);
     expect(node.traceCalls).toEqual([]);
-    isSyncing = false;
+    mayBeSyncing = false;
     await pass(1);
     expect(node.traceCalls).toEqual(["trace"]);
   });

@@ -16,7 +16,7 @@ export interface TraceKeeperOptions {
   /** Delay after a refusal before the next registration, in milliseconds. */
   readonly retryMs: number;
   /** Whether the node may be in initial block download, which the trace slows many times over. */
-  readonly isSyncing: () => boolean;
+  readonly mayBeSyncing: () => boolean;
   readonly setActive: (isActive: boolean) => void;
   readonly onError: (method: string, error: unknown) => void;
   readonly log: (line: string) => void;
@@ -41,12 +41,13 @@ export class TraceKeeper {
 
   /** Starts or ends the trace if that is due; to be called about once a second. Never rejects. */
   async tend(): Promise<void> {
-    const { client, budget, isSyncing } = this.#options;
+    const { client, budget, mayBeSyncing } = this.#options;
     if (this.#isTending || client.isOver) return;
     this.#isTending = true;
     const now = performance.now();
     if (this.#isActive) await this.#watch(now);
-    else if (this.#isPending || (now >= this.#notBefore && !budget.isPaused(now) && !isSyncing())) await this.#begin();
+    else if (this.#isPending || (now >= this.#notBefore && !budget.isPaused(now) && !mayBeSyncing()))
+      await this.#begin();
     this.#isTending = false;
   }
 

@@ -60,7 +60,7 @@ export async function readTip(calls: PolledCalls["block"], rpc: JsonRpc, block: 
   const polls = new TipPolls({
     client: { jsonRpc: rpc, isOver: false },
     calls,
-    isSyncing: () => false,
+    mayBeSyncing: () => false,
     onError: (_, error) => errors.push((error as Error).message),
   });
   polls.tipChanged(block, block.arrivedMs);

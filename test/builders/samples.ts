@@ -1,7 +1,7 @@
 // The page of a registry, for tests of collectors.
 
-import { readSeries } from "../../scripts/text-format.ts";
 import type { Registry } from "../../src/metrics/registry.ts";
+import { readSeries } from "../../src/metrics/text-format-reader.ts";
 
 /** The samples on the page by series, values as text. */
 export function samplesOf(registry: Registry): Record<string, string> {

@@ -1,7 +1,7 @@
 // The same node on each layout: the families that the layout supports have the same values.
 
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readPage } from "../../scripts/text-format.ts";
+import { readPage } from "../../src/metrics/text-format-reader.ts";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { eventually } from "../eventually.ts";
 import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";

@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { type Comparison, compare, type Outcome, type Row } from "../../scripts/parity/compare.ts";
 import type { Entry, ExporterMap } from "../../scripts/parity/map.ts";
 import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
-import type { Page } from "../../scripts/text-format.ts";
+import type { Page } from "../../src/metrics/text-format-reader.ts";
 import { EXPORTERS, fixture, pageOf, quietRounds, RECORDED, theirFixture } from "./pages.ts";
 
 function mapOf(entries: readonly Entry[]): ExporterMap {

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { evaluate, isCounter, metricOf } from "../../scripts/parity/expression.ts";
-import { readPage } from "../../scripts/text-format.ts";
+import { readPage } from "../../src/metrics/text-format-reader.ts";
 
 const PAGE = readPage(`# TYPE tips gauge
 tips{status="active",chain="main"} 1

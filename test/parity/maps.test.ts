@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { metricOf } from "../../scripts/parity/expression.ts";
 import { isCompared } from "../../scripts/parity/map.ts";
 import { MAPS } from "../../scripts/parity/maps.ts";
-import type { Page } from "../../scripts/text-format.ts";
+import type { Page } from "../../src/metrics/text-format-reader.ts";
 import { FIXTURES, fixture, fixtureText, OUR_FAMILIES, RECORDED, theirFixture, unknownFamilies } from "./pages.ts";
 
 describe.each(Object.entries(MAPS))("the map %s", (_, { entries }) => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { isCompared } from "../../scripts/parity/map.ts";
 import { MAPS } from "../../scripts/parity/maps.ts";
 import { GUIDE, recordingRules, recordings, withGenerated } from "../../scripts/parity/migration.ts";
-import { labelText, type Page, type Sample } from "../../scripts/text-format.ts";
+import { labelText, type Page, type Sample } from "../../src/metrics/text-format-reader.ts";
 import { lacking } from "../skipped.ts";
 import { EXPORTERS, fixture, OUR_FAMILIES, theirFixture, unknownFamilies } from "./pages.ts";
 

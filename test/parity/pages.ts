@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Round } from "../../scripts/parity/scrape.ts";
-import { type Page, readPage } from "../../scripts/text-format.ts";
+import { type Page, readPage } from "../../src/metrics/text-format-reader.ts";
 
 const METRICS = readFileSync(join(import.meta.dirname, "..", "..", "METRICS.md"), "utf8");
 

@@ -8,8 +8,8 @@ import { type SimulatedNode, startSimulatedNode } from "../../demo/simulated-nod
 import { compare, type Row } from "../../scripts/parity/compare.ts";
 import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
 import type { Round } from "../../scripts/parity/scrape.ts";
-import { readPage } from "../../scripts/text-format.ts";
 import { Exporter } from "../../src/exporter.ts";
+import { readPage } from "../../src/metrics/text-format-reader.ts";
 import { REMOVAL_REASONS } from "../../src/node/chain-notifications.ts";
 import { DEFAULTS } from "../../src/options.ts";
 import { eventually } from "../eventually.ts";

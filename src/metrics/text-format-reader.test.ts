@@ -2,10 +2,10 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Registry } from "../src/metrics/registry.ts";
-import { FIXTURES, fixtureText } from "../test/parity/pages.ts";
-import { lacking } from "../test/skipped.ts";
-import { FormatError, labelText, readPage, readSeries, type Sample } from "./text-format.ts";
+import { FIXTURES, fixtureText } from "../../test/parity/pages.ts";
+import { lacking } from "../../test/skipped.ts";
+import { Registry } from "./registry.ts";
+import { FormatError, labelText, readPage, readSeries, type Sample } from "./text-format-reader.ts";
 
 function plain({ name, labels, value }: Sample): string {
   return `${name}${labelText(labels)} ${value}`;

@@ -1,5 +1,5 @@
-// Reads the Prometheus text format 0.0.4, strictly: every page that it accepts, Prometheus accepts too. Used by parity, the
-// demo, the tests and the benches. https://prometheus.io/docs/instrumenting/exposition_formats/
+// Reads the Prometheus text format 0.0.4, strictly: every page that it accepts, Prometheus accepts too. Used by --check, parity,
+// the demo, the tests and the benches. https://prometheus.io/docs/instrumenting/exposition_formats/
 
 export type FamilyType = "counter" | "gauge" | "histogram" | "summary" | "untyped";
 export type Labels = ReadonlyMap<string, string>;
