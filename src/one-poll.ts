@@ -32,6 +32,9 @@ const NODE_PROGRAM = "bitcoin-node";
 /** A log line on what the exporter waits for. */
 const WAIT = /^(waiting|no answer) /;
 
+/** A reason to which src/node/socket-path.ts added no advice: no socket, or one that an ended node left behind. */
+const NO_LISTENER = /\((ENOENT|ECONNREFUSED)\)$/;
+
 /**
  * Connects, waits until the node has started, polls, and disconnects in order. Resolves to what `read` returns while the
  * session is still up. Killing the exporter harms no node, unless a call to a pr/trace node is under way.
@@ -90,6 +93,7 @@ export async function pollOnce<T>(
   const why = timeout.aborted ? (wait ?? "it has not answered every call") : reason;
   const name = isNode || wait?.startsWith("waiting ") ? NODE_PROGRAM : await peer;
   const program = name === undefined || name === NODE_PROGRAM ? "" : `; the program behind the socket is ${name}`;
-  if (!timeout.aborted) throw new NoPollError(why + program);
+  const advice = NO_LISTENER.test(why) ? "; start the node with ipcbind=unix, or check the path" : "";
+  if (!timeout.aborted) throw new NoPollError(why + program + advice);
   throw new NoPollError(`no poll within ${options.timeoutMs / 1000} s: ${why}${program}; --timeout waits longer`);
 }

@@ -21,6 +21,7 @@ const folder = await mkdtemp(join(tmpdir(), "one-poll-"));
 afterAll(() => rm(folder, { recursive: true }));
 
 const MODES = ["--once", "--check"];
+const NO_SOCKET = "no such file or directory (ENOENT); start the node with ipcbind=unix, or check the path";
 
 /** The line that the exporter prints instead of a page. */
 function failure(path: string, reason: string): { exitCode: number; stdout: string; stderr: string } {
@@ -31,7 +32,15 @@ function failure(path: string, reason: string): { exitCode: number; stdout: stri
 describe.each(MODES)("%s", (mode) => {
   test("of no socket", async () => {
     const path = join(folder, "nothing.sock");
-    expect(await runExporter([mode, path])).toEqual(failure(path, "no such file or directory (ENOENT)"));
+    expect(await runExporter([mode, path])).toEqual(failure(path, NO_SOCKET));
+  });
+
+  test("of a socket that an ended node left behind", async () => {
+    const path = join(folder, `left${mode}.sock`);
+    const listen = `Bun.listen({ unix: ${JSON.stringify(path)}, socket: { data() {} } })`;
+    Bun.spawnSync([process.execPath, "-e", `${listen}; process.kill(process.pid, "SIGKILL")`]);
+    const reason = "connection refused (ECONNREFUSED); start the node with ipcbind=unix, or check the path";
+    expect(await runExporter([mode, path])).toEqual(failure(path, reason));
   });
 
   test("of another program's socket", async () => {
@@ -109,7 +118,7 @@ test("a path with control characters is printed escaped, in one line", async () 
   await using node = await ReferenceNode.start();
   const path = join(folder, "a\n\x1b[2J.sock");
   const escaped = join(folder, "a\\n\\u{1b}[2J.sock");
-  expect(await runExporter(["--check", path])).toEqual(failure(escaped, "no such file or directory (ENOENT)"));
+  expect(await runExporter(["--check", path])).toEqual(failure(escaped, NO_SOCKET));
   await symlink(node.socketPath, path);
   expect((await runExporter(["--check", path])).stdout).toStartWith(`${escaped}: the node has started\n`);
 });
