@@ -172,9 +172,14 @@ export class BitcoinNode implements AsyncDisposable {
     return (await readdir(`/proc/${this.pid}/task`)).length;
   }
 
+  /** The path of a file in its data directory. */
+  pathOf(file: string): string {
+    return join(this.#dataDir, this.#chain, file);
+  }
+
   /** The log of all runs of the process. */
   async debugLog(): Promise<string> {
-    return Bun.file(join(this.#dataDir, this.#chain, "debug.log")).text();
+    return Bun.file(this.pathOf("debug.log")).text();
   }
 
   async #cliText(method: string, parameters: readonly Parameter[]): Promise<string> {
@@ -216,7 +221,7 @@ export class BitcoinNode implements AsyncDisposable {
 
   /** User and password of the running process. */
   async cookie(): Promise<string> {
-    this.#cookie ??= await Bun.file(join(this.#dataDir, this.#chain, ".cookie")).text();
+    this.#cookie ??= await Bun.file(this.pathOf(".cookie")).text();
     return this.#cookie;
   }
 

@@ -10,7 +10,7 @@ import { CTRL_C, CTRL_Z, Terminal } from "../terminal.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
 import { describeLive } from "./executables.ts";
 import { Load } from "./load.ts";
-import { continueSlowly, launchToSocket } from "./slow-motion.ts";
+import { holdStart } from "./slow-motion.ts";
 import { fund, mine, mineExactly, split } from "./transactions.ts";
 
 setDefaultTimeout(120_000);
@@ -153,18 +153,14 @@ describeLive("the exporter disconnects", () => {
   });
 
   test("while the node starts", async () => {
-    await using node = await BitcoinNode.create();
-    await launchToSocket(node);
-    await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--debug"] });
-    let signalled = false;
-    await continueSlowly(node, () => {
-      // The earliest moment: the exporter has just learnt that the node is starting.
-      if (exporter.logged(/^waiting for the node to start: |^connected to the node at /) === undefined) return false;
-      if (!signalled) exporter.signal("SIGTERM");
-      signalled = true;
-      return !exporter.isRunning;
-    });
+    await using node = await BitcoinNode.start();
+    await node.stop();
+    const { release } = await holdStart(node);
+    await using exporter = await ExporterProcess.start(node.socketPath);
+    await exporter.logs(/^waiting for the node to start: /);
+    exporter.signal("SIGTERM");
     await expectEnding(exporter, 0);
+    await release();
     await node.ready();
   });
 
