@@ -1,6 +1,6 @@
 // The report of --check: what a node reports, what killing the exporter does to it, and how to get more.
 
-import { COLLECTOR_NAMES, costOf } from "./collectors/catalogue.ts";
+import { COLLECTOR_NAMES, type CollectorName, costOf, DEFAULT_COLLECTORS } from "./collectors/catalogue.ts";
 import { escapeUnprintable } from "./log.ts";
 import { type Page, readPage } from "./metrics/text-format-reader.ts";
 import type { NodeClient } from "./node/client.ts";
@@ -129,5 +129,7 @@ function additions(client: NodeClient, { collectors, subscribe, utxoTrace }: Che
     rows.push(["without --no-utxo-trace", "coins of the UTXO cache as they happen"]);
   // Those that do not run by default read JSON-RPC alone.
   const others = client.jsonRpc === undefined ? [] : COLLECTOR_NAMES.filter((name) => !collectors.includes(name));
-  return [...rows, ...others.map((name): Row => [`collector ${name}`, `cost to the node: ${costOf(name)}`])];
+  const flag = (name: CollectorName) =>
+    DEFAULT_COLLECTORS.includes(name) ? `collector ${name}` : `--collectors default,${name}`;
+  return [...rows, ...others.map((name): Row => [flag(name), `cost to the node: ${costOf(name)}`])];
 }

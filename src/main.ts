@@ -47,7 +47,7 @@ async function readCommandLine(): Promise<Options> {
     process.exit(EXIT_OK);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    return fail(error.message, EXIT_USAGE, `\n\n${await usage()}`);
+    return fail(`${error.message}; --help lists the flags`, EXIT_USAGE);
   }
 }
 
@@ -129,9 +129,9 @@ async function listen(server: MetricsServer, address: Address): Promise<Address>
   }
 }
 
-/** Prints the error as one line, then `details`, and exits. */
-function fail(message: string, exitCode = EXIT_FAILURE, details = ""): never {
-  console.error(`${NAME}: ${escapeUnprintable(message)}${details}`);
+/** Prints the error as one line and exits. */
+function fail(message: string, exitCode = EXIT_FAILURE): never {
+  console.error(`${NAME}: ${escapeUnprintable(message)}`);
   process.exit(exitCode);
 }
 

@@ -81,6 +81,7 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
       expect(stdout).toMatch(new RegExp(`^ {2}${name} +${isSupported ? "yes: " : "no$"}`, "m"));
     expect(stdout).toMatch(KILLED[layout]);
     expect(stdout.includes("--rpc-url http://127.0.0.1:8332")).toBe(jsonRpc === undefined);
+    expect(stdout.includes("\n  --collectors default,feerates  cost to the node: ")).toBe(jsonRpc !== undefined);
     // The families of subscriptions count, though --check does not subscribe.
     const none = /^ {2}none +(.*)$/m.exec(stdout)?.[1]?.split(", ") ?? [];
     expect(none.includes("utxocache")).toBe(!utxoTrace);
