@@ -4,6 +4,7 @@ import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polled } from "./collector.ts";
 import * as result from "./result.ts";
+import { sum } from "./statistics.ts";
 
 const peerInfo = fromRpc("getpeerinfo");
 
@@ -34,8 +35,4 @@ function ofMapped(read: (sizes: readonly number[], peers: number) => number) {
     const sizes = [...Map.groupBy(mapped, (system) => system).values()].map((group) => group.length);
     return sizes.length === 0 ? undefined : read(sizes, peers.length);
   };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -40,14 +40,8 @@ export function clientsCollector(registry: Registry): Collector {
   );
   return {
     polled: [
-      polledInto(
-        samplesOf(byClient),
-        peerInfo((peers) => countBy(CLIENTS, result.asList(peers).map(clientOf))),
-      ),
-      polledInto(
-        samplesOf(byProtocol),
-        peerInfo((peers) => countBy(PROTOCOLS, result.asList(peers).map(protocolOf))),
-      ),
+      polledInto(samplesOf(byClient), peerInfo(countBy(CLIENTS, clientOf))),
+      polledInto(samplesOf(byProtocol), peerInfo(countBy(PROTOCOLS, protocolOf))),
       polledInto(samplesOf(byService), peerInfo(countServices)),
     ],
   };

@@ -1,10 +1,9 @@
 // The optional indexes of the node, such as txindex. A node without indexes has no series.
 
-import type { Gauge } from "../metrics/cells.ts";
-import type { Family } from "../metrics/family.ts";
 import type { Registry } from "../metrics/registry.ts";
-import type { JsonObject, JsonValue } from "../node/json.ts";
-import { type Collector, fromRpc, type PolledFamily, type PolledValue, polledInto, setOrClear } from "./collector.ts";
+import type { JsonValue } from "../node/json.ts";
+import { type Collector, fromRpc, type PolledValue, polledInto } from "./collector.ts";
+import { samplesOf } from "./labelled.ts";
 import * as result from "./result.ts";
 
 /** Bitcoin Core has four. */
@@ -26,22 +25,16 @@ export function indexesCollector(registry: Registry): Collector {
     MAX_INDEXES,
   );
   return {
-    polled: [byIndex(heights, result.height, "best_block_height"), byIndex(synced, result.flag, "synced")],
+    polled: [
+      polledInto(samplesOf(heights), byIndex(result.height, "best_block_height")),
+      polledInto(samplesOf(synced), byIndex(result.flag, "synced")),
+    ],
   };
 }
 
-function byIndex(
-  family: Family<Gauge, readonly ["index"]>,
-  read: (index: JsonValue, field: string) => PolledValue,
-  field: string,
-): PolledFamily<JsonObject> {
-  const target = {
-    set(indexes: JsonObject) {
-      // Removes an index that the node no longer has.
-      family.clear();
-      for (const [name, index] of Object.entries(indexes)) setOrClear(family.with(name), read(index, field));
-    },
-    clear: () => family.clear(),
-  };
-  return polledInto(target, indexInfo(result.asObject));
+/** Reads a field of each index that the node has. */
+function byIndex(read: (index: JsonValue, field: string) => PolledValue, field: string) {
+  return indexInfo((indexes) =>
+    Object.entries(result.asObject(indexes)).map(([name, index]) => [[name], read(index, field)] as const),
+  );
 }

@@ -1,14 +1,13 @@
 // Targets with labelled samples, and counts by label.
 
 import type { Gauge } from "../metrics/cells.ts";
-import type { Family, LabelValues } from "../metrics/family.ts";
+import { type Family, type LabelValues, OTHER } from "../metrics/family.ts";
+import type { JsonValue } from "../node/json.ts";
 import { type PolledValue, setOrClear, type Target } from "./collector.ts";
+import { asList } from "./result.ts";
 
 /** The label values of a sample, and its value. */
 export type LabelledValue<L extends readonly string[]> = readonly [labels: LabelValues<L>, value: PolledValue];
-
-/** Label value for everything that a list does not contain. */
-const OTHER = "other";
 
 /** A target that shows exactly the samples that it is set to, or none for `undefined`. */
 export function samplesOf<L extends readonly string[]>(
@@ -24,15 +23,15 @@ export function samplesOf<L extends readonly string[]>(
   };
 }
 
-/** The number of each of `known` in `found`, 0 included, and the number of all others as `other`. */
-export function countBy(
-  known: readonly string[],
-  found: Iterable<string | undefined>,
-): LabelledValue<readonly [string]>[] {
-  const counts = new Map([...known, OTHER].map((value) => [value, 0]));
-  for (const value of found) {
-    const label = value !== undefined && counts.has(value) ? value : OTHER;
-    counts.set(label, counts.get(label)! + 1);
-  }
-  return [...counts].map(([label, count]) => [[label], count]);
+/** Reads a list: the number of its items for each of `known`, 0 included, and the number of all others as `other`. */
+export function countBy(known: readonly string[], labelOf: (item: JsonValue) => string | undefined) {
+  return (list: JsonValue): LabelledValue<readonly [string]>[] => {
+    const counts = new Map([...known, OTHER].map((label) => [label, 0]));
+    for (const item of asList(list)) {
+      const label = labelOf(item) ?? OTHER;
+      const counted = counts.has(label) ? label : OTHER;
+      counts.set(counted, counts.get(counted)! + 1);
+    }
+    return [...counts].map(([label, count]) => [[label], count]);
+  };
 }

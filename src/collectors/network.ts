@@ -79,17 +79,12 @@ function readReachable(info: JsonValue) {
 
 function countAddresses(info: JsonValue) {
   const addresses = result.list(info, "localaddresses");
-  return (
-    addresses &&
-    countBy(
-      NETWORKS,
-      addresses.map((address) => networkOf(result.text(address, "address") ?? "")),
-    )
-  );
+  return addresses && countBy(NETWORKS, networkOf)(addresses);
 }
 
 /** The node lists its addresses without their networks. */
-function networkOf(address: string): string {
+function networkOf(entry: JsonValue): string {
+  const address = result.text(entry, "address") ?? "";
   if (address.endsWith(".onion")) return "onion";
   if (address.endsWith(".i2p")) return "i2p";
   if (!address.includes(":")) return "ipv4";

@@ -4,8 +4,8 @@ import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polled, polledInto } from "./collector.ts";
 import { samplesOf } from "./labelled.ts";
-import { median } from "./median.ts";
 import * as result from "./result.ts";
+import { lowest, median, sum } from "./statistics.ts";
 
 /** A ping is overdue if it has no answer after this time. */
 const OVERDUE_PING_S = 5;
@@ -53,45 +53,18 @@ export function peerHealthCollector(registry: Registry): Collector {
   );
   return {
     polled: [
-      polled(
-        overduePings,
-        countIf((peer) => (result.number(peer, "pingwait") ?? 0) > OVERDUE_PING_S),
-      ),
-      polled(
-        servingBlocks,
-        countIf((peer) => inFlight(peer).length > 0),
-      ),
-      polled(
-        blocksInFlight,
-        peerInfo((peers) => new Set(result.asList(peers).flatMap(inFlight)).size),
-      ),
+      polled(overduePings, countIf(hasOverduePing)),
+      polled(servingBlocks, countIf(servesBlocks)),
+      polled(blocksInFlight, peerInfo(countInFlight)),
       polledInto(samplesOf(highBandwidth), peerInfo(countHighBandwidth)),
-      polled(
-        clocksOff,
-        countIf((peer) => Math.abs(result.number(peer, "timeoffset") ?? 0) > CLOCK_TOLERANCE_S),
-      ),
-      polled(
-        relaying,
-        countIf((peer) => result.flag(peer, "relaytxes") === true),
-      ),
-      polled(processed, peerInfo(ofAll(total), "addr_processed")),
-      polled(rateLimited, peerInfo(ofAll(total), "addr_rate_limited")),
-      polled(queued, peerInfo(ofAll(total), "inv_to_send")),
-      polled(
-        maxQueued,
-        peerInfo(
-          ofAll((values) => Math.max(0, ...values)),
-          "inv_to_send",
-        ),
-      ),
-      polled(
-        lowestFilter,
-        peerInfo((peers) => feeFilters(peers)[0]),
-      ),
-      polled(
-        medianFilter,
-        peerInfo((peers) => median(feeFilters(peers))),
-      ),
+      polled(clocksOff, countIf(hasClockOff)),
+      polled(relaying, countIf(relaysTransactions)),
+      polled(processed, peerInfo(ofAll(sum), "addr_processed")),
+      polled(rateLimited, peerInfo(ofAll(sum), "addr_rate_limited")),
+      polled(queued, peerInfo(ofAll(sum), "inv_to_send")),
+      polled(maxQueued, peerInfo(ofAll(largest), "inv_to_send")),
+      polled(lowestFilter, feeFilters(lowest)),
+      polled(medianFilter, feeFilters(median)),
     ],
   };
 }
@@ -99,6 +72,15 @@ export function peerHealthCollector(registry: Registry): Collector {
 /** Reads the number of peers for which the predicate is true. */
 function countIf(isSuch: (peer: JsonValue) => boolean) {
   return peerInfo((peers) => result.asList(peers).filter(isSuch).length);
+}
+
+const hasOverduePing = (peer: JsonValue) => (result.number(peer, "pingwait") ?? 0) > OVERDUE_PING_S;
+const servesBlocks = (peer: JsonValue) => inFlight(peer).length > 0;
+const hasClockOff = (peer: JsonValue) => Math.abs(result.number(peer, "timeoffset") ?? 0) > CLOCK_TOLERANCE_S;
+const relaysTransactions = (peer: JsonValue) => result.flag(peer, "relaytxes") === true;
+
+function countInFlight(peers: JsonValue): number {
+  return new Set(result.asList(peers).flatMap(inFlight)).size;
 }
 
 function inFlight(peer: JsonValue): readonly bigint[] {
@@ -122,12 +104,12 @@ function ofAll(read: (values: readonly number[]) => number) {
   };
 }
 
-function total(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
-}
+const largest = (values: readonly number[]) => Math.max(0, ...values);
 
-/** Fee filters of the peers that sent one, in ascending order. A peer without one accepts any rate, or no transactions. */
-function feeFilters(peers: JsonValue): number[] {
-  const rates = result.asList(peers).flatMap((peer) => result.feeRate(peer, "minfeefilter") ?? []);
-  return rates.filter((rate) => rate > 0).sort((a, b) => a - b);
+/** Reads the fee filters of the peers that sent one. A peer without one accepts any rate, or no transactions. */
+function feeFilters(read: (rates: readonly number[]) => number | undefined) {
+  return peerInfo((peers) => {
+    const rates = result.asList(peers).flatMap((peer) => result.feeRate(peer, "minfeefilter") ?? []);
+    return read(rates.filter((rate) => rate > 0));
+  });
 }

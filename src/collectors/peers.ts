@@ -1,10 +1,11 @@
 // The peers: connections by direction, network, type and transport, and ping times.
 
+import { OTHER } from "../metrics/family.ts";
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polled, polledInto, type Target } from "./collector.ts";
-import { median } from "./median.ts";
 import * as result from "./result.ts";
+import { lowest, median } from "./statistics.ts";
 
 // The values of Bitcoin Core. Any other value, or none, counts as OTHER, so the number of series is bounded.
 const NETWORKS = ["ipv4", "ipv6", "onion", "i2p", "cjdns", "not_publicly_routable", "internal"];
@@ -18,7 +19,6 @@ const CONNECTION_TYPES = [
   "private-broadcast",
 ];
 const TRANSPORTS = ["v1", "v2", "detecting"];
-const OTHER = "other";
 
 const MAX_SERIES = 2 * (NETWORKS.length + 1) * (CONNECTION_TYPES.length + 1) * (TRANSPORTS.length + 1);
 
@@ -60,14 +60,8 @@ export function peersCollector(registry: Registry): Collector {
   return {
     polled: [
       polledInto(counts, peerInfo(result.asList)),
-      polled(
-        medianPing,
-        peerInfo((peers) => median(times(peers, "pingtime"))),
-      ),
-      polled(
-        minPing,
-        peerInfo((peers) => times(peers, "minping").sort((a, b) => a - b)[0]),
-      ),
+      polled(medianPing, peerInfo(timesOf(median), "pingtime")),
+      polled(minPing, peerInfo(timesOf(lowest), "minping")),
     ],
   };
 }
@@ -85,7 +79,8 @@ function known(values: readonly string[], text: string | undefined): string {
   return text !== undefined && values.includes(text) ? text : OTHER;
 }
 
-/** The ping times. A peer that has not answered a ping yet has none. */
-function times(peers: JsonValue, name: string): number[] {
-  return result.asList(peers).flatMap((peer) => result.number(peer, name) ?? []);
+/** Reads the ping times. A peer that has not answered a ping yet has none. */
+function timesOf(read: (seconds: readonly number[]) => number | undefined) {
+  return (peers: JsonValue, field: string) =>
+    read(result.asList(peers).flatMap((peer) => result.number(peer, field) ?? []));
 }

@@ -2,6 +2,7 @@
 // adds the growth of each peer's counts from poll to poll.
 
 import type { EventCounter } from "../metrics/cells.ts";
+import { OTHER } from "../metrics/family.ts";
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonObject, JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polledInto, type Target } from "./collector.ts";
@@ -15,7 +16,6 @@ const MESSAGES = [
   ["filterload", "filteradd", "filterclear", "merkleblock"],
   ["getcfilters", "cfilter", "getcfheaders", "cfheaders", "getcfcheckpt", "cfcheckpt"],
 ].flat();
-const OTHER = "other";
 
 const RECEIVED = "bytesrecv_per_msg";
 const SENT = "bytessent_per_msg";
