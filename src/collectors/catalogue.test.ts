@@ -83,7 +83,7 @@ test("the order and number of names does not matter", () => {
 test("a tip whose blocks are not counted sets the height only", () => {
   const collectors = makeCollectors([], context);
   collectors.startSession(ALL_EVENTS);
-  collectors.tipSeen(900_000, 899_999);
+  collectors.chain.tipSeen(900_000, 899_999);
   expect(samplesOf(registry)).toMatchObject({ bitcoin_block_height: "900000", bitcoin_blocks_connected_total: "0" });
 });
 
@@ -158,9 +158,9 @@ test("coins are counted, and those without an amount reported", () => {
 
 test("initial block download is the chain's", () => {
   const collectors = makeCollectors([], context);
-  expect(collectors.initialBlockDownload).toBe("unknown");
+  expect(collectors.chain.initialBlockDownload).toBe("unknown");
   feed(collectors, "master, new");
-  expect(collectors.initialBlockDownload).toBe("active");
+  expect(collectors.chain.initialBlockDownload).toBe("active");
 });
 
 describe("METRICS.md", () => {

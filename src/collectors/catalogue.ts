@@ -189,8 +189,8 @@ export function costOf(name: CollectorName): string {
 }
 
 /** All the collectors of one exporter as one. */
-export interface Collectors
-  extends Pick<ChainCollector, "startCountingBlocks" | "blocksCounted" | "initialBlockDownload" | "tipSeen"> {
+export interface Collectors {
+  readonly chain: ChainCollector;
   readonly polled: readonly PolledFamily[];
   /** The families of each collector by name, in the order of the page. */
   readonly families: ReadonlyMap<CollectorName, readonly string[]>;
@@ -219,6 +219,7 @@ export function makeCollectors(names: Iterable<CollectorName>, context: Collecto
   let events = NO_EVENTS;
   for (const collector of all) events = { ...events, ...collector.events };
   return {
+    chain,
     polled: all.flatMap(({ polled = [] }) => polled),
     families,
     events,
@@ -231,12 +232,6 @@ export function makeCollectors(names: Iterable<CollectorName>, context: Collecto
     },
     endSession() {
       for (const collector of all) collector.endSession?.();
-    },
-    startCountingBlocks: chain.startCountingBlocks,
-    blocksCounted: chain.blocksCounted,
-    tipSeen: chain.tipSeen,
-    get initialBlockDownload() {
-      return chain.initialBlockDownload;
     },
   };
 }

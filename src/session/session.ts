@@ -271,7 +271,7 @@ export class Session {
     return new TipPolls({
       client,
       calls: polledCalls.block,
-      mayBeSyncing: () => this.#options.collectors.initialBlockDownload !== "over",
+      mayBeSyncing: () => this.#options.collectors.chain.initialBlockDownload !== "over",
       onError: (method, error) => this.#calls.failed(method, error),
     });
   }
@@ -281,8 +281,8 @@ export class Session {
       client,
       // A node with notifications may crash when the exporter disconnects while a call waits; others do not.
       lookEveryMs: client.hasNotifications ? this.#options.pollIntervalMs : undefined,
-      events: { ...this.#options.collectors, tipChanged: this.#options.collectors.events.updatedBlockTip },
-      isSyncing: () => this.#options.collectors.initialBlockDownload === "active",
+      events: { ...this.#options.collectors.chain, tipChanged: this.#options.collectors.events.updatedBlockTip },
+      isSyncing: () => this.#options.collectors.chain.initialBlockDownload === "active",
       onTip: (tip, isNew) => this.#tipChanged(tip, isNew ? Date.now() : undefined),
       onStopping: () => void client.leave(Number.POSITIVE_INFINITY),
       onError: (method, error) => this.#calls.failed(method, error),
@@ -374,7 +374,7 @@ export class Session {
       clock: busyClock,
       deadlineMs: callTimeoutMs,
       retryMs: pollIntervalMs,
-      mayBeSyncing: () => collectors.initialBlockDownload !== "over",
+      mayBeSyncing: () => collectors.chain.initialBlockDownload !== "over",
       setActive: collectors.setUtxoTraceActive,
       onError: (method, error) => this.#calls.failed(method, error),
       log,
