@@ -456,7 +456,8 @@ describe("a password that has to be checked", () => {
   test("gets 429 if too many others wait", () => {
     const passwords = new Passwords(() => new Promise(() => {}));
     passwords.setUsers(new Map([["alice", "hash"]]));
-    for (let index = 0; index < 20; index++) passwords.check(`Basic ${btoa(`alice:${index}`)}`, "192.0.2.1");
+    for (let index = 0; index < 20; index++)
+      passwords.check(`Basic ${btoa(`alice:${index}`)}`, { remoteAddress: "192.0.2.1" });
     const { receive, received } = scene(numbered(), { passwords });
     receive(authorized("a"));
     expect(received()).toStartWith("HTTP/1.1 429 Too Many Requests\r\n");

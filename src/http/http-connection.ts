@@ -187,10 +187,7 @@ export class HttpConnection {
 
   /** Answers the request, or begins to check its password. Returns the size of the payload in bytes. */
   #checkAndAnswer(request: Request): number {
-    const { passwords } = this.#context;
-    if (!passwords.areNeeded) return this.#answerRequest(request, "valid");
-    // Bun has no address of a client that has reset the connection.
-    const verdict = passwords.check(request.authorization, this.#socket.remoteAddress ?? "");
+    const verdict = this.#context.passwords.check(request.authorization, this.#socket);
     if (typeof verdict === "string") return this.#answerRequest(request, verdict);
     void this.#check(request, verdict);
     return 0;

@@ -20,6 +20,11 @@ const MAX_REMEMBERED_INVALID = 256;
 /** bcrypt reads no more; Bun hashes a longer password first, which other programs do not. */
 const MAX_PASSWORD_BYTES = 72;
 
+/** A socket. Bun has no address of a client that has reset the connection. */
+interface Client {
+  readonly remoteAddress: string | undefined;
+}
+
 interface Credentials {
   readonly user: string;
   readonly password: Uint8Array;
@@ -68,17 +73,17 @@ export class Passwords {
   }
 
   /**
-   * Whether the value of a request's Authorization field is valid. A promise if it has to be hashed, which the network of
-   * `address`, the client's, is allowed a few times at once; it never rejects.
+   * Whether the value of a request's Authorization field is valid. A promise if it has to be hashed, which the client's network
+   * is allowed a few times at once; it never rejects. The client's address is read only then, because that is a system call.
    */
-  check(authorization: string | undefined, address: string): Verdict | Promise<Verdict> {
+  check(authorization: string | undefined, client: Client): Verdict | Promise<Verdict> {
     if (!this.areNeeded) return "valid";
     const credentials = readCredentials(authorization);
     if (credentials === undefined) return "invalid";
     const key = this.#keyOf(credentials);
     if (this.#valid.has(key)) return "valid";
     if (this.#invalid.has(key)) return "invalid";
-    return this.#checks.find((check) => check.key === key)?.verdict ?? this.#add(key, networkOf(address), credentials);
+    return this.#checks.find((check) => check.key === key)?.verdict ?? this.#add(key, networkOf(client), credentials);
   }
 
   #keyOf({ user, password }: Credentials): string {
@@ -166,7 +171,7 @@ function remember<T>(results: Map<string, T>, key: string, value: T): void {
 }
 
 /** The first 64 bits of an IPv6 address, because a host may choose the others (RFC 4291 2.5.4); or the IPv4 address. */
-function networkOf(address: string): string {
+function networkOf({ remoteAddress: address = "" }: Client): string {
   if (address.includes(".") || !address.includes(":")) return address;
   const [head, tail] = address.split("::").map((part) => part.split(":").filter((group) => group !== ""));
   const zeros = tail === undefined ? [] : Array<string>(8 - head!.length - tail.length).fill("0");
