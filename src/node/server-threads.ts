@@ -4,7 +4,7 @@
 import type { Method, Struct } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
 import { DeadlineError, NotSentError, RpcError } from "../rpc/errors.ts";
-import type { CallOptions, OpenQuestion } from "../rpc/question.ts";
+import type { CallOptions, Question } from "../rpc/question.ts";
 import { type Context, Thread$Client } from "../schema/mp/proxy.ts";
 import { CALLS, isAllowed, type OnCall, type RpcMethod, readCapability } from "./calls.ts";
 
@@ -58,7 +58,7 @@ export class ServerThreads {
   readonly #common = new Pool(MAX_THREADS);
   readonly #reserve = new Pool(MAX_THREADS_LEAVING);
   /** Late calls that the node has not returned yet, each with its `keyOf`. */
-  readonly #late = new Map<OpenQuestion, string>();
+  readonly #late = new Map<Question<unknown>, string>();
   #isLeaving = false;
   /** Calls from their request for a thread until the node has returned them. */
   #underWay = 0;

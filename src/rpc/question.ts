@@ -26,49 +26,42 @@ export interface QuestionOptions<T> {
   readonly deadlineMs: number;
 }
 
-/** A question in the connection's table, with results of any type. */
-export interface OpenQuestion {
+export class Question<T> {
   readonly id: number;
-  readonly name: string;
-  /** Whether the deadline passed: Finish was sent, with which the peer releases the capabilities of a late Return. */
-  readonly canceled: boolean;
-  /** Exports in the parameters, each as often as it was sent: a Return with releaseParamCaps releases them. */
-  paramExports: readonly number[];
-  /** Resolves when the peer has returned the call or the connection has ended. */
-  readonly returned: Promise<void>;
-  resolve(payload: Payload): void;
-  reject(reason: unknown): void;
-  /** The peer has returned the call, and the question has left the table. */
-  end(): void;
-}
-
-export class Question<T> implements OpenQuestion {
-  readonly id: number;
+  /** Interface and method. */
   readonly name: string;
   /**
    * What CallOptions.read returned, or a rejection: RpcError or DeadlineError. An unused rejection is not reported as
    * unhandled.
    */
   readonly results: Promise<T>;
+  /** Resolves when the peer has returned the call or the connection has ended. */
   readonly returned: Promise<void>;
+  /** Exports in the parameters, each as often as it was sent: a Return with releaseParamCaps releases them. */
   paramExports: readonly number[] = [];
+  /** Whether the deadline passed: Finish was sent, with which the peer releases the capabilities of a late Return. */
   canceled = false;
+  /** Whether the question has left the table. Right after `ask`: the call could not be sent. */
+  hasEnded = false;
 
-  readonly #results = Promise.withResolvers<T>();
-  readonly #returned = Promise.withResolvers<void>();
-  readonly #read: (payload: Payload) => T;
+  readonly #resolve: (payload: Payload) => void;
+  readonly #reject: (reason: unknown) => void;
+  readonly #resolveReturned: () => void;
   readonly #sendCancel: () => void;
   readonly #timer: Timer;
-  #ended = false;
 
   constructor(id: number, { name, read, sendCancel, deadlineMs }: QuestionOptions<T>) {
     this.id = id;
     this.name = name;
-    this.#read = read;
     this.#sendCancel = sendCancel;
-    this.results = this.#results.promise;
-    this.returned = this.#returned.promise;
+    const results = Promise.withResolvers<T>();
+    this.results = results.promise;
     this.results.catch(() => {});
+    this.#resolve = (payload) => results.resolve(read(payload));
+    this.#reject = results.reject;
+    const returned = Promise.withResolvers<void>();
+    this.returned = returned.promise;
+    this.#resolveReturned = returned.resolve;
     this.#timer = setTimeout(() => {
       this.#cancel(new DeadlineError(`${name} was not answered within ${deadlineMs} ms`));
     }, deadlineMs);
@@ -78,31 +71,27 @@ export class Question<T> implements OpenQuestion {
     this.canceled = true;
     this.reject(reason);
     // After the Return, as with results taken from an answer of ours, the id may belong to another question.
-    if (!this.#ended) this.#sendCancel();
+    if (!this.hasEnded) this.#sendCancel();
   }
 
   resolve(payload: Payload): void {
     clearTimeout(this.#timer);
     try {
-      this.#results.resolve(this.#read(payload));
+      this.#resolve(payload);
     } catch (error) {
       const what = error instanceof RpcError ? "" : "unreadable results: ";
-      this.#results.reject(new RpcError("failed", `${this.name}: ${what}${errorText(error)}`));
+      this.#reject(new RpcError("failed", `${this.name}: ${what}${errorText(error)}`));
     }
-  }
-
-  /** Whether the question has left the table. Right after `ask`: the call could not be sent. */
-  get hasEnded(): boolean {
-    return this.#ended;
   }
 
   reject(reason: unknown): void {
     clearTimeout(this.#timer);
-    this.#results.reject(reason);
+    this.#reject(reason);
   }
 
+  /** The peer has returned the call, and the question has left the table. */
   end(): void {
-    this.#ended = true;
-    this.#returned.resolve();
+    this.hasEnded = true;
+    this.#resolveReturned();
   }
 }

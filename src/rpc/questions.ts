@@ -8,7 +8,7 @@ import { type ImportedCapability, importOf } from "./capability.ts";
 import { errorOf, ResultsTooLargeError, RpcError } from "./errors.ts";
 import { IdTable } from "./id-table.ts";
 import * as messages from "./messages.ts";
-import { type CallOptions, type OpenQuestion, Question } from "./question.ts";
+import { type CallOptions, Question } from "./question.ts";
 import type { Vat } from "./vat.ts";
 
 /** A larger Return is not kept. The largest answer of a node that is used has 32 MiB, besides the message around it. */
@@ -21,7 +21,7 @@ export class Questions {
   readonly #vat: Vat;
   readonly #deadlineMs: number;
   /** The peer's Return removes an entry; before that its id must not be used again. */
-  readonly #questions = new IdTable<OpenQuestion>();
+  readonly #questions = new IdTable<Question<unknown>>();
 
   /** `deadlineMs` is for calls without one. */
   constructor(vat: Vat, deadlineMs: number) {
@@ -137,17 +137,17 @@ export class Questions {
     if (capability.broken !== undefined) throw capability.broken;
   }
 
-  #get(questionId: number, what: string): OpenQuestion {
+  #get(questionId: number, what: string): Question<unknown> {
     const question = this.#questions.get(questionId);
     if (question === undefined) throw new ProtocolError(`${what} for unknown question ${questionId}`);
     return question;
   }
 
-  #releaseParams(question: OpenQuestion): void {
+  #releaseParams(question: Question<unknown>): void {
     for (const exportId of question.paramExports) this.#vat.exports.release(exportId, 1);
   }
 
-  #settle(question: OpenQuestion, body: Return): void {
+  #settle(question: Question<unknown>, body: Return): void {
     switch (body.which()) {
       case Return_Which.RESULTS: {
         const imports = receiveCapabilities(body.results, this.#vat);
@@ -171,7 +171,7 @@ export class Questions {
   }
 
   /** The peer forwarded our call to us, so its results are those of our own answer. */
-  #takeResults(question: OpenQuestion, answerId: number): void {
+  #takeResults(question: Question<unknown>, answerId: number): void {
     const answer = this.#vat.answers.get(answerId);
     if (answer === undefined) throw new ProtocolError(`return takes from unknown answer ${answerId}`);
     answer.results.then(
@@ -180,7 +180,7 @@ export class Questions {
     );
   }
 
-  #unimplementedQuestion(message: RpcMessage): OpenQuestion | undefined {
+  #unimplementedQuestion(message: RpcMessage): Question<unknown> | undefined {
     switch (message.which()) {
       case Message_Which.CALL:
         return this.#get(message.call.questionId, "unimplemented");
@@ -192,7 +192,7 @@ export class Questions {
   }
 }
 
-function disconnect(question: OpenQuestion, reason: Error): void {
+function disconnect(question: Question<unknown>, reason: Error): void {
   question.reject(new RpcError("disconnected", `${question.name}: ${reason.message}`));
   question.end();
 }
