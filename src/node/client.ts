@@ -286,7 +286,7 @@ export class NodeClient {
 
   /** Reads events by offset, unless the debug log describes each in a line. */
   #readHot(server: Server, reader: HotReader): void {
-    if (this.#events.debug === undefined) this.#connection.setHotReader(server, reader);
+    if (this.#events.debug === undefined) this.#connection.exports.setHotReader(server, reader);
   }
 
   /**
@@ -299,7 +299,7 @@ export class NodeClient {
     await this.#endingTrace?.catch(() => {});
     await this.#disconnect(this.#trace);
     if (this.#notifications !== undefined && (await this.isStopping())) {
-      await Promise.race([this.#lastFlush.promise, this.#connection.exportsReleased(), this.#outOfPatience.promise]);
+      await Promise.race([this.#lastFlush.promise, this.#connection.exports.released(), this.#outOfPatience.promise]);
     }
     await this.#disconnect(this.#notifications);
   }
@@ -314,7 +314,7 @@ export class NodeClient {
 
   /** Resolves to true when the node has released our objects and returned our calls. */
   async #ended(): Promise<boolean> {
-    await this.#connection.exportsReleased();
+    await this.#connection.exports.released();
     await this.#capabilities.threads.quiet();
     return true;
   }

@@ -328,14 +328,14 @@ describe("references", () => {
     object.close();
   });
 
-  test("of several exports: exportsReleased waits for all of them", async () => {
+  test("of several exports: released waits for all of them", async () => {
     const bootstrap = hosting((_, results) => Object.assign(results, { first: silent(), second: silent() }));
     const { client, server, settled } = connectPair({ server: { bootstrap } });
     const object = await client.bootstrap();
     const read = ({ first, second }: Box) => ({ first: importOf(first), second: importOf(second) });
     const { first, second } = await object.ask(METHOD, undefined, { read }).results;
     let areReleased = false;
-    const released = server.exportsReleased().then(() => {
+    const released = server.exports.released().then(() => {
       areReleased = true;
     });
     for (const handle of [first, object]) {
@@ -345,7 +345,7 @@ describe("references", () => {
     }
     second.close();
     await released;
-    await server.exportsReleased();
+    await server.exports.released();
   });
 
   test("of an export are released one by one or together", async () => {
@@ -355,7 +355,7 @@ describe("references", () => {
     const question = object.ask(METHOD, (params) => Object.assign(params, { first: own, second: own }));
     const other = object.ask(METHOD, (params) => Object.assign(params, { first: own }));
     for (const { id } of [question, other]) peer.send(returnFrame(id, (body) => body._initResults()));
-    const released = peer.connection.exportsReleased();
+    const released = peer.connection.exports.released();
     peer.send(releaseFrame(0, 1));
     expect(peer.connection.sizes.exports).toBe(1);
     peer.send(releaseFrame(0, 2));

@@ -196,12 +196,12 @@ describe("the end of the connection", () => {
     for (const { results } of questions) await expect(results).rejects.toThrow("connection closed by us");
   });
 
-  test("resolves exportsReleased", async () => {
+  test("resolves exports.released", async () => {
     const bootstrap = silent();
     const { client, server } = connectPair({ server: { bootstrap } });
     await client.bootstrap();
     expect(server.sizes.exports).toBe(1);
-    const released = server.exportsReleased();
+    const released = server.exports.released();
     server.disconnected("over");
     await released;
     expect(server.sizes.exports).toBe(0);

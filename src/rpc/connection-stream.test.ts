@@ -29,7 +29,7 @@ const call = { target: { importedCap: 0 }, interfaceId: BOX_INTERFACE, methodId:
 async function peerOfHotObject(): Promise<RawPeer> {
   const bootstrap = hosting(() => {});
   const peer = new RawPeer({ bootstrap });
-  peer.connection.setHotReader(bootstrap, new HotReader(BOX_INTERFACE, () => true));
+  peer.connection.exports.setHotReader(bootstrap, new HotReader(BOX_INTERFACE, () => true));
   await peer.ask(bootstrapFrame(0));
   peer.writes.length = 0;
   return peer;
@@ -190,7 +190,7 @@ describe("a large call that can be read by its head", () => {
       if (!isRehearsal) numbers.push(number);
       return true;
     };
-    peer.connection.setHotReader(bootstrap, new HotReader(BOX_INTERFACE, read(false), read(true)));
+    peer.connection.exports.setHotReader(bootstrap, new HotReader(BOX_INTERFACE, read(false), read(true)));
     await peer.ask(bootstrapFrame(0), finishFrame(0, false));
     return { peer, numbers, slow, release: () => peer.send(releaseFrame(0, 1)) };
   }
@@ -258,7 +258,7 @@ describe("a large call that can be read by its head", () => {
     const throwing = () => {
       throw new Error("for the test");
     };
-    peer.connection.setHotReader(bootstrap, new HotReader(BOX_INTERFACE, throwing, () => true));
+    peer.connection.exports.setHotReader(bootstrap, new HotReader(BOX_INTERFACE, throwing, () => true));
     await peer.ask(bootstrapFrame(0), finishFrame(0, false));
     sendInChunks(peer, largeCall(7, 1));
     await turn();
@@ -289,7 +289,7 @@ describe("the busy clock", () => {
     const bootstrap = hosting(() => {});
     const peer = new RawPeer({ bootstrap, busyClock });
     if (isHot) {
-      peer.connection.setHotReader(
+      peer.connection.exports.setHotReader(
         bootstrap,
         new HotReader(
           BOX_INTERFACE,

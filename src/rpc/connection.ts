@@ -27,7 +27,6 @@ import { ImportedCapability } from "./capability.ts";
 import { errorOf, errorText, RpcError } from "./errors.ts";
 import { ExportTable } from "./exports.ts";
 import { HotPath, returnedQuestion } from "./hot-path.ts";
-import type { HotReader } from "./hot-reader.ts";
 import { ImportTable } from "./imports.ts";
 import * as messages from "./messages.ts";
 import { promisedClient } from "./promised-answer.ts";
@@ -106,16 +105,6 @@ export class Connection implements Vat {
 
   get ended(): Error | undefined {
     return this.#ended;
-  }
-
-  /** Lets `reader` answer the calls on `server` that it can read. Call it before `server` is first sent. */
-  setHotReader(server: Server, reader: HotReader): void {
-    this.exports.setHotReader(server, reader);
-  }
-
-  /** Resolves when the peer has released every object of ours, or the connection has ended. */
-  exportsReleased(): Promise<void> {
-    return this.exports.empty();
   }
 
   /** Resolves when the peer has returned every call that is open now, late ones included, or the connection has ended. */

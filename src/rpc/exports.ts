@@ -26,7 +26,7 @@ export class ExportTable {
     return this.#exports.size;
   }
 
-  /** Lets `reader` handle the calls on `server` that it can read, whenever `server` is exported. */
+  /** Lets `reader` answer the calls on `server` that it can read. Call it before `server` is first sent. */
   setHotReader(server: Server, reader: HotReader): void {
     this.#hotReaders.set(server, reader);
   }
@@ -64,8 +64,8 @@ export class ExportTable {
     return true;
   }
 
-  /** Resolves when the table is empty. */
-  empty(): Promise<void> {
+  /** Resolves when the peer has released every object of ours, or the connection has ended. */
+  released(): Promise<void> {
     return new Promise((resolve) => {
       if (this.size === 0) resolve();
       else this.#onEmpty.push(resolve);

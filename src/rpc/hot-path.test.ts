@@ -42,7 +42,7 @@ async function peerOfHotObject(): Promise<RawPeer> {
     if (methodId === HOT_THROWS) throw new Error("cannot count that");
     return true;
   });
-  made.connection.setHotReader(bootstrap, reader);
+  made.connection.exports.setHotReader(bootstrap, reader);
   await made.ask(bootstrapFrame(0));
   return made;
 }

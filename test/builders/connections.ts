@@ -11,8 +11,9 @@ import { type Descriptor, type PlainMessage, plainMessage, returnBootstrapFrame 
 /** Counts the calls that the hot path reads on `connection`, with readers that are set after this. */
 export function countHotCalls(connection: Connection): () => number {
   let count = 0;
-  const setHotReader = connection.setHotReader.bind(connection);
-  connection.setHotReader = (server, reader) => {
+  const { exports } = connection;
+  const setHotReader = exports.setHotReader.bind(exports);
+  exports.setHotReader = (server, reader) => {
     const read: HotReader["read"] = (methodId, params) => {
       const isRead = reader.read(methodId, params);
       if (isRead) count++;

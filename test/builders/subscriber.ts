@@ -31,8 +31,8 @@ export function subscriber(path: Path): Subscriber {
   const chain = chainNotificationsServer(log.chain, (line) => debugLines.push(line));
   const utxoCache = utxoCacheTraceServer(log.utxoCache, (line) => debugLines.push(line));
   if (path === "hot") {
-    connection.setHotReader(chain, chainNotificationsReader(log.chain));
-    connection.setHotReader(utxoCache, utxoCacheTraceReader(log.utxoCache));
+    connection.exports.setHotReader(chain, chainNotificationsReader(log.chain));
+    connection.exports.setHotReader(utxoCache, utxoCacheTraceReader(log.utxoCache));
   }
   // Any call with both as parameters is enough; the peer retains them.
   connection.bootstrap().then((object) => {
