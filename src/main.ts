@@ -70,8 +70,9 @@ async function run(options: Options): Promise<void> {
   if (web !== undefined && web.tls === undefined && !web.passwords.areNeeded)
     log.line(`web configuration ${options.webConfigPath}: it sets neither TLS nor passwords`);
   const open = addresses.filter(({ hostname }) => scheme === "http" && !LOOPBACK.test(hostname)).map(hostPort);
+  const readable = web?.passwords.areNeeded ? "metrics and passwords" : "the metrics";
   if (open.length > 0)
-    log.line(`plain HTTP on ${open.join(" ")}: the network can read metrics and passwords; --web-config adds TLS`);
+    log.line(`plain HTTP on ${open.join(" ")}: the network can read ${readable}; --web-config adds TLS`);
   web?.follow(log.line);
   exporter.start();
 }

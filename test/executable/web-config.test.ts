@@ -220,12 +220,23 @@ test.each([
 });
 
 describe("the log of an exporter of plain HTTP", () => {
-  const PLAIN = /^plain HTTP on (\S+): the network can read metrics and passwords; --web-config adds TLS$/;
+  const PLAIN = /^plain HTTP on (\S+): the network can read (.+); --web-config adds TLS$/;
+  const OPEN = ["--metrics-addr", "0.0.0.0:0"];
 
   test("says so if others than this host reach it", async () => {
-    await using exporter = await ExporterProcess.start(NO_NODE, { args: ["--metrics-addr", "0.0.0.0:0"] });
+    await using exporter = await ExporterProcess.start(NO_NODE, { args: OPEN });
     const [line] = await exporter.logs(PLAIN);
-    expect(PLAIN.exec(line!)?.[1]).toStartWith("0.0.0.0:");
+    const [, address, readable] = PLAIN.exec(line!)!;
+    expect(address).toStartWith("0.0.0.0:");
+    expect(readable).toBe("the metrics");
+  });
+
+  test("says so of passwords too, if the web configuration has some without TLS", async () => {
+    using web = new Protection();
+    web.write({ basic_auth_users: { name: Bun.password.hashSync("secret", { algorithm: "bcrypt", cost: 4 }) } });
+    await using exporter = await ExporterProcess.start(NO_NODE, { args: [...OPEN, "--web-config", web.path] });
+    const [line] = await exporter.logs(PLAIN);
+    expect(PLAIN.exec(line!)?.[2]).toBe("metrics and passwords");
   });
 
   test("says so if the web configuration protects nothing", async () => {
@@ -237,7 +248,7 @@ describe("the log of an exporter of plain HTTP", () => {
 
   test("says nothing on loopback, nor with TLS", async () => {
     const { args, request } = protection.start;
-    for (const options of [{}, { args: [...args, "--metrics-addr", "0.0.0.0:0"], request }]) {
+    for (const options of [{}, { args: [...args, ...OPEN], request }]) {
       await using exporter = await ExporterProcess.start(NO_NODE, options);
       await exporter.logs(/^cannot reach the node/);
       expect(exporter.logged(PLAIN)).toBeUndefined();
