@@ -1,7 +1,7 @@
 // The dashboard of many nodes: which are connected, which are behind, which differ.
 
 import { dashboard, type Row, stat, stateTimeline, table, timeseries } from "./dashboard.ts";
-import { nodeQueries } from "./node-queries.ts";
+import { nodeQueries } from "./queries.ts";
 import {
   BLOCKS_BEHIND_STEPS,
   CONNECTED,
@@ -50,7 +50,7 @@ const nodes: Row = {
     }),
     stat({
       title: "In initial block download",
-      description: "Nodes that still download the chain.",
+      description: "Nodes in initial block download.",
       unit: "none",
       width: 4,
       steps: [{ color: "green" }, { color: "blue", value: 1 }],
@@ -165,7 +165,7 @@ const chainRow: Row = {
     timeseries({
       title: "Arrival of blocks",
       description:
-        "Time from the timestamp in a block's header to its arrival, for half of the blocks of the last day. A node that is later than the others gets blocks late.",
+        "Time from the timestamp in a block's header to its arrival: the median of the last day. A node with a higher value than the others receives blocks late.",
       unit: "s",
       width: 6,
       min: 0,
@@ -228,7 +228,7 @@ const mempoolAndPeers: Row = {
     }),
     timeseries({
       title: "Outbound peers",
-      description: "Outbound connections of each node. Unlike inbound ones, no peer can occupy them.",
+      description: "Outbound connections of each node. The node selects these peers; inbound peers select the node.",
       unit: "none",
       width: 8,
       min: 0,
@@ -361,7 +361,7 @@ const exporters: Row = {
 export const bitcoinNodes = dashboard({
   uid: "bitcoin-nodes",
   title: "Bitcoin nodes",
-  description: "Many Bitcoin Core nodes side by side, as bitcoind-ipc-exporter sees them.",
+  description: "Many Bitcoin Core nodes side by side, by the metrics of bitcoind-ipc-exporter.",
   tag: "bitcoin",
   variables: [chain, instance({ multi: true })],
   rows: [nodes, chainRow, mempoolAndPeers, exporters],

@@ -31,7 +31,7 @@ export const blocksRow: Row = {
     timeseries({
       title: "Interval",
       description:
-        "Time between the headers of the last block and its predecessor. Negative if the miners' clocks differ by more.",
+        "Time between the headers of the last block and its predecessor. Negative if the block's timestamp is before its predecessor's.",
       unit: "s",
       width: 8,
       queries: [{ expr: of("bitcoin_last_block_interval_seconds"), legend: "interval" }],
@@ -39,13 +39,13 @@ export const blocksRow: Row = {
     timeseries({
       title: "Arrival",
       description:
-        "Time from the timestamp in a block's header to its arrival at the exporter, for half and for most of the blocks of the last day. It depends on the clocks of miners and of this host.",
+        "Time from the timestamp in a block's header to its arrival at the exporter: median and 90th percentile of the last day. It depends on the clocks of miners and of the exporter's host.",
       unit: "s",
       width: 8,
       min: 0,
       queries: [
-        { expr: quantile(0.5, "bitcoin_block_arrival_seconds", "1d"), legend: "half" },
-        { expr: quantile(0.9, "bitcoin_block_arrival_seconds", "1d"), legend: "nine of ten" },
+        { expr: quantile(0.5, "bitcoin_block_arrival_seconds", "1d"), legend: "median" },
+        { expr: quantile(0.9, "bitcoin_block_arrival_seconds", "1d"), legend: "90th percentile" },
       ],
     }),
     timeseries({
@@ -70,7 +70,7 @@ export const blocksRow: Row = {
     }),
     timeseries({
       title: "Fee rates",
-      description: "Fee rates below which 10, 25, 50, 75 and 90 percent of the last block's weight paid.",
+      description: "Fee rates at the 10th to the 90th percentile of the last block's weight.",
       unit: "suffix: sat/vB",
       width: 8,
       logarithmic: true,

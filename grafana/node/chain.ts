@@ -116,7 +116,7 @@ export const chainRow: Row = {
     timeseries({
       title: "Validation below the snapshot",
       description:
-        "Validated share of the chain below the snapshot that the node started from. Empty on a node without one, and once that is done.",
+        "Validated share of the chain below the snapshot that the node started from. Empty on a node without a snapshot, and once all of it is validated.",
       unit: "percentunit",
       width: 8,
       min: 0,

@@ -17,7 +17,7 @@ export const difficultyRow: Row = {
     timeseries({
       title: "Hash rate",
       description:
-        "Hash rate of all miners, estimated: what the difficulty is set for, and what the blocks of the last day and week took.",
+        "Estimated hash rate of all miners: by the difficulty, and by the blocks of the last day and week.",
       unit: "Hs",
       width: 8,
       min: 0,

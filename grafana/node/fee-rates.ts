@@ -26,7 +26,7 @@ export const feeRatesRow: Row = {
   panels: [
     timeseries({
       title: "Virtual size by fee rate",
-      description: `Virtual size of the mempool's transactions by their fee rate in sat/vB. A block has room for almost 1 MvB, from the top. ${ON}`,
+      description: `Virtual size of the mempool's transactions by their fee rate in sat/vB. A block has room for almost 1 MvB; the highest fee rates are mined first. ${ON}`,
       unit: "si:vB",
       width: 16,
       height: 12,

@@ -18,7 +18,7 @@ export const feesRow: Row = {
     timeseries({
       title: "By estimator",
       description:
-        "Estimates for two blocks by what they look at: past blocks (block_policy) or the mempool (mempool_policy, v32 and later).",
+        "Estimates for two blocks by estimator: block_policy uses past blocks, mempool_policy the mempool (v32 and later).",
       unit: "suffix: sat/vB",
       width: 6,
       logarithmic: true,

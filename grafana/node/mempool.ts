@@ -79,13 +79,13 @@ export const mempoolRow: Row = {
     timeseries({
       title: "Sizes of transactions",
       description:
-        "Size of the transactions added, with their witnesses: half of them and nine of ten are smaller. Reported by nodes with notifications; the releases do not have them.",
+        "Sizes of the transactions added, with their witnesses: median and 90th percentile. Reported by nodes with notifications; the releases do not have them.",
       unit: "bytes",
       width: 8,
       min: 0,
       queries: [
-        { expr: quantile(0.5, "bitcoin_mempool_tx_added_size_bytes"), legend: "half" },
-        { expr: quantile(0.9, "bitcoin_mempool_tx_added_size_bytes"), legend: "nine of ten" },
+        { expr: quantile(0.5, "bitcoin_mempool_tx_added_size_bytes"), legend: "median" },
+        { expr: quantile(0.9, "bitcoin_mempool_tx_added_size_bytes"), legend: "90th percentile" },
       ],
     }),
     timeseries({

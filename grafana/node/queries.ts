@@ -1,6 +1,6 @@
 // Queries of the chosen node.
 
-import { nodeQueries } from "../node-queries.ts";
+import { nodeQueries } from "../queries.ts";
 
 export const { of, rate, increase, quantile, tipAge, blocksBehind, mempoolUsed } = nodeQueries('instance="$instance"');
 

@@ -160,8 +160,8 @@ test("the table has every alert", () => {
   expect(Object.keys(SEVERITIES).sort()).toEqual([...new Set(rules.flatMap(({ alert }) => alert ?? []))].sort());
 });
 
-test("docs/dashboards.md lists every alert in the order of the rules, with the severities of the table", () => {
-  const listed = [...read("docs/dashboards.md").matchAll(/^\| `(Bitcoin\w+)` \| (.+?) \| (.+?) \| (.+?) \|/gm)];
+test("docs/runbooks.md lists every alert in the order of the rules, with the severities of the table", () => {
+  const listed = [...read("docs/runbooks.md").matchAll(/^\| `(Bitcoin\w+)` \| (.+?) \| (.+?) \| (.+?) \|/gm)];
   const cell = (severities: string) => severities.replaceAll(" ", ", ") || "–";
   const expected = [...new Set(rules.flatMap(({ alert }) => alert ?? []))].map((alert) => {
     const { main, test, regtest } = SEVERITIES[alert]!;
