@@ -33,7 +33,7 @@ const COUNTERS = {
 export function judge(node: SimulatedNode, counted: SeriesMap, choice: Choice = {}): Verdict {
   const faults = [...differences(node.reported, counted, choice), ...misconduct(node, counted, choice)];
   const isGood = faults.length === 0;
-  const lines = [`${summary(node.reported, counted, choice)}: ${isGood ? "equal" : "not as it should be"}`, ...faults];
+  const lines = [`${summary(node.reported, counted, choice)}: ${isGood ? "equal" : "not correct"}`, ...faults];
   return { isGood, lines };
 }
 

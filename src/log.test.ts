@@ -104,7 +104,7 @@ describe("a stuck reader", () => {
     reader.read();
     await log.flush(1000);
     expect(reader.lines).toHaveLength(1 + kept + 1);
-    expect(reader.lines.at(-1)).toEndWith(` ${dropped} log lines were dropped here: stderr was not read`);
+    expect(reader.lines.at(-1)).toEndWith(` log lines dropped here: ${dropped} (stderr was not read)`);
   });
 
   test("leaves one gap, and the notice stands in it", async () => {
@@ -122,7 +122,7 @@ describe("a stuck reader", () => {
     log.line("after");
     await log.flush(1000);
     expect(reader.lines.slice(-2).map((line) => line.slice(TIME_BYTES))).toEqual([
-      "2 log lines were dropped here: stderr was not read",
+      "log lines dropped here: 2 (stderr was not read)",
       "after",
     ]);
   });
@@ -168,7 +168,7 @@ test("the next notice counts the lines of a failed write, and of a failed notice
     await log.flush(1000);
   }
   expect(dropped).toBe(1);
-  const notice = "1 log lines were dropped here: stderr was not read\n";
+  const notice = "log lines dropped here: 1 (stderr was not read)\n";
   const texts = writes.map((write) => write.slice(TIME_BYTES));
   expect(texts).toEqual(["lost\n", "first\n", notice, "second\n", notice]);
 });

@@ -75,7 +75,7 @@ export class Log {
       const dropped = this.#dropped;
       if (dropped === 0 || this.#lines.length > 0) continue;
       this.#dropped = 0;
-      this.#batchBytes = this.#batch.write(logLine(`${dropped} log lines were dropped here: stderr was not read`));
+      this.#batchBytes = this.#batch.write(logLine(`log lines dropped here: ${dropped} (stderr was not read)`));
       // The next notice includes the lines of this one.
       if (!(await this.#hasWrittenBatch())) this.#dropped += dropped;
     }

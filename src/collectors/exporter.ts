@@ -41,29 +41,27 @@ export function exporterCollector(registry: Registry, build: Build, busyMs: () =
   ]);
   const callSeconds = registry.polledCounterVec(
     "bitcoin_ipc_call_seconds_total",
-    "Time that the node took for calls, by method; batches of several methods count as batch.",
+    "Time from sending a call to its end, by method; batches of several methods count as batch.",
     ["method"],
   );
   const busy = registry.polledCounter(
     "bitcoin_ipc_callback_busy_seconds_total",
-    "Time during which callbacks kept the node busy, including pauses of up to half a millisecond between them.",
+    "Time from the arrival of callbacks to their answers, including pauses of less than 0.5 ms between two callbacks.",
   );
   registry.onRender(() => busy.set(busyMs() / 1000));
-  const pollDuration = registry.gauge("bitcoin_ipc_poll_duration_seconds", "Time that the last poll took.");
-  const lastPoll = registry.gauge("bitcoin_ipc_last_poll_timestamp_seconds", "When the last poll ended, in Unix time.");
+  const pollDuration = registry.gauge("bitcoin_ipc_poll_duration_seconds", "Duration of the last poll.");
+  const lastPoll = registry.gauge("bitcoin_ipc_last_poll_timestamp_seconds", "End of the last poll, in Unix time.");
   const missed = registry.counter(
     "bitcoin_ipc_polls_missed_total",
-    "Polls that were skipped because another poll was still running.",
+    "Polls skipped because another poll was still running.",
   );
   const dropped = registry.counter(
     "bitcoin_ipc_exporter_log_lines_dropped_total",
-    "Log lines that were dropped because stderr was not read.",
+    "Log lines dropped because stderr did not accept them.",
   );
-  registry.info(
-    "bitcoin_ipc_exporter_build_info",
-    "Version, source revision and Bun version of this exporter; always 1.",
-    { ...build },
-  );
+  registry.info("bitcoin_ipc_exporter_build_info", "Version, revision and Bun version of the exporter; always 1.", {
+    ...build,
+  });
   up.set(0);
 
   return {
