@@ -115,7 +115,7 @@ export const FLAGS = {
     default: DEFAULTS.metricsAddresses.map(hostPort).join(" "),
     valueHint: "HOST:PORT",
     isRepeatable: true,
-    description: "Where to serve the metrics; [::1]:9332 and :9332 work too; may be repeated",
+    description: "Address to serve on; [::1]:9332 for IPv6, :9332 for all addresses; may be repeated",
   },
   "web-config": {
     group: "Serving",
@@ -136,14 +136,14 @@ export const FLAGS = {
     type: "string",
     default: String(DEFAULTS.callTimeoutMs / 1000),
     valueHint: "SECONDS",
-    description: "Time limit of a call to the node; over IPC, that of a slow method grows up to tenfold",
+    description: "Time limit of a call to the node; over IPC it grows for a slow method, up to tenfold",
   },
   collectors: {
     group: "Collecting",
     type: "string",
     default: DEFAULT,
     valueHint: "A,B,…",
-    description: `What to collect: default (${DEFAULT_COLLECTORS.join(", ")}), ${OTHER_COLLECTORS.join(", ")}`,
+    description: `Collectors to run: default (${DEFAULT_COLLECTORS.join(", ")}), ${OTHER_COLLECTORS.join(", ")}`,
     completion: { words: [DEFAULT, ...COLLECTOR_NAMES], isList: true },
   },
   "no-collector": {
@@ -166,7 +166,7 @@ export const FLAGS = {
     type: "boolean",
     default: DEFAULTS.utxoTrace,
     description: "Count the coins of the node's UTXO cache",
-    negativeDescription: "Do not trace the UTXO cache, which costs the node less",
+    negativeDescription: "Do not trace the UTXO cache: less load on the node",
   },
   "trace-budget": {
     group: "Subscriptions",
