@@ -1,7 +1,8 @@
 // Reads results of JSON-RPC methods. Releases differ, so a missing field reads as undefined. A field of an unexpected type is an
 // error that names it.
 
-import { Decimal, isObject, type JsonObject, type JsonValue } from "../node/json.ts";
+import { Decimal } from "../node/decimal.ts";
+import { isObject, type JsonObject, type JsonValue } from "../node/json.ts";
 
 /** @throws Error when the value is not an object. */
 export function asObject(value: JsonValue): JsonObject {

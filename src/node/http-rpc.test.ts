@@ -7,8 +7,8 @@ import { join } from "node:path";
 import type { Socket } from "bun";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { type OnCall, whitelistFor } from "./calls.ts";
+import { Decimal } from "./decimal.ts";
 import { httpRpc, type RpcCredentials, readRpcUrl } from "./http-rpc.ts";
-import { Decimal } from "./json.ts";
 import { callRpc, failureOf, type JsonRpc, MAX_ANSWER_BYTES, type RefusedError } from "./json-rpc.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "http-rpc-test-"));

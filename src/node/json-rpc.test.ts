@@ -6,7 +6,8 @@ import { type Layout, ReferenceNode } from "../../test/reference-node/reference-
 import { DeadlineError, ResultsTooLargeError, RpcError } from "../rpc/errors.ts";
 import { CallTimeouts } from "./call-timeouts.ts";
 import { type RpcMethod, whitelistFor } from "./calls.ts";
-import { Decimal, type JsonValue } from "./json.ts";
+import { Decimal } from "./decimal.ts";
+import type { JsonValue } from "./json.ts";
 import {
   AnswerTooLargeError,
   batchRpc,

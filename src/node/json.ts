@@ -5,8 +5,6 @@
 import { Decimal } from "./decimal.ts";
 import { Slices } from "./slices.ts";
 
-export { Decimal } from "./decimal.ts";
-
 /** A JSON value. A number is a whole one of up to 15 digits, which a double holds exactly; any other number is a Decimal. */
 export type JsonValue = null | boolean | string | number | Decimal | readonly JsonValue[] | JsonObject;
 export interface JsonObject {

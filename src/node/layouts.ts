@@ -49,6 +49,10 @@ export class UnknownLayoutError extends Error {
 /** The node is stopping: it makes no Mining any more, and no call is made. */
 export class StoppingError extends Error {
   override readonly name = "StoppingError";
+
+  constructor() {
+    super("the node is stopping");
+  }
 }
 
 /** The layout, and the interfaces that detection has made, by ordinal of Init. The caller closes them. */
@@ -201,8 +205,7 @@ class Probe {
       const options = WAITS_IN_MINING.includes(layout) ? MINING : undefined;
       const mining = await this.make(LAYOUTS[layout].mining, options);
       // While it stops, such a node answers with null (MakeMining in node/interfaces.cpp).
-      if (options === MINING && this.#answers.at(-1)?.endsWith(NO_CAPABILITY))
-        throw new StoppingError("the node is stopping");
+      if (options === MINING && this.#answers.at(-1)?.endsWith(NO_CAPABILITY)) throw new StoppingError();
       return mining === undefined || mining === "refused" ? this.failUnknown() : mining;
     };
     return { layout, made: this.#made, mayHaveChain, makeMining };
@@ -248,7 +251,7 @@ class Probe {
       const read = (results: R) => "result" in results && results.result === true;
       // Of shutdownRequested.
       const isStopping = await this.#threads.call(capability, method, undefined, { ...this.#options, read });
-      if (isStopping) throw new StoppingError("the node is stopping");
+      if (isStopping) throw new StoppingError();
       return true;
     } catch (error) {
       const { kind, message } = this.#readError(`${method.interfaceName}`, error);

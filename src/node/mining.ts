@@ -19,35 +19,30 @@ export interface Tip {
 /** No block has this hash, so a wait for a tip other than this one returns at once. */
 export const NO_TIP: Tip = { hash: "00".repeat(32), height: -1 };
 
-/** Rejects as ServerThreads.call does. */
-export interface MiningQueries {
-  /** The tip, or undefined while the node has none. */
-  getTip(): Promise<Tip | undefined>;
-  isInitialBlockDownload(): Promise<boolean>;
-  /** Whether the chain is a test chain. */
-  isTestChain(): Promise<boolean>;
-  /** Resolves to the tip once it differs from `tip`, to `tip` itself after `timeoutMs`, to undefined if the node is stopping. */
-  waitTipChanged(tip: Tip, timeoutMs: number): Promise<Tip | undefined>;
-}
+export type MiningQueries = ReturnType<typeof miningQueries>;
 
 type WaitTipChanged = Mining_WaitTipChanged$Params;
 
 /** Time that the answer may take beyond the timeout in the request. */
 const GRACE_MS = 10_000;
 
-export function miningQueries(threads: Threads, mining: ImportedCapability, layout: LayoutName): MiningQueries {
+/** Each query rejects as ServerThreads.call does. */
+export function miningQueries(threads: Threads, mining: ImportedCapability, layout: LayoutName) {
   return {
-    async getTip() {
+    /** The tip, or undefined while the node has none. */
+    async getTip(): Promise<Tip | undefined> {
       const results = await threads.call(mining, CALLS.mining.getTip);
       return results.hasResult ? tipOf(results.result) : undefined;
     },
-    async isInitialBlockDownload() {
+    async isInitialBlockDownload(): Promise<boolean> {
       return (await threads.call(mining, CALLS.mining.isInitialBlockDownload)).result;
     },
-    async isTestChain() {
+    /** Whether the chain is a test chain. */
+    async isTestChain(): Promise<boolean> {
       return (await threads.call(mining, CALLS.mining.isTestChain)).result;
     },
-    async waitTipChanged({ hash }, timeoutMs) {
+    /** Resolves to the tip once it differs from `tip`, to `tip` itself after `timeoutMs`, to undefined if the node is stopping. */
+    async waitTipChanged({ hash }: Tip, timeoutMs: number): Promise<Tip | undefined> {
       const bytes = Buffer.from(hash, "hex").reverse();
       const fill = (params: WaitTipChanged) => {
         params._initCurrentTip(bytes.length).copyBuffer(bytes);

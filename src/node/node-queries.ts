@@ -1,73 +1,57 @@
 // The calls to Chain and Node that polls make, with plain numbers as results. Each runs on a thread of the node.
 
+import type { Method, Struct } from "capnp-es";
 import type { ImportedCapability } from "../rpc/capability.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { CALLS } from "./calls.ts";
-import type { Threads } from "./server-threads.ts";
+import type { ContextParams, Threads } from "./server-threads.ts";
 
 /** ConnectionDirection::Both of Bitcoin Core: inbound (1) and outbound (2) peers. */
 const BOTH_DIRECTIONS = 3;
 
-/** Rejects as ServerThreads.call does. `undefined`: the node has no such value yet. */
-export interface NodeQueries {
-  /** Height of the active chain's tip. */
-  getHeight(): Promise<number | undefined>;
-  isInitialBlockDownload(): Promise<boolean>;
-  /** Height of the best header. */
-  getHeaderTip(): Promise<number | undefined>;
-  /** From 0 to 1, as the node estimates it. */
-  getVerificationProgress(): Promise<number>;
-  /** Transactions in the mempool. */
-  getMempoolSize(): Promise<bigint>;
-  /** Memory that the mempool uses, in bytes. */
-  getMempoolDynamicUsage(): Promise<bigint>;
-  /** Memory that the mempool may use, in bytes. */
-  getMempoolMaxUsage(): Promise<bigint>;
-  /** Connected peers, inbound and outbound. */
-  getNodeCount(): Promise<bigint>;
-  /** Bytes received from peers since the node started. */
-  getTotalBytesRecv(): Promise<bigint>;
-  /** Bytes sent to peers since the node started. */
-  getTotalBytesSent(): Promise<bigint>;
-}
+export type NodeQueries = ReturnType<typeof nodeQueries>;
 
-export function nodeQueries(threads: Threads, chain: ImportedCapability, node: ImportedCapability): NodeQueries {
+/** Each query rejects as ServerThreads.call does. `undefined`: the node has no such value yet. */
+export function nodeQueries(threads: Threads, chain: ImportedCapability, node: ImportedCapability) {
+  async function resultOf<P extends ContextParams, R extends Struct & { readonly result: unknown }>(
+    capability: ImportedCapability,
+    method: Method<P, R>,
+    fill?: (params: P) => void,
+  ): Promise<R["result"]> {
+    return (await threads.call(capability, method, fill)).result;
+  }
+
   return {
-    async getHeight() {
+    /** Height of the active chain's tip. */
+    async getHeight(): Promise<number | undefined> {
       const { result, hasResult } = await threads.call(chain, CALLS.chain.getHeight);
       return hasResult ? result : undefined;
     },
-    async isInitialBlockDownload() {
-      return (await threads.call(chain, CALLS.chain.isInitialBlockDownload)).result;
-    },
-    async getHeaderTip() {
+    isInitialBlockDownload: () => resultOf(chain, CALLS.chain.isInitialBlockDownload),
+    /** Height of the best header. */
+    async getHeaderTip(): Promise<number | undefined> {
       const { height, result } = await threads.call(node, CALLS.node.getHeaderTip);
       return result ? height : undefined;
     },
-    async getVerificationProgress() {
-      return (await threads.call(node, CALLS.node.getVerificationProgress)).result;
-    },
-    async getMempoolSize() {
-      return (await threads.call(node, CALLS.node.getMempoolSize)).result;
-    },
-    async getMempoolDynamicUsage() {
-      return (await threads.call(node, CALLS.node.getMempoolDynamicUsage)).result;
-    },
-    async getMempoolMaxUsage() {
-      return (await threads.call(node, CALLS.node.getMempoolMaxUsage)).result;
-    },
-    async getNodeCount() {
-      const fill = (params: { flags: number }) => {
+    /** From 0 to 1, as the node estimates it. */
+    getVerificationProgress: () => resultOf(node, CALLS.node.getVerificationProgress),
+    /** Transactions in the mempool. */
+    getMempoolSize: () => resultOf(node, CALLS.node.getMempoolSize),
+    /** Memory that the mempool uses, in bytes. */
+    getMempoolDynamicUsage: () => resultOf(node, CALLS.node.getMempoolDynamicUsage),
+    /** Memory that the mempool may use, in bytes. */
+    getMempoolMaxUsage: () => resultOf(node, CALLS.node.getMempoolMaxUsage),
+    /** Connected peers, inbound and outbound. */
+    getNodeCount: () =>
+      resultOf(node, CALLS.node.getNodeCount, (params) => {
         params.flags = BOTH_DIRECTIONS;
-      };
-      return (await threads.call(node, CALLS.node.getNodeCount, fill)).result;
-    },
-    async getTotalBytesRecv() {
-      return toCount("Node.getTotalBytesRecv", (await threads.call(node, CALLS.node.getTotalBytesRecv)).result);
-    },
-    async getTotalBytesSent() {
-      return toCount("Node.getTotalBytesSent", (await threads.call(node, CALLS.node.getTotalBytesSent)).result);
-    },
+      }),
+    /** Bytes received from peers since the node started. */
+    getTotalBytesRecv: async () =>
+      toCount("Node.getTotalBytesRecv", await resultOf(node, CALLS.node.getTotalBytesRecv)),
+    /** Bytes sent to peers since the node started. */
+    getTotalBytesSent: async () =>
+      toCount("Node.getTotalBytesSent", await resultOf(node, CALLS.node.getTotalBytesSent)),
   };
 }
 

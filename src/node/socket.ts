@@ -46,18 +46,21 @@ const sockets = new WeakMap<Connection, Socket>();
 
 /** The name of the program at the other end, as the kernel cuts it to 15 characters; undefined where this host does not show it. */
 export async function peerProgram(connection: Connection): Promise<string | undefined> {
-  const socket = sockets.get(connection);
-  const pid = socket === undefined ? undefined : await peerPid(descriptorOf(socket));
+  const pid = await pidBehind(connection);
   return pid === undefined ? undefined : programOf(pid);
 }
 
 /** Whether the node behind a connection of `connectUnix` has loaded its chain, by its process on this host. */
 export async function nodeHasStarted(connection: Connection): Promise<NodeStart> {
-  const socket = sockets.get(connection);
-  const pid = socket === undefined ? undefined : await peerPid(descriptorOf(socket));
+  const pid = await pidBehind(connection);
   if (pid === undefined)
     return { state: "unknown", reason: "the system does not report the process behind the socket" };
   return nodeStart(pid);
+}
+
+async function pidBehind(connection: Connection): Promise<number | undefined> {
+  const socket = sockets.get(connection);
+  return socket === undefined ? undefined : peerPid(descriptorOf(socket));
 }
 
 /** The socket's file descriptor, which Bun's types lack; -1 once the socket is closed. */

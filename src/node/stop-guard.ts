@@ -104,7 +104,7 @@ export class StopGuard {
       // The report of a node that was stalled, or whose lock was held, is old when it arrives.
       if (!waitsForScheduler && !this.#report.isLockFree()) break;
     }
-    if (this.#hasStopped) throw new StoppingError("the node is stopping");
+    if (this.#hasStopped) throw new StoppingError();
     if (waitsForScheduler && !this.#ranWithin(MAX_AGE_MS)) throw new NotSentError("the node may be stopping");
   }
 

@@ -384,7 +384,7 @@ export class Session {
 }
 
 async function refuseStopping(client: NodeClient): Promise<void> {
-  if (await client.isStopping()) throw new StoppingError("the node is stopping");
+  if (await client.isStopping()) throw new StoppingError();
 }
 
 /** For a session without the trace: nothing calls it. */
