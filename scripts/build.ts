@@ -5,15 +5,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { DIST, ROOT } from "./artefacts.ts";
 import { fetchRuntime, RuntimeError, readTarget } from "./runtime.ts";
-
-const ROOT = join(import.meta.dirname, "..");
 
 const { values } = parseArgs({
   options: {
     target: { type: "string" },
     runtime: { type: "string" },
-    outfile: { type: "string", default: join(ROOT, "dist", "bitcoind-ipc-exporter") },
+    outfile: { type: "string", default: join(DIST, "bitcoind-ipc-exporter") },
     revision: { type: "string", default: gitRevision() },
   },
 });

@@ -1,10 +1,9 @@
 // Checks that dependencies between folders point one way (CONTRIBUTING.md, "Import directions"), and that only the folders that may
 // do so open sockets and use the Cap'n Proto library. `bun run imports` runs it, and so does CI.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
-
-const ROOT = join(import.meta.dirname, "..");
+import { filesBelow, ROOT } from "./artefacts.ts";
 
 /** The files directly in src/. */
 const TOP = "src";
@@ -20,19 +19,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "src/node": ["src/memory", "src/rpc", "src/schema", "src/wire"],
   "src/collectors": ["src/metrics", "src/node"],
   "src/session": ["src/collectors", "src/memory", "src/node", "src/rpc"],
-  [TOP]: ["src/collectors", "src/http", "src/memory", "src/metrics", "src/node", "src/rpc", "src/session"],
-  demo: [
-    TOP,
-    "src/collectors",
-    "src/http",
-    "src/memory",
-    "src/metrics",
-    "src/node",
-    "src/rpc",
-    "src/schema",
-    "src/session",
-    "src/wire",
-  ],
+  [TOP]: ["collectors", "http", "memory", "metrics", "node", "rpc", "session"].map(inSrc),
+  demo: [TOP, ...["collectors", "http", "memory", "metrics", "node", "rpc", "schema", "session", "wire"].map(inSrc)],
 };
 
 /** The options are one type from the command line to the session. */
@@ -46,6 +34,10 @@ const MAY_IMPORT_CAPNP = ["src/rpc", "src/node", "src/schema", "demo"];
 const MAY_OPEN_SOCKETS = ["src/node", "src/http", "demo"];
 const OPENS_SOCKET = /\bBun\.(connect|listen|serve|udpSocket)\b|["']node:(net|http|https|tls|dgram)["']/;
 const IMPORT = /(?:^|\n)\s*(?:import|export)\b(?:[^;]*?\bfrom)??\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g;
+
+function inSrc(folder: string): string {
+  return `${TOP}/${folder}`;
+}
 
 function folderOf(file: string): string {
   const [first, second] = file.split("/");
@@ -84,11 +76,8 @@ function faults(file: string, text: string): string[] {
 }
 
 const files = ["src", "demo"]
-  .flatMap((folder) =>
-    (readdirSync(join(ROOT, folder), { recursive: true }) as string[]).map((file) => `${folder}/${file}`),
-  )
-  .filter((file) => file.endsWith(".ts"))
-  .sort();
+  .flatMap((folder) => filesBelow(join(ROOT, folder)).map((file) => `${folder}/${file}`))
+  .filter((file) => file.endsWith(".ts"));
 const unknown = new Set(files.map(folderOf).filter((folder) => !(folder in ALLOWED)));
 for (const folder of unknown) console.error(`${folder}: a folder that scripts/check-imports.ts does not list`);
 let count = unknown.size;

@@ -1,20 +1,15 @@
 // Generates src/schema/*.ts from schema/*.capnp. Runs before every build; with --check in CI, where it compares only.
 // The output is committed with a digest of the schema, so a build needs the `capnp` compiler only after a schema change.
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { compileAll } from "capnp-es/compiler";
+import { filesBelow, ROOT } from "./artefacts.ts";
 
-const ROOT = join(import.meta.dirname, "..");
 const SCHEMA_DIR = join(ROOT, "schema");
 const OUTPUT_DIR = join(ROOT, "src", "schema");
 const DIGEST_FILE = "schema.sha256";
 const INSTALL_LINE = "apt-get install capnproto";
-
-/** Paths of the files below `dir` that end in `extension`, relative to it, sorted. */
-function filesBelow(dir: string, extension: string): string[] {
-  return (readdirSync(dir, { recursive: true }) as string[]).filter((file) => file.endsWith(extension)).sort();
-}
 
 function schemaDigest(files: readonly string[]): string {
   const hash = createHash("sha256");
@@ -80,7 +75,7 @@ function readCommitted(file: string): string | undefined {
 /** The outputs that differ from the committed files, and committed files without a schema. */
 function differences(outputs: ReadonlyMap<string, string>): string[] {
   const changed = [...outputs].filter(([file, text]) => readCommitted(file) !== text).map(([file]) => file);
-  return [...changed, ...filesBelow(OUTPUT_DIR, ".ts").filter((file) => !outputs.has(file))];
+  return [...changed, ...filesBelow(OUTPUT_DIR).filter((file) => file.endsWith(".ts") && !outputs.has(file))];
 }
 
 function fail(message: string): never {
@@ -89,7 +84,7 @@ function fail(message: string): never {
 }
 
 const check = process.argv.includes("--check");
-const files = filesBelow(SCHEMA_DIR, ".capnp");
+const files = filesBelow(SCHEMA_DIR).filter((file) => file.endsWith(".capnp"));
 const unchanged = readCommitted(DIGEST_FILE)?.trim() === schemaDigest(files);
 const capnp = Bun.which("capnp");
 

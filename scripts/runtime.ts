@@ -3,8 +3,8 @@
 
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { ROOT } from "./artefacts.ts";
 
-const ROOT = join(import.meta.dirname, "..");
 const CACHE = join(ROOT, "node_modules", ".cache", "runtime");
 
 /** By Bun's name of the target: the package, and the flags with which `bun install` selects it. */

@@ -4,9 +4,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
+import { ROOT } from "./artefacts.ts";
 import { RUNTIMES, type Target } from "./runtime.ts";
-
-const ROOT = join(import.meta.dirname, "..");
 
 type LockedPackage = readonly [
   nameAndVersion: string,

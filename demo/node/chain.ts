@@ -35,13 +35,13 @@ export interface Block {
 
 /** One callback of a node, by name. */
 export type NodeEvent = ChainEvent | CoinEvent;
-export type ChainEvent =
+type ChainEvent =
   | { readonly name: "transactionAddedToMempool"; readonly transaction: Transaction }
   | { readonly name: "transactionRemovedFromMempool"; readonly transaction: Transaction; readonly reason: number }
   | { readonly name: "blockConnected" | "blockDisconnected"; readonly block: Block }
   | { readonly name: "updatedBlockTip" }
   | { readonly name: "chainStateFlushed"; readonly locator: Uint8Array };
-export interface CoinEvent {
+interface CoinEvent {
   readonly name: "add" | "spend" | "uncache";
   readonly coin: Coin;
 }
@@ -49,7 +49,7 @@ export interface CoinEvent {
 /** Bitcoin Core's height of coins whose transaction is in no block yet. */
 export const MEMPOOL_HEIGHT = 0x7fffffff;
 /** MemPoolRemovalReason::REPLACED of Bitcoin Core. */
-export const REPLACED = 5;
+const REPLACED = 5;
 const MAX_REORG_DEPTH = 6;
 
 /** Blocks until a coinbase may be spent: more than any reorganization disconnects, so that no spent coin disappears. */

@@ -3,7 +3,7 @@
 import { type Transaction, weightOf } from "./chain.ts";
 
 /** A sum over the chunks so far. */
-export interface Point {
+interface Point {
   readonly weight: number;
   readonly feeSat: number;
 }

@@ -66,7 +66,7 @@ function rateOfBlocks(chain: SimulatedChain, target: number): number {
   return rates[Math.floor(rates.length / Math.max(target, 2))] ?? 0;
 }
 
-export function vsizeOf(transactions: readonly Transaction[]): number {
+function vsizeOf(transactions: readonly Transaction[]): number {
   return weightsOf(transactions) / WEIGHT_PER_VBYTE;
 }
 

@@ -1,10 +1,8 @@
 // The peers of the simulated node: constant outbound ones, and inbound ones that come and go with the blocks. One of the
 // outbound peers stalls from time to time.
 
-export type Network = "ipv4" | "ipv6" | "onion" | "i2p";
-
 interface Kind {
-  readonly network: Network;
+  readonly network: "ipv4" | "ipv6" | "onion" | "i2p";
   /** As `getpeerinfo` names it. */
   readonly type: "inbound" | "outbound-full-relay" | "block-relay-only";
   readonly transport: "v1" | "v2";
@@ -35,53 +33,36 @@ const CORE_29 = { subversion: "/Satoshi:29.1.0/", protocol: 70_016 };
 const CORE_25 = { subversion: "/Satoshi:25.0.0/", protocol: 70_016 };
 const OTHER = { subversion: "/btcwire:0.5.0/btcd:0.24.2/", protocol: 70_013 };
 
+const FULL_RELAY = { type: "outbound-full-relay", transport: "v2" } as const;
+const BLOCK_RELAY = { type: "block-relay-only", transport: "v2" } as const;
+const INCOMING = { type: "inbound", transport: "v2" } as const;
+
 const OUTBOUND: readonly Kind[] = [
-  {
-    ...CORE_32,
-    network: "ipv4",
-    type: "outbound-full-relay",
-    transport: "v2",
-    minPingMs: 18,
-    autonomousSystem: 24_940,
-  },
-  {
-    ...CORE_31,
-    network: "ipv4",
-    type: "outbound-full-relay",
-    transport: "v2",
-    minPingMs: 31,
-    autonomousSystem: 16_276,
-  },
-  {
-    ...CORE_25,
-    network: "ipv4",
-    type: "outbound-full-relay",
-    transport: "v1",
-    minPingMs: 84,
-    autonomousSystem: 24_940,
-  },
-  { ...CORE_31, network: "ipv6", type: "outbound-full-relay", transport: "v2", minPingMs: 42, autonomousSystem: 7922 },
-  { ...CORE_29, network: "onion", type: "outbound-full-relay", transport: "v2", minPingMs: 460 },
-  { ...CORE_31, network: "i2p", type: "outbound-full-relay", transport: "v2", minPingMs: 910 },
-  { ...CORE_31, network: "ipv4", type: "block-relay-only", transport: "v2", minPingMs: 25, autonomousSystem: 3320 },
-  { ...CORE_29, network: "onion", type: "block-relay-only", transport: "v1", minPingMs: 380 },
+  { ...FULL_RELAY, ...CORE_32, network: "ipv4", minPingMs: 18, autonomousSystem: 24_940 },
+  { ...FULL_RELAY, ...CORE_31, network: "ipv4", minPingMs: 31, autonomousSystem: 16_276 },
+  { ...FULL_RELAY, ...CORE_25, network: "ipv4", minPingMs: 84, autonomousSystem: 24_940, transport: "v1" },
+  { ...FULL_RELAY, ...CORE_31, network: "ipv6", minPingMs: 42, autonomousSystem: 7922 },
+  { ...FULL_RELAY, ...CORE_29, network: "onion", minPingMs: 460 },
+  { ...FULL_RELAY, ...CORE_31, network: "i2p", minPingMs: 910 },
+  { ...BLOCK_RELAY, ...CORE_31, network: "ipv4", minPingMs: 25, autonomousSystem: 3320 },
+  { ...BLOCK_RELAY, ...CORE_29, network: "onion", minPingMs: 380, transport: "v1" },
 ];
 
 const INBOUND: readonly Kind[] = [
-  { ...CORE_31, network: "ipv4", type: "inbound", transport: "v2", minPingMs: 57, autonomousSystem: 24_940 },
-  { ...CORE_31, network: "onion", type: "inbound", transport: "v2", minPingMs: 520 },
+  { ...INCOMING, ...CORE_31, network: "ipv4", minPingMs: 57, autonomousSystem: 24_940 },
+  { ...INCOMING, ...CORE_31, network: "onion", minPingMs: 520 },
   {
+    ...INCOMING,
     ...OTHER,
     network: "ipv4",
-    type: "inbound",
-    transport: "v1",
     minPingMs: 133,
     autonomousSystem: 14_061,
+    transport: "v1",
     timeOffsetS: 71,
   },
-  { ...CORE_32, network: "ipv6", type: "inbound", transport: "v2", minPingMs: 76, autonomousSystem: 7922 },
-  { ...CORE_29, network: "ipv4", type: "inbound", transport: "v2", minPingMs: 22, autonomousSystem: 24_940 },
-  { ...CORE_31, network: "i2p", type: "inbound", transport: "v2", minPingMs: 1240 },
+  { ...INCOMING, ...CORE_32, network: "ipv6", minPingMs: 76, autonomousSystem: 7922 },
+  { ...INCOMING, ...CORE_29, network: "ipv4", minPingMs: 22, autonomousSystem: 24_940 },
+  { ...INCOMING, ...CORE_31, network: "i2p", minPingMs: 1240 },
 ];
 
 const MIN_INBOUND = 2;
@@ -156,13 +137,13 @@ export class Peers {
   }
 
   #connect(kind: Kind): void {
-    const id = this.#nextId++;
+    const isHighBandwidth = this.#connected.length < HIGH_BANDWIDTH_PEERS;
     const isInbound = kind.type === "inbound";
-    const peer = { ...kind, id, isInbound, isHighBandwidth: this.#connected.length < HIGH_BANDWIDTH_PEERS };
-    this.#connected.push({ ...peer, received: {}, sent: {} });
+    const peer: Peer = { ...kind, id: this.#nextId++, isInbound, isHighBandwidth, received: {}, sent: {} };
+    this.#connected.push(peer);
     for (const [message, bytes] of Object.entries(HANDSHAKE)) {
-      this.#receive(this.#connected.at(-1)!, message, bytes);
-      this.#send(this.#connected.at(-1)!, message, bytes);
+      this.#receive(peer, message, bytes);
+      this.#send(peer, message, bytes);
     }
   }
 

@@ -2,7 +2,7 @@
 
 import type { NodeEvent } from "./chain.ts";
 
-export type EventName = NodeEvent["name"];
+type EventName = NodeEvent["name"];
 
 export class Tally {
   /** Subscriptions to ChainNotifications: an exporter makes one per session. */

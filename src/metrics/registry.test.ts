@@ -37,7 +37,8 @@ function goldenRegistry(): Registry {
   const events = registry.eventCounterVec("demo_events_total", "Events, by kind.", ["kind"], 3);
   events.with("known").start();
   events.with("unknown");
-  const arrival = registry.histogram("demo_arrival_seconds", "Age of a block when it arrives.", [0, 0.5, 10]);
+  const arrival = registry.eventHistogram("demo_arrival_seconds", "Age of a block when it arrives.", [0, 0.5, 10]);
+  arrival.start();
   for (const seconds of [-3, 0, 0.25, 10, 11]) arrival.observe(seconds);
   registry.eventHistogram("demo_size_bytes", "Sizes that no session reported yet.", [1]).observe(1);
   return registry;
@@ -119,10 +120,12 @@ test("a name is registered once, whatever its kind", () => {
 
 test("a histogram's samples and other families have names of their own", () => {
   const registry = new Registry();
-  registry.histogram("a", "Help.", [1]);
+  registry.eventHistogram("a", "Help.", [1]);
   registry.gauge("b_sum", "Help.");
   expect(() => registry.gauge("a_count", "Help.")).toThrow("the name a_count is taken");
-  expect(() => registry.histogram("b", "Help.", [1])).toThrow('cannot register metric "b": the name b_sum is taken');
+  expect(() => registry.eventHistogram("b", "Help.", [1])).toThrow(
+    'cannot register metric "b": the name b_sum is taken',
+  );
 });
 
 test("a registration that failed leaves nothing behind", () => {

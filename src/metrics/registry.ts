@@ -82,14 +82,7 @@ export class Registry {
       .set(1);
   }
 
-  /** A histogram with these upper bounds, finite and ascending, and +Inf. It has all its samples from the start, at 0. */
-  histogram(name: string, help: string, bounds: readonly number[]): Histogram {
-    const histogram = this.eventHistogram(name, help, bounds);
-    histogram.start();
-    return histogram;
-  }
-
-  /** A histogram of events that not every node reports: no sample until its `start`. */
+  /** A histogram of events with these upper bounds, finite and ascending, and +Inf: no sample until its `start`. */
   eventHistogram(name: string, help: string, bounds: readonly number[]): Histogram {
     const names = [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
     return this.#add(name, names, () => new Histogram({ name, help, bounds }, this.#store));
