@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { BUILD } from "../src/build-info.ts";
 import { Exporter } from "../src/exporter.ts";
-import { createServer, type MetricsServer } from "../src/http/server.ts";
-import type { Address, Options } from "../src/options.ts";
+import { createServer, type ListenAddress, type MetricsServer } from "../src/http/server.ts";
+import type { Options } from "../src/options.ts";
 import { autopilot } from "./autopilot.ts";
 import { news } from "./news.ts";
 import { scrape } from "./scrape.ts";
@@ -51,7 +51,7 @@ export async function runDemo(options: Options, output: Output, signal: AbortSig
 }
 
 /** Listens on `address`, or on a free port if that port is in use. */
-function listen(server: MetricsServer, address: Address, log: (line: string) => void): Address {
+function listen(server: MetricsServer, address: ListenAddress, log: (line: string) => void): ListenAddress {
   try {
     return server.listen(address);
   } catch (error) {
@@ -69,7 +69,7 @@ function minersTime(): number {
 }
 
 /** The URL for clients on this machine. */
-function urlOf({ hostname, port }: Address): string {
+function urlOf({ hostname, port }: ListenAddress): string {
   const host = hostname === "::" ? "[::1]" : hostname.includes(":") ? `[${hostname}]` : hostname;
   return `http://${host}:${port}/metrics`;
 }

@@ -1,7 +1,7 @@
 // `npm run demo`: reads the command line, stops on signals, and exits with 1 if the exporter miscounted.
 
+import { UsageError } from "../src/argument-reader.ts";
 import { NAME } from "../src/build-info.ts";
-import { UsageError } from "../src/options.ts";
 import { runDemo } from "./demo.ts";
 import { type DemoOptions, readDemoOptions, USAGE } from "./options.ts";
 

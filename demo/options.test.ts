@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { UsageError } from "../src/options.ts";
+import { UsageError } from "../src/argument-reader.ts";
 import { readDemoOptions } from "./options.ts";
 
 test("polls often and has no end by default", () => {

@@ -1,6 +1,8 @@
 // The demo's command line: its own flag and the exporter's.
 
-import { type Options, readOptions, UsageError } from "../src/options.ts";
+import { readDecimal, UsageError } from "../src/argument-reader.ts";
+import { readOptions } from "../src/command-line.ts";
+import type { Options } from "../src/options.ts";
 
 export interface DemoOptions {
   /** The demo replaces the socket. */
@@ -42,7 +44,7 @@ function takeFlag(args: string[], flag: string): string | undefined {
 }
 
 function readDuration(value: string): number {
-  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
+  const seconds = readDecimal(value);
   if (seconds > 0 && seconds <= MAX_DURATION_S) return seconds;
   throw new UsageError(`bad value "${value}" for --duration: expected seconds, ${MAX_DURATION_S} at most`);
 }

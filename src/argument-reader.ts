@@ -62,6 +62,11 @@ export function readArguments(rawArgs: readonly string[], table: FlagTable): Arg
   return { positionals, values, switches };
 }
 
+/** A number without sign and exponent; NaN for any other text. */
+export function readDecimal(text: string): number {
+  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+}
+
 interface KnownFlag {
   /** In the table. */
   readonly name: string;

@@ -1,16 +1,19 @@
 // The program: reads the command line, serves the exporter's metrics, ends or stops on signals. The only place that exits.
 
+import { UsageError } from "./argument-reader.ts";
 import { BUILD, NAME } from "./build-info.ts";
 import { checkReport } from "./check.ts";
+import { readOptions } from "./command-line.ts";
 import { Exporter } from "./exporter.ts";
+import { usage } from "./flags.ts";
 import { listenErrorText } from "./http/listen-error.ts";
-import { createServer, type MetricsServer } from "./http/server.ts";
+import { createServer, type ListenAddress, type MetricsServer } from "./http/server.ts";
 import { WebConfigError } from "./http/web-config.ts";
 import { WebConfigFile } from "./http/web-config-file.ts";
 import { escapeUnprintable, Log } from "./log.ts";
 import { withReason } from "./node/socket.ts";
 import { NoPollError, pollOnce } from "./one-poll.ts";
-import { type Address, hostPort, type Options, readOptions, UsageError, usage } from "./options.ts";
+import { hostPort, type Options } from "./options.ts";
 import { type EndingSignal, handleSignals, stopProcess } from "./signals.ts";
 
 const EXIT_OK = 0;
@@ -61,7 +64,7 @@ async function run(options: Options): Promise<void> {
     refusals.add(reason);
   };
   const server = createServer({ ...exporter.serving, web, onRefused });
-  const addresses: Address[] = [];
+  const addresses: ListenAddress[] = [];
   for (const address of options.metricsAddresses) addresses.push(await listen(server, address));
   leaveInOrder(exporter, server, log);
   const scheme = web?.tls === undefined ? "http" : "https";
@@ -122,7 +125,7 @@ async function openWebConfig(path: string | undefined): Promise<WebConfigFile | 
   }
 }
 
-async function listen(server: MetricsServer, address: Address): Promise<Address> {
+async function listen(server: MetricsServer, address: ListenAddress): Promise<ListenAddress> {
   try {
     return server.listen(address);
   } catch (error) {

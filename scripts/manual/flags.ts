@@ -1,6 +1,6 @@
 // The table of flags as the man page and the completions list it: a switch that is on by default is two flags.
 
-import { FLAGS, type Flag } from "../../src/options.ts";
+import { FLAGS, type Flag } from "../../src/flags.ts";
 
 export interface ListedFlag extends Omit<Flag, "type" | "default" | "alias" | "negativeDescription"> {
   /** With its dashes. */

@@ -1,7 +1,7 @@
 // The man page, in the language of man(7). Its options come from the table of flags.
 
 import { BUILD, NAME } from "../../src/build-info.ts";
-import { DESCRIPTION } from "../../src/options.ts";
+import { DESCRIPTION } from "../../src/flags.ts";
 import { LISTED_FLAGS, type ListedFlag } from "./flags.ts";
 
 const INTRODUCTION = `\

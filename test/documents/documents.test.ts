@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { FLAGS, type Flag } from "../../src/flags.ts";
 import { whitelistFor } from "../../src/node/calls.ts";
 import { LAYOUTS } from "../../src/node/layouts.ts";
-import { FLAGS, type Flag } from "../../src/options.ts";
 import { V32 } from "../live/executables.ts";
 import {
   COINS,

@@ -49,7 +49,10 @@ describe.concurrent("a wrong command line", () => {
     [[`--socket-path=${NO_NODE}`, NO_NODE], "unknown flag --socket-path"],
     [["--subscribe=no", NO_NODE], '--subscribe does not accept a value; remove "=no"'],
     [[NO_NODE, "more"], 'unexpected argument "more" after the socket path'],
-    [["x".repeat(108)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
+    [
+      ["x".repeat(108)],
+      "socket path of 108 bytes is over the system's limit of 107 bytes; use a shorter path or a symbolic link",
+    ],
     [[NO_NODE, "--metrics-addr", "9332"], /^bad address "9332" for --metrics-addr: /],
     [[NO_NODE, "--metrics-addr", "localhost:65536"], /^bad address "localhost:65536" for --metrics-addr: /],
     [[NO_NODE, "--metrics-addr"], "--metrics-addr needs a value"],

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { usage } from "../../src/options.ts";
+import { usage } from "../../src/flags.ts";
 import { lacking } from "../skipped.ts";
 import { Terminal } from "../terminal.ts";
 

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { UsageError } from "./argument-reader.ts";
 import { DEFAULT_COLLECTORS } from "./collectors/catalogue.ts";
-import { FLAGS, type Options, readOptions, UsageError, usage } from "./options.ts";
+import { readOptions } from "./command-line.ts";
+import { FLAGS, usage } from "./flags.ts";
+import type { Options } from "./options.ts";
 
 const read = (...args: string[]) => readOptions(args) as Options;
 
@@ -186,8 +189,14 @@ describe("what is wrong is said in one line", () => {
     [["--debgu", "s"], "unknown flag --debgu"],
     [["-x", "s"], "unknown flag -x"],
     [["a", "b"], 'unexpected argument "b" after the socket path'],
-    [["x".repeat(108)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
-    [["ä".repeat(54)], "socket path of 108 bytes is over the system's limit of 107 bytes"],
+    [
+      ["x".repeat(108)],
+      "socket path of 108 bytes is over the system's limit of 107 bytes; use a shorter path or a symbolic link",
+    ],
+    [
+      ["ä".repeat(54)],
+      "socket path of 108 bytes is over the system's limit of 107 bytes; use a shorter path or a symbolic link",
+    ],
     [
       ["--metrics-addr", "9332", "s"],
       'bad address "9332" for --metrics-addr: expected HOST:PORT, [IPV6]:PORT or :PORT',
