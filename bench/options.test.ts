@@ -16,7 +16,7 @@ test("less of them", () => {
 });
 
 test.each([
-  [["--only", "none"], 'unknown bench "none": give one of callbacks, start'],
+  [["--only", "none"], 'unknown bench "none": expected one of callbacks, start'],
   [["--share", "0"], 'bad value "0" for --share'],
   [["--share", "2"], "above 0 and up to 1"],
   [["--share", "-1"], "share"],

@@ -13,7 +13,7 @@ export interface Options {
 
 export const USAGE = `usage: bun run bench [--only NAME]… [--brief | --share SHARE --rounds ROUNDS] [--write]
 
-  --only NAME    run this bench; may be given again
+  --only NAME    run this bench; may be repeated
   --brief        one round of a hundredth of the calls: only shows that the benches work
   --share SHARE  this share of the full run's calls, above 0 and up to 1
   --rounds N     medians of N rounds, 5 by default
@@ -33,7 +33,7 @@ export class UsageError extends Error {
 export function readOptions(args: string[], names: readonly string[]): Options {
   const { only = [], brief = false, share, rounds, write = false } = parse(args);
   const unknown = only.find((name) => !names.includes(name));
-  if (unknown !== undefined) throw new UsageError(`unknown bench "${unknown}": give one of ${names.join(", ")}`);
+  if (unknown !== undefined) throw new UsageError(`unknown bench "${unknown}": expected one of ${names.join(", ")}`);
   if (brief && (share !== undefined || rounds !== undefined)) {
     throw new UsageError("--brief sets the share and the rounds: leave out --share and --rounds");
   }
@@ -68,11 +68,11 @@ function readShare(text: string | undefined): number {
   if (text === undefined) return FULL.share;
   const share = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (share > 0 && share <= 1) return share;
-  throw new UsageError(`bad value "${text}" for --share: give a number above 0 and up to 1`);
+  throw new UsageError(`bad value "${text}" for --share: expected a number above 0 and up to 1`);
 }
 
 function readRounds(text: string | undefined): number {
   if (text === undefined) return FULL.rounds;
   if (/^[1-9]\d?$/.test(text)) return Number(text);
-  throw new UsageError(`bad value "${text}" for --rounds: give a number from 1 to 99`);
+  throw new UsageError(`bad value "${text}" for --rounds: expected a number from 1 to 99`);
 }

@@ -21,7 +21,7 @@ export type MessageBytes = Record<string, number>;
 export interface Peer extends Kind {
   readonly id: number;
   readonly isInbound: boolean;
-  /** Sends new blocks unasked (BIP 152), as the node asked for. */
+  /** Sends new blocks without a request (BIP 152), as the node selected. */
   readonly isHighBandwidth: boolean;
   readonly received: MessageBytes;
   readonly sent: MessageBytes;

@@ -16,8 +16,7 @@ export const difficultyRow: Row = {
   panels: [
     timeseries({
       title: "Hash rate",
-      description:
-        "Estimated hash rate of all miners: by the difficulty, and by the blocks of the last day and week.",
+      description: "Estimated hash rate of all miners: by the difficulty, and by the blocks of the last day and week.",
       unit: "Hs",
       width: 8,
       min: 0,

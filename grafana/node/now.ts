@@ -70,8 +70,7 @@ export const nowRow: Row = {
     }),
     stat({
       title: "Initial block download",
-      description:
-        "Whether the node is in initial block download. The exporter does not trace the UTXO cache then.",
+      description: "Whether the node is in initial block download. The exporter does not trace the UTXO cache then.",
       unit: "none",
       width: 3,
       mappings: SYNCING,

@@ -71,7 +71,8 @@ export const peerHealthRow: Row = {
     }),
     timeseries({
       title: "Fee filters",
-      description: "Lowest and median fee filter of the peers: the fee rate below which a peer accepts no announcements.",
+      description:
+        "Lowest and median fee filter of the peers: the fee rate below which a peer accepts no announcements.",
       unit: "suffix: sat/vB",
       width: 8,
       min: 0,

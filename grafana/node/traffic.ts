@@ -41,7 +41,8 @@ export const trafficRow: Row = {
     }),
     timeseries({
       title: "Received by message",
-      description: "Bytes received from peers by message type. Bytes of a peer between its last poll and its disconnect are missing.",
+      description:
+        "Bytes received from peers by message type. Bytes of a peer between its last poll and its disconnect are missing.",
       unit: "Bps",
       width: 8,
       min: 0,
@@ -50,7 +51,8 @@ export const trafficRow: Row = {
     }),
     timeseries({
       title: "Sent by message",
-      description: "Bytes sent to peers by message type. Bytes of a peer between its last poll and its disconnect are missing.",
+      description:
+        "Bytes sent to peers by message type. Bytes of a peer between its last poll and its disconnect are missing.",
       unit: "Bps",
       width: 8,
       min: 0,

@@ -4,7 +4,7 @@
 import { lookup } from "node:dns/promises";
 import { getSystemErrorMap } from "node:util";
 
-/** `error` is what `serve` threw for `hostname`. May ask the resolver; never rejects. */
+/** `error` is what `serve` threw for `hostname`. May call the resolver; never rejects. */
 export async function listenErrorText(hostname: string, error: unknown): Promise<string> {
   const { code, errno = 0, message } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE") return "the address is in use (EADDRINUSE); choose another with --metrics-addr";

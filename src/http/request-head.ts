@@ -1,4 +1,4 @@
-// The meaning of a request head's lines: version, body framing, what the client wants in the response.
+// The meaning of a request head's lines: version, body framing, what the client requests of the response.
 // The parser calls it line by line, with strings without line ends.
 
 import { acceptsGzip } from "./accept-encoding.ts";
@@ -18,7 +18,7 @@ export interface Request {
   readonly persistence: Persistence;
 }
 
-/** `implied`: open, the default of HTTP/1.1; `granted`: open because an HTTP/1.0 client asked for it, so the response says so. */
+/** `implied`: open, the default of HTTP/1.1; `granted`: open because an HTTP/1.0 client requested it, so the response says so. */
 export type Persistence = "implied" | "granted" | "close";
 
 /** The request cannot be answered, and bytes after it cannot be trusted: answer `status`, then close. */
@@ -161,7 +161,7 @@ export function requestOf(head: RequestHead): Request {
 function persistenceOf(head: RequestHead): Persistence {
   if (hasMember(head.connection, "close")) return "close";
   if (!head.isVersion10) return "implied";
-  // An HTTP/1.0 client may frame a transfer coding differently: RFC 9112 6.1 wants the connection closed.
+  // An HTTP/1.0 client may frame a transfer coding differently: RFC 9112 6.1 requires to close the connection.
   return hasMember(head.connection, "keep-alive") && head.transferEncoding === undefined ? "granted" : "close";
 }
 

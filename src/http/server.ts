@@ -17,7 +17,7 @@ export interface ServerOptions {
    * the same object, it is compressed once. If it throws, the response is 500.
    */
   readonly payload: () => Uint8Array;
-  /** Whether something more urgent than clients wants the thread; then turns are rationed. Default: never. */
+  /** Whether something more urgent than clients needs the thread; then turns are rationed. Default: never. */
   readonly isBusy?: () => boolean;
   /** TLS, passwords and header fields; read for each connection and each response, so they may change. Default: none. */
   readonly web?: WebConfig | undefined;

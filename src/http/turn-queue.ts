@@ -1,5 +1,5 @@
 // Shares the thread between connections with requests to answer and everything else in the process.
-// A connection asks it before it takes a turn; one with more work than a turn allows waits in it.
+// A connection calls it before it takes a turn; one with more work than a turn allows waits in it.
 
 /** Turns at once in one round of the event loop. With the limits of a turn, this is how long everything else waits. */
 const MAX_TURNS_PER_ROUND = 8;
@@ -9,10 +9,10 @@ const MAX_TURNS_PER_ROUND = 8;
  */
 const MAX_WAITING_TURNS_PER_ROUND = 1;
 
-// Limits while something more urgent wants the thread. One turn alone does not make it late, but a client that is answered as
-// fast as it asks takes a core, and on two cores the node and the exporter need one each.
+// Limits while something more urgent needs the thread. One turn alone does not make it late, but a client that is answered as
+// fast as it requests uses a core, and on two cores the node and the exporter need one each.
 
-/** Turns at once: more than any Prometheus asks for. */
+/** Turns at once: more than any Prometheus needs. */
 const RATION_PER_MS = 1.5;
 const LARGEST_RATION = 16;
 /** Between two turns of waiting connections. With a call of the node every 50 µs, one in two hundred waits for a turn. */
@@ -31,7 +31,7 @@ export interface TurnQueue<T extends TurnTaker> {
 }
 
 /**
- * `isBusy`: whether something more urgent wants the thread; `rationedIntervalMs`: then, the time between two turns of waiting
+ * `isBusy`: whether something more urgent needs the thread; `rationedIntervalMs`: then, the time between two turns of waiting
  * takers.
  */
 export function createTurnQueue<T extends TurnTaker>(

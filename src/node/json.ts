@@ -87,7 +87,7 @@ const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const KNOWN_TEXTS = 512;
 const MAX_KNOWN_BYTES = 32;
 
-/** Reads as much at a time as its caller asks for. Throws as `readJson` rejects. */
+/** Reads as much at a time as its caller requests. Throws as `readJson` rejects. */
 export class JsonReader {
   readonly #bytes: Buffer;
   readonly #options: ReadOptions;

@@ -85,7 +85,7 @@ describe.each(names)("a node of layout %s", (name) => {
   });
 });
 
-/** A fault, the layout that has it, and what of it the error tells, in order. */
+/** A fault, the layout that has it, and what the error contains of it, in order. */
 const UNKNOWN: [fault: string, layout: Layout, seen: RegExp[]][] = [
   [
     "has neither what others have at @4 nor any Mining",

@@ -1,4 +1,4 @@
-// Threads of a node: lent to one call at a time, kept from others while a call is stuck, and given back.
+// Threads of a node: used by one call at a time, not reused while a call is stuck, and free again afterwards.
 
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { expectEmptyTables } from "../../test/builders/connections.ts";
@@ -286,7 +286,7 @@ test("quiet is when the node has returned what was under way, and nothing more i
   await threads.quiet();
 });
 
-test("all threads are given back, one that is busy too", async () => {
+test("all threads are released, one that is busy too", async () => {
   const [release] = await stuck([0]);
   await resultOf(1);
   threads.close();

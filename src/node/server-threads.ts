@@ -28,7 +28,7 @@ export interface ThreadCallOptions<R = unknown, T = R> extends CallOptions<R, T>
 const MAX_THREADS = 4;
 /**
  * Two more, only for calls that disconnecting needs, which must succeed even if all other threads are stuck: one to end a
- * registration, one to ask whether the node is stopping.
+ * registration, one to check whether the node is stopping.
  */
 const MAX_THREADS_LEAVING = 2;
 

@@ -21,7 +21,7 @@ import { Poller } from "./poller.ts";
 import { waitForReadiness } from "./readiness.ts";
 import { describeNode, reportedBy, sourcesOf } from "./supported.ts";
 import { TipPolls } from "./tip-polls.ts";
-import { lookAtTip, type TipWatcherOptions, watchTips } from "./tip-watcher.ts";
+import { readTip, type TipWatcherOptions, watchTips } from "./tip-watcher.ts";
 import type { TraceBudget } from "./trace-budget.ts";
 import { TraceKeeper } from "./trace-keeper.ts";
 
@@ -212,7 +212,7 @@ export class Session {
     // A node whose only source is Mining must support it.
     else await client.mining();
     if (this.#options.onPolled === undefined) void watchTips(this.#tipWatcher(client));
-    else await lookAtTip(this.#tipWatcher(client));
+    else await readTip(this.#tipWatcher(client));
   }
 
   #waitForReadiness(client: NodeClient, connection: Connection): Promise<void> {
@@ -280,7 +280,7 @@ export class Session {
     return {
       client,
       // A node with notifications may crash when the exporter disconnects while a call waits; others do not.
-      lookEveryMs: client.hasNotifications ? this.#options.pollIntervalMs : undefined,
+      pollEveryMs: client.hasNotifications ? this.#options.pollIntervalMs : undefined,
       events: { ...this.#options.collectors.chain, tipChanged: this.#options.collectors.events.updatedBlockTip },
       isSyncing: () => this.#options.collectors.chain.initialBlockDownload === "active",
       onTip: (tip, isNew) => this.#tipChanged(tip, isNew ? Date.now() : undefined),
@@ -326,7 +326,7 @@ export class Session {
       if (kind === "all") {
         lastRoundMs = performance.now() - start;
         metrics.polled(lastRoundMs);
-        if (!this.#hasPolled && this.#isToSubscribe(client)) void this.#askAboutTip(client);
+        if (!this.#hasPolled && this.#isToSubscribe(client)) void this.#readFirstTip(client);
         this.#hasPolled = true;
       }
       // This poll may have reported the end of initial block download.
@@ -358,7 +358,7 @@ export class Session {
   }
 
   /** Notifications report only future blocks, so this reads the current tip. */
-  async #askAboutTip(client: NodeClient): Promise<void> {
+  async #readFirstTip(client: NodeClient): Promise<void> {
     const height = await client.queries?.getHeight().catch(() => undefined);
     if (height !== undefined) this.#tipPolls?.tipChanged(height);
   }

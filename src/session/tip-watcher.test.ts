@@ -32,14 +32,14 @@ afterEach(async () => {
   await watching;
 });
 
-function watch(lookEveryMs?: number): void {
+function watch(pollEveryMs?: number): void {
   watching = watchTips({
     client: node,
     async sleep(durationMs) {
       if (durationMs !== IDLE_MS) pauses.push(durationMs);
       await new Promise((resolve) => setTimeout(resolve, 0));
     },
-    lookEveryMs,
+    pollEveryMs,
     events: {
       startCountingBlocks: () => reports.push("counting"),
       tipChanged: () => reports.push("updated"),

@@ -35,7 +35,7 @@ export interface TipWatcherOptions {
   readonly sleep?: (durationMs: number) => Promise<void>;
   readonly events: TipEvents;
   /** Polls the tip at this interval, in milliseconds, instead of waiting for it in a call. */
-  readonly lookEveryMs?: number | undefined;
+  readonly pollEveryMs?: number | undefined;
   /** Whether the node is known to be in initial block download. */
   readonly isSyncing: () => boolean;
   /** Called for the first tip and each new one, after the events. `isNew`: a wait ended with it, so it has just become the tip. */
@@ -48,12 +48,12 @@ export interface TipWatcherOptions {
 /** Watches until the client is over. Never rejects. */
 export async function watchTips(options: TipWatcherOptions): Promise<void> {
   const watcher = new TipWatcher(options);
-  while (!options.client.isOver) await sleepUnlessOver(options, await watcher.look());
+  while (!options.client.isOver) await sleepUnlessOver(options, await watcher.step());
 }
 
-/** Looks at the tip once, without waiting for another. Never rejects. */
-export async function lookAtTip(options: TipWatcherOptions): Promise<void> {
-  await new TipWatcher(options).look();
+/** Reads the tip once, without waiting for another. Never rejects. */
+export async function readTip(options: TipWatcherOptions): Promise<void> {
+  await new TipWatcher(options).step();
 }
 
 /** In pieces, so that the client is not kept in memory for a whole poll interval after its end. */
@@ -76,12 +76,12 @@ class TipWatcher {
   }
 
   /** Waits for the next tip, reports it, and resolves to the delay before the next call, in milliseconds. Never rejects. */
-  async look(): Promise<number> {
-    const { client, lookEveryMs, isSyncing, onStopping, onError } = this.#options;
+  async step(): Promise<number> {
+    const { client, pollEveryMs, isSyncing, onStopping, onError } = this.#options;
     let method = "Init.makeMining";
     try {
       const mining = await client.mining();
-      const seen = lookEveryMs === undefined ? this.#seen : undefined;
+      const seen = pollEveryMs === undefined ? this.#seen : undefined;
       method = seen === undefined ? "Mining.getTip" : "Mining.waitTipChanged";
       const next = await (seen === undefined ? mining.getTip() : mining.waitTipChanged(seen, this.#waitMs));
       // Without a tip the node is starting, or it is stopping and ends all waits.
@@ -89,7 +89,7 @@ class TipWatcher {
       if (next === undefined) return SYNCING_MS;
       if (client.isOver) return 0;
       const hasChanged = await this.#report(next);
-      if (lookEveryMs !== undefined) return lookEveryMs;
+      if (pollEveryMs !== undefined) return pollEveryMs;
       // While the tip changes, the next wait starts at once, so that fewer changes are missed.
       return isSyncing() ? SYNCING_MS : hasChanged ? 0 : IDLE_MS;
     } catch (error) {
@@ -105,7 +105,7 @@ class TipWatcher {
 
   /** Resolves to whether the tip has changed. */
   async #report(tip: Tip): Promise<boolean> {
-    const { client, events, lookEveryMs, onTip } = this.#options;
+    const { client, events, pollEveryMs, onTip } = this.#options;
     const before = this.#seen;
     const isAnother = tip.hash !== before?.hash;
     const isCounted = await this.#count(tip);
@@ -113,13 +113,13 @@ class TipWatcher {
       if (before !== undefined && !isCounted && !client.isOver) events.tipSeen(tip.height, before.height);
       if (before !== undefined) events.tipChanged();
       this.#seen = tip;
-      onTip(tip, before !== undefined && lookEveryMs === undefined);
+      onTip(tip, before !== undefined && pollEveryMs === undefined);
     }
     if (this.#counted === undefined) await this.#startCounting(tip);
     return isAnother;
   }
 
-  /** Counts blocks from this tip on, if the node answers the calls for it. After a failure the next `look` tries again. */
+  /** Counts blocks from this tip on, if the node answers the calls for it. After a failure the next `step` tries again. */
   async #startCounting(tip: Tip): Promise<void> {
     const { client, events, onError } = this.#options;
     try {
@@ -136,7 +136,7 @@ class TipWatcher {
     }
   }
 
-  /** Counts the blocks up to a tip. Resolves to whether it succeeded; after a failure the next `look` tries again. */
+  /** Counts the blocks up to a tip. Resolves to whether it succeeded; after a failure the next `step` tries again. */
   async #count(tip: Tip): Promise<boolean> {
     const { client, events, onError } = this.#options;
     const from = this.#counted;

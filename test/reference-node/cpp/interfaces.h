@@ -1,4 +1,4 @@
-// What Init hands out, as far as it has code of its own; all else these interfaces answer comes from the answers.
+// The interfaces that Init makes, as far as they have code of their own. Everything else they answer comes from the answers.
 #pragma once
 
 #include "chain.capnp.h"

@@ -27,7 +27,7 @@ struct Simulation {
   Faults faults;
   JsonRpc jsonRpc;
 
-  // Tells a Thread of ours from a client's.
+  // Distinguishes a Thread of ours from a client's.
   capnp::CapabilityServerSet<::Thread> threads;
 
   // Until disconnect has ended them or their connection has.
