@@ -2,6 +2,7 @@
 
 import { readSeries } from "../src/metrics/text-format-reader.ts";
 import { compiledExporter } from "../test/exporter-command.ts";
+import { freePort } from "../test/free-port.ts";
 import { ReferenceNode } from "../test/reference-node/reference-node.ts";
 import { type Bench, check } from "./bench.ts";
 import { median } from "./statistics.ts";
@@ -54,12 +55,4 @@ async function firstPayload(port: number, deadline: number): Promise<string> {
       await Bun.sleep(1);
     }
   }
-}
-
-/** An unused TCP port. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }

@@ -10,7 +10,7 @@ function staged(countedPerCall: Partial<Counts>, fired: Partial<Fired> = {}) {
   const node = {
     fire: async (_method: string, _params: unknown, { count = 1 } = {}): Promise<Fired> => {
       for (const name of Object.keys(counts) as (keyof Counts)[]) counts[name] += count * (countedPerCall[name] ?? 0);
-      return { microseconds: Array<number>(count).fill(30), errors: [], wallMicroseconds: 30 * count, ...fired };
+      return { microseconds: Array<number>(count).fill(30), wallMicroseconds: 30 * count, ...fired };
     },
   };
   const subscriber = { pid: process.pid, counts: async () => ({ ...counts }), [Symbol.asyncDispose]: async () => {} };
@@ -28,7 +28,6 @@ test.each([
   ["one that is counted twice", staged({ coins: 2 })],
   ["one that is counted as another", staged({ added: 1 })],
   ["one that is counted as another, too", staged({ coins: 1, others: 1 })],
-  ["one that is answered with an error", staged({ coins: 1 }, { errors: ["no"] })],
   ["one that is not answered", staged({ coins: 1 }, { microseconds: [30] })],
 ])("%s is no call to time", async (_, { node, subscriber }) => {
   await expect(fire(node, subscriber, COINS, 10)).rejects.toThrow(CheckError);

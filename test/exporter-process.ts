@@ -211,6 +211,12 @@ export function readMetrics(text: string): Metrics {
   return new Map([...readSeries(text)].map(([series, { value }]) => [series, value]));
 }
 
+/** How often calls failed, by method. */
+export function failedCalls(metrics: Metrics): Record<string, number> {
+  const series = [...metrics].filter(([name]) => name.startsWith("bitcoin_ipc_call_errors_total"));
+  return Object.fromEntries(series.map(([name, value]) => [/method="(.*)"/.exec(name)![1]!, value]));
+}
+
 function describeMetrics(metrics: Metrics): string {
   return [...metrics]
     .filter(([series]) => series.startsWith("bitcoin_"))

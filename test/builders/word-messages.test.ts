@@ -1,7 +1,7 @@
 // The layouts themselves, read by capnp-es. The tests of both paths depend on them.
 
 import { expect, test } from "bun:test";
-import { Message, Struct, utils } from "capnp-es";
+import { Message, ObjectSize, Struct, utils } from "capnp-es";
 import { type Layout, PLAIN_LAYOUT, type StructNode, wordMessage } from "./word-messages.ts";
 
 const tree: StructNode = {
@@ -15,11 +15,7 @@ const tree: StructNode = {
 };
 
 class Root extends Struct {
-  static override readonly _capnp = {
-    displayName: "Root",
-    id: "0",
-    size: { dataByteLength: 0, pointerLength: 0 } as never,
-  };
+  static override readonly _capnp = { displayName: "Root", id: "0", size: new ObjectSize(0, 0) };
 }
 
 function read(frame: Uint8Array): unknown[] {

@@ -3,14 +3,8 @@
 
 import { describe, expect, test } from "bun:test";
 import type { ExporterProcess, Samples } from "../exporter-process.ts";
-import {
-  type BlockInfo,
-  type CallbackParams,
-  type FireOptions,
-  type Int64,
-  ReferenceNode,
-} from "../reference-node/reference-node.ts";
-import { callErrors, compileFirst, expectCleanDisconnect, session } from "./sessions.ts";
+import { type BlockInfo, ReferenceNode } from "../reference-node/reference-node.ts";
+import { callBack, callErrors, coin, compileFirst, expectCleanDisconnect, session } from "./sessions.ts";
 
 compileFirst();
 
@@ -32,27 +26,27 @@ describe.each([
     await using exporter = await session(node, { args });
     const expected = { ...NOTHING };
 
-    await fire(node, ADDED, TRANSACTION, { count: 3 });
+    await callBack(node, ADDED, TRANSACTION, { count: 3 });
     expected["bitcoin_mempool_tx_added_total"] = "3";
     expect(await events(exporter)).toEqual(expected);
 
-    await fire(node, "ChainNotifications.updatedBlockTip", {}, { count: 4 });
+    await callBack(node, "ChainNotifications.updatedBlockTip", {}, { count: 4 });
     expected["bitcoin_tip_updates_total"] = "4";
     expect(await events(exporter)).toEqual(expected);
 
-    await fire(node, "ChainNotifications.chainStateFlushed", { role: ROLE, locator: 700 }, { count: 5 });
+    await callBack(node, "ChainNotifications.chainStateFlushed", { role: ROLE, locator: 700 }, { count: 5 });
     expected["bitcoin_chain_state_flushes_total"] = "5";
     expect(await events(exporter)).toEqual(expected);
 
     await node.answer("Chain.getHeight", { result: 118, hasResult: true });
-    await fire(node, DISCONNECTED, { block: block(119) }, { count: 2 });
+    await callBack(node, DISCONNECTED, { block: block(119) }, { count: 2 });
     expected["bitcoin_blocks_disconnected_total"] = "2";
     // No block and no tip follows, as with `invalidateblock`.
     expected["bitcoin_tip_updates_total"] = "5";
     await exporter.waitFor("bitcoin_tip_updates_total", 5);
     expect(await events(exporter)).toEqual(expected);
 
-    await fire(node, CONNECTED, { role: ROLE, block: block(121) });
+    await callBack(node, CONNECTED, { role: ROLE, block: block(121) });
     expected["bitcoin_blocks_connected_total"] = "1";
     expected["bitcoin_block_height"] = "121";
     expect(await events(exporter)).toEqual(expected);
@@ -73,12 +67,12 @@ describe.each([
   test("a reorganization that takes seconds is one change of the tip", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
-    await fire(node, DISCONNECTED, { block: block(120) }, { count: 2 });
+    await callBack(node, DISCONNECTED, { block: block(120) }, { count: 2 });
     await node.answer("Chain.getHeight", { result: 122, hasResult: true });
     // After three seconds without a block, the exporter asks whether the block below is the tip.
     await Bun.sleep(4500);
-    await fire(node, CONNECTED, { role: ROLE, block: block(122) }, { count: 3 });
-    await fire(node, "ChainNotifications.updatedBlockTip", {});
+    await callBack(node, CONNECTED, { role: ROLE, block: block(122) }, { count: 3 });
+    await callBack(node, "ChainNotifications.updatedBlockTip", {});
     expect(await events(exporter)).toEqual({
       ...NOTHING,
       bitcoin_blocks_disconnected_total: "2",
@@ -92,7 +86,7 @@ describe.each([
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     for (const [index, height] of [0, 1, 32_768, 65_535, 65_536, 924_612, 2_147_483_647].entries()) {
-      await fire(node, CONNECTED, { role: ROLE, block: block(height) });
+      await callBack(node, CONNECTED, { role: ROLE, block: block(height) });
       expect(await events(exporter)).toEqual({
         ...NOTHING,
         bitcoin_blocks_connected_total: String(index + 1),
@@ -100,9 +94,9 @@ describe.each([
       });
     }
     // The block is counted, and the last height stays.
-    await fire(node, CONNECTED, { role: ROLE, block: block(-1) });
-    await fire(node, CONNECTED, { role: ROLE, block: block(-2_147_483_648) });
-    await fire(node, DISCONNECTED, { block: block(-1) });
+    await callBack(node, CONNECTED, { role: ROLE, block: block(-1) });
+    await callBack(node, CONNECTED, { role: ROLE, block: block(-2_147_483_648) });
+    await callBack(node, DISCONNECTED, { block: block(-1) });
     expect(await events(exporter)).toEqual({
       ...NOTHING,
       bitcoin_blocks_connected_total: "9",
@@ -115,11 +109,11 @@ describe.each([
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     const role = { validated: true, historical: true };
-    await fire(node, CONNECTED, { role: ROLE, block: block(900_000) });
-    await fire(node, CONNECTED, { role, block: block(4711) }, { count: 5 });
-    await fire(node, CONNECTED, { role, block: { ...block(4712), data: 2_000_000 } }, { count: 5, depth: 4 });
+    await callBack(node, CONNECTED, { role: ROLE, block: block(900_000) });
+    await callBack(node, CONNECTED, { role, block: block(4711) }, { count: 5 });
+    await callBack(node, CONNECTED, { role, block: { ...block(4712), data: 2_000_000 } }, { count: 5, depth: 4 });
     // Flushes of that chain state are counted.
-    await fire(node, "ChainNotifications.chainStateFlushed", { role, locator: 700 }, { count: 2 });
+    await callBack(node, "ChainNotifications.chainStateFlushed", { role, locator: 700 }, { count: 2 });
     expect(await events(exporter)).toEqual({
       ...NOTHING,
       bitcoin_blocks_connected_total: "1",
@@ -132,8 +126,8 @@ describe.each([
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     for (let reason = 0; reason < 6; reason++)
-      await fire(node, REMOVED, { ...TRANSACTION, reason }, { count: reason + 1 });
-    for (const reason of [6, -1, 2_147_483_647]) await fire(node, REMOVED, { ...TRANSACTION, reason });
+      await callBack(node, REMOVED, { ...TRANSACTION, reason }, { count: reason + 1 });
+    for (const reason of [6, -1, 2_147_483_647]) await callBack(node, REMOVED, { ...TRANSACTION, reason });
     expect(await events(exporter)).toEqual({
       ...NOTHING,
       bitcoin_mempool_tx_removed_total: "24",
@@ -156,7 +150,7 @@ describe.each([
       let coins = 0;
       let sum = 0n;
       const move = async (value: bigint, count: number) => {
-        await fire(node, method, coin(String(value)), { count });
+        await callBack(node, method, coin(String(value)), { count });
         coins += count;
         sum += value * BigInt(count);
         expected[`bitcoin_utxo_cache_${name}_total`] = String(coins);
@@ -176,11 +170,11 @@ describe.each([
   test("a value that is negative or too large for the sum is a failed call", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
-    await fire(node, "UtxoCacheTrace.add", coin("-1"), { count: 2 });
-    await fire(node, "UtxoCacheTrace.spend", coin("-9223372036854775808"));
+    await callBack(node, "UtxoCacheTrace.add", coin("-1"), { count: 2 });
+    await callBack(node, "UtxoCacheTrace.spend", coin("-9223372036854775808"));
     // One satoshi more than an int64 holds.
-    await fire(node, "UtxoCacheTrace.uncache", coin("9223372036854775807"));
-    await fire(node, "UtxoCacheTrace.uncache", coin(1));
+    await callBack(node, "UtxoCacheTrace.uncache", coin("9223372036854775807"));
+    await callBack(node, "UtxoCacheTrace.uncache", coin(1));
     expect(await events(exporter)).toEqual({
       ...NOTHING,
       bitcoin_utxo_cache_add_total: "2",
@@ -197,12 +191,12 @@ describe.each([
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     const big = { ...block(122), data: 2_000_000 };
-    await fire(node, CONNECTED, { role: ROLE, block: big }, { count: 20 });
-    await fire(node, CONNECTED, { role: ROLE, block: { ...big, height: 123 } }, { count: 20, depth: 4 });
+    await callBack(node, CONNECTED, { role: ROLE, block: big }, { count: 20 });
+    await callBack(node, CONNECTED, { role: ROLE, block: { ...big, height: 123 } }, { count: 20, depth: 4 });
     // The largest block with its undo data.
     const biggest = { ...block(124), data: 4_000_000, undoData: 1_000_000 };
-    await fire(node, CONNECTED, { role: ROLE, block: biggest }, { count: 3 });
-    await fire(node, DISCONNECTED, { block: biggest }, { count: 2 });
+    await callBack(node, CONNECTED, { role: ROLE, block: biggest }, { count: 3 });
+    await callBack(node, DISCONNECTED, { block: biggest }, { count: 2 });
     expect(await events(exporter)).toEqual({
       ...NOTHING,
       bitcoin_blocks_connected_total: "43",
@@ -214,10 +208,10 @@ describe.each([
   test("thousands of transactions are counted", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
-    await fire(node, ADDED, TRANSACTION, { count: many / 4 });
-    await fire(node, ADDED, TRANSACTION, { count: many, depth: 16 });
+    await callBack(node, ADDED, TRANSACTION, { count: many / 4 });
+    await callBack(node, ADDED, TRANSACTION, { count: many, depth: 16 });
     // The largest transaction that a mempool accepts.
-    await fire(node, ADDED, { tx: 400_000 }, { count: 50, depth: 4 });
+    await callBack(node, ADDED, { tx: 400_000 }, { count: 50, depth: 4 });
     expect(await events(exporter)).toEqual({
       ...NOTHING,
       bitcoin_mempool_tx_added_total: String(1.25 * many + 50),
@@ -229,9 +223,9 @@ describe.each([
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
     await Promise.all([
-      fire(node, ADDED, TRANSACTION, { count, depth: 4 }),
-      fire(node, "UtxoCacheTrace.add", coin(21), { count, depth: 4 }),
-      fire(node, "UtxoCacheTrace.spend", coin(34), { count }),
+      callBack(node, ADDED, TRANSACTION, { count, depth: 4 }),
+      callBack(node, "UtxoCacheTrace.add", coin(21), { count, depth: 4 }),
+      callBack(node, "UtxoCacheTrace.spend", coin(34), { count }),
     ]);
     expect(await events(exporter)).toEqual({
       ...NOTHING,
@@ -262,18 +256,6 @@ const NOTHING: Readonly<Record<string, string>> = Object.fromEntries(
   ].map((series) => [series, "0"]),
 );
 
-/** Fires, and expects an answer to each call. */
-async function fire<Method extends keyof CallbackParams>(
-  node: ReferenceNode,
-  method: Method,
-  params: CallbackParams[Method],
-  options: FireOptions = {},
-): Promise<void> {
-  const { microseconds, errors } = await node.fire(method, params, options);
-  expect(errors).toEqual([]);
-  expect(microseconds).toHaveLength(options.count ?? 1);
-}
-
 /** The counters of callbacks and the height. One scrape is enough: a callback that was answered was counted. */
 async function events(exporter: ExporterProcess): Promise<Record<string, string>> {
   const samples: Samples = await exporter.samples();
@@ -283,8 +265,4 @@ async function events(exporter: ExporterProcess): Promise<Record<string, string>
 
 function block(height: number): BlockInfo {
   return { hash: 32, prevHash: 32, height, data: 300, chainTimeMax: 1_795_343_588 };
-}
-
-function coin(value: Int64): CallbackParams["UtxoCacheTrace.add"] {
-  return { utxoInfo: { outpointHash: 32, outpointN: 4_294_967_295, height: 2_147_483_647, value, isCoinbase: false } };
 }

@@ -1,24 +1,20 @@
 // --once and --check when something is in the way: one line that says what, exit status 1, and a node that is left in order.
 
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { chmod, copyFile, mkdtemp, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, copyFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { runExporter } from "../exporter-run.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { unless } from "../skipped.ts";
-import { called, expectNothingLeft, LEAVE_DEADLINE_MS, TEST_TIMEOUT_MS } from "./sessions.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { called, compileFirst, expectNothingLeft, LEAVE_DEADLINE_MS } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
-const folder = await mkdtemp(join(tmpdir(), "one-poll-"));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const MODES = ["--once", "--check"];
 const NO_SOCKET = "no such file or directory (ENOENT); start the node with ipcbind=unix, or check the path";

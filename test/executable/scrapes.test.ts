@@ -4,9 +4,9 @@ import { expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
 import { readMetrics } from "../exporter-process.ts";
 import { connectRaw, type RawResponse } from "../http-client.ts";
+import { ACCEPTED, NO_PROMTOOL, promtoolCheck } from "../promtool.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { lacking } from "../skipped.ts";
-import { compileFirst, POLLED_METRICS, polledMetrics, session } from "./sessions.ts";
+import { coin, compileFirst, POLLED_METRICS, polledMetrics, session } from "./sessions.ts";
 
 compileFirst();
 
@@ -21,14 +21,13 @@ interface Volleys {
 }
 
 /** Calls both subscriptions as fast as they answer. */
-function callBack(node: ReferenceNode): Volleys {
-  const utxoInfo = { outpointHash: 32, outpointN: 1, height: 120, value: 2, isCoinbase: false };
+function startVolleys(node: ReferenceNode): Volleys {
   const options = { count: CALLS, depth: 8 };
   const volleys: Volleys = {
     isOver: false,
     done: Promise.all([
       node.fire("ChainNotifications.transactionAddedToMempool", { tx: 400 }, options),
-      node.fire("UtxoCacheTrace.add", { utxoInfo }, options),
+      node.fire("UtxoCacheTrace.add", coin(2), options),
     ]).finally(() => {
       volleys.isOver = true;
     }),
@@ -39,7 +38,7 @@ function callBack(node: ReferenceNode): Volleys {
 test("every scrape during callbacks is complete, and counters only rise", async () => {
   await using node = await ReferenceNode.start();
   await using exporter = await session(node);
-  const volleys = callBack(node);
+  const volleys = startVolleys(node);
   const scrape = async (): Promise<number> => {
     let scrapes = 0;
     let last = 0;
@@ -78,7 +77,7 @@ test("GET, HEAD, gzip, HTTP/1.0 and a kept connection, during callbacks", async 
     client.close();
     return response;
   };
-  const volleys = callBack(node);
+  const volleys = startVolleys(node);
 
   const get = await request(`GET /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
   expect(readMetrics(get.body.toString()).get("bitcoin_ipc_up")).toBe(1);
@@ -108,26 +107,15 @@ test("GET, HEAD, gzip, HTTP/1.0 and a kept connection, during callbacks", async 
   await volleys.done;
 });
 
-const noPromtool = lacking("promtool");
-test.skipIf(noPromtool !== "")(`promtool reports nothing about the page${noPromtool}`, async () => {
+test.skipIf(NO_PROMTOOL !== "")(`promtool reports nothing about the page${NO_PROMTOOL}`, async () => {
   await using node = await ReferenceNode.start();
   await node.fail("Node.getNodeCount", "failed", 'a "reason"\nof two lines');
   await using exporter = await session(node);
-  const volleys = callBack(node);
+  const volleys = startVolleys(node);
   await exporter.polled();
-  expect(await promtool(await exporter.payload())).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+  expect(promtoolCheck(await exporter.payload())).toEqual(ACCEPTED);
   await volleys.done;
   await node.kill();
   await exporter.waitFor("bitcoin_ipc_up", 0);
-  expect(await promtool(await exporter.payload())).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+  expect(promtoolCheck(await exporter.payload())).toEqual(ACCEPTED);
 });
-
-async function promtool(page: string): Promise<{ stdout: string; stderr: string; exitCode: number }> {
-  const check = Bun.spawn(["promtool", "check", "metrics"], {
-    stdin: new TextEncoder().encode(page),
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [stdout, stderr, exitCode] = await Promise.all([check.stdout.text(), check.stderr.text(), check.exited]);
-  return { stdout, stderr, exitCode };
-}

@@ -3,16 +3,16 @@
 import { beforeAll, expect, setDefaultTimeout } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter, exporterWith } from "../exporter-command.ts";
-import { ExporterProcess, type Metrics, type StartOptions } from "../exporter-process.ts";
+import { ExporterProcess, failedCalls, type Metrics, type StartOptions } from "../exporter-process.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
-import type { ReferenceNode, Stats } from "../reference-node/reference-node.ts";
+import type { CallbackParams, FireOptions, Int64, ReferenceNode, Stats } from "../reference-node/reference-node.ts";
 
-/** For setDefaultTimeout. Every wait has a shorter deadline of its own, so that a failure names what the test waited for. */
-export const TEST_TIMEOUT_MS = 60_000;
+/** Every wait has a shorter deadline of its own, so that a failure names what the test waited for. */
+const TEST_TIMEOUT_MS = 60_000;
 
 /** At the top of a test file: compiles the exporter and the reference node before its tests, outside of their time limits. */
-export function compileFirst(): void {
-  setDefaultTimeout(TEST_TIMEOUT_MS);
+export function compileFirst(testTimeoutMs = TEST_TIMEOUT_MS): void {
+  setDefaultTimeout(testTimeoutMs);
   beforeAll(buildReferenceNode, buildTimeoutMs);
   beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
 }
@@ -62,7 +62,7 @@ export function polledMetrics(metrics: Metrics): string[] {
 
 /** How often a method failed. */
 export function callErrors(metrics: Metrics, method: string): number {
-  return metrics.get(`bitcoin_ipc_call_errors_total{method="${method}"}`) ?? 0;
+  return failedCalls(metrics)[method] ?? 0;
 }
 
 /**
@@ -87,6 +87,22 @@ export async function session(node: ReferenceNode, options?: StartOptions): Prom
   const exporter = await ExporterProcess.start(node.socketPath, options);
   await registered(node);
   return exporter;
+}
+
+/** Calls back, and expects an answer to each call. */
+export async function callBack<Method extends keyof CallbackParams>(
+  node: ReferenceNode,
+  method: Method,
+  params: CallbackParams[Method],
+  options: FireOptions = {},
+): Promise<void> {
+  const { microseconds } = await node.fire(method, params, options);
+  expect(microseconds).toHaveLength(options.count ?? 1);
+}
+
+/** The parameters of UtxoCacheTrace. */
+export function coin(value: Int64): CallbackParams["UtxoCacheTrace.add"] {
+  return { utxoInfo: { outpointHash: 32, outpointN: 4_294_967_295, height: 2_147_483_647, value, isCoinbase: false } };
 }
 
 /** Waits until the node has received so many calls. */

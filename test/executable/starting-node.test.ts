@@ -1,45 +1,15 @@
-// A node opens its socket before it has started. Until then the exporter calls nothing that needs the chain.
+// A node opens its socket before it has started. The exporter waits; test/layouts/starting.test.ts has which calls it makes meanwhile.
 
 import { expect, test } from "bun:test";
 import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { called, compileFirst, connectedLine, expectCleanDisconnect, registered } from "./sessions.ts";
+import { compileFirst, expectCleanDisconnect } from "./sessions.ts";
 
 compileFirst();
 
 /** The exporter checks every 50 ms whether the node has started, instead of every second. */
 const options = exporterWith({ "session/readiness": { WARMUP_INTERVAL_MS: 50 }, "session/backoff": { FIRST_MS: 25 } });
-
-const HANDSHAKE = {
-  "Init.construct": 1,
-  "ThreadMap.makeThread": 1,
-  "Init.makeEcho": 1,
-  "Init.makeChain": 1,
-  "Chain.shutdownRequested": 1,
-  "Init.makeNode": 1,
-  "Init.makeTracing": 1,
-};
-
-test.concurrent("a starting node receives no other calls", async () => {
-  await using node = await starting("Loading block index…");
-  await using exporter = await ExporterProcess.start(node.socketPath, options);
-  const { calls, threadViolations } = await called(node, "Node.executeRpc", 5);
-  expect({ ...calls, "Node.executeRpc": 1 }).toEqual({ ...HANDSHAKE, "Node.executeRpc": 1 });
-  expect(threadViolations).toBe(0);
-  const metrics = await exporter.metrics();
-  expect(metrics.get("bitcoin_ipc_up")).toBe(0);
-  expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
-  expect(metrics.has("bitcoin_chain_height")).toBe(false);
-
-  // The node reports what it is doing, and the log has a line for the first report.
-  await starts(node, "Verifying blocks…");
-  await called(node, "Node.executeRpc", calls["Node.executeRpc"]! + 5);
-  await started(node);
-  await registered(node);
-  expect((await exporter.connected()).get("bitcoin_ipc_connects_total")).toBe(1);
-  expect(exporter.log.slice(1)).toEqual(["waiting for the node to start: Loading block index…", connectedLine(node)]);
-});
 
 test.concurrent("with --debug the log has a line for each check", async () => {
   await using node = await starting("Loading wallet…");

@@ -1,19 +1,17 @@
 // Paths that are not sockets, sockets that the user may not open, and sockets without a node: the log has the cause, and the
 // exporter still serves and ends on a signal.
 
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess, type StartOptions } from "../exporter-process.ts";
-import { TEST_TIMEOUT_MS } from "./sessions.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { compileFirst } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
-const folder = await mkdtemp(join(tmpdir(), "unreachable-node-"));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 /** A user other than root. */
 const UNPRIVILEGED = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -51,32 +49,6 @@ test.concurrent("a socket that this user may not open", async () => {
       /^permission denied \(EACCES\): this user may not write to the socket, which user \S+ owns; run the exporter as the node's user or /,
       { command },
     );
-  } finally {
-    listener.stop(true);
-  }
-});
-
-test.concurrent.each([
-  [
-    "hangs up",
-    (socket: Bun.Socket) => void socket.end(),
-    /^(the node closed the socket|connection reset by peer \(ECONNRESET\))$/,
-  ],
-  [
-    "speaks another protocol",
-    (socket: Bun.Socket) => void socket.write("SSH-2.0-OpenSSH_10.0\r\n"),
-    /^frame of \d+ segments is over the limit of 512 segments$/,
-  ],
-  [
-    "sends bytes that are not a message",
-    (socket: Bun.Socket) => void socket.write(new Uint8Array(64)),
-    /^frame whose first segment has no root pointer$/,
-  ],
-])("a listener that %s", async (what, greet, reason) => {
-  const path = join(folder, `${what.replaceAll(" ", "-")}.sock`);
-  const listener = Bun.listen({ unix: path, socket: { open: greet, data() {} } });
-  try {
-    await expectFailure(path, reason, { args: ["--call-timeout", "1"] });
   } finally {
     listener.stop(true);
   }

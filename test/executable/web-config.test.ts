@@ -1,17 +1,16 @@
 // TLS and passwords of the executable, with the programs that users have: curl, openssl, plain sockets. No node is needed.
 
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { Authority, type Certificate } from "../certificates.ts";
 import { eventually } from "../eventually.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { compiledExporter } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { connectRaw } from "../http-client.ts";
 import { PASSWORD, Protection, USER } from "../protected-exporter.ts";
-import { TEST_TIMEOUT_MS } from "./sessions.ts";
+import { compileFirst } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst();
 
 const NO_NODE = "/nonexistent/node.sock";
 const GET = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -45,16 +44,11 @@ const identity = ({ cert, key }: Certificate) => ["--cert", cert, "--key", key];
 
 /** What openssl reports of a request: the page, alerts, and whether the session is new. */
 function openssl(url: string, ...args: readonly string[]): Promise<Output> {
-  const command = [
-    "openssl",
-    "s_client",
-    "-connect",
-    new URL(url).host,
-    "-CAfile",
-    protection.authority.cert,
-    "-ign_eof",
-  ];
-  return run([...command, ...args], GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+  const authority = ["-CAfile", protection.authority.cert, "-ign_eof"];
+  return run(
+    ["openssl", "s_client", "-connect", new URL(url).host, ...authority, ...args],
+    GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+  );
 }
 
 /** A client's certificate and key for openssl. */
@@ -83,13 +77,7 @@ describe("with TLS, client certificates and a password", () => {
 
   test.each([
     ["a wrong password", basic(`${USER}:wrong`), 401],
-    ["another user", basic(`nobody:${PASSWORD}`), 401],
-    ["no colon", basic(USER), 401],
-    ["an empty name and password", basic(":"), 401],
-    ["NUL", basic(`${USER}:${PASSWORD}\0`), 401],
     ["invalid UTF-8", `Basic ${Buffer.from([0xff, 0xfe, 0x3a, 0x80]).toString("base64")}`, 401],
-    ["invalid base64", "Basic %%%", 401],
-    ["a token", "Bearer abc", 401],
     ["a value of 12 KB", basic(`${USER}:${"x".repeat(9_000)}`), 401],
     ["a value of 20 KB", basic(`${USER}:${"x".repeat(15_000)}`), 431],
   ])("%s", async (_, authorization, status) => {

@@ -6,6 +6,8 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../eventually.ts";
 import {
+  callBack,
+  coin,
   compileFirst,
   expectCleanDisconnect,
   expectNothingLeft,
@@ -16,38 +18,27 @@ import {
 } from "../executable/sessions.ts";
 import { compiledExporter, preloading } from "../exporter-command.ts";
 import { ExporterProcess, readMetrics } from "../exporter-process.ts";
+import { freePort } from "../free-port.ts";
 import { connectRaw, type RawClient } from "../http-client.ts";
-import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { openFds } from "./usage.ts";
 
 compileFirst();
 
 const COINS = "bitcoin_utxo_cache_add_total";
 const CONNECTS = "bitcoin_ipc_connects_total";
-const COIN: CallbackParams["UtxoCacheTrace.add"] = {
-  utxoInfo: { outpointHash: 32, outpointN: 1, height: 120, value: 1, isCoinbase: false },
-};
-
-/** Fires so many callbacks, and expects an answer to each. */
-async function callBack(node: ReferenceNode, count: number): Promise<void> {
-  const { errors, microseconds } = await node.fire("UtxoCacheTrace.add", COIN, { count });
-  expect(errors).toEqual([]);
-  expect(microseconds).toHaveLength(count);
-}
 
 test("a full disk costs log lines and nothing else", async () => {
   await using node = await ReferenceNode.start();
   // The line with its address is lost, too.
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
+  const port = freePort();
   const exporter = Bun.spawn(
     [...(await compiledExporter()), node.socketPath, "--debug", "--metrics-addr", `127.0.0.1:${port}`],
     { stdin: "ignore", stdout: "ignore", stderr: Bun.file("/dev/full") },
   );
   try {
     await registered(node);
-    await callBack(node, 2_000);
+    await callBack(node, "UtxoCacheTrace.add", coin(1), { count: 2_000 });
     const metrics = await eventually("lines are dropped", async () => {
       const page = readMetrics(await (await fetch(`http://127.0.0.1:${port}`)).text());
       return page.get("bitcoin_ipc_exporter_log_lines_dropped_total")! > 0 && page;
@@ -70,7 +61,7 @@ test("a clock that jumps changes only the times that the exporter shows", async 
   const { calls: before } = await node.stats();
   let last = 0;
   for (let volley = 1; volley <= 10; volley++) {
-    await callBack(node, 500);
+    await callBack(node, "UtxoCacheTrace.add", coin(1), { count: 500 });
     const metrics = await exporter.metrics();
     expect(metrics.get(COINS)).toBe(volley * 500);
     const busy = metrics.get("bitcoin_ipc_callback_busy_seconds_total")!;
@@ -108,7 +99,7 @@ describe("no file descriptors left", () => {
     // The kernel queues more connections than the exporter can accept.
     for (let count = 0; count < 2 * MAX_FDS; count++) clients.push(await connectRaw(port));
     await eventually("no descriptor is free", () => openFds(exporter.pid) === MAX_FDS);
-    await callBack(node, 2_000);
+    await callBack(node, "UtxoCacheTrace.add", coin(1), { count: 2_000 });
 
     await node.drop();
     await node.waitFor("disconnected");
@@ -119,7 +110,7 @@ describe("no file descriptors left", () => {
     await eventually("all are closed", () => openFds(exporter.pid) <= held + 2, {
       describe: () => `${openFds(exporter.pid)} instead of ${held}`,
     });
-    await callBack(node, 100);
+    await callBack(node, "UtxoCacheTrace.add", coin(1), { count: 100 });
     expect((await exporter.metrics()).get(COINS)).toBe(2_100);
     exporter.signal("SIGTERM");
     await expectCleanDisconnect(node, exporter);
@@ -130,7 +121,7 @@ describe("an exporter that SIGSTOP stops", () => {
   test("delays the node until it continues, and no callback is lost", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node);
-    const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 20_000 });
+    const volley = node.fire("UtxoCacheTrace.add", coin(1), { count: 20_000 });
     await exporter.waitUntil("coins move", (metrics) => metrics.get(COINS)! > 500);
     for (let stop = 0; stop < 3; stop++) {
       process.kill(exporter.pid, "SIGSTOP");
@@ -138,8 +129,7 @@ describe("an exporter that SIGSTOP stops", () => {
       process.kill(exporter.pid, "SIGCONT");
       await Bun.sleep(50);
     }
-    const { errors, microseconds } = await volley;
-    expect(errors).toEqual([]);
+    const { microseconds } = await volley;
     expect(microseconds).toHaveLength(20_000);
     expect(Math.max(...microseconds)).toBeGreaterThan(400_000);
     const metrics = await exporter.polled();
@@ -153,7 +143,7 @@ describe("an exporter that SIGSTOP stops", () => {
   test("and that receives SIGTERM disconnects when it continues", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node);
-    const volley = node.fire("UtxoCacheTrace.add", COIN, { count: 1_000_000, depth: 16 });
+    const volley = node.fire("UtxoCacheTrace.add", coin(1), { count: 1_000_000, depth: 16 });
     await exporter.waitUntil("coins move", (metrics) => metrics.get(COINS)! > 500);
     process.kill(exporter.pid, "SIGSTOP");
     exporter.signal("SIGTERM");
@@ -161,7 +151,7 @@ describe("an exporter that SIGSTOP stops", () => {
     expect(exporter.isRunning).toBe(true);
     process.kill(exporter.pid, "SIGCONT");
     await expectCleanDisconnect(node, exporter);
-    expect((await volley).errors).toEqual([]);
+    await volley;
   });
 });
 
@@ -171,7 +161,7 @@ describe("a node that SIGSTOP stops", () => {
   test("is reported as stalled, and the same session continues when the node does", async () => {
     await using node = await ReferenceNode.start();
     await using exporter = await session(node, { args });
-    await callBack(node, 100);
+    await callBack(node, "UtxoCacheTrace.add", coin(1), { count: 100 });
     await exporter.polled();
     node.signal("SIGSTOP");
     await exporter.logs(/^the node is stalled: \S+ was not answered within 1000 ms; still polling$/);
@@ -180,7 +170,7 @@ describe("a node that SIGSTOP stops", () => {
     node.signal("SIGCONT");
     await exporter.logs(/^the node answers again$/);
     await exporter.waitUntil("all are back", (metrics) => polledMetrics(metrics).length === POLLED_METRICS.length);
-    await callBack(node, 100);
+    await callBack(node, "UtxoCacheTrace.add", coin(1), { count: 100 });
     const metrics = await exporter.metrics();
     expect(metrics.get(COINS)).toBe(200);
     expect(metrics.get(CONNECTS)).toBe(1);

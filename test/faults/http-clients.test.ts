@@ -2,20 +2,16 @@
 // served, memory is bounded, and all connections are closed at the end. src/http/server.test.ts checks the responses, and
 // bench/scrapes.ts measures how much later callbacks are answered.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { eventually } from "../eventually.ts";
-import { expectCleanDisconnect, session } from "../executable/sessions.ts";
-import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
+import { callBack, coin, compileFirst, expectCleanDisconnect, session } from "../executable/sessions.ts";
 import type { StartOptions } from "../exporter-process.ts";
 import { Protection } from "../protected-exporter.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
-import { type CallbackParams, ReferenceNode } from "../reference-node/reference-node.ts";
+import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { CLIENT_KINDS, type ClientKind, TLS_CLIENT_KINDS } from "./http-clients.ts";
 import { openFds, residentBytes } from "./usage.ts";
 
-setDefaultTimeout(120_000);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-beforeAll(compiledExporter, COMPILE_DEADLINE_MS);
+compileFirst(120_000);
 
 const CALLS = 6000;
 const ROUNDS = 2;
@@ -23,16 +19,6 @@ const ROUNDS = 2;
 const SETTLE_MS = 400;
 const MIB = 1024 * 1024;
 const MAX_RESIDENT_GROWTH_BYTES = 40 * MIB;
-
-const COIN: CallbackParams["UtxoCacheTrace.add"] = {
-  utxoInfo: { outpointHash: 32, outpointN: 1, height: 120, value: 1, isCoinbase: false },
-};
-
-async function callBack(node: ReferenceNode): Promise<void> {
-  const { microseconds, errors } = await node.fire("UtxoCacheTrace.add", COIN, { count: CALLS });
-  expect(errors).toEqual([]);
-  expect(microseconds).toHaveLength(CALLS);
-}
 
 /** Kinds, and whether their exporter has TLS and a password. */
 const KINDS: readonly (readonly [name: string, kind: ClientKind, isProtected: boolean])[] = [
@@ -47,7 +33,7 @@ test.each(KINDS)("%s", async (name, { start }, isProtected) => {
   const rarely = ["--trace-budget", "100", "--poll-interval", "3600"];
   await using exporter = await session(node, { ...options, args: [...rarely, ...args] });
   const port = Number(new URL(exporter.url).port);
-  await callBack(node);
+  await callBack(node, "UtxoCacheTrace.add", coin(1), { count: CALLS });
   await exporter.metrics(); // a password that was valid once is not checked again, so it does not wait for guesses
   const fds = openFds(exporter.pid);
   const before = residentBytes(exporter.pid);
@@ -55,7 +41,7 @@ test.each(KINDS)("%s", async (name, { start }, isProtected) => {
   for (let round = 0; round < ROUNDS; round++) {
     using clients = await start(port);
     await Bun.sleep(SETTLE_MS);
-    await callBack(node);
+    await callBack(node, "UtxoCacheTrace.add", coin(1), { count: CALLS });
     expect(clients.open).toBeGreaterThan(0);
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(1);
     most = Math.max(most, residentBytes(exporter.pid));

@@ -1,21 +1,17 @@
 // The same node on each layout: the families that the layout supports have the same values.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readPage } from "../../src/metrics/text-format-reader.ts";
 import type { LayoutName } from "../../src/node/layouts.ts";
+import { raw } from "../builders/json.ts";
 import { eventually } from "../eventually.ts";
-import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import type { ExporterProcess } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { compileFirst, expectCleanDisconnect } from "../executable/sessions.ts";
+import { type ExporterProcess, failedCalls } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { BLOCK_INTERVAL_S, NodeChain } from "./node-chain.ts";
-import { callErrors, LAYOUT_NAMES, nodeUntil, SUPPORTED, session, shownLayouts, startExporter } from "./sessions.ts";
+import { LAYOUT_NAMES, nodeUntil, SUPPORTED, session, shownLayouts, startExporter } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
-
-/** A number as the node's answer has it, digit by digit. */
-const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+compileFirst();
 
 /** The values that every node has here, whatever the source. */
 const SEEDS = {
@@ -129,7 +125,7 @@ describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
       return (polls ?? 0) >= 3;
     });
     expect(stats).toMatchObject({ connections: 1, walletLoaderCalls: 0, threadViolations: 0 });
-    expect(callErrors(await exporter.metrics())).toEqual({});
+    expect(failedCalls(await exporter.metrics())).toEqual({});
     exporter.signal("SIGTERM");
     await expectCleanDisconnect(node, exporter);
   });

@@ -1,13 +1,12 @@
 // Methods of the node that are missing, refused, broken or slow: each costs its own families, and the rest works.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { describe, expect, test } from "bun:test";
+import { compileFirst } from "../executable/sessions.ts";
+import { failedCalls } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, nodeUntil, session, startExporter, watching } from "./sessions.ts";
+import { nodeUntil, session, startExporter, watching } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
+compileFirst();
 
 /** A layout with batches, and one with a call for each method. */
 const LAYOUTS = [
@@ -27,7 +26,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
       "the node does not support getnetworkinfo; its metrics have no sample on this connection",
     ]);
     const metrics = await exporter.metrics();
-    expect(callErrors(metrics)).toEqual({});
+    expect(failedCalls(metrics)).toEqual({});
     expect(metrics.has("bitcoin_network_active")).toBe(false);
     expect(metrics.get("bitcoin_banned_subnets")).toBe(0);
 
@@ -44,9 +43,9 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
     await node.rpcError("getnetworkinfo", -1, "not now");
     const metrics = await exporter.waitUntil(
       "three failures",
-      (metrics) => callErrors(metrics)["getnetworkinfo"]! >= 3,
+      (metrics) => failedCalls(metrics)["getnetworkinfo"]! >= 3,
     );
-    expect(Object.keys(callErrors(metrics))).toEqual(["getnetworkinfo"]);
+    expect(Object.keys(failedCalls(metrics))).toEqual(["getnetworkinfo"]);
     expect(metrics.has("bitcoin_network_active")).toBe(false);
     expect(metrics.get("bitcoin_banned_subnets")).toBe(0);
     expect(metrics.get("bitcoin_ipc_up")).toBe(1);
@@ -61,7 +60,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
     await using exporter = await session(node);
     const metrics = await exporter.waitUntil(
       "failures",
-      (metrics) => callErrors(metrics)["getnetworkinfo"]! > 0 && callErrors(metrics)["listbanned"]! > 0,
+      (metrics) => failedCalls(metrics)["getnetworkinfo"]! > 0 && failedCalls(metrics)["listbanned"]! > 0,
     );
     expect(metrics.has("bitcoin_banned_subnets")).toBe(false);
     expect(metrics.get("bitcoin_network_active")).toBe(1);
@@ -90,7 +89,7 @@ describe.each([...LAYOUTS])("on %s", (layout, executeRpc) => {
     await using exporter = await session(node, { args: ["--call-timeout", "1"] });
     await exporter.waitFor("bitcoin_network_active", 1);
     await node.delay("rpc:getnetworkinfo", 1_500);
-    await exporter.waitUntil("the method is late", (metrics) => callErrors(metrics)["getnetworkinfo"]! > 0);
+    await exporter.waitUntil("the method is late", (metrics) => failedCalls(metrics)["getnetworkinfo"]! > 0);
     await node.rpc("getnetworkinfo", { networkactive: false });
     const metrics = await exporter.waitFor("bitcoin_network_active", 0);
     expect(metrics.get("bitcoin_banned_subnets")).toBe(0);
@@ -112,5 +111,5 @@ test("while Mining is late, the values of JSON-RPC are shown", async () => {
   await watching(node, 1);
   await node.tip({ hash: "ab".repeat(32), height: 121 });
   // Its header is unknown, so the blocks cannot be counted.
-  await exporter.waitUntil("a failure", (metrics) => Object.keys(callErrors(metrics)).length > 0);
+  await exporter.waitUntil("a failure", (metrics) => Object.keys(failedCalls(metrics)).length > 0);
 });

@@ -1,14 +1,13 @@
 // --no-subscribe on each layout: the exporter does not subscribe, polls what it can, and harms no node however it ends.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectCleanDisconnect, expectNothingLeft, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { describe, expect, test } from "bun:test";
+import { compileFirst, expectCleanDisconnect, expectNothingLeft } from "../executable/sessions.ts";
+import { failedCalls } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, LAYOUT_NAMES, nodeUntil, SUPPORTED, session } from "./sessions.ts";
+import { LAYOUT_NAMES, nodeUntil, SUPPORTED, session } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
+compileFirst();
 
 const args = ["--no-subscribe"];
 const ACTIVE = "bitcoin_utxo_trace_active";
@@ -42,7 +41,7 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
     // A node that crashes if a client disconnects during a call never gets a call that waits.
     expect(Object.keys(calls).includes("Mining.waitTipChanged")).toBe(!notifications);
     expect(metrics.has(ACTIVE)).toBe(false);
-    expect(callErrors(metrics)).toEqual({});
+    expect(failedCalls(metrics)).toEqual({});
     exporter.signal("SIGTERM");
     await expectCleanDisconnect(node, exporter);
   });

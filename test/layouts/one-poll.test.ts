@@ -1,18 +1,15 @@
 // --once and --check on each layout: one whole page, without a subscription or a call that waits, and an orderly disconnect.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
-import { eventually } from "../eventually.ts";
-import { expectNothingLeft, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
+import { compileFirst, expectNothingLeft } from "../executable/sessions.ts";
 import { exporterWith } from "../exporter-command.ts";
-import { runExporter, seriesOfNode } from "../exporter-run.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { expectSameSeries, runExporter } from "../exporter-run.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
 import { LAYOUT_NAMES, SUPPORTED, session } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
+compileFirst();
 
 /** No program of a reference node shows whether it has started, and its socket is new. */
 const withoutGrace = exporterWith({ "session/start-grace": { START_GRACE_MS: 0 } });
@@ -56,16 +53,7 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
     expect(stdout.includes("\nbitcoin_last_block_transactions 3\n")).toBe(jsonRpc !== undefined);
     expect(stdout.includes("\nbitcoin_fee_estimate_estimator")).toBe(false);
     await using exporter = await session(node, { args: ["--no-subscribe"] });
-    const once = seriesOfNode(stdout);
-    let served: string[] = [];
-    await eventually(
-      "the server has the same series",
-      async () => {
-        served = seriesOfNode(await exporter.payload());
-        return Bun.deepEquals(served, once);
-      },
-      { describe: () => `served: ${served.join(" ")}\nonce: ${once.join(" ")}` },
-    );
+    await expectSameSeries(exporter, stdout);
   });
 
   test("--check reports what the node has", async () => {

@@ -1,15 +1,14 @@
 // Another node behind the same socket: each session detects the layout again, and values of the last node disappear.
 
-import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
-import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { compileFirst, expectCleanDisconnect } from "../executable/sessions.ts";
+import { failedCalls } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, polled, SUPPORTED, session, shownLayouts, watching } from "./sessions.ts";
+import { polled, SUPPORTED, session, shownLayouts, watching } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
+compileFirst();
 
 /** Each from the one before, to layouts that support more and to layouts that support less. */
 const ROUTE: readonly LayoutName[] = ["pr/trace", "v32", "v30", "pr-29409", "v31", "ipc-2026-02", "pr/trace"];
@@ -40,7 +39,7 @@ test("the exporter follows its node from layout to layout", async () => {
     expect(live["Handler"] ?? 0).toBeGreaterThanOrEqual(Number(notifications));
     expect(walletLoaderCalls).toBe(0);
   }
-  expect(callErrors(await exporter.metrics())).toEqual({});
+  expect(failedCalls(await exporter.metrics())).toEqual({});
   exporter.signal("SIGTERM");
   await expectCleanDisconnect(node, exporter);
 });

@@ -79,9 +79,3 @@ export function shownLayouts(metrics: Metrics): string[] {
   const series = [...metrics].filter(([name]) => name.startsWith("bitcoin_ipc_layout_info"));
   return series.map(([name, value]) => `${/layout="(.*)"/.exec(name)?.[1]}${value === 1 ? "" : ` ${value}`}`);
 }
-
-/** Calls that failed, by method. */
-export function callErrors(metrics: Metrics): Record<string, number> {
-  const series = [...metrics].filter(([name]) => name.startsWith("bitcoin_ipc_call_errors_total"));
-  return Object.fromEntries(series.map(([name, value]) => [/method="(.*)"/.exec(name)![1]!, value]));
-}

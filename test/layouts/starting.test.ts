@@ -18,12 +18,19 @@ test.each(["v32", "pr-29409", "ipc-2026-02", "pr/trace"] as const)(
     await using node = await ReferenceNode.start({ layout });
     await node.warmup("Loading block index…");
     await using exporter = await ExporterProcess.start(node.socketPath, options);
-    const { calls, rpcCalls } = await nodeUntil("five checks", node, ({ rpcCalls }) => rpcCalls["uptime"]! >= 5);
+    const { calls, rpcCalls, threadViolations } = await nodeUntil(
+      "five checks",
+      node,
+      ({ rpcCalls }) => rpcCalls["uptime"]! >= 5,
+    );
     expect(Object.keys(rpcCalls)).toEqual(["uptime"]);
     const needingTheChain = /^(Mining|Tracing|Chain\.(?!shutdownRequested)|Node\.(?!shutdownRequested|executeRpc))/;
     expect(Object.keys(calls).filter((method) => needingTheChain.test(method))).toEqual([]);
+    expect(threadViolations).toBe(0);
     const metrics = await exporter.metrics();
     expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+    expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
+    expect(metrics.has("bitcoin_chain_height")).toBe(false);
     expect(shownLayouts(metrics)).toEqual([]);
     await node.warmup("Verifying blocks…");
     await nodeUntil("more checks", node, (stats) => stats.rpcCalls["uptime"]! >= rpcCalls["uptime"]! + 3);

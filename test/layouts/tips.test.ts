@@ -1,15 +1,13 @@
 // A stock node's tip: the exporter learns of a change long before the next poll, and counts the blocks between two tips exactly.
 
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectCleanDisconnect, TEST_TIMEOUT_MS } from "../executable/sessions.ts";
-import type { ExporterProcess, Metrics } from "../exporter-process.ts";
-import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
+import { describe, expect, test } from "bun:test";
+import { compileFirst, expectCleanDisconnect } from "../executable/sessions.ts";
+import { type ExporterProcess, failedCalls, type Metrics } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
-import { callErrors, session, watching } from "./sessions.ts";
+import { session, watching } from "./sessions.ts";
 
-setDefaultTimeout(TEST_TIMEOUT_MS);
-beforeAll(buildReferenceNode, buildTimeoutMs);
+compileFirst();
 
 /** No second poll while a test runs. */
 const ONE_POLL = { args: ["--poll-interval", "3600"] };
@@ -70,7 +68,7 @@ describe("v32", () => {
     // Sixty blocks are counted without a call for each. Only the first poll and one after the tips were made.
     expect(rpcCalls["getblockheader"]).toBeLessThan(50);
     expect(rpcCalls["getblockchaininfo"]).toBeLessThanOrEqual(2);
-    expect(callErrors(await exporter.metrics())).toEqual({});
+    expect(failedCalls(await exporter.metrics())).toEqual({});
   });
 
   test("the last block's families are those of the new tip", async () => {
@@ -101,7 +99,7 @@ describe("v32", () => {
     await watching(node, 1);
     await node.fail("Rpc.executeRpc", "failed", "std::exception: not now");
     await chain.extend(2);
-    await exporter.waitUntil("a failure", (metrics) => Object.keys(callErrors(metrics)).length > 0);
+    await exporter.waitUntil("a failure", (metrics) => Object.keys(failedCalls(metrics)).length > 0);
     await node.clear();
     await chain.extend(1);
     const metrics = await exporter.waitUntil("the tip", (metrics) => metrics.get("bitcoin_block_height") === 23);

@@ -56,6 +56,25 @@ test("a --layout that the node does not support", async () => {
   expect(other.socketPath).toBe(node.socketPath);
 });
 
+test.each(["v32", "pr/trace"] as const)(
+  "--layout v30, which has only Mining, on a %s node, whose Mining is another",
+  async (layout) => {
+    await using node = await ReferenceNode.start({ layout });
+    await using exporter = await startExporter(node, { ...often, args: ["--layout", "v30"] });
+    await exporter.logs(
+      /^cannot reach the node at .*: .*Old mining interface \(@2\) not supported.*; next attempt in \d/,
+    );
+    await nodeUntil("two attempts", node, ({ connections }) => connections >= 2);
+    const metrics = await exporter.metrics();
+    expect(metrics.get("bitcoin_ipc_up")).toBe(0);
+    expect(metrics.get("bitcoin_ipc_connects_total")).toBe(0);
+    expect(shownLayouts(metrics)).toEqual([]);
+    exporter.signal("SIGTERM");
+    expect(await exporter.ended()).toMatchObject({ exitCode: 0 });
+    expect(await node.stats()).toMatchObject({ threadViolations: 0, uncleanLeaves: 0 });
+  },
+);
+
 test("a --layout that supports less than the node", async () => {
   await using node = await ReferenceNode.start({ layout: "v32" });
   await using exporter = await session(node, { args: ["--layout", "v31"] });

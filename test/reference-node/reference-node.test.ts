@@ -2,14 +2,15 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CALLS } from "../../src/node/calls.ts";
 import { makeInterface } from "../../src/node/layouts.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { buildReferenceNode, buildTimeoutMs } from "./build.ts";
 import { session } from "./client.ts";
 import { type Layout, ReferenceNode, referenceLayouts } from "./reference-node.ts";
+
+const folder = temporaryFolder();
 
 beforeAll(buildReferenceNode, buildTimeoutMs);
 
@@ -93,7 +94,6 @@ describe("reference node", () => {
   });
 
   test("answers every line once, with its id", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "reference-node-"));
     const command = [await buildReferenceNode(), join(folder, "node.sock")];
     const child = Bun.spawn(command, { stdin: "pipe", stdout: "pipe" });
     const lines = [
@@ -114,7 +114,6 @@ describe("reference node", () => {
     expect(replies.map((reply) => reply.id)).toEqual([0, 0, 7, 8, 9, 10, 11, 12]);
     expect(replies.map((reply) => "error" in reply)).toEqual([true, true, true, true, true, true, false, false]);
     expect(await child.exited).toBe(0);
-    await rm(folder, { recursive: true });
   });
 
   test("refuses an unknown layout", async () => {

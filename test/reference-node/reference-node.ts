@@ -73,8 +73,6 @@ export interface FireOptions {
 export interface Fired {
   /** One for each call that the subscribers answered: from sending it to having its Return. */
   microseconds: number[];
-  /** What they threw instead of returning. */
-  errors: string[];
   /** From the first call to the last Return. */
   wallMicroseconds: number;
 }
@@ -125,7 +123,8 @@ type EventOf<Name> = Extract<ReferenceEvent, { event: Name }>;
 interface Reply {
   id: number;
   error?: string;
-  fired?: Fired;
+  /** With what the subscribers threw instead of returning. */
+  fired?: Fired & { errors: string[] };
   stats?: Stats;
 }
 
@@ -200,14 +199,19 @@ export class ReferenceNode implements AsyncDisposable {
     await this.answer("Mining.getTip", { result: { hash: wireHash, height }, hasResult: true });
   }
 
-  /** Calls a callback of every subscriber; resolves when all calls are answered. Rejects without a subscriber. */
+  /**
+   * Calls a callback of every subscriber; resolves when all calls are answered or their subscriber has disconnected. Rejects
+   * without a subscriber, and if a subscriber answers with an exception.
+   */
   async fire<Method extends keyof CallbackParams>(
     method: Method,
     params: CallbackParams[Method],
     { count = 1, depth = 1, deadlineMs = fireDeadlineMs }: FireOptions = {},
   ): Promise<Fired> {
     const reply = await this.#send({ cmd: "fire", method, params, count, depth }, deadlineMs);
-    return reply.fired!;
+    const { errors, ...fired } = reply.fired!;
+    if (errors.length > 0) throw new Error(`${method}: ${errors.length} calls failed: ${errors[0]}`);
+    return fired;
   }
 
   /** From now on a method throws. */
