@@ -6,6 +6,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEADLINE_MS, eventually } from "../eventually.ts";
+import { freePort } from "../free-port.ts";
 import { fromEnvironment, type NodeBuild, PR_TRACE, V32 } from "./executables.ts";
 
 /** A parameter of a JSON-RPC method. Text is sent as it is, everything else as JSON. */
@@ -27,25 +28,6 @@ export interface Ending {
   readonly exitCode: number | null;
   readonly signal: Bun.Subprocess["signalCode"];
   readonly durationMs: number;
-}
-
-export interface BlockchainInfo {
-  readonly blocks: number;
-  readonly headers: number;
-  readonly bestblockhash: string;
-  readonly initialblockdownload: boolean;
-  readonly verificationprogress: number;
-}
-
-export interface MempoolInfo {
-  readonly size: number;
-  readonly usage: number;
-  readonly maxmempool: number;
-}
-
-export interface NetTotals {
-  readonly totalbytesrecv: number;
-  readonly totalbytessent: number;
 }
 
 /** getblock with verbosity 2 or 3, as far as the tests read it. */
@@ -320,12 +302,4 @@ function parseResult(text: string): unknown {
 /** A reviver that leaves numbers as they are written. */
 function asWritten(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   return typeof value === "number" ? context!.source : value;
-}
-
-/** A TCP port without a listener. */
-export function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }

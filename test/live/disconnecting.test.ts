@@ -164,18 +164,6 @@ describeLive("the exporter disconnects", () => {
     await node.ready();
   });
 
-  test("at any moment of connecting", async () => {
-    await using node = await BitcoinNode.start();
-    await mine(node);
-    for (let delayMs = 0; delayMs < 40; delayMs += 2) {
-      await using exporter = await ExporterProcess.start(node.socketPath);
-      await Bun.sleep(delayMs);
-      exporter.signal("SIGTERM");
-      await expectEnding(exporter, 0);
-      await node.expectAlive();
-    }
-  });
-
   test.each([
     ["an uncaught error", "SIGUSR2", /^uncaughtException: .*thrown for the test/],
     ["an unhandled rejection", "SIGWINCH", /^unhandledRejection: .*rejected for the test/],

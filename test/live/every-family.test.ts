@@ -5,6 +5,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess, type Samples } from "../exporter-process.ts";
+import { ACCEPTED, NO_PROMTOOL, promtoolCheck } from "../promtool.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
 import { describeEachBuild, type NodeBuild, PR_TRACE, V32, WITH_JSON_RPC, WITH_RPC_URL } from "./executables.ts";
 import {
@@ -71,6 +72,14 @@ const always = (build: NodeBuild, hasRpcUrl = false) => {
     const compared = await expectAgreement(node, build, hasRpcUrl);
     expect(compared).toMatchObject({ bitcoin_chain_height: { "": "3" }, bitcoin_ibd: { "": "0" } });
   });
+
+  test.skipIf(NO_PROMTOOL !== "")(`promtool reports nothing about the page${NO_PROMTOOL}`, async () => {
+    await using node = await BitcoinNode.start([], { build });
+    await mine(node);
+    await using exporter = await ExporterProcess.start(node.socketPath, { args: rpcUrl(node, hasRpcUrl) });
+    await exporter.polled();
+    expect(promtoolCheck(await exporter.payload())).toEqual(ACCEPTED);
+  });
 };
 describeEachBuild("every family equals bitcoin-cli", (build) => always(build));
 
@@ -127,6 +136,16 @@ const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
     expect(Object.keys(compared["bitcoin_fee_estimate_satoshis_per_vbyte"]!)).toHaveLength(FEE_TARGETS.length);
   });
 
+  test("of a node that has headers of blocks that it does not have", async () => {
+    await using miner = await BitcoinNode.start([], { build });
+    await using node = await BitcoinNode.start([], { build });
+    for (const hash of await mine(miner, 3)) {
+      await node.cli("submitheader", await miner.cli<string>("getblockheader", hash, false));
+    }
+    const compared = await expectAgreement(node, build, hasRpcUrl);
+    expect(compared).toMatchObject({ bitcoin_chain_height: { "": "0" }, bitcoin_header_height: { "": "3" } });
+  });
+
   test("of each new block", async () => {
     await using node = await BitcoinNode.start([], { build });
     const [coin] = await fund(node, 1);
@@ -160,7 +179,7 @@ const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
     expect((await exporter.metrics()).get(`${SINCE_CONNECT.arrival}_count`)).toBe(3);
   });
 
-  test("of the traffic with a peer that connects", async () => {
+  test("of the traffic with a peer that connects, and of the peers when it disconnects", async () => {
     await using node = await BitcoinNode.start([], { build, listens: true });
     await mine(node);
     await using exporter = await ExporterProcess.start(node.socketPath, { args: rpcUrl(node, hasRpcUrl) });
@@ -177,6 +196,9 @@ const withJsonRpc = (build: NodeBuild, hasRpcUrl = false) => {
       expect(present).toEqual(before);
       return true;
     });
+    await exporter.waitFor("bitcoin_peers", 1);
+    await peer.cli("disconnectnode", node.p2pAddress);
+    await exporter.waitFor("bitcoin_peers", 0);
   });
 
   test("of the exporter's own calls, by the node's log", async () => {

@@ -2,7 +2,7 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { DEFAULTS } from "../../src/options.ts";
-import { ExporterProcess, type Metrics } from "../exporter-process.ts";
+import { ExporterProcess, failedCalls, type Metrics } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
 import { describeEachBuild, EVERY_WAY, hasJsonRpc, PR_TRACE, RELEASES } from "./executables.ts";
 import { TIP_EVENTS } from "./families.ts";
@@ -66,7 +66,7 @@ async function upAt(exporter: ExporterProcess, height: number): Promise<Metrics>
 
 async function expectNoErrors(exporter: ExporterProcess): Promise<void> {
   const metrics = await exporter.polled();
-  expect([...metrics.keys()].filter((series) => series.startsWith("bitcoin_ipc_call_errors_total"))).toEqual([]);
+  expect(failedCalls(metrics)).toEqual({});
 }
 
 /** A node that estimates no fees is asked for each target once. */

@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess } from "../exporter-process.ts";
-import { runExporter, seriesOfNode } from "../exporter-run.ts";
+import { expectSameSeries, runExporter, seriesOfNode } from "../exporter-run.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
 import { describeEachBuild, EVERY_WAY, hasJsonRpc, PR_TRACE } from "./executables.ts";
 import { mine } from "./transactions.ts";
@@ -25,18 +25,9 @@ describeEachBuild(
       const page = await runExporter(["--once", ...args, node.socketPath]);
       expect(page).toMatchObject({ exitCode: 0, stderr: "" });
       expect(page.stdout).toContain("\nbitcoin_chain_height 110\n");
-      const once = seriesOfNode(page.stdout);
-      expect(once.length > 150).toBe(hasJsonRpc(build));
+      expect(seriesOfNode(page.stdout).length > 150).toBe(hasJsonRpc(build));
       await using exporter = await ExporterProcess.start(node.socketPath, { args: ["--no-subscribe", ...args] });
-      let served: string[] = [];
-      await eventually(
-        "the server has the same series",
-        async () => {
-          served = seriesOfNode(await exporter.payload());
-          return Bun.deepEquals(served, once);
-        },
-        { describe: () => JSON.stringify({ served, once }) },
-      );
+      await expectSameSeries(exporter, page.stdout);
 
       const check = await runExporter(["--check", ...args, node.socketPath]);
       expect(check).toMatchObject({ exitCode: 0, stderr: "" });

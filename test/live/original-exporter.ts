@@ -1,7 +1,7 @@
 // ipc-exporter-rust as its users run it, beside ours on one node.
 
 import { eventually } from "../eventually.ts";
-import { freePort } from "./bitcoin-node.ts";
+import { freePort } from "../free-port.ts";
 import { fromEnvironment, ORIGINAL_EXPORTER } from "./executables.ts";
 
 /** It subscribes to the coins last. */

@@ -32,14 +32,15 @@ describeEachBuild("probing", (build) => {
     await mine(node, 3);
     await session(node);
     const before = await threadsAtRest(node);
-    for (let delayMs = 0; delayMs < 40; delayMs += 4) {
+    for (let delayMs = 0; delayMs < 40; delayMs += 2) {
       await using exporter = await ExporterProcess.start(node.socketPath);
       await Bun.sleep(delayMs);
       exporter.signal("SIGTERM");
       expect(await exporter.ended()).toMatchObject({ exitCode: 0, signal: null });
+      expect(exporter.log.at(-1)).toBe("disconnected");
+      await node.expectAlive();
     }
     expect(await threadsAtRest(node)).toBe(before);
-    await node.expectAlive();
     expect(complaints(await node.debugLog())).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { RPC_METHODS } from "../../src/node/calls.ts";
-import { ExporterProcess, type Metrics } from "../exporter-process.ts";
+import { ExporterProcess, failedCalls, type Metrics } from "../exporter-process.ts";
 import { BitcoinNode } from "./bitcoin-node.ts";
 import { describeLive, V32 } from "./executables.ts";
 import { TIP_EVENTS } from "./families.ts";
@@ -91,7 +91,7 @@ async function withExporter<T>(
   const metrics = await exporter.polled();
   expect(metrics.get("bitcoin_ipc_up")).toBe(1);
   expect(metrics.get("bitcoin_chain_height")).toBe(before + 1);
-  expect([...metrics.keys()].filter((series) => series.startsWith("bitcoin_ipc_call_errors_total"))).toEqual([]);
+  expect(failedCalls(metrics)).toEqual({});
   return check(exporter, metrics);
 }
 
