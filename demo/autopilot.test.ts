@@ -1,18 +1,18 @@
 import { expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Exporter } from "../src/exporter.ts";
 import { readSeries } from "../src/metrics/text-format-reader.ts";
 import { DEFAULTS } from "../src/options.ts";
+import { temporaryFolder } from "../test/temporary-folder.ts";
 import { autopilot } from "./autopilot.ts";
 import { startSimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";
 
+const folder = temporaryFolder();
+
 const EVENTS = ["blockConnected", "blockDisconnected", "chainStateFlushed", "add", "uncache"] as const;
 
 test("causes every kind of event and a restart, and the exporter counts them all", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "autopilot-test-"));
   const node = startSimulatedNode({ socketPath: join(folder, "node.sock") });
   const exporter = new Exporter({
     ...DEFAULTS,
@@ -31,5 +31,4 @@ test("causes every kind of event and a restart, and the exporter counts them all
   expect(await exporter.leave(1000)).toBe(true);
   expect(judge(node, readSeries(new TextDecoder().decode(exporter.render())))).toMatchObject({ isGood: true });
   await node.stop();
-  await rm(folder, { recursive: true });
 }, 20_000);

@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Exporter } from "../src/exporter.ts";
 import { readPage, readSeries, type SeriesMap } from "../src/metrics/text-format-reader.ts";
 import { DEFAULTS, type Options } from "../src/options.ts";
+import { temporaryFolder } from "../test/temporary-folder.ts";
 import { type DemoOptions, readDemoOptions } from "./options.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 import { judge } from "./verdict.ts";
@@ -21,12 +20,11 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   bitcoin_ipc_call_errors_total: "the simulated node fails no call",
 };
 
-let folder: string;
+const folder = temporaryFolder();
 let node: SimulatedNode;
 let exporter: Exporter;
 let log: string[];
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "exporter-on-simulated-node-"));
   node = startSimulatedNode({ socketPath: join(folder, "node.sock") });
   log = [];
   exporter = newExporter();
@@ -34,7 +32,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await exporter.leave(1000);
   await node.stop();
-  await rm(folder, { recursive: true });
 });
 
 function newExporter(options: Partial<Options> = {}): Exporter {

@@ -1,19 +1,13 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryFolder } from "../test/temporary-folder.ts";
 
 const MAIN = join(import.meta.dirname, "main.ts");
 const TIMEOUT_MS = 30_000;
 
 /** Where the demo makes its own folder, to see that it removes it. */
-let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "demo-test-"));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
-});
+const folder = temporaryFolder();
 
 function start(...args: string[]) {
   return Bun.spawn([process.execPath, MAIN, ...args], {

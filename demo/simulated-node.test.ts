@@ -1,6 +1,4 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CallTimeouts } from "../src/node/call-timeouts.ts";
 import { CALLS, makeMethod, readCapability } from "../src/node/calls.ts";
@@ -11,21 +9,20 @@ import { warmupStatus } from "../src/node/warmup.ts";
 import type { Connection } from "../src/rpc/connection.ts";
 import { ChainNotifications$Server } from "../src/schema/chain.ts";
 import { Thread$Client } from "../src/schema/mp/proxy.ts";
+import { temporaryFolder } from "../test/temporary-folder.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 
 const { getHeight, handleNotifications } = CALLS.chain;
 const { getTip, waitTipChanged } = CALLS.mining;
 
-let folder: string;
+const folder = temporaryFolder();
 let node: SimulatedNode;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "simulated-node-test-"));
   node = startSimulatedNode({ socketPath: join(folder, "node.sock") });
   await node.ready();
 });
 afterEach(async () => {
   await node.stop();
-  await rm(folder, { recursive: true });
 });
 
 interface TestClient extends NodeCapabilities {

@@ -1,14 +1,15 @@
 import { expect, spyOn, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { abortFrame } from "../test/builders/rpc-messages.ts";
 import { eventually } from "../test/eventually.ts";
+import { temporaryFolder } from "../test/temporary-folder.ts";
 import { COLLECTOR_NAMES } from "./collectors/catalogue.ts";
 import { Exporter, MAX_LOGGED_REASONS } from "./exporter.ts";
 import { readPage } from "./metrics/text-format-reader.ts";
 import { DEFAULTS } from "./options.ts";
 import * as backoff from "./session/backoff.ts";
+
+const folder = temporaryFolder();
 
 const options = {
   ...DEFAULTS,
@@ -65,7 +66,6 @@ test("connects again when it is started after it has left", async () => {
 });
 
 test("each reason of a failed attempt is logged once, and of very many the oldest is forgotten", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "exporter-test-"));
   const socketPath = join(folder, "node.sock");
   // The first once more before there are too many, and once after.
   const others = Array.from({ length: MAX_LOGGED_REASONS }, (_, index) => index + 1);
@@ -81,5 +81,4 @@ test("each reason of a failed attempt is logged once, and of very many the oldes
   expect(await exporter.leave(1000)).toBe(true);
   const logged = lines.map((line) => /reason (\w+)\./.exec(line)?.[1]).filter((reason) => reason !== "none");
   expect(logged.map(Number)).toEqual([0, ...others, 0]);
-  await rm(folder, { recursive: true });
 });

@@ -1,21 +1,21 @@
 // JSON-RPC over HTTP: to a server that answers as a node does, and to one that does whatever else a port may.
 
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Socket } from "bun";
+import { freePort } from "../../test/free-port.ts";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
 import { DeadlineError, RpcError } from "../rpc/errors.ts";
 import { type OnCall, whitelistFor } from "./calls.ts";
 import { Decimal } from "./decimal.ts";
 import { httpRpc, type RpcCredentials, readRpcUrl } from "./http-rpc.ts";
 import { callRpc, failureOf, type JsonRpc, MAX_ANSWER_BYTES, type RefusedError } from "./json-rpc.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "http-rpc-test-"));
+const folder = temporaryFolder();
 const cookieFile = join(folder, ".cookie");
 const passwordFile = join(folder, "password");
 const SECRET = "5ecret:pass";
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -321,9 +321,7 @@ describe("whatever a port answers", () => {
   });
 
   test("a port that nothing listens on", async () => {
-    const listener = Bun.listen({ port: 0, hostname: "127.0.0.1", socket: { data() {} } });
-    const { port } = listener;
-    listener.stop(true);
+    const port = freePort();
     expect((await failure(ask(port))).message).toBe(
       `JSON-RPC at http://127.0.0.1:${port}: connection refused (ECONNREFUSED); check that the node runs with -server=1 and this -rpcport`,
     );

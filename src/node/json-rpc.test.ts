@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { raw } from "../../test/builders/json.ts";
 import { eventually } from "../../test/eventually.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
 import { type ReferenceClient, session } from "../../test/reference-node/client.ts";
@@ -29,9 +30,6 @@ beforeAll(buildReferenceNode, buildTimeoutMs);
 
 /** Long enough for what is answered, on a busy machine. */
 const DEADLINE_MS = 2000;
-
-/** A number as it is to stand in the node's answer. */
-const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
 let node: ReferenceNode;
 let client: ReferenceClient;

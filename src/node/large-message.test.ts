@@ -1,13 +1,12 @@
 // The rest of large messages, from files that stand for sockets in which that much has come, and from sockets.
 
-import { afterAll, expect, test } from "bun:test";
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
 import { readLargeMessage } from "./large-message.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "large-message-test-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const READ_BYTES = 256 * 1024;
 const MAX_READS = 32;

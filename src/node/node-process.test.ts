@@ -1,13 +1,12 @@
-import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectPair } from "../../test/builders/connections.ts";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
 import { nodeStart, programOf } from "./node-process.ts";
 import { connectUnix, nodeHasStarted, peerProgram } from "./socket.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "node-process-test-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 let pids = 0;
 

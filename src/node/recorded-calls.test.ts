@@ -102,7 +102,7 @@ test("the answers of both paths are the same message", async () => {
     }),
   );
   expect(answers[0]).toEqual(answers[1]!);
-  expect(answers[0]).toEqual({ message: emptyReturn(0), content: "ObjectSize_dw:0,pc:0" } as never);
+  expect(answers[0]).toEqual({ message: emptyReturn(0), content: "ObjectSize_dw:0,pc:0" });
 });
 
 describe("block heights", () => {

@@ -75,8 +75,8 @@ function retaining(results: Struct): Struct {
 
 /** The capability in results, whatever the field is called. */
 function capabilityIn(results: Struct): Client | undefined {
-  const { result, threadMap } = results as unknown as Record<string, { client?: Client } | undefined>;
-  return (result ?? threadMap)?.client;
+  const holder: { client?: Client } | undefined = Reflect.get(results, "result") ?? Reflect.get(results, "threadMap");
+  return holder?.client;
 }
 
 const isBootstrap = ([, { answers }]: [string, RecordedFrame]) => answers === "bootstrap";
@@ -118,9 +118,9 @@ describe.each(["pr-trace", "master"] as const)("%s", (capture) => {
 
   const withValues = returns.filter(([, { results }]) => results !== undefined);
   test.each(withValues)("%s has the values that the node had", async (_, recorded) => {
-    const results = (await (await answer(recorded)).results) as unknown as Record<string, unknown>;
+    const results = await (await answer(recorded)).results;
     const seen = Object.keys(recorded.results!).map((name) => {
-      const value = results[name];
+      const value: unknown = Reflect.get(results, name);
       return [name, typeof value === "bigint" ? `${value}` : value];
     });
     expect(Object.fromEntries(seen)).toEqual(recorded.results!);

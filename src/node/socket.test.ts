@@ -2,23 +2,22 @@
 
 import { dlopen, ptr } from "bun:ffi";
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Socket } from "bun";
 import { type Box, hosting, METHOD } from "../../test/builders/box.ts";
 import { unless } from "../../test/skipped.ts";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
 import { Connection } from "../rpc/connection.ts";
 import { connectUnix, transportOf } from "./socket.ts";
 import { MAX_SOCKET_PATH_BYTES, socketPathOf } from "./socket-path.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "socket-test-"));
+const folder = temporaryFolder();
 const receiveReally = Connection.prototype.receive;
 const cleanups: (() => void)[] = [];
 afterEach(() => {
   for (const cleanup of cleanups.splice(0).reverse()) cleanup();
 });
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 let paths = 0;
 const newPath = () => join(folder, `${paths++}.sock`);

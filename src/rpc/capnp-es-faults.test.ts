@@ -2,15 +2,11 @@
 
 import "./capnp-es-faults.ts";
 import { expect, test } from "bun:test";
-import { Message, Struct, utils } from "capnp-es";
+import { Message, ObjectSize, Struct, utils } from "capnp-es";
 import { frameOf } from "../../test/builders/frames.ts";
 
 class Root extends Struct {
-  static override readonly _capnp = {
-    displayName: "Root",
-    id: "0",
-    size: { dataByteLength: 0, pointerLength: 1 } as never,
-  };
+  static override readonly _capnp = { displayName: "Root", id: "0", size: new ObjectSize(0, 1) };
 }
 
 test("an error about a list that claims millions of elements does not include them", () => {

@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { utils } from "capnp-es";
-import type { Payload, Message as RpcMessage } from "capnp-es/capnp/rpc";
+import { Message_Which, type Payload, type Message as RpcMessage } from "capnp-es/capnp/rpc";
 import { BOX_INTERFACE, Box, hosting, METHOD, silent } from "../../test/builders/box.ts";
 import { expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
 import { frameOf, segmentTable } from "../../test/builders/frames.ts";
@@ -319,21 +319,22 @@ describe("if the peer does not implement", () => {
 });
 
 describe("a message that we do not implement is returned", () => {
-  test.each<[string, number, (root: RpcMessage) => { questionId: number }]>([
-    ["provide", 10, (root) => root._initProvide()],
-    ["accept", 11, (root) => root._initAccept()],
-    ["join", 12, (root) => root._initJoin()],
-  ])("%s, with its question", async (name, kind, init) => {
+  type Question = (root: RpcMessage) => { questionId: number };
+  test.each<[string, Message_Which, write: Question, read: Question]>([
+    ["provide", Message_Which.PROVIDE, (root) => root._initProvide(), (root) => root.provide],
+    ["accept", Message_Which.ACCEPT, (root) => root._initAccept(), (root) => root.accept],
+    ["join", Message_Which.JOIN, (root) => root._initJoin(), (root) => root.join],
+  ])("%s, with its question", async (_, kind, write, read) => {
     const { peer: advanced, object } = await peer();
     advanced.send(
       messageFrame((root) => {
-        init(root).questionId = 4321;
+        write(root).questionId = 4321;
       }),
     );
     const [frame] = advanced.takeFrames();
     const { unimplemented } = rootOf(frame!);
-    expect(unimplemented.which()).toBe(kind as never);
-    expect((unimplemented as unknown as Record<string, { questionId: number }>)[name]!.questionId).toBe(4321);
+    expect(unimplemented.which()).toBe(kind);
+    expect(read(unimplemented).questionId).toBe(4321);
     object.close();
     advanced.send(finishFrame(0, true));
   });

@@ -410,15 +410,8 @@ test("an expensive call is made at the first poll, and then rarely", async () =>
   const shown = new Shown();
   const { poller } = pollerOf(node, shown.rpc("uptime"), shown.rpc("getchaintips", { every: 3 }));
   for (let round = 0; round < 7; round++) await poller.poll();
-  expect(node.calls.map((methods) => methods.includes("getchaintips"))).toEqual([
-    true,
-    false,
-    false,
-    true,
-    false,
-    false,
-    true,
-  ]);
+  const rounds = node.calls.flatMap((methods, round) => (methods.includes("getchaintips") ? [round] : []));
+  expect(rounds).toEqual([0, 3, 6]);
   // In between, the last answer stands.
   await poller.poll();
   expect([...shown.values.keys()].sort()).toEqual(["getchaintips", "uptime"]);

@@ -1,10 +1,10 @@
 // Holds every alert against nodes of every chain: promtool evaluates all rules on one node per chain and fault, and the
 // severities that fire are those of the table.
 
-import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { read, ruleFiles, rules } from "./sources.ts";
 
 const PROMTOOL_DEADLINE_MS = 60_000;
@@ -119,8 +119,7 @@ const DOWN = { up: `1x${GONE} 0x${END - GONE - 1}`, bitcoin_ipc_exporter_build_i
 /** Series of a node with an index that is never synced, one value an hour. */
 const UNSYNCED = { 'bitcoin_index_synced index="txindex"': `0x${LONG_HOURS}`, bitcoin_ibd: `0x${LONG_HOURS}` };
 
-const folder = mkdtempSync(join(tmpdir(), "chains-test-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 function series(instance: string, values: Readonly<Record<string, string>>, { name, isTest }: Chain, minutes: number) {
   const all = {

@@ -2,13 +2,12 @@
 // has a result if the node reports the metric.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { autopilot } from "../../demo/autopilot.ts";
 import { type SimulatedNode, startSimulatedNode } from "../../demo/simulated-node.ts";
 import { eventually } from "../eventually.ts";
 import { ExporterProcess } from "../exporter-process.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { PrometheusServer } from "./prometheus-server.ts";
 import { selectorsOf } from "./selectors.ts";
 import { dashboardExpressions, dashboards, type Expression, ruleExpressions, ruleFiles, rules } from "./sources.ts";
@@ -33,7 +32,7 @@ const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
   "BitcoinTipStuck (info): bitcoin_node_info": "the simulated node is of regtest",
 };
 
-let folder: string;
+const folder = temporaryFolder();
 let node: SimulatedNode;
 let exporter: ExporterProcess;
 /** Of the same node, without the family that reports the chain: as of a v30 node. */
@@ -41,7 +40,6 @@ let withoutChain: ExporterProcess;
 let prometheus: PrometheusServer;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "monitoring-test-"));
   node = startSimulatedNode({ socketPath: join(folder, "node.sock"), now: () => Math.floor(Date.now() / 1000) });
   exporter = await ExporterProcess.start(node.socketPath, { args: ["--collectors", "default,feerates,utxoset"] });
   withoutChain = await ExporterProcess.start(node.socketPath, { args: ["--no-collector", "node"] });
@@ -74,7 +72,6 @@ afterAll(async () => {
   await exporter?.[Symbol.asyncDispose]();
   await withoutChain?.[Symbol.asyncDispose]();
   await node?.stop();
-  await rm(folder, { recursive: true });
 });
 
 function addressOf({ url }: ExporterProcess): string {
