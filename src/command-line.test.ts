@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { UsageError } from "./argument-reader.ts";
 import { DEFAULT_COLLECTORS } from "./collectors/catalogue.ts";
 import { readOptions } from "./command-line.ts";
-import { FLAGS, usage } from "./flags.ts";
+import { FLAGS, type Flag, usage } from "./flags.ts";
 import type { Options } from "./options.ts";
 
 const read = (...args: string[]) => readOptions(args) as Options;
@@ -26,6 +26,35 @@ test("the socket path alone gives the defaults", () => {
     debug: false,
   });
 });
+
+/** Two values of each flag that has one, and the flags that it needs. */
+const VALUES: Readonly<Record<string, readonly [first: string, second: string, ...needed: string[]]>> = {
+  "metrics-addr": [":1", ":2"],
+  "web-config": ["a.yml", "b.yml"],
+  "poll-interval": ["1", "2"],
+  "call-timeout": ["1", "2"],
+  collectors: ["chain", "mempool"],
+  "no-collector": ["fees", "peers"],
+  "fee-targets": ["2", "3"],
+  "trace-budget": ["1", "2"],
+  "rpc-url": ["http://h:1", "http://h:2"],
+  "rpc-cookie-file": ["a", "b", "--rpc-url=http://h:1"],
+  "rpc-user": ["a", "b", "--rpc-url=http://h:1", "--rpc-password-file=file"],
+  "rpc-password-file": ["a", "b", "--rpc-url=http://h:1", "--rpc-user=name"],
+  timeout: ["1", "2", "--once"],
+  layout: ["v30", "v31"],
+};
+
+test.each(Object.entries<Flag>(FLAGS).filter(([, { type }]) => type !== "positional"))(
+  "--%s has an effect",
+  (name, flag) => {
+    const [first, second, ...needed] = VALUES[name] ?? [];
+    const isSwitch = flag.type === "boolean";
+    const args = isSwitch ? [flag.default === true ? `--no-${name}` : `--${name}`] : [`--${name}=${first}`];
+    const others = isSwitch ? [] : [`--${name}=${second}`];
+    expect(readOptions(["s", ...needed, ...args])).not.toEqual(readOptions(["s", ...needed, ...others]));
+  },
+);
 
 test("flags may stand before and after the path, with a space or an equals sign", () => {
   const before = ["--debug", "--metrics-addr=0.0.0.0:1", "--web-config=web.yml"];
