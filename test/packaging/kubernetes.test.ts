@@ -1,9 +1,10 @@
 // The Kubernetes example: the node and its sidecar fit each other and the image, and the rules are those of prometheus/.
 
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const FOLDER = join(ROOT, "packaging/kubernetes");
@@ -35,6 +36,32 @@ const [statefulSet, podMonitor] = parse(join(FOLDER, "bitcoin-node.yaml")) as [
 ];
 const { metadata, spec: pod } = statefulSet.spec.template;
 const [exporter, node] = [pod.initContainers[0]!, pod.containers[0]!];
+
+const folder = temporaryFolder();
+symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+
+test("the StatefulSet has the types of Kubernetes's API", () => {
+  const json = JSON.stringify(statefulSet);
+  // Of a literal, tsc also finds the keys that the API does not have.
+  const literals = {
+    example: json,
+    port: json.replace('"containerPort":8333', '"containerPort":"p2p"'),
+    key: json.replace('"mountPath"', '"mountPaths"'),
+  };
+  const files = Object.entries(literals).map(([name, literal]) => {
+    const file = join(folder, `${name}.ts`);
+    const type = 'import type { StatefulSet } from "kubernetes-types/apps/v1";';
+    writeFileSync(file, `${type}\nexport const statefulSet: StatefulSet = ${literal};\n`);
+    return file;
+  });
+  const flags = ["--noEmit", "--strict", "--skipLibCheck", "--ignoreConfig", "--module", "esnext"];
+  const tsc = [join(ROOT, "node_modules/.bin/tsc"), ...flags, "--moduleResolution", "bundler", ...files];
+  const faults = Bun.spawnSync(tsc, { cwd: folder }).stdout.toString().trimEnd().split("\n");
+  expect(faults).toEqual([
+    expect.stringMatching(/^key\.ts\(.*'"mountPaths"' does not exist in type 'VolumeMount'/),
+    expect.stringMatching(/^port\.ts\(.*'string' is not assignable to type 'number'/),
+  ]);
+}, 60_000);
 
 test("the exporter is a sidecar that finds the socket of the node, and may open it", () => {
   expect(exporter.restartPolicy).toBe("Always");
