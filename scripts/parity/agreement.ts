@@ -1,96 +1,85 @@
-// Whether two exporters agree on one series after several rounds of scrapes. A change between two scrapes is not a
-// difference: each round scrapes the other exporter between two scrapes of ours, so its value may lie between the two.
+// Whether two exporters agree on one series. A change between two scrapes is not a difference: ours is scraped before and
+// after theirs, so the value of theirs may lie between the two.
 
-/** One round; undefined where there was no sample. */
-export interface Reading {
-  readonly before: number | undefined;
-  readonly theirs: number | undefined;
-  readonly after: number | undefined;
+/** The worst outcomes first. missing-here: only they expose it, and we should; unknown: the map does not list it. */
+const MISMATCHES = ["different", "missing-here", "unknown"] as const;
+/** other-meaning and none: as the map says; missing-there: only we expose it. */
+const MATCHES = ["within", "equal", "other-meaning", "none", "missing-there"] as const;
+export const OUTCOMES = [...MISMATCHES, ...MATCHES];
+export type Outcome = (typeof OUTCOMES)[number];
+
+export function isMismatch({ outcome }: { readonly outcome: Outcome }): boolean {
+  return MISMATCHES.some((mismatch) => mismatch === outcome);
 }
 
-export interface Judgement {
-  readonly outcome: "equal" | "within" | "different" | "missing-here" | "missing-there";
-  /** What was compared, as text. */
-  readonly theirs?: string;
-  readonly ours?: string;
-}
+/** By scrape; undefined where there was no sample. Ours has two for each of theirs, from before and after it. */
+export type Values = readonly (number | undefined)[];
 
-export interface Terms {
-  /** Compare how much two counters grew, which may have started at different times; else compare values. */
-  readonly growth: boolean;
-  /** The share that the two may differ by. */
-  readonly tolerance: number;
-  /** A missing series counts as 0, as with labels. */
-  readonly absentIsZero: boolean;
-}
-
-/** Two numbers this close are equal: a factor may change the last digit. */
+/** Two numbers this close are equal: a conversion may change the last digit. */
 const ROUNDING = 1e-12;
 
-/** Needs at least one reading; for growth at least two. */
-export function judge(readings: readonly Reading[], { growth, tolerance, absentIsZero }: Terms): Judgement {
-  const [theirs, ours] = [theirsOf(readings), oursOf(readings)];
-  const shown = {
-    ...(theirs.length > 0 && { theirs: growth ? growthText(theirs) : format(theirs.at(-1)!) }),
-    ...(ours.length > 0 && { ours: growth ? growthText(ours) : format(ours.at(-1)!) }),
-  };
-  if (theirs.length === 0 || ours.length === 0) {
-    const known = [...theirs, ...ours];
-    const isZero = absentIsZero && known.every((value) => value === (growth ? known[0] : 0));
-    return { outcome: isZero ? "equal" : ours.length === 0 ? "missing-here" : "missing-there", ...shown };
+/**
+ * Compares values; or, over two scrapes or more, how much two counters grew, which may have started at different times.
+ * Returns what it compared as text.
+ * @param tolerance the share that the two may differ by, such as 0.01
+ */
+export function judge(labels: string, theirs: Values, ours: Values, isGrowth: boolean, tolerance: number) {
+  const [there, here] = [known(theirs), known(ours)];
+  const shown = { theirs: textOf(there, isGrowth), ours: textOf(here, isGrowth) };
+  const judged = (outcome: Outcome) => ({ labels, outcome, ...shown });
+  if (there.length === 0 || here.length === 0) {
+    // A family without series has the same meaning as one whose labels have counted nothing.
+    const values = [...there, ...here];
+    const isNothing = labels !== "" && values.every((value) => value === (isGrowth ? values[0] : 0));
+    return judged(isNothing ? "equal" : here.length === 0 ? "missing-here" : "missing-there");
   }
-  if (!growth) return { outcome: compared(readings, tolerance), ...shown };
-  if (fallOf(theirs) > 0 || fallOf(ours) > 0) return { outcome: "different", ...shown };
+  if (!isGrowth) return judged(compared(theirs, ours, tolerance));
+  if (fallOf(there) ?? fallOf(here)) return judged("different");
   // Ours grew by this much at least between their first and last scrape.
-  const least = (readings.at(-1)!.before ?? ours[0]!) - (readings[0]!.after ?? ours.at(-1)!);
-  const reading = { before: Math.max(0, least), theirs: grown(theirs), after: grown(ours) };
-  return { outcome: compared([reading], tolerance), ...shown };
+  const least = (ours.at(-2) ?? here[0]!) - (ours[1] ?? here.at(-1)!);
+  return judged(compared([grown(there)], [Math.max(0, least), grown(here)], tolerance));
 }
 
-function compared(readings: readonly Reading[], tolerance: number): "equal" | "within" | "different" {
-  const isEqual = readings.every((reading) => {
-    const ours = oursOf([reading]);
-    return reading.theirs === undefined ? ours.length === 0 : ours.length > 0 && isBetween(reading.theirs, ours, 0);
+export type Series = ReturnType<typeof judge>;
+
+function compared(theirs: Values, ours: Values, tolerance: number): Outcome {
+  const isEqual = theirs.every((value, index) => {
+    const around = known(ours.slice(2 * index, 2 * index + 2));
+    return value === undefined ? around.length === 0 : meet([value], around, ROUNDING);
   });
   if (isEqual) return "equal";
-  // The two read a changing value at different times: the ranges have to meet.
-  const [theirs, ours] = [theirsOf(readings), oursOf(readings)];
-  const isNear = isBetween(Math.max(...theirs), ours, tolerance) || isBetween(Math.max(...ours), theirs, tolerance);
-  return isNear ? "within" : "different";
+  // The two read a changing value at different times.
+  return meet(known(theirs), known(ours), Math.max(tolerance, ROUNDING)) ? "within" : "different";
 }
 
-function theirsOf(readings: readonly Reading[]): number[] {
-  return readings.flatMap(({ theirs }) => theirs ?? []);
+/** Whether the ranges of two lists overlap, or lie apart by no more than the share `tolerance`. */
+function meet(some: readonly number[], others: readonly number[], tolerance: number): boolean {
+  if (some.some(Number.isNaN) && others.some(Number.isNaN)) return true;
+  const low = Math.max(Math.min(...some), Math.min(...others));
+  const high = Math.min(Math.max(...some), Math.max(...others));
+  return low <= high || (low - high) / Math.max(Math.abs(low), Math.abs(high)) <= tolerance;
 }
 
-function oursOf(readings: readonly Reading[]): number[] {
-  return readings.flatMap(({ before, after }) => [before ?? [], after ?? []].flat());
+function known(values: Values): number[] {
+  return values.filter((value) => value !== undefined);
 }
 
 function grown(values: readonly number[]): number {
   return values.at(-1)! - values[0]!;
 }
 
-/** Index of the first value that is less than the one before; a counter falls only when it restarts. */
-function fallOf(values: readonly number[]): number {
-  return values.findIndex((value, index) => value < values[index - 1]!);
+/** A counter falls only when it restarts; undefined when it does not fall. */
+function fallOf(values: readonly number[]): string | undefined {
+  const at = values.findIndex((value, index) => value < values[index - 1]!);
+  return at < 0 ? undefined : `fell from ${format(values[at - 1]!)} to ${format(values[at]!)}`;
 }
 
-function growthText(values: readonly number[]): string {
-  const at = fallOf(values);
-  return at < 0 ? `+${format(grown(values))}` : `fell from ${format(values[at - 1]!)} to ${format(values[at]!)}`;
+function textOf(values: readonly number[], isGrowth: boolean): string | undefined {
+  if (values.length === 0) return undefined;
+  return isGrowth ? (fallOf(values) ?? `+${format(grown(values))}`) : format(values.at(-1)!);
 }
 
-/** Whether `value` is in the range of `values`, or outside of it by no more than the share `tolerance`. */
-function isBetween(value: number, values: readonly number[], tolerance: number): boolean {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  if (Number.isNaN(value) || Number.isNaN(low)) return Number.isNaN(value) && Number.isNaN(low);
-  if (value >= low && value <= high) return true;
-  const bound = value < low ? low : high;
-  return Math.abs(value - bound) <= Math.max(tolerance, ROUNDING) * Math.max(Math.abs(value), Math.abs(bound));
-}
-
-/** Without the digits that come from a factor. */
+/** Without the digits that come from a conversion. */
 function format(value: number): string {
   return String(Number.isSafeInteger(value) ? value : Number(value.toPrecision(15)));
 }

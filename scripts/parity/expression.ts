@@ -2,16 +2,15 @@
 
 import { type Family, labelText, type Page, sorted } from "../../src/metrics/text-format-reader.ts";
 
-/** Values by their labels as text. Labels that the expression pins with `=` are left out. */
-export type Vector = ReadonlyMap<string, number>;
+/** A part of a metric, such as `bitcoin_est_smart_fee_<target>`. It stands for letters, digits and `_`. */
+export const PLACEHOLDER = /<\w+>/g;
 
 const SUM = /^sum without ?\(([\w, ]+)\) ?\((.+)\)$/;
-// A metric may have a placeholder, such as `bitcoin_est_smart_fee_<target>`; map.ts fills it in.
 const SELECTOR = /^([a-zA-Z_:<][\w:<>]*)(?:\{((?:\s*\w+\s*!?=\s*(["'])[^"'\\]*\3\s*(?:,|(?=\})))*)\})?$/;
 const MATCHER = /(\w+)\s*(!?=)\s*["']([^"']*)/g;
 
 /** @throws Error when `text` has neither of the forms `a{b="c",d!="e"}` and `sum without (b, d) (a{…})` */
-function parse(text: string) {
+export function parse(text: string) {
   const [, without = "", selector = text] = SUM.exec(text) ?? [];
   const [, metric, inner = ""] = SELECTOR.exec(selector) ?? [];
   if (metric === undefined) throw new Error(`no selector: ${selector}`);
@@ -19,33 +18,38 @@ function parse(text: string) {
     return { label, isEqual: operator === "=", value };
   });
   const pinned = matchers.filter(({ isEqual }) => isEqual).map(({ label }) => label);
-  return { metric, matchers, dropped: [...without.split(",").map((label) => label.trim()), ...pinned] };
+  return {
+    /** The name of the samples that the expression selects, such as `a_seconds_count`. */
+    metric,
+    /** Matches the names that the metric stands for. The group is what the placeholder stands for. */
+    pattern: new RegExp(`^${metric.replace(PLACEHOLDER, "(\\w+)")}$`),
+    matchers,
+    dropped: [...without.split(",").map((label) => label.trim()), ...pinned],
+  };
 }
 
-/** The name of the samples that an expression is about, such as `a_seconds_count`. */
-export function metricOf(text: string): string {
-  return parse(text).metric;
+/** Whether an expression selects samples of a family, or would if there were some; false without an expression. */
+export function isAbout(text: string | undefined, { name, samples }: Family): boolean {
+  if (text === undefined) return false;
+  const { pattern } = parse(text);
+  return pattern.test(name) || samples.some((sample) => pattern.test(sample.name));
 }
 
-/** Empty when no sample of `page` matches. */
-export function evaluate(text: string, page: Page): Vector {
+/** Values, multiplied by `factor`, by their labels as text. Labels that the expression pins with `=` are left out. */
+export function evaluate(text: string, page: Page, factor = 1): ReadonlyMap<string, number> {
   const { metric, matchers, dropped } = parse(text);
   const vector = new Map<string, number>();
-  for (const { name, labels, value } of familyOf(metric, page)?.samples ?? []) {
+  for (const { name, labels, value } of [...page.values()].flatMap(({ samples }) => samples)) {
     const isMatch = matchers.every((one) => ((labels.get(one.label) ?? "") === one.value) === one.isEqual);
     if (name !== metric || !isMatch) continue;
     const key = labelText(sorted(new Map([...labels].filter(([label]) => !dropped.includes(label)))));
-    vector.set(key, (vector.get(key) ?? 0) + value);
+    vector.set(key, (vector.get(key) ?? 0) + value * factor);
   }
   return vector;
 }
 
-/** Whether the page declares that samples of this name only grow. */
-export function isCounter(metric: string, page: Page): boolean {
-  const { name, type } = familyOf(metric, page) ?? {};
-  return type === "counter" || ((type === "summary" || type === "histogram") && name !== metric);
-}
-
-function familyOf(metric: string, page: Page): Family | undefined {
-  return page.get(metric) ?? page.get(metric.replace(/_(bucket|sum|count)$/, ""));
+/** Whether the samples only grow: those of a counter, and the sums and counts of a summary or histogram. */
+export function isCounter(text: string, page: Page): boolean {
+  const { metric } = parse(text);
+  return [...page.values()].some((one) => isAbout(text, one) && (one.type === "counter" || one.name !== metric));
 }

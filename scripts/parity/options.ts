@@ -1,20 +1,9 @@
 // The command line of parity.
 
 import { parseArgs } from "node:util";
-import type { ExporterMap } from "./map.ts";
 import { MAPS } from "./maps.ts";
 
-export interface ParityOptions {
-  readonly ours: string;
-  /** One exporter may serve several pages. */
-  readonly theirs: readonly string[];
-  /** Undefined: by the families on their page. */
-  readonly map: ExporterMap | undefined;
-  readonly json: boolean;
-  readonly samples: number;
-  readonly intervalMs: number;
-  readonly tolerancePct: number;
-}
+export type ParityOptions = Exclude<ReturnType<typeof readParityOptions>, "help">;
 
 export const MAP_NAMES = Object.keys(MAPS).join(", ");
 
@@ -34,7 +23,7 @@ USAGE parity --ours URL --theirs URL [--theirs URL] [--map NAME] [--json]
 Counters are compared by growth between the first and the last scrape, gauges by value. Exits with 0 when every family is
 equal or explained by the map, 1 on a mismatch, 2 when the command line or a page is not usable.`;
 
-const OPTIONS = {
+const FLAGS = {
   ours: { type: "string" },
   theirs: { type: "string", multiple: true },
   map: { type: "string" },
@@ -46,19 +35,19 @@ const OPTIONS = {
 } as const;
 
 /** @throws Error with the usage in its message */
-export function readParityOptions(args: readonly string[]): ParityOptions | "help" {
+export function readParityOptions(args: readonly string[]) {
   try {
-    const { ours, theirs, map, json, help, ...numbers } = parseArgs({ args: [...args], options: OPTIONS }).values;
+    const { ours, theirs, map, json, help, ...numbers } = parseArgs({ args: [...args], options: FLAGS }).values;
     if (help) return "help";
     if (ours === undefined) throw new Error("missing --ours");
     if (theirs === undefined) throw new Error("missing --theirs");
     return {
       ours: readUrl("ours", ours),
       theirs: theirs.map((url) => readUrl("theirs", url)),
-      map: map === undefined ? undefined : readMap(map),
+      map: map === undefined ? undefined : MAPS[accept("map", map, Object.hasOwn(MAPS, map), `one of ${MAP_NAMES}`)],
       json,
       samples: readNumber("samples", numbers.samples, 2, 10_000, /^\d+$/),
-      intervalMs: readNumber("interval", numbers.interval, 0, 86_400) * 1000,
+      intervalS: readNumber("interval", numbers.interval, 0, 86_400),
       tolerancePct: readNumber("tolerance", numbers.tolerance, 0, 100),
     };
   } catch (error) {
@@ -66,21 +55,18 @@ export function readParityOptions(args: readonly string[]): ParityOptions | "hel
   }
 }
 
-function readMap(name: string): ExporterMap {
-  return Object.hasOwn(MAPS, name) ? MAPS[name]! : refuse("map", name, `one of ${MAP_NAMES}`);
-}
-
 function readUrl(flag: string, text: string): string {
   const isHttp = /^https?:$/.test(URL.parse(text)?.protocol ?? "");
-  return isHttp ? text : refuse(flag, text, "a URL such as http://127.0.0.1:9332/metrics");
+  return accept(flag, text, isHttp, "a URL such as http://127.0.0.1:9332/metrics");
 }
 
 function readNumber(flag: string, text: string, min: number, max: number, form = /^\d+(\.\d+)?$/): number {
-  const isUsable = form.test(text) && Number(text) >= min && Number(text) <= max;
   const kind = form.test("0.5") ? "number" : "whole number";
-  return isUsable ? Number(text) : refuse(flag, text, `a ${kind} from ${min} to ${max}`);
+  const isInRange = form.test(text) && Number(text) >= min && Number(text) <= max;
+  return Number(accept(flag, text, isInRange, `a ${kind} from ${min} to ${max}`));
 }
 
-function refuse(flag: string, text: string, expected: string): never {
+function accept(flag: string, text: string, isValid: boolean, expected: string): string {
+  if (isValid) return text;
   throw new Error(`bad value "${text}" for --${flag}: expected ${expected}`);
 }

@@ -2,21 +2,23 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { judge, type Reading, type Terms } from "../../scripts/parity/agreement.ts";
+import { judge, type Values } from "../../scripts/parity/agreement.ts";
 
-const VALUE: Terms = { growth: false, tolerance: 0.01, absentIsZero: false };
-const GROWTH: Terms = { ...VALUE, growth: true };
+const VALUE = { labels: "", isGrowth: false, tolerance: 0.01 };
+const GROWTH = { ...VALUE, isGrowth: true };
 
-type Numbers = readonly [before: number | undefined, theirs: number | undefined, after: number | undefined];
+/** One round of scrapes: ours, theirs, ours. */
+type Round = readonly [Values[number], Values[number], Values[number]];
 
-function agreement(terms: Terms, ...rounds: readonly Numbers[]) {
-  const readings: Reading[] = rounds.map(([before, theirs, after]) => ({ before, theirs, after }));
-  return judge(readings, terms).outcome;
+function judged({ labels, isGrowth, tolerance }: typeof VALUE, ...rounds: readonly Round[]) {
+  const theirs = rounds.map((round) => round[1]);
+  const ours = rounds.flatMap(([before, , after]) => [before, after]);
+  return judge(labels, theirs, ours, isGrowth, tolerance);
 }
 
 const none = undefined;
 
-test.each<[string, ...Numbers[]]>([
+test.each<[string, ...Round[]]>([
   ["equal", [5, 5, 5], [5, 5, 5]],
   ["equal", [5, 5, 6], [7, 6.5, 6]],
   ["equal", [0.00001, 1000 * 1e-8, 0.00001]],
@@ -34,13 +36,15 @@ test.each<[string, ...Numbers[]]>([
   ["different", [5, -5, 5]],
   ["different", [Number.NaN, 5, Number.NaN]],
   ["different", [5, Number.NaN, 5]],
+  ["different", [5, Number.POSITIVE_INFINITY, 5]],
+  ["different", [Number.NEGATIVE_INFINITY, 5, Number.NEGATIVE_INFINITY]],
   ["missing-here", [none, 5, none], [none, 5, none]],
   ["missing-there", [5, none, 5]],
 ])("values: %s", (expected, ...rounds) => {
-  expect<string>(agreement(VALUE, ...rounds)).toBe(expected);
+  expect<string>(judged(VALUE, ...rounds).outcome).toBe(expected);
 });
 
-test.each<[string, ...Numbers[]]>([
+test.each<[string, ...Round[]]>([
   ["equal", [5, 105, 5], [5, 105, 5]],
   ["equal", [5, 105, 5], [9, 109, 9]],
   // Two events between ours and theirs in the first round, one in the last.
@@ -55,26 +59,26 @@ test.each<[string, ...Numbers[]]>([
   ["missing-here", [none, 5, none], [none, 6, none]],
   ["missing-there", [5, none, 5], [6, none, 6]],
 ])("growth: %s", (expected, ...rounds) => {
-  expect<string>(agreement(GROWTH, ...rounds)).toBe(expected);
+  expect<string>(judged(GROWTH, ...rounds).outcome).toBe(expected);
 });
 
-test("a missing series counts as 0 where the terms say so", () => {
-  const terms = { ...VALUE, absentIsZero: true };
-  expect(agreement(terms, [none, 0, none])).toBe("equal");
-  expect(agreement(terms, [0, none, 0])).toBe("equal");
-  expect(agreement(terms, [none, 1, none])).toBe("missing-here");
-  expect(agreement({ ...terms, growth: true }, [none, 7, none], [none, 7, none])).toBe("equal");
-  expect(agreement({ ...terms, growth: true }, [7, none, 7], [8, none, 8])).toBe("missing-there");
-  expect(agreement(VALUE, [none, 0, none])).toBe("missing-here");
+test("a missing series with labels counts as 0", () => {
+  const labelled = (isGrowth: boolean, ...rounds: Round[]) =>
+    judged({ ...VALUE, labels: '{a="b"}', isGrowth }, ...rounds);
+  expect(labelled(false, [none, 0, none])).toMatchObject({ outcome: "equal", labels: '{a="b"}' });
+  expect(labelled(false, [0, none, 0]).outcome).toBe("equal");
+  expect(labelled(false, [none, 1, none]).outcome).toBe("missing-here");
+  expect(labelled(true, [none, 7, none], [none, 7, none]).outcome).toBe("equal");
+  expect(labelled(true, [7, none, 7], [8, none, 8]).outcome).toBe("missing-there");
+  expect(judged(VALUE, [none, 0, none]).outcome).toBe("missing-here");
 });
 
 test("shows what it compared", () => {
-  const rounds = (...numbers: Numbers[]) => numbers.map(([before, theirs, after]) => ({ before, theirs, after }));
-  expect(judge(rounds([1, 2, 3]), VALUE)).toMatchObject({ theirs: "2", ours: "3" });
-  expect(judge(rounds([1, 2, 3], [5, 8, 9]), GROWTH)).toMatchObject({ theirs: "+6", ours: "+8" });
-  expect(judge(rounds([1, 2, 1], [1, 0, 1]), GROWTH)).toMatchObject({ theirs: "fell from 2 to 0", ours: "+0" });
-  expect(judge(rounds([4.2 * 1e-5, 4.2e-5, 4.2e-5]), VALUE)).toMatchObject({ theirs: "0.000042", ours: "0.000042" });
-  expect(judge(rounds([none, 2, none]), VALUE)).toEqual({ outcome: "missing-here", theirs: "2" });
+  expect(judged(VALUE, [1, 2, 3])).toMatchObject({ theirs: "2", ours: "3" });
+  expect(judged(GROWTH, [1, 2, 3], [5, 8, 9])).toMatchObject({ theirs: "+6", ours: "+8" });
+  expect(judged(GROWTH, [1, 2, 1], [1, 0, 1])).toMatchObject({ theirs: "fell from 2 to 0", ours: "+0" });
+  expect(judged(VALUE, [4.2 * 1e-5, 4.2e-5, 4.2e-5])).toMatchObject({ theirs: "0.000042", ours: "0.000042" });
+  expect(judged(VALUE, [none, 2, none])).toEqual({ labels: "", outcome: "missing-here", theirs: "2", ours: none });
 });
 
 test("two exporters that count the same events agree, whenever they started and are scraped", () => {
@@ -82,15 +86,11 @@ test("two exporters that count the same events agree, whenever they started and 
   fc.assert(
     fc.property(anyRounds, fc.nat(), fc.nat(), (rounds, oursBegan, theirsBegan) => {
       let events = 0;
-      const readings = rounds.map(([one, two, three]) => {
-        const before = events + one;
-        const between = before + two;
-        events = between + three;
-        return { before: before + oursBegan, theirs: between + theirsBegan, after: events + oursBegan };
-      });
-      expect(judge(readings, { ...GROWTH, tolerance: 0 }).outcome).toBe("equal");
-      const together = readings.map((one) => ({ ...one, theirs: one.theirs - theirsBegan + oursBegan }));
-      expect(judge(together, { ...VALUE, tolerance: 0 }).outcome).toBe("equal");
+      const counts = rounds.map((round) => round.map((more) => (events += more)));
+      const counted = (began: number) =>
+        counts.map(([before, between, after]): Round => [before! + oursBegan, between! + began, after! + oursBegan]);
+      expect(judged({ ...GROWTH, tolerance: 0 }, ...counted(theirsBegan)).outcome).toBe("equal");
+      expect(judged({ ...VALUE, tolerance: 0 }, ...counted(oursBegan)).outcome).toBe("equal");
     }),
   );
 });
@@ -99,8 +99,8 @@ test("two whose counts differ by more than the tolerance disagree", () => {
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 1e9 }), fc.double({ min: 0, max: 0.98, noNaN: true }), (events, share) => {
       const counted = Math.floor(events * share);
-      expect(agreement(GROWTH, [0, 0, 0], [counted, events, counted])).toBe("different");
-      expect(agreement(GROWTH, [0, 0, 0], [events, counted, events])).toBe("different");
+      expect(judged(GROWTH, [0, 0, 0], [counted, events, counted]).outcome).toBe("different");
+      expect(judged(GROWTH, [0, 0, 0], [events, counted, events]).outcome).toBe("different");
     }),
   );
 });

@@ -2,24 +2,20 @@
 // two recorded pages of a real node.
 
 import { describe, expect, test } from "bun:test";
-import { type Comparison, compare, type Outcome, type Row } from "../../scripts/parity/compare.ts";
-import type { Entry, ExporterMap } from "../../scripts/parity/map.ts";
-import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
+import { isMismatch, type Outcome } from "../../scripts/parity/agreement.ts";
+import { compare, type Row } from "../../scripts/parity/compare.ts";
+import { type Entry, MAPS, mapFor } from "../../scripts/parity/maps.ts";
 import type { Page } from "../../src/metrics/text-format-reader.ts";
-import { EXPORTERS, fixture, pageOf, quietRounds, RECORDED, theirFixture } from "./pages.ts";
+import { EXPORTERS, fixture, pageOf, quietScrapes, RECORDED, theirFixture } from "./pages.ts";
 
-function mapOf(entries: readonly Entry[]): ExporterMap {
-  return { exporter: "a test", source: "none", entries };
-}
-
-function compareWith(entries: readonly Entry[], theirs: Page, ours: Page): Comparison {
-  return compare(quietRounds(theirs, ours), mapOf(entries), 0.01);
+function compareWith(entries: readonly Entry[], theirs: Page, ours: Page): Row[] {
+  return compare(quietScrapes(theirs, ours), { exporter: "a test", source: "none", entries }, 0.01);
 }
 
 type Samples = Readonly<Record<string, number>>;
 
-function rows(entries: readonly Entry[], theirs: Samples, ours: Samples): readonly Row[] {
-  return compareWith(entries, pageOf(theirs), pageOf(ours)).rows;
+function rows(entries: readonly Entry[], theirs: Samples, ours: Samples): Row[] {
+  return compareWith(entries, pageOf(theirs), pageOf(ours));
 }
 
 function outcomes(entries: readonly Entry[], theirs: Samples, ours: Samples): Outcome[] {
@@ -39,8 +35,8 @@ test.each<[Outcome, boolean, Entry[], Samples, Samples]>([
   ["none", true, [{ theirs: "a" }], { a: 5 }, {}],
   ["other-meaning", true, [{ ...A, differs: true }], { a: 5 }, { b: 6 }],
   ["missing-there", true, [{ ...A, differs: true }], {}, { b: 6 }],
-  ["equal", true, [{ ...A, factor: 1e-8 }], { a: 0.12345678 }, { b: 12345678 }],
-  ["different", false, [{ ...A, factor: 1e-8 }], { a: 5 }, { b: 5 }],
+  ["equal", true, [{ ...A, conversion: "/ 1e8" }], { a: 0.12345678 }, { b: 12345678 }],
+  ["different", false, [{ ...A, conversion: "/ 1e8" }], { a: 5 }, { b: 5 }],
   ["equal", true, [{ ...A, theirs: "a_total", ours: "b_total" }], { a_total: 9 }, { b_total: 700 }],
   [
     "different",
@@ -52,9 +48,9 @@ test.each<[Outcome, boolean, Entry[], Samples, Samples]>([
   ["equal", true, [{ ...A, ours: "b_total" }], { a: 9 }, { b_total: 9 }],
   ["different", false, [{ ...A, ours: "b_total" }], { a: 9 }, { b_total: 700 }],
 ])("%s, good: %p", (outcome, isGood, entries, theirs, ours) => {
-  const comparison = compareWith(entries, pageOf(theirs), pageOf(ours));
-  expect(comparison.rows.map((row) => row.outcome)).toEqual([outcome]);
-  expect(comparison.isGood).toBe(isGood);
+  const compared = rows(entries, theirs, ours);
+  expect(compared).toMatchObject([{ outcome }]);
+  expect(!compared.some(isMismatch)).toBe(isGood);
 });
 
 test("a family that neither exposes is not in the comparison", () => {
@@ -63,17 +59,17 @@ test("a family that neither exposes is not in the comparison", () => {
 
 test("a family without samples counts as exposed", () => {
   const empty = (name: string): Page => new Map([[name, { name, type: "gauge", samples: [] }]]);
-  expect(compareWith([A], empty("a"), empty("b")).rows).toMatchObject([{ outcome: "equal" }]);
-  expect(compareWith([A], empty("a"), pageOf({})).rows).toMatchObject([{ outcome: "missing-here" }]);
-  expect(compareWith([A], pageOf({ a: 5 }), empty("b")).rows).toMatchObject([{ outcome: "missing-here" }]);
-  expect(compareWith([A], empty("a"), pageOf({ b: 5 })).rows).toMatchObject([{ outcome: "missing-there" }]);
+  expect(compareWith([A], empty("a"), empty("b"))).toMatchObject([{ outcome: "equal" }]);
+  expect(compareWith([A], empty("a"), pageOf({}))).toMatchObject([{ outcome: "missing-here" }]);
+  expect(compareWith([A], pageOf({ a: 5 }), empty("b"))).toMatchObject([{ outcome: "missing-here" }]);
+  expect(compareWith([A], empty("a"), pageOf({ b: 5 }))).toMatchObject([{ outcome: "missing-there" }]);
 });
 
 test("a value of theirs that means unknown is no value", () => {
-  expect(
-    compareWith([{ ...A, absent: -1 }], pageOf({ a: -1 }), new Map([["b", { name: "b", type: "gauge", samples: [] }]]))
-      .rows,
-  ).toMatchObject([{ outcome: "equal", series: [] }]);
+  const empty: Page = new Map([["b", { name: "b", type: "gauge", samples: [] }]]);
+  expect(compareWith([{ ...A, absent: -1 }], pageOf({ a: -1 }), empty)).toMatchObject([
+    { outcome: "equal", series: [] },
+  ]);
   expect(outcomes([{ ...A, absent: -1 }], { a: -1 }, { b: 5 })).toEqual(["missing-there"]);
   expect(outcomes([{ ...A, absent: -1 }], { a: 5 }, { b: 5 })).toEqual(["equal"]);
 });
@@ -144,68 +140,56 @@ test("the worst comes first", () => {
 });
 
 test("growth is from the first round to the last, and a counter that falls is different", () => {
-  const map = mapOf([{ theirs: "a_total", ours: "b_total" }]);
-  const round = (before: number, theirs: number, after: number) => ({
-    before: pageOf({ b_total: before }),
-    theirs: pageOf({ a_total: theirs }),
-    after: pageOf({ b_total: after }),
-  });
-  const rowOf = (...rounds: ReturnType<typeof round>[]) => compare(rounds, map, 0.01).rows[0]!;
-  expect(rowOf(round(0, 10, 1), round(50, 63, 55), round(99, 110, 100))).toMatchObject({
+  const growth = (theirs: number[], ours: number[]) => {
+    const pages = (name: string, values: number[]) => values.map((value) => pageOf({ [name]: value }));
+    const scrapes = { theirs: pages("a_total", theirs), ours: pages("b_total", ours) };
+    const entries = [{ theirs: "a_total", ours: "b_total" }];
+    return compare(scrapes, { exporter: "a test", source: "none", entries }, 0.01)[0]!;
+  };
+  expect(growth([10, 63, 110], [0, 1, 50, 55, 99, 100])).toMatchObject({
     outcome: "equal",
     series: [{ theirs: "+100", ours: "+100" }],
   });
-  expect(rowOf(round(0, 10, 1), round(50, 63, 55), round(99, 150, 100))).toMatchObject({ outcome: "different" });
-  expect(rowOf(round(9, 9, 9), round(3, 9, 9))).toMatchObject({
-    outcome: "different",
-    series: [{ ours: "fell from 9 to 3" }],
-  });
+  expect(growth([10, 63, 150], [0, 1, 50, 55, 99, 100]).outcome).toBe("different");
+  expect(growth([9, 9], [9, 9, 3, 9])).toMatchObject({ outcome: "different", series: [{ ours: "fell from 9 to 3" }] });
 });
 
 describe.each(EXPORTERS)("the map of %s", (exporter) => {
+  const map = MAPS[exporter]!;
+  const rows = compare(quietScrapes(theirFixture(exporter), fixture("ours")), map, 0);
+
   test("is detected by the families on its page", () => {
-    expect(mapFor(theirFixture(exporter))).toBe(MAPS[exporter]);
+    expect(mapFor(theirFixture(exporter))).toBe(map);
   });
 
   test("explains every family of its exporter, and those that it calls equal are equal", () => {
-    const { rows, isGood } = compare(quietRounds(theirFixture(exporter), fixture("ours")), MAPS[exporter]!, 0);
-    expect(rows.filter(({ outcome }) => ["different", "missing-here", "unknown", "within"].includes(outcome))).toEqual(
-      [],
-    );
-    expect(isGood).toBe(true);
+    expect(rows.filter((row) => isMismatch(row) || row.outcome === "within")).toEqual([]);
   });
 
   test("has an entry only for families that exist, except those of other versions or settings", () => {
-    const optional =
-      exporter === "original"
-        ? ["bitcoin_chain_height"]
-        : exporter === "lnliz"
-          ? ["bitcoin_ban_created", "bitcoin_banned_until"]
-          : [];
-    const { rows } = compare(quietRounds(theirFixture(exporter), fixture("ours")), MAPS[exporter]!, 0);
+    const optional: Readonly<Record<string, string[]>> = {
+      original: ["bitcoin_chain_height"],
+      lnliz: ["bitcoin_ban_created", "bitcoin_banned_until"],
+    };
     const shown = new Set(rows.filter(({ outcome }) => outcome !== "missing-there").map(({ theirs }) => theirs));
-    const entries = MAPS[exporter]!.entries.filter(({ values }) => values === undefined).map(({ theirs }) => theirs);
-    expect(entries.filter((theirs) => !shown.has(theirs))).toEqual(optional);
+    const entries = map.entries.filter(({ values }) => values === undefined).map(({ theirs }) => theirs);
+    expect(entries.filter((theirs) => !shown.has(theirs))).toEqual(optional[exporter] ?? []);
   });
 });
 
 describe("the recorded pages of the original and this exporter", () => {
   const theirs = fixture(RECORDED.theirs);
-  const ours = fixture(RECORDED.ours);
-  const { entries, ...map } = MAPS["original"]!;
+  const { entries } = MAPS["original"]!;
   // Both counted from the same event on, so values of counters are equal, not only their growth.
-  const byValue: ExporterMap = { ...map, entries: entries.map((entry) => ({ ...entry, compare: "value" })) };
+  const byValue = { ...MAPS["original"]!, entries: entries.map((entry): Entry => ({ ...entry, compare: "value" })) };
+  const compared = (page: Page) => compare(quietScrapes(page, fixture(RECORDED.ours)), byValue, 0);
 
-  test("agree in every value of the original", () => {
+  test("agree in every value of the original, each above 0 but one", () => {
     expect(mapFor(theirs)).toBe(MAPS["original"]);
-    const { rows, isGood } = compare(quietRounds(theirs, ours), byValue, 0);
+    const rows = compared(theirs);
     const equal = rows.filter(({ outcome }) => outcome === "equal").map((row) => row.theirs);
     expect(equal.sort()).toEqual([...theirs.keys()].sort());
-    expect(isGood).toBe(true);
-  });
-
-  test("have a value above 0 in every family but one", () => {
-    const { rows } = compare(quietRounds(theirs, ours), byValue, 0);
+    expect(rows.filter(isMismatch)).toEqual([]);
     const zero = rows.filter(({ series }) => series.some((one) => one.theirs === "0"));
     expect(zero.map((row) => row.theirs)).toEqual(["bitcoin_ibd"]);
   });
@@ -213,13 +197,8 @@ describe("the recorded pages of the original and this exporter", () => {
   test("disagree when any value changes", () => {
     for (const [name, family] of theirs) {
       const samples = family.samples.map((sample) => ({ ...sample, value: sample.value * 1.001 + 1 }));
-      const { rows, isGood } = compare(
-        quietRounds(new Map(theirs).set(name, { ...family, samples }), ours),
-        byValue,
-        0,
-      );
-      expect(rows.filter(({ outcome }) => outcome === "different")).toMatchObject([{ theirs: name }]);
-      expect(isGood).toBe(false);
+      const rows = compared(new Map(theirs).set(name, { ...family, samples }));
+      expect(rows.filter(isMismatch)).toMatchObject([{ theirs: name, outcome: "different" }]);
     }
   });
 });

@@ -1,7 +1,7 @@
 // The forms that an expression may have, and its value on a page.
 
 import { expect, test } from "bun:test";
-import { evaluate, isCounter, metricOf } from "../../scripts/parity/expression.ts";
+import { evaluate, isCounter, parse } from "../../scripts/parity/expression.ts";
 import { readPage } from "../../src/metrics/text-format-reader.ts";
 
 const PAGE = readPage(`# TYPE tips gauge
@@ -55,5 +55,5 @@ test.each([
   "sum without (b) (sum without (c) (a))",
   "a / 2",
 ])("refuses %j", (text) => {
-  expect(() => metricOf(text)).toThrow(/^no selector: /);
+  expect(() => parse(text)).toThrow(/^no selector: /);
 });

@@ -1,23 +1,34 @@
 // The maps are consistent, and name families that exist.
 
 import { describe, expect, test } from "bun:test";
-import { metricOf } from "../../scripts/parity/expression.ts";
-import { isCompared } from "../../scripts/parity/map.ts";
-import { MAPS } from "../../scripts/parity/maps.ts";
+import { parse } from "../../scripts/parity/expression.ts";
+import { CONVERSIONS, MAPS } from "../../scripts/parity/maps.ts";
 import type { Page } from "../../src/metrics/text-format-reader.ts";
-import { FIXTURES, fixture, fixtureText, OUR_FAMILIES, RECORDED, theirFixture, unknownFamilies } from "./pages.ts";
+import {
+  FIXTURES,
+  fixture,
+  fixtureText,
+  isCompared,
+  OUR_FAMILIES,
+  RECORDED,
+  theirFixture,
+  unknownFamilies,
+} from "./pages.ts";
 
 describe.each(Object.entries(MAPS))("the map %s", (_, { entries }) => {
   test("has entries that are consistent", () => {
-    for (const { theirs, ours, differs, factor, values, query, note, ...rest } of entries) {
-      const isAlike = ours !== undefined && !differs;
-      expect(() => metricOf(theirs)).not.toThrow();
-      if (ours !== undefined) expect(() => metricOf(ours)).not.toThrow();
-      if (ours === undefined) expect({ differs, factor, ...rest }).toEqual({ differs: undefined, factor: undefined });
-      if (factor !== undefined) expect(factor).toBeGreaterThan(0);
-      if (!isAlike || factor !== undefined) expect({ theirs, note }).toEqual({ theirs, note: expect.any(String) });
-      if (isAlike) expect({ theirs, query }).toEqual({ theirs, query: undefined });
-      expect({ theirs, hasValues: values !== undefined }).toEqual({ theirs, hasValues: isAlike && /</.test(theirs) });
+    for (const entry of entries) {
+      const { theirs, ours, conversion, values, query, note, ...rest } = entry;
+      expect(() => parse(theirs)).not.toThrow();
+      if (ours !== undefined) expect(() => parse(ours)).not.toThrow();
+      if (ours === undefined) expect({ theirs, conversion, ...rest }).toEqual({ theirs, conversion: undefined });
+      if (!isCompared(entry) || conversion !== undefined)
+        expect({ theirs, note: typeof note }).toEqual({ theirs, note: "string" });
+      if (isCompared(entry)) expect({ theirs, query }).toEqual({ theirs, query: undefined });
+      expect({ theirs, hasValues: values !== undefined }).toEqual({
+        theirs,
+        hasValues: isCompared(entry) && /</.test(theirs),
+      });
       expect(theirs).toContain(/<\w+>/.exec(ours ?? "")?.[0] ?? "");
     }
     const rows = entries.map(({ theirs, ours }) => `${theirs} → ${ours}`);
@@ -26,7 +37,7 @@ describe.each(Object.entries(MAPS))("the map %s", (_, { entries }) => {
 
   test("names families of this exporter that exist, in notes too", () => {
     const named = entries.flatMap(({ ours, query = "", note = "" }) => [
-      ...(ours === undefined ? [] : [metricOf(ours)]).filter((name) => !OUR_FAMILIES.has(name)),
+      ...(ours === undefined ? [] : [parse(ours).metric]).filter((name) => !OUR_FAMILIES.has(name)),
       ...unknownFamilies(query),
       ...unknownFamilies(note),
     ]);
@@ -34,20 +45,25 @@ describe.each(Object.entries(MAPS))("the map %s", (_, { entries }) => {
   });
 
   test("says whether a family that has the same name in both exporters is the same", () => {
-    const clashes = entries.map(({ theirs }) => metricOf(theirs)).filter((name) => OUR_FAMILIES.has(name));
+    const clashes = entries.map(({ theirs }) => parse(theirs).metric).filter((name) => OUR_FAMILIES.has(name));
     const unsaid = clashes.filter((name) => !entries.some((entry) => entry.theirs === name && entry.ours === name));
     expect(unsaid).toEqual([]);
   });
 
   test("names the family that means something else in the note", () => {
     const differing = entries.filter(({ theirs, ours, differs }) => differs && theirs !== ours);
-    const unsaid = differing.filter(({ ours, note }) => !note!.includes(metricOf(ours!).replace("<name>", "")));
+    const unsaid = differing.filter(({ ours, note }) => !note!.includes(parse(ours!).metric.replace("<name>", "")));
     expect(unsaid).toEqual([]);
   });
 
   test("compares most of its entries", () => {
     expect(entries.filter(isCompared).length).toBeGreaterThan(5);
   });
+});
+
+test.each(Object.entries(CONVERSIONS))("the conversion %s multiplies by %d", (text, factor) => {
+  const [operator, number] = text.split(" ");
+  expect(operator === "*" ? Number(number) : 1 / Number(number)).toBe(factor);
 });
 
 test("our fixture has families that exist", () => {

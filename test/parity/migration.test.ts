@@ -4,12 +4,11 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isCompared } from "../../scripts/parity/map.ts";
 import { MAPS } from "../../scripts/parity/maps.ts";
 import { GUIDE, recordingRules, recordings, withGenerated } from "../../scripts/parity/migration.ts";
 import { labelText, type Page, type Sample } from "../../src/metrics/text-format-reader.ts";
 import { lacking } from "../skipped.ts";
-import { EXPORTERS, fixture, OUR_FAMILIES, theirFixture, unknownFamilies } from "./pages.ts";
+import { EXPORTERS, fixture, isCompared, OUR_FAMILIES, theirFixture, unknownFamilies } from "./pages.ts";
 
 /** Queries that are exact although parity does not compare them. */
 const EXACT_QUERIES = [
@@ -63,8 +62,8 @@ test("no rule records under the name of a family of this exporter", () => {
 
 test("a query converts units and fills in placeholders", () => {
   const entries = [
-    { theirs: "a", ours: "b", factor: 1e-8 },
-    { theirs: "c", ours: "d", factor: 1000 },
+    { theirs: "a", ours: "b", conversion: "/ 1e8" },
+    { theirs: "c", ours: "d", conversion: "* 1000" },
     { theirs: "e", ours: "f" },
     { theirs: "g_<n>", ours: "h{target='<n>'}", values: ["2", "3"] },
     { theirs: "i", query: "j - k" },

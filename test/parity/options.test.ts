@@ -13,7 +13,7 @@ test("has defaults for everything but the addresses", () => {
     map: undefined,
     json: false,
     samples: 3,
-    intervalMs: 5000,
+    intervalS: 5,
     tolerancePct: 1,
   });
 });
@@ -34,7 +34,7 @@ test("reads every flag", () => {
     map: MAPS["lnliz"],
     json: true,
     samples: 9,
-    intervalMs: 500,
+    intervalS: 0.5,
     tolerancePct: 2.5,
   });
 });

@@ -2,7 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Round } from "../../scripts/parity/scrape.ts";
+import type { Scrapes } from "../../scripts/parity/compare.ts";
+import type { Entry } from "../../scripts/parity/maps.ts";
 import { type Page, readPage } from "../../src/metrics/text-format-reader.ts";
 
 const METRICS = readFileSync(join(import.meta.dirname, "..", "..", "METRICS.md"), "utf8");
@@ -31,6 +32,11 @@ export const EXPORTERS = Object.keys(FIXTURES) as ExporterName[];
 /** Two pages of one real node at one moment. Both exporters had counted from the same event on. */
 export const RECORDED = { theirs: "recorded-original", ours: "recorded-ours" } as const;
 
+/** Whether the values of the two should agree. */
+export function isCompared({ ours, differs }: Entry): boolean {
+  return ours !== undefined && !differs;
+}
+
 export function fixtureText(name: string): string {
   return readFileSync(join(import.meta.dirname, "fixtures", `${name}.prom`), "utf8");
 }
@@ -53,8 +59,7 @@ export function pageOf(samples: Readonly<Record<string, number>>): Page {
   return readPage(families.join(""));
 }
 
-/** Two rounds in which no value changes. */
-export function quietRounds(theirs: Page, ours: Page): Round[] {
-  const round = { before: ours, theirs, after: ours };
-  return [round, round];
+/** Scrapes between which no value changes. */
+export function quietScrapes(theirs: Page, ours: Page): Scrapes {
+  return { theirs: [theirs, theirs], ours: [ours, ours, ours, ours] };
 }

@@ -5,11 +5,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type SimulatedNode, startSimulatedNode } from "../../demo/simulated-node.ts";
-import { compare, type Row } from "../../scripts/parity/compare.ts";
+import { compare, type Row, type Scrapes } from "../../scripts/parity/compare.ts";
 import { MAPS, mapFor } from "../../scripts/parity/maps.ts";
-import type { Round } from "../../scripts/parity/scrape.ts";
 import { Exporter } from "../../src/exporter.ts";
-import { readPage } from "../../src/metrics/text-format-reader.ts";
+import { type Page, readPage } from "../../src/metrics/text-format-reader.ts";
 import { REMOVAL_REASONS } from "../../src/node/chain-notifications.ts";
 import { DEFAULTS } from "../../src/options.ts";
 import { eventually } from "../eventually.ts";
@@ -96,13 +95,14 @@ async function play(): Promise<void> {
 
 /** Compares after each of three bouts of events; rows by their name there. */
 async function compared(page: () => string, mapName: string): Promise<ReadonlyMap<string, Row>> {
-  const rounds: Round[] = [];
+  const scrapes = { theirs: [] as Page[], ours: [] as Page[] } satisfies Scrapes;
   for (let bout = 0; bout < 3; bout++) {
     await play();
-    rounds.push({ before: ourPage(), theirs: readPage(page()), after: ourPage() });
+    scrapes.theirs.push(readPage(page()));
+    scrapes.ours.push(ourPage(), ourPage());
   }
-  expect(mapFor(rounds[0]!.theirs)).toBe(MAPS[mapName]);
-  const { rows } = compare(rounds, MAPS[mapName]!, 0);
+  expect(mapFor(scrapes.theirs[0]!)).toBe(MAPS[mapName]);
+  const rows = compare(scrapes, MAPS[mapName]!, 0);
   return new Map(rows.flatMap((row) => (row.theirs === undefined ? [] : [[row.theirs, row]])));
 }
 

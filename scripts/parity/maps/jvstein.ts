@@ -1,4 +1,4 @@
-import type { ExporterMap } from "../map.ts";
+import type { ExporterMap } from "../maps.ts";
 import { BITCOIN_NAMES, hashRate, inBtc, inBtcPerKvb, PYTHON } from "./shared.ts";
 
 export const jvstein: ExporterMap = {

@@ -1,4 +1,4 @@
-import type { ExporterMap } from "../map.ts";
+import type { ExporterMap } from "../maps.ts";
 import { same } from "./shared.ts";
 
 export const original: ExporterMap = {

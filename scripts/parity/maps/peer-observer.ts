@@ -1,4 +1,4 @@
-import type { ExporterMap } from "../map.ts";
+import type { ExporterMap } from "../maps.ts";
 import { inBtc, inBtcPerKvb } from "./shared.ts";
 
 /** The same peers counted by one label of bitcoin_connections. */
@@ -41,7 +41,7 @@ export const peerObserver: ExporterMap = {
     {
       theirs: "peerobserver_rpc_peer_info_ping_median",
       ours: "bitcoin_peer_ping_median_seconds",
-      factor: 1000,
+      conversion: "* 1000",
       absent: 0,
       note: "theirs is in milliseconds, and 0 before a peer has answered a ping",
     },

@@ -1,6 +1,6 @@
 // What several maps have in common.
 
-import type { Entry } from "../map.ts";
+import type { Entry } from "../maps.ts";
 
 /** A family that has the same name in both. */
 export function same(name: string, rest: Omit<Entry, "theirs" | "ours"> = {}): Entry {
@@ -8,11 +8,11 @@ export function same(name: string, rest: Omit<Entry, "theirs" | "ours"> = {}): E
 }
 
 export function inBtc(theirs: string, ours: string): Entry {
-  return { theirs, ours, factor: 1e-8, note: "theirs is in BTC" };
+  return { theirs, ours, conversion: "/ 1e8", note: "theirs is in BTC" };
 }
 
 export function inBtcPerKvb(theirs: string, ours: string): Entry {
-  return { theirs, ours, factor: 1e-5, note: "theirs is in BTC per 1000 virtual bytes" };
+  return { theirs, ours, conversion: "/ 1e5", note: "theirs is in BTC per 1000 virtual bytes" };
 }
 
 /** All connections of a direction. */

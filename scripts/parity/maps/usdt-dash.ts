@@ -1,4 +1,4 @@
-import type { ExporterMap } from "../map.ts";
+import type { ExporterMap } from "../maps.ts";
 import { connections, inBtcPerKvb, PROCESS, PYTHON } from "./shared.ts";
 
 export const usdtDash: ExporterMap = {
