@@ -7,10 +7,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { BUILD } from "../src/build-info.ts";
 import { Exporter } from "../src/exporter.ts";
 import { createServer, type ListenAddress, type MetricsServer } from "../src/http/server.ts";
-import type { Options } from "../src/options.ts";
+import { readSeries, type SeriesMap } from "../src/metrics/text-format-reader.ts";
+import { hostPort, type Options } from "../src/options.ts";
 import { autopilot } from "./autopilot.ts";
 import { news } from "./news.ts";
-import { scrape } from "./scrape.ts";
 import { ScrapeHistory } from "./scrape-history.ts";
 import { startSimulatedNode } from "./simulated-node.ts";
 import { judge, type Verdict } from "./verdict.ts";
@@ -18,6 +18,8 @@ import { type Output, type View, viewOn } from "./view.ts";
 
 const TITLE = "bitcoind-ipc-exporter demo: a simulated node and the real exporter. Ctrl-C ends it.";
 const SCRAPE_INTERVAL_MS = 500;
+/** Prometheus waits 10 s by default; on one machine 2 s are long. */
+const SCRAPE_DEADLINE_MS = 2000;
 const WARMUP_MS = 800;
 const LEAVE_DEADLINE_MS = 4000;
 const MAX_BEHIND_S = 16;
@@ -70,8 +72,14 @@ function minersTime(): number {
 
 /** The URL for clients on this machine. */
 function urlOf({ hostname, port }: ListenAddress): string {
-  const host = hostname === "::" ? "[::1]" : hostname.includes(":") ? `[${hostname}]` : hostname;
-  return `http://${host}:${port}/metrics`;
+  return `http://${hostPort({ hostname: hostname === "::" ? "::1" : hostname, port })}/metrics`;
+}
+
+/** Reads the exporter's page as Prometheus does. Rejects when `url` does not serve one in time. */
+async function scrape(url: string): Promise<SeriesMap> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(SCRAPE_DEADLINE_MS) });
+  if (!response.ok) throw new Error(`cannot scrape ${url}: HTTP status ${response.status}`);
+  return readSeries(await response.text());
 }
 
 async function watch(url: string, view: View, signal: AbortSignal): Promise<void> {

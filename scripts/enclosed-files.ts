@@ -11,19 +11,9 @@ export const BESIDE_EXECUTABLE = [
 ];
 /** Of the archive for a host with Prometheus and Grafana. */
 export const MONITORING = [
-  ...[
-    "LICENSE",
-    "docs/dashboards.md",
-    "docs/runbooks.md",
-    "docs/screens",
-    "grafana/dashboards",
-    "grafana/provisioning",
-  ],
-  ...[
-    "prometheus/bitcoin-node.alerts.rules.yml",
-    "prometheus/bitcoin-node.recording.rules.yml",
-    "packaging/kubernetes",
-  ],
+  ...["LICENSE", "docs/dashboards.md", "docs/runbooks.md", "docs/screens"],
+  ...["grafana/dashboards", "grafana/provisioning", "packaging/kubernetes"],
+  ...["alerts", "recording"].map((name) => `prometheus/bitcoin-node.${name}.rules.yml`),
 ];
 
 /** Writes `enclosed` to `folder`. Links to other files of the repository lead to `repository`, which is OWNER/NAME. */

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { autopilot } from "../demo/autopilot.ts";
 import { type SimulatedNode, startSimulatedNode } from "../demo/simulated-node.ts";
+import { readSeries } from "../src/metrics/text-format-reader.ts";
 import { DIST, filesBelow, ROOT } from "./artefacts.ts";
 
 const POLL_INTERVAL_S = 4;
@@ -96,8 +97,8 @@ async function measure(prometheus: string, target: string): Promise<[string, str
     const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } };
     return Number(data.result[0]?.value[1] ?? Number.NaN);
   };
-  const own = await (await fetch(`${prometheus}/metrics`)).text();
-  const metric = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(own)?.[1] ?? Number.NaN);
+  const own = readSeries(await (await fetch(`${prometheus}/metrics`)).text());
+  const metric = (name: string): number => own.get(name)?.value ?? Number.NaN;
   const page = await (await fetch(`http://${target}/metrics`)).arrayBuffer();
   const zipped = Bun.gzipSync(page).byteLength;
   const federated = await fetch(`${prometheus}/federate?${new URLSearchParams({ "match[]": FEDERATED })}`);

@@ -128,6 +128,5 @@ function wholeNumber(value: JsonValue): bigint | undefined {
 const SHOWN_CHARACTERS = 60;
 
 function wrong(what: string, expected: string, value: JsonValue): never {
-  const shown = JSON.stringify(value, (_, part: unknown) => (part instanceof Decimal ? part.toNumber() : part));
-  throw new Error(`${what} is not ${expected}: ${shown.slice(0, SHOWN_CHARACTERS)}`);
+  throw new Error(`${what} is not ${expected}: ${JSON.stringify(value).slice(0, SHOWN_CHARACTERS)}`);
 }

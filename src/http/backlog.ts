@@ -2,7 +2,7 @@
 // Bounded for all connections of a server together.
 
 /** Four pages of the maximum size. A scrape of a usual page holds nothing. */
-export const MAX_BACKLOG_BYTES = 32 * 1024 * 1024;
+const MAX_BACKLOG_BYTES = 32 * 1024 * 1024;
 
 export interface Holder {
   /** Closes its connection at once. */

@@ -32,17 +32,17 @@ export class RequestError extends Error {
   }
 }
 
-/** A head while its lines arrive. Lists are joined by commas; undefined is no such field. */
+/** A head while its lines arrive. Lists are joined by commas. */
 export interface RequestHead {
   readonly method: string;
   readonly isVersion10: boolean;
-  host: string | undefined;
-  contentLength: number | undefined;
-  transferEncoding: string | undefined;
-  connection: string | undefined;
-  expect: string | undefined;
-  acceptEncoding: string | undefined;
-  authorization: string | undefined;
+  host?: string;
+  contentLength?: number;
+  transferEncoding?: string;
+  connection?: string;
+  expect?: string;
+  acceptEncoding?: string;
+  authorization?: string;
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/; // RFC 9110 5.6.2
@@ -58,17 +58,7 @@ export function readRequestLine(line: string): RequestHead {
     throw new RequestError(400, "not an http request line");
   }
   if (method === "PRI") throw new RequestError(400, "http/2 preface; use http/1.1");
-  return {
-    method,
-    isVersion10: readVersion(line.slice(targetEnd + 1)) === "1.0",
-    host: undefined,
-    contentLength: undefined,
-    transferEncoding: undefined,
-    connection: undefined,
-    expect: undefined,
-    acceptEncoding: undefined,
-    authorization: undefined,
-  };
+  return { method, isVersion10: readVersion(line.slice(targetEnd + 1)) === "1.0" };
 }
 
 /** A minor version above 1 is answered as 1.1, which RFC 9110 2.5 allows. */

@@ -49,7 +49,8 @@ export function readRpcUrl(text: string): RpcAddress {
 
 /** JSON-RPC at `address`. Its calls reject as described at JsonRpc. The errors say what to do. */
 export function httpRpc(address: RpcAddress, credentials: RpcCredentials, options: HttpRpcOptions): JsonRpc {
-  const where = `JSON-RPC at http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`;
+  const host = `${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`;
+  const where = `JSON-RPC at http://${host}`;
   const file = "cookieFile" in credentials ? credentials.cookieFile : credentials.passwordFile;
   const user = "user" in credentials ? credentials.user : COOKIE_USER;
   let authorization: string | undefined;
@@ -98,7 +99,7 @@ export function httpRpc(address: RpcAddress, credentials: RpcCredentials, option
     const body = Buffer.from(request);
     const head = [
       "POST / HTTP/1.1",
-      `Host: ${where.slice(where.indexOf("//") + 2)}`,
+      `Host: ${host}`,
       `Authorization: ${authorization}`,
       "Content-Type: application/json",
       `Content-Length: ${body.length}`,

@@ -169,8 +169,7 @@ export function rpcOver(exchange: Exchange, timeouts: CallTimeouts): JsonRpc {
     const methods = requests.map(({ method }) => method);
     const replies = replyToBatch(requests, methods);
     try {
-      const outcomes = await timeouts.wait(`a batch of ${methods}`, replies);
-      return outcomes;
+      return await timeouts.wait(`a batch of ${methods}`, replies);
     } catch (error) {
       for (const method of methods) answered.delete(method);
       const isLate = error instanceof DeadlineError;

@@ -12,7 +12,7 @@ export interface TipChange {
 }
 
 /** The longest walk from block to block: heights and hashes come from the node and may be wrong. */
-export const MAX_WALK = 10_000;
+const MAX_WALK = 10_000;
 
 /** The fork of two tips is more than MAX_WALK blocks below one of them. */
 export class TooFarApartError extends Error {

@@ -72,10 +72,10 @@ export class Poller {
     return [...node, ...mining, ...jsonRpc];
   }
 
-  async #pollAll(isWanted: (call: PolledCall) => boolean): Promise<void> {
+  async #pollAll(isIncluded: (call: PolledCall) => boolean): Promise<void> {
     const { client, calls } = this.#options;
     const { queries, jsonRpc } = client;
-    const isPolled = (call: PolledCall) => !this.#unsupported.has(call) && isWanted(call);
+    const isPolled = (call: PolledCall) => !this.#unsupported.has(call) && isIncluded(call);
     if (queries !== undefined) await this.#callEach(calls.node.filter(isPolled), (source) => source.read(queries));
     const readMining = async (source: MiningSource<unknown>) => source.read(await client.mining());
     await this.#callEach(calls.mining.filter(isPolled), readMining);
