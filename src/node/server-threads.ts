@@ -89,23 +89,16 @@ export class ServerThreads {
     fill: (params: P) => void = () => {},
     options: ThreadCallOptions<R, T> = {},
   ): Promise<T> {
-    if (!isAllowed(method)) {
-      const name = `${method.interfaceName}.${method.methodName}`;
-      throw new RpcError("failed", `${name} is not a method that the exporter may call`);
-    }
-    if (this.#isClosing || (this.#isLeaving && options.isForLeaving !== true))
-      throw new RpcError("disconnected", "the exporter is disconnecting");
+    const { rpcMethods, isForLeaving = false, lateAfterMs, endsWithConnection = false } = options;
     const key = keyOf(capability, method, options);
-    if ([...this.#late.values()].includes(key)) {
-      throw new NotSentError("the node is still processing an earlier call");
-    }
-    const pool = this.#poolFor(options.isForLeaving === true);
+    this.#refuse(method, key, isForLeaving);
+    const pool = this.#poolFor(isForLeaving);
     this.#underWay++;
     const thread = await this.#lendThread(pool).catch((error) => {
       this.#ended();
       throw error;
     });
-    if (options.endsWithConnection === true) this.#ended();
+    if (endsWithConnection) this.#ended();
     const start = performance.now();
     const question = capability.ask(
       method,
@@ -119,18 +112,28 @@ export class ServerThreads {
       if (error instanceof DeadlineError) this.#late.set(question, key);
     });
     const isSent = !question.hasEnded;
-    const { lateAfterMs } = options;
     const lateTimer =
       lateAfterMs === undefined ? undefined : setTimeout(() => this.#late.set(question, key), lateAfterMs);
     question.returned.then(() => {
       clearTimeout(lateTimer);
-      const durationMs = options.endsWithConnection === true ? undefined : performance.now() - start;
-      if (isSent) this.#onCall(options.rpcMethods ?? [question.name], durationMs);
+      const durationMs = endsWithConnection ? undefined : performance.now() - start;
+      if (isSent) this.#onCall(rpcMethods ?? [question.name], durationMs);
       this.#late.delete(question);
       pool.idle.push(thread);
-      if (options.endsWithConnection !== true) this.#ended();
+      if (!endsWithConnection) this.#ended();
     });
     return question.results;
+  }
+
+  /** Throws if `method` may not be called now. */
+  #refuse(method: AnyMethod, key: string, isForLeaving: boolean): void {
+    if (!isAllowed(method)) {
+      const name = `${method.interfaceName}.${method.methodName}`;
+      throw new RpcError("failed", `${name} is not a method that the exporter may call`);
+    }
+    if (this.#isClosing || (this.#isLeaving && !isForLeaving))
+      throw new RpcError("disconnected", "the exporter is disconnecting");
+    if ([...this.#late.values()].includes(key)) throw new NotSentError("the node is still processing an earlier call");
   }
 
   /** Makes calls that are never canceled, so that late answers can be used: callers have timeouts of their own. */
@@ -199,7 +202,7 @@ export class ServerThreads {
   }
 }
 
-type AnyMethod = Pick<Method<Struct, Struct>, "interfaceId" | "methodId">;
+type AnyMethod = Pick<Method<Struct, Struct>, "interfaceId" | "interfaceName" | "methodId" | "methodName">;
 
 /**
  * Equal for calls of one kind: a late one blocks the others. Calls with `endsWithConnection` are waits, which differ by their duration: a
@@ -208,9 +211,8 @@ type AnyMethod = Pick<Method<Struct, Struct>, "interfaceId" | "methodId">;
 function keyOf(
   { importId }: ImportedCapability,
   { interfaceId, methodId }: AnyMethod,
-  options: Pick<ThreadCallOptions, "rpcMethods" | "endsWithConnection" | "deadlineMs">,
+  { rpcMethods = [], endsWithConnection, deadlineMs }: Omit<ThreadCallOptions, "read">,
 ): string {
-  const { rpcMethods = [], endsWithConnection, deadlineMs } = options;
   const waitMs = endsWithConnection === true ? deadlineMs : undefined;
   return [importId, interfaceId, methodId, rpcMethods.join(), waitMs].join(" ");
 }
