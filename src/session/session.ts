@@ -2,12 +2,10 @@
 
 import type { Collectors } from "../collectors/catalogue.ts";
 import type { ExporterCollector } from "../collectors/exporter.ts";
-import { garbage } from "../memory/garbage.ts";
 import type { ChainEvents } from "../node/chain-notifications.ts";
 import { type ClientEvents, NodeClient } from "../node/client.ts";
 import { httpRpc } from "../node/http-rpc.ts";
 import { StoppingError } from "../node/layouts.ts";
-import type { Tip } from "../node/mining.ts";
 import { connectUnix, nodeHasStarted } from "../node/socket.ts";
 import type { Options } from "../options.ts";
 import type { BusyClock } from "../rpc/busy-clock.ts";
@@ -15,15 +13,11 @@ import type { Connection } from "../rpc/connection.ts";
 import { errorText } from "../rpc/errors.ts";
 import { CallLog } from "./call-log.ts";
 import { Pause } from "./pause.ts";
-import { PollSchedule } from "./poll-schedule.ts";
-import { choosePolledCalls, type PolledCalls } from "./polled-calls.ts";
-import { Poller } from "./poller.ts";
+import { Polling } from "./polling.ts";
 import { waitForReadiness } from "./readiness.ts";
-import { describeNode, reportedBy, sourcesOf } from "./supported.ts";
-import { TipPolls } from "./tip-polls.ts";
+import { describeNode, reportedBy } from "./supported.ts";
 import { readTip, type TipWatcherOptions, watchTips } from "./tip-watcher.ts";
 import type { TraceBudget } from "./trace-budget.ts";
-import { TraceKeeper } from "./trace-keeper.ts";
 
 type SessionFlags = Pick<
   Options,
@@ -60,12 +54,6 @@ export interface SessionEnd {
 /** A session that ends sooner counts as a failed attempt. */
 const STABLE_AFTER_MS = 30_000;
 
-/** Delay after a disconnected block before the exporter checks whether the block below is the tip. */
-const UNREPORTED_TIP_MS = 3000;
-
-/** Interval of the checks whether the trace should start or end, which samples are too old, and whether a tip is unreported. */
-const TEND_INTERVAL_MS = 1000;
-
 export class Session {
   readonly #options: SessionOptions;
   readonly #debug: (line: string) => void;
@@ -78,22 +66,15 @@ export class Session {
   #client: NodeClient | undefined;
   /** The handshake. A pr/trace node may crash when a connection ends in the middle of it. */
   #opening: Promise<NodeClient> | undefined;
-  #poller: Poller | undefined;
-  #tipPolls: TipPolls | undefined;
-  readonly #schedule: PollSchedule;
-  #tendTimer: Timer | undefined;
+  #polling: Polling | undefined;
   /** When the session was up, by performance.now. */
   #upSince: number | undefined;
-  #hasPolled = false;
-  /** The tip below the last block that was disconnected, if no block was connected and no tip reported since. */
-  #unreportedTip: { readonly height: number; readonly since: number } | undefined;
   #isLeaving = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#debug = options.debug ? options.log : () => {};
     this.#calls = new CallLog({ metrics: options.metrics, log: options.log, debug: this.#debug });
-    this.#schedule = new PollSchedule(options.pollIntervalMs);
   }
 
   /** Resolves when the session is over: the node stopped or is unreachable, or `leave` was called. Never rejects. */
@@ -107,18 +88,17 @@ export class Session {
     // While polling, only a node that stops makes the client leave.
     const wasUp = this.#upSince !== undefined;
     const isStopping = wasUp && !this.#isLeaving && this.#client?.isLeaving === true;
-    clearInterval(this.#tendTimer);
     collectors.setUtxoTraceActive(undefined);
     metrics.disconnected();
     collectors.endSession();
-    this.#poller?.clear();
-    this.#tipPolls?.clear();
+    this.#polling?.clear();
     await this.#leaveAfterFailure();
     // A node that stops may have reported blocks until the end.
     collectors.endSession();
     const failure = isStopping ? undefined : await this.#ended.promise;
     const reason = failure === undefined ? "it is stopping" : errorText(failure);
-    const wasStable = wasUp && this.#hasPolled && performance.now() - this.#upSince! >= STABLE_AFTER_MS;
+    const wasStable =
+      wasUp && this.#polling?.hasPolled === true && performance.now() - this.#upSince! >= STABLE_AFTER_MS;
     return { wasUp, wasStable, isStopping: isStopping || failure instanceof StoppingError, reason };
   }
 
@@ -181,22 +161,25 @@ export class Session {
     const client = await this.#opening;
     this.#client = client;
     await this.#waitForReadiness(client, this.#connection);
-    // Not before: what a node supports is final once it has started.
-    const polledCalls = choosePolledCalls(collectors.polled, sourcesOf(client));
-    this.#tipPolls = this.#makeTipPolls(client, polledCalls);
+    const isSubscribed = client.hasNotifications && this.#options.subscribe;
+    const polling = new Polling({
+      ...this.#options,
+      client,
+      isSubscribed,
+      callLog: this.#calls,
+      debug: this.#options.debug ? this.#debug : undefined,
+      pause: this.#pause,
+    });
+    this.#polling = polling;
     collectors.startSession(reportedBy(client, this.#options));
-    if (this.#isToSubscribe(client)) await this.#subscribe(client);
-    else await this.#startWatching(client);
+    if (isSubscribed) await this.#subscribe(client);
+    else await this.#startWatching(client, polling);
     this.#upSince = performance.now();
     metrics.connected(client.layout);
     announce(
       `connected to the node at ${socketPath}: layout ${client.layout}, ${describeNode(client, rpc !== undefined)}`,
     );
-    await this.#pollUntilEnd(client, polledCalls);
-  }
-
-  #isToSubscribe(client: NodeClient): boolean {
-    return client.hasNotifications && this.#options.subscribe;
+    await polling.run();
   }
 
   /** A node that stops crashes with a subscription on it, and may have begun to stop before the subscription was made. */
@@ -206,13 +189,13 @@ export class Session {
     await refuseStopping(client);
   }
 
-  async #startWatching(client: NodeClient): Promise<void> {
+  async #startWatching(client: NodeClient, polling: Polling): Promise<void> {
     // A v32 node that is polled while it stops never ends: estimatesmartfee waits for a scheduler that has ended.
     if (client.jsonRpc !== undefined) await refuseStopping(client);
     // A node whose only source is Mining must support it.
     else await client.mining();
-    if (this.#options.onPolled === undefined) void watchTips(this.#tipWatcher(client));
-    else await readTip(this.#tipWatcher(client));
+    if (this.#options.onPolled === undefined) void watchTips(this.#tipWatcher(client, polling));
+    else await readTip(this.#tipWatcher(client, polling));
   }
 
   #waitForReadiness(client: NodeClient, connection: Connection): Promise<void> {
@@ -242,144 +225,31 @@ export class Session {
       ...events,
       blockConnected: (height) => {
         events.blockConnected(height);
-        this.#unreportedTip = undefined;
-        // A BlockInfo without a height has -1.
-        if (height >= 0) this.#tipChanged(height, Date.now());
+        this.#polling?.blockConnected(height);
       },
       blockDisconnected: (height) => {
         events.blockDisconnected(height);
-        this.#unreportedTip = { height: height - 1, since: performance.now() };
-        if (height > 0) this.#tipChanged(height - 1);
+        this.#polling?.blockDisconnected(height);
       },
       updatedBlockTip: () => {
-        this.#unreportedTip = undefined;
+        this.#polling?.tipReported();
         events.updatedBlockTip();
       },
     };
     return { chain, utxoCache: collectors.utxoCacheEvents ?? IGNORED_COINS, debug: debug ? log : undefined };
   }
 
-  /** `arrivedMs`: when the exporter received a block that was connected just now, in Unix milliseconds. */
-  #tipChanged(tip: Tip | number, arrivedMs?: number): void {
-    this.#tipPolls?.tipChanged(tip, arrivedMs);
-    this.#schedule.tipChanged(performance.now());
-    // So that the poll loop checks again when the next poll is due.
-    this.#pause.end();
-  }
-
-  #makeTipPolls(client: NodeClient, polledCalls: PolledCalls): TipPolls {
-    return new TipPolls({
-      client,
-      calls: polledCalls.block,
-      mayBeSyncing: () => this.#options.collectors.chain.initialBlockDownload !== "over",
-      onError: (method, error) => this.#calls.failed(method, error),
-    });
-  }
-
-  #tipWatcher(client: NodeClient): TipWatcherOptions {
+  #tipWatcher(client: NodeClient, polling: Polling): TipWatcherOptions {
     return {
       client,
       // A node with notifications may crash when the exporter disconnects while a call waits; others do not.
       pollEveryMs: client.hasNotifications ? this.#options.pollIntervalMs : undefined,
       events: { ...this.#options.collectors.chain, tipChanged: this.#options.collectors.events.updatedBlockTip },
       isSyncing: () => this.#options.collectors.chain.initialBlockDownload === "active",
-      onTip: (tip, isNew) => this.#tipChanged(tip, isNew ? Date.now() : undefined),
+      onTip: (tip, isNew) => polling.tipChanged(tip, isNew ? Date.now() : undefined),
       onStopping: () => void client.leave(Number.POSITIVE_INFINITY),
       onError: (method, error) => this.#calls.failed(method, error),
     };
-  }
-
-  async #pollUntilEnd(client: NodeClient, polledCalls: PolledCalls): Promise<void> {
-    const { pollIntervalMs, callTimeoutMs, metrics } = this.#options;
-    const poller = new Poller({
-      client,
-      calls: polledCalls,
-      onAnswer: (method, value) => {
-        if (this.#options.debug) this.#debug(`poll: ${method} = ${valueText(value)}`);
-        this.#calls.pollAnswered();
-      },
-      onError: (method, error) => this.#calls.pollFailed(method, error),
-    });
-    this.#poller = poller;
-    const trace = this.#makeTraceKeeper(client);
-    /** Duration of the last complete round. One under way does not count, because the node may be stalled. */
-    let lastRoundMs = 0;
-    this.#tendTimer = setInterval(() => {
-      void trace?.tend();
-      void this.#countUnreportedTip(client);
-      // A value that two polls in a row did not refresh is no longer shown.
-      poller.clearOld((every) => (every + 1) * (pollIntervalMs + lastRoundMs) + callTimeoutMs);
-    }, TEND_INTERVAL_MS);
-    while (!client.isOver) {
-      const { kind, delayMs } = this.#schedule.next(performance.now());
-      if (delayMs > 0) {
-        await this.#pause.wait(delayMs);
-        continue;
-      }
-      // A node that stops is not polled: a call under way when it ends its connections may crash a v31 node.
-      if (await client.isStopping()) return void client.leave(Number.POSITIVE_INFINITY);
-      const start = performance.now();
-      this.#schedule.started(kind, start);
-      await (kind === "all" ? poller.poll() : poller.pollAfterTip());
-      if (client.isOver) return;
-      metrics.pollsMissed(this.#schedule.ended(performance.now()));
-      if (kind === "all") {
-        lastRoundMs = performance.now() - start;
-        metrics.polled(lastRoundMs);
-        if (!this.#hasPolled && this.#isToSubscribe(client)) void this.#readFirstTip(client);
-        this.#hasPolled = true;
-      }
-      // This poll may have reported the end of initial block download.
-      this.#tipPolls?.resume();
-      if (this.#options.onPolled !== undefined) return this.#endOnePoll(client, poller, this.#options.onPolled);
-      await trace?.tend();
-      garbage.collectInBackground();
-    }
-  }
-
-  async #endOnePoll(client: NodeClient, poller: Poller, onPolled: (client: NodeClient) => void): Promise<void> {
-    await poller.pollOverdue();
-    await this.#tipPolls?.settled;
-    if (!client.isOver) onPolled(client);
-  }
-
-  /**
-   * A node reports disconnected blocks, but the new tip only when a block is connected: after `invalidateblock` none is. In a
-   * reorganization the node answers once it has connected the new branch, and then has another tip.
-   */
-  async #countUnreportedTip(client: NodeClient): Promise<void> {
-    const tip = this.#unreportedTip;
-    if (tip === undefined || performance.now() - tip.since < UNREPORTED_TIP_MS) return;
-    const height = await client.queries?.getHeight().catch(() => undefined);
-    // A block or a tip was reported meanwhile, or the node did not answer: then it is called again.
-    if (client.isOver || height === undefined || this.#unreportedTip !== tip) return;
-    this.#unreportedTip = undefined;
-    if (height === tip.height) this.#options.collectors.events.updatedBlockTip();
-  }
-
-  /** Notifications report only future blocks, so this reads the current tip. */
-  async #readFirstTip(client: NodeClient): Promise<void> {
-    const height = await client.queries?.getHeight().catch(() => undefined);
-    if (height !== undefined) this.#tipPolls?.tipChanged(height);
-  }
-
-  /** Undefined where the trace is disabled or not supported. */
-  #makeTraceKeeper(client: NodeClient): TraceKeeper | undefined {
-    const { collectors, utxoTrace, traceBudget, busyClock, callTimeoutMs, pollIntervalMs, log } = this.#options;
-    const isWanted = utxoTrace && collectors.utxoCacheEvents !== undefined && this.#isToSubscribe(client);
-    if (!isWanted || !client.hasUtxoTrace) return undefined;
-    return new TraceKeeper({
-      client,
-      budget: traceBudget,
-      clock: busyClock,
-      deadlineMs: callTimeoutMs,
-      retryMs: pollIntervalMs,
-      mayBeSyncing: () => collectors.chain.initialBlockDownload !== "over",
-      setActive: collectors.setUtxoTraceActive,
-      onError: (method, error) => this.#calls.failed(method, error),
-      log,
-      debug: this.#debug,
-    });
   }
 }
 
@@ -389,7 +259,3 @@ async function refuseStopping(client: NodeClient): Promise<void> {
 
 /** For a session without the trace: nothing calls it. */
 const IGNORED_COINS = { add() {}, spend() {}, uncache() {} };
-
-function valueText(value: unknown): string {
-  return typeof value === "object" ? JSON.stringify(value).slice(0, 200) : String(value ?? "none");
-}

@@ -20,7 +20,7 @@ const TIMES = { WINDOW_MS: 500, FIRST_PAUSE_MS: 3_000, LONGEST_PAUSE_MS: 180_000
 const budget = (times: Partial<typeof TIMES> = {}) =>
   exporterWith({
     "session/trace-budget": { ...TIMES, ...times },
-    "session/session": { TEND_INTERVAL_MS: 50 },
+    "session/polling": { TEND_INTERVAL_MS: 50 },
   });
 const options = { ...budget(), args: ["--poll-interval", "0.2", "--trace-budget", "5"] };
 
