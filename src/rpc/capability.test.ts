@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type Client, ErrorClient } from "capnp-es";
 import { BOX_INTERFACE, type Box, hosting, METHOD, OTHER_METHOD, silent } from "../../test/builders/box.ts";
-import { connectPair, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
+import { connectToObject, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
 import {
   bootstrapFrame,
   callFrame,
@@ -18,10 +18,8 @@ import { type ImportedCapability, importOf } from "./capability.ts";
 afterEach(expectEmptyTables);
 
 test("generated clients carry a capability, but do not call it", async () => {
-  const { client } = connectPair({ server: { bootstrap: silent() } });
-  const object = await client.bootstrap();
+  const { object } = await connectToObject({ server: { bootstrap: silent() } });
   expect(() => new Thread$Client(object).getName()).toThrow("generated clients cannot call");
-  object.close();
 });
 
 describe("a capability in parameters", () => {
@@ -30,22 +28,18 @@ describe("a capability in parameters", () => {
       const { text } = await (first as ImportedCapability).ask(METHOD).results;
       results.text = `heard: ${text}`;
     });
-    const { client } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap } });
     const callback = hosting((_, results) => Object.assign(results, { text: "hello" }));
     const { text } = await object.ask(METHOD, (params) => Object.assign(params, { first: callback })).results;
     expect(text).toBe("heard: hello");
-    object.close();
   });
 
   test("is released with the Return", async () => {
-    const { client, server, settled } = connectPair({ server: { bootstrap: hosting(() => {}) } });
-    const object = await client.bootstrap();
+    const { client, server, settled, object } = await connectToObject({ server: { bootstrap: hosting(() => {}) } });
     await object.ask(METHOD, (params) => Object.assign(params, { first: silent(), second: silent() })).results;
     await settled();
     expect(client.sizes.exports).toBe(0);
     expect(server.sizes.imports).toBe(0);
-    object.close();
   });
 
   test("that is retained remains open until it is closed", async () => {
@@ -53,8 +47,7 @@ describe("a capability in parameters", () => {
     const bootstrap = hosting(({ first }) => {
       kept = (first as ImportedCapability).retain();
     });
-    const { client, server, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { client, server, settled, object } = await connectToObject({ server: { bootstrap } });
     const callback = hosting((_, results) => Object.assign(results, { text: "still open" }));
     await object.ask(METHOD, (params) => Object.assign(params, { first: callback, second: silent() })).results;
     await settled();
@@ -65,7 +58,6 @@ describe("a capability in parameters", () => {
     kept!.close();
     await settled();
     expect(client.sizes.exports).toBe(0);
-    object.close();
   });
 
   test("that was not retained cannot be used after the Return", async () => {
@@ -73,25 +65,21 @@ describe("a capability in parameters", () => {
     const bootstrap = hosting(({ first }) => {
       kept = first as ImportedCapability;
     });
-    const { client, server, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { server, settled, object } = await connectToObject({ server: { bootstrap } });
     await object.ask(METHOD, (params) => Object.assign(params, { first: silent() })).results;
     await expect(kept!.ask(METHOD).results).rejects.toThrow("the capability was closed");
     kept!.close();
     await settled();
     expect(server.ended).toBeUndefined();
-    object.close();
   });
 
   test("that the method closes itself is released once", async () => {
     const bootstrap = hosting(({ first }) => first.close());
-    const { client, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { client, settled, object } = await connectToObject({ server: { bootstrap } });
     await object.ask(METHOD, (params) => Object.assign(params, { first: silent(), second: silent() })).results;
     await settled();
     expect(client.sizes.exports).toBe(0);
     expect(client.ended).toBeUndefined();
-    object.close();
   });
 
   test("the same object twice, and retained once", async () => {
@@ -99,8 +87,7 @@ describe("a capability in parameters", () => {
     const bootstrap = hosting(({ first }) => {
       kept.push((first as ImportedCapability).retain());
     });
-    const { client, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { client, settled, object } = await connectToObject({ server: { bootstrap } });
     const callback = hosting((_, results) => Object.assign(results, { number: 1 }));
     const fill = (params: object) => Object.assign(params, { first: callback, second: callback });
     await object.ask(METHOD, fill).results;
@@ -113,7 +100,6 @@ describe("a capability in parameters", () => {
     kept[1]!.close();
     await settled();
     expect(client.sizes.exports).toBe(0);
-    object.close();
   });
 });
 
@@ -122,18 +108,15 @@ describe("capabilities in results", () => {
   const ofTwo = () => hosting((_, results) => Object.assign(results, { first: silent(), second: silent() }));
 
   test("are released with their call", async () => {
-    const { client, server, settled } = connectPair({ server: { bootstrap: ofTwo() } });
-    const object = await client.bootstrap();
+    const { client, server, settled, object } = await connectToObject({ server: { bootstrap: ofTwo() } });
     for (let call = 0; call < 100; call++) await object.ask(METHOD).results;
     await settled();
     expect(client.sizes.imports).toBe(1);
     expect(server.sizes.exports).toBe(1);
-    object.close();
   });
 
   test("remain open if they are retained while the results are read", async () => {
-    const { client, server, settled } = connectPair({ server: { bootstrap: ofTwo() } });
-    const object = await client.bootstrap();
+    const { server, settled, object } = await connectToObject({ server: { bootstrap: ofTwo() } });
     const first = await object.ask(METHOD, undefined, { read: ({ first }) => importOf(first) }).results;
     await settled();
     expect(server.sizes.exports).toBe(2);
@@ -141,20 +124,16 @@ describe("capabilities in results", () => {
     first.close();
     await settled();
     expect(server.sizes.exports).toBe(1);
-    object.close();
   });
 
   test("cannot be retained later", async () => {
-    const { client } = connectPair({ server: { bootstrap: ofTwo() } });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap: ofTwo() } });
     const { first } = await object.ask(METHOD).results;
     expect(() => importOf(first)).toThrow("the capability was released with its call");
-    object.close();
   });
 
   test("are released if reading the results fails", async () => {
-    const { client, server, settled } = connectPair({ server: { bootstrap: ofTwo() } });
-    const object = await client.bootstrap();
+    const { server, settled, object } = await connectToObject({ server: { bootstrap: ofTwo() } });
     const read = () => {
       throw new Error("of no use");
     };
@@ -163,27 +142,22 @@ describe("capabilities in results", () => {
     );
     await settled();
     expect(server.sizes.exports).toBe(1);
-    object.close();
   });
 
   test("that are null", async () => {
-    const { client } = connectPair({ server: { bootstrap: hosting(() => {}) } });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap: hosting(() => {}) } });
     const { results } = object.ask(METHOD, undefined, { read: ({ first }) => importOf(first) });
     await expect(results).rejects.toMatchObject({
       kind: "failed",
       message: "Boxes.method0: the peer sent no capability",
     });
-    object.close();
   });
 
   test("may be objects of the caller's", async () => {
     const bootstrap = hosting(({ first }, results) => Object.assign(results, { first }));
-    const { client } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap } });
     const own = silent();
     expect((await object.ask(METHOD, (params) => Object.assign(params, { first: own })).results).first).toBe(own);
-    object.close();
   });
 });
 
@@ -223,7 +197,6 @@ describe("what cannot be used", () => {
     expect(peer.take()).toEqual([]);
     expect(peer.connection.sizes.exports).toBe(0);
     foreign.close();
-    object.close();
   });
 
   test("a capability whose connection has ended can be closed", async () => {
@@ -244,20 +217,17 @@ describe("passing on", () => {
         received = first;
       },
     );
-    const { client } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap } });
     const first = await object.ask(METHOD, undefined, { read: ({ first }) => importOf(first) }).results;
     await object.ask(OTHER_METHOD, (params) => Object.assign(params, { first })).results;
     expect(received).toBe(own);
     first.close();
-    object.close();
   });
 
   test("one object many times is one export with as many references", async () => {
     const own = silent();
     const bootstrap = hosting((_, results) => Object.assign(results, { first: own, second: own }));
-    const { client, server, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { server, settled, object } = await connectToObject({ server: { bootstrap } });
     const handles: Client[] = [];
     const read = ({ first, second }: Box) => handles.push(importOf(first), importOf(second));
     for (let round = 0; round < 3; round++) await object.ask(METHOD, undefined, { read }).results;
@@ -269,7 +239,6 @@ describe("passing on", () => {
     handles[0]!.close();
     await settled();
     expect(server.sizes.exports).toBe(1);
-    object.close();
   });
 });
 
@@ -314,8 +283,7 @@ describe("references", () => {
     const bootstrap = hosting(async ({ first }, results) => {
       results.number = (await (first as ImportedCapability).ask(METHOD).results).number;
     });
-    const { client, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { client, settled, object } = await connectToObject({ server: { bootstrap } });
     for (const other of others) {
       const { number } = await object.ask(METHOD, (params) => Object.assign(params, { first: own, second: other }))
         .results;
@@ -325,13 +293,11 @@ describe("references", () => {
       // Exports the first object again, with an id that another object had.
       await object.ask(METHOD, (params) => Object.assign(params, { first: own })).results;
     }
-    object.close();
   });
 
   test("of several exports: released waits for all of them", async () => {
     const bootstrap = hosting((_, results) => Object.assign(results, { first: silent(), second: silent() }));
-    const { client, server, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { server, settled, object } = await connectToObject({ server: { bootstrap } });
     const read = ({ first, second }: Box) => ({ first: importOf(first), second: importOf(second) });
     const { first, second } = await object.ask(METHOD, undefined, { read }).results;
     let areReleased = false;
@@ -361,6 +327,5 @@ describe("references", () => {
     peer.send(releaseFrame(0, 2));
     await released;
     expect(peer.connection.sizes.exports).toBe(0);
-    object.close();
   });
 });

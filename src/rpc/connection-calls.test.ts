@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { BOX_INTERFACE, hosting, METHOD, OTHER_METHOD, silent } from "../../test/builders/box.ts";
-import { connectPair, DELIVERIES, expectEmptyTables } from "../../test/builders/connections.ts";
+import { connectPair, connectToObject, DELIVERIES, expectEmptyTables } from "../../test/builders/connections.ts";
 import { RpcError, type RpcErrorKind } from "./errors.ts";
 
 afterEach(expectEmptyTables);
@@ -13,14 +13,12 @@ describe.each(DELIVERIES)("over a stream that delivers %s", (delivery) => {
       results.number = number + 1;
       results.text = `${text}!`;
     });
-    const { client } = connectPair({ server: { bootstrap }, delivery });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap }, delivery });
     const { number, text } = await object.ask(METHOD, (params) => {
       params.number = 41;
       params.text = "hello";
     }).results;
     expect({ number, text }).toEqual({ number: 42, text: "hello!" });
-    object.close();
   });
 
   test("calls start in the order in which they were sent, and may return in another", async () => {
@@ -30,8 +28,7 @@ describe.each(DELIVERIES)("over a stream that delivers %s", (delivery) => {
       taken.push(number);
       if (number === 0) await gate.promise;
     });
-    const { client } = connectPair({ server: { bootstrap }, delivery });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap }, delivery });
     const answered: number[] = [];
     const [first, ...others] = [0, 1, 2].map(async (number) => {
       await object.ask(METHOD, (params) => Object.assign(params, { number })).results;
@@ -42,15 +39,13 @@ describe.each(DELIVERIES)("over a stream that delivers %s", (delivery) => {
     expect(answered).toEqual([1, 2]);
     gate.resolve();
     await first;
-    object.close();
   });
 
   test("hundreds of calls at once each get their own results", async () => {
     const bootstrap = hosting(async ({ number, text }, results) => {
       results.text = `${number} ${text}`;
     });
-    const { client } = connectPair({ server: { bootstrap }, delivery });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap }, delivery });
     const texts = await Promise.all(
       Array.from({ length: 300 }, async (_, number) => {
         const { results } = object.ask(METHOD, (params) =>
@@ -60,7 +55,6 @@ describe.each(DELIVERIES)("over a stream that delivers %s", (delivery) => {
       }),
     );
     expect(texts).toEqual(texts.map((_, number) => `${number} ${"x".repeat(number % 50)}`));
-    object.close();
   });
 });
 
@@ -89,13 +83,11 @@ test("every bootstrap returns a handle of its own", async () => {
 
 test("parameters larger than a buffer", async () => {
   const bootstrap = hosting(({ text }, results) => Object.assign(results, { number: text.length, text }));
-  const { client } = connectPair({ server: { bootstrap }, delivery: "whole" });
-  const object = await client.bootstrap();
+  const { object } = await connectToObject({ server: { bootstrap }, delivery: "whole" });
   const text = "0123456789".repeat(30_000);
   const results = await object.ask(METHOD, (params) => Object.assign(params, { text })).results;
   expect(results.number).toBe(text.length);
   expect(results.text === text).toBe(true);
-  object.close();
 });
 
 describe("exceptions", () => {
@@ -103,8 +95,7 @@ describe("exceptions", () => {
     "%s keeps its kind and text",
     async (kind) => {
       const bootstrap = hosting(() => Promise.reject(new RpcError(kind, `thrown ${kind}: ümläut`)));
-      const { client } = connectPair({ server: { bootstrap } });
-      const object = await client.bootstrap();
+      const { object } = await connectToObject({ server: { bootstrap } });
       const error = await object.ask(METHOD).results.catch((reason) => reason);
       expect(error).toBeInstanceOf(RpcError);
       expect(error).toMatchObject({ kind, message: `thrown ${kind}: ümläut` });
@@ -126,32 +117,26 @@ describe("exceptions", () => {
     ["rejects with a value that has no text", () => Promise.reject(Object.create(null)), "has no text"],
   ])("a method that %s is answered, and the next call too", async (_, misbehave, text) => {
     const bootstrap = hosting(misbehave, (_params, results) => Object.assign(results, { text: "fine" }));
-    const { client } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap } });
     const error = await object.ask(METHOD).results.catch((reason) => reason);
     expect(error).toMatchObject({ name: "RpcError", kind: "failed", message: expect.stringContaining(text) });
     expect((await object.ask(OTHER_METHOD).results).text).toBe("fine");
-    object.close();
   });
 
   test("a method that the object does not have", async () => {
-    const { client } = connectPair({ server: { bootstrap: hosting(() => {}) } });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap: hosting(() => {}) } });
     await expect(object.ask(OTHER_METHOD).results).rejects.toMatchObject({
       kind: "unimplemented",
       message: `method not implemented: interface 0x${BOX_INTERFACE.toString(16)} method 1`,
     });
-    object.close();
   });
 
   test("an interface that the object does not have", async () => {
-    const { client } = connectPair({ server: { bootstrap: hosting(() => {}) } });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap: hosting(() => {}) } });
     await expect(object.ask({ ...METHOD, interfaceId: 7n }).results).rejects.toMatchObject({
       kind: "unimplemented",
       message: "interface not implemented: interface 0x7 method 0",
     });
-    object.close();
   });
 
   test("a bootstrap where the peer offers none", async () => {
@@ -165,8 +150,7 @@ describe("exceptions", () => {
   test("parameters that cannot be written are not sent", async () => {
     let calls = 0;
     const bootstrap = hosting(() => calls++);
-    const { client, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { settled, object } = await connectToObject({ server: { bootstrap } });
     const question = object.ask(METHOD, () => {
       throw new Error("no such parameter");
     });
@@ -174,17 +158,14 @@ describe("exceptions", () => {
     await question.returned;
     await settled();
     expect(calls).toBe(0);
-    object.close();
   });
 
   test("results that cannot be written become an exception", async () => {
     const notACapability = { call: () => {}, close: () => {} } as never;
     const bootstrap = hosting((_, results) => Object.assign(results, { first: silent(), second: notACapability }));
-    const { client } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { object } = await connectToObject({ server: { bootstrap } });
     await expect(object.ask(METHOD).results).rejects.toThrow(
       "a capability to send is neither hosted here nor open on this connection",
     );
-    object.close();
   });
 });

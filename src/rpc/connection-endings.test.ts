@@ -2,7 +2,14 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { hosting, METHOD, silent } from "../../test/builders/box.ts";
-import { connectPair, EMPTY_TABLES, expectEmptyTables, RawPeer, turn } from "../../test/builders/connections.ts";
+import {
+  connectPair,
+  connectToObject,
+  EMPTY_TABLES,
+  expectEmptyTables,
+  RawPeer,
+  turn,
+} from "../../test/builders/connections.ts";
 import { finishFrame, returnBootstrapFrame, returnCapsFrame, returnFrame } from "../../test/builders/rpc-messages.ts";
 import type { ImportedCapability } from "./capability.ts";
 import type { Connection } from "./connection.ts";
@@ -75,15 +82,13 @@ describe("a deadline", () => {
       results.first = silent();
       results.second = first;
     });
-    const { client, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { settled, object } = await connectToObject({ server: { bootstrap } });
     const fill = (params: { first: unknown }) => Object.assign(params, { first: silent() });
     const question = object.ask(METHOD, fill, { deadlineMs: DEADLINE_MS });
     await expect(question.results).rejects.toBeInstanceOf(DeadlineError);
     await settled();
     gate.resolve();
     await question.returned;
-    object.close();
   });
 
   test("that passes while the Return is in transit: the results are released", async () => {
@@ -92,8 +97,7 @@ describe("a deadline", () => {
       Object.assign(results, { first: silent() });
       isAnswered = true;
     });
-    const { client, server, down, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { server, down, settled, object } = await connectToObject({ server: { bootstrap } });
     down.isHeld = true;
     const question = object.ask(METHOD, undefined, { deadlineMs: DEADLINE_MS });
     await expect(question.results).rejects.toBeInstanceOf(DeadlineError);
@@ -102,7 +106,6 @@ describe("a deadline", () => {
     expect(server.sizes).toMatchObject({ answers: 0, exports: 1 });
     down.letGo();
     await question.returned;
-    object.close();
   });
 
   test("that was met has no effect later", async () => {
@@ -181,8 +184,7 @@ describe("the end of the connection", () => {
   test("while our methods run: their results are dropped", async () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const bootstrap = hosting(async ({ number }) => gates[number]!.promise);
-    const { client, server, settled } = connectPair({ server: { bootstrap } });
-    const object = await client.bootstrap();
+    const { client, server, settled, object } = await connectToObject({ server: { bootstrap } });
     const questions = [0, 1].map((number) => object.ask(METHOD, (params) => Object.assign(params, { number })));
     await settled();
     expect(server.sizes.answers).toBe(2);

@@ -37,7 +37,7 @@ const finish = { finish: { questionId: 0, releaseResultCaps: false } };
 
 describe("results", () => {
   test("reach the caller, and get a Finish", async () => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       utils.setUint32(0, 42, contentOf(body._initResults(), 1, 3));
     });
@@ -45,7 +45,6 @@ describe("results", () => {
     expect((await question.results).number).toBe(42);
     await question.returned;
     expect(peer.take()).toEqual([finish]);
-    object.close();
   });
 
   test("beyond the limit are dropped as they arrive, and the question rejects with that", async () => {
@@ -69,11 +68,10 @@ describe("results", () => {
     peer.take();
     peer.send(returnFrame(next.id, (body) => body._initResults()));
     expect((await next.results).number).toBe(0);
-    object.close();
   });
 
   test("of many MB that are within the limit reach the caller", async () => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     const text = "0123456789abcdef".repeat(500_000);
     const frame = returnFrame(question.id, (body) => {
       utils.setText(0, text, contentOf(body._initResults(), 1, 3));
@@ -81,11 +79,10 @@ describe("results", () => {
     for (let at = 0; at < frame.length; at += 1024 * 1024) peer.send(frame.subarray(at, at + 1024 * 1024));
     expect((await question.results).text === text).toBe(true);
     expect(peer.take()).toEqual([finish]);
-    object.close();
   });
 
   test("that need no Finish get none", async () => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       body._initResults();
       body.noFinishNeeded = true;
@@ -93,22 +90,20 @@ describe("results", () => {
     peer.send(frame);
     await question.results;
     expect(peer.take()).toEqual([]);
-    object.close();
   });
 
   test("without content have default values", async () => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     peer.send(returnFrame(question.id, (body) => body._initResults()));
     const { number, text } = await question.results;
     expect({ number, text }).toEqual({ number: 0, text: "" });
-    object.close();
   });
 
   test.each([
     ["an older schema", 0, 1],
     ["a newer schema", 4, 9],
   ])("of %s: the fields that both have are read", async (_, dataWords, pointerCount) => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       const content = contentOf(body._initResults(), dataWords, pointerCount);
       if (dataWords > 0) utils.setUint32(0, 7, content);
@@ -117,7 +112,6 @@ describe("results", () => {
     peer.send(frame);
     const { number, text } = await question.results;
     expect({ number, text }).toEqual({ number: dataWords > 0 ? 7 : 0, text: "known" });
-    object.close();
   });
 
   test("with capabilities: the one that is retained is the caller's to close, the other is released", async () => {
@@ -138,11 +132,10 @@ describe("results", () => {
     expect(peer.connection.sizes.imports).toBe(2);
     first.close();
     expect(peer.take()).toEqual([{ release: { id: 5, referenceCount: 1 } }]);
-    object.close();
   });
 
   test("that cannot be read fail this question only, and their capabilities are released", async () => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       const payload = body._initResults();
       payload._initCapTable(2).get(0).senderHosted = 5;
@@ -159,7 +152,6 @@ describe("results", () => {
       { release: { id: 6, referenceCount: 1 } },
       finish,
     ]);
-    object.close();
   });
 
   test("of a bootstrap without a capability", async () => {
@@ -178,55 +170,50 @@ describe("an exception", () => {
     ["unimplemented", 3],
     ["failed", 17],
   ])("is %s when its type is %p", async (kind, type) => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     peer.send(returnExceptionFrame(question.id, type, "the peer's reason"));
     await expect(question.results).rejects.toMatchObject({ name: "RpcError", kind, message: "the peer's reason" });
     expect(peer.take()).toEqual([finish]);
-    object.close();
   });
 
   test("without a reason", async () => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     peer.send(returnFrame(question.id, (body) => body._initException()));
     await expect(question.results).rejects.toMatchObject({ kind: "failed", message: "" });
-    object.close();
   });
 });
 
 describe("neither results nor an exception", () => {
   test("canceled", async () => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       body.canceled = true;
     });
     peer.send(frame);
     await expect(question.results).rejects.toThrow("Boxes.method0: canceled by the peer");
     expect(peer.take()).toEqual([finish]);
-    object.close();
   });
 
   test("results sent elsewhere without a request", async () => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => {
       body.resultsSentElsewhere = true;
     });
     peer.send(frame);
     await expect(question.results).rejects.toThrow("Boxes.method0: results were sent elsewhere, unasked");
-    object.close();
   });
 
   test.each([
     ["results to be accepted from a third party", Return_Which.ACCEPT_FROM_THIRD_PARTY],
     ["an unknown kind", 6],
   ])("%s", async (_, which) => {
-    const { peer, object, question } = await askedPeer();
+    const { peer, question } = await askedPeer();
     const frame = returnFrame(question.id, (body) => utils.setUint16(6, which, body));
     peer.send(frame);
     await expect(question.results).rejects.toMatchObject({
       kind: "unimplemented",
       message: `Boxes.method0: return of unknown kind ${which}`,
     });
-    object.close();
   });
 });
 
@@ -349,7 +336,6 @@ describe("capabilities of the parameters", () => {
     expect(await kept.results).toBeInstanceOf(Box);
     peer.send(releaseFrame(0, 1), releaseFrame(1, 1));
     expect(peer.connection.sizes.exports).toBe(0);
-    object.close();
   });
 
   test("may be results of the Return that releases them", async () => {
@@ -366,7 +352,6 @@ describe("capabilities of the parameters", () => {
       }),
     );
     expect((await back.results).first).toBe(passed);
-    object.close();
   });
 
   test("are released by the late Return to a canceled question", async () => {
@@ -381,6 +366,5 @@ describe("capabilities of the parameters", () => {
         body.releaseParamCaps = true;
       }),
     );
-    object.close();
   });
 });

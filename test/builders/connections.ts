@@ -31,10 +31,16 @@ const NO_DEADLINE_MS = 60_000;
 
 type Options = Partial<Omit<ConnectionOptions, "transport">>;
 
+/** Objects of peers that tests called, which end with the test. */
+const objects: ImportedCapability[] = [];
 const opened: { connection: Connection; settled: () => Promise<void> }[] = [];
 
-/** Fails unless every connection of the test has empty tables once nothing is under way. Ends the connections. */
+/**
+ * Fails unless every connection of the test has empty tables once its bootstrap object is closed and nothing is under way. Ends the
+ * connections.
+ */
 export async function expectEmptyTables(): Promise<void> {
+  for (const object of objects.splice(0)) object.close();
   const connections = opened.splice(0);
   for (const { settled } of connections) await settled();
   const sizes = connections.map(({ connection }) => connection.sizes);
@@ -167,6 +173,16 @@ export function connectPair(options: { client?: Options; server?: Options; deliv
   };
 }
 
+/** The same, and the object that the server offers. `expectEmptyTables` closes it. */
+export async function connectToObject(
+  options: Parameters<typeof connectPair>[0],
+): Promise<Pair & { readonly object: ImportedCapability }> {
+  const pair = connectPair(options);
+  const object = await pair.client.bootstrap();
+  objects.push(object);
+  return { ...pair, object };
+}
+
 // ---- one of ours, and a peer by hand ----
 
 /** The peer of one connection: sends what a test writes and keeps what it receives. */
@@ -209,12 +225,13 @@ export class RawPeer {
 
   /**
    * The peer's bootstrap capability, which it returns as `cap`; these frames follow in the same chunk. No question may be under
-   * way, so that this one has id 0. Drops the messages received until then.
+   * way, so that this one has id 0. Drops the messages received until then. `expectEmptyTables` closes it.
    */
   async bootstrap(cap: Descriptor = { senderHosted: 0 }, ...frames: Uint8Array[]): Promise<ImportedCapability> {
     const bootstrap = this.connection.bootstrap();
     this.send(returnBootstrapFrame(0, cap), ...frames);
     const object = await bootstrap;
+    objects.push(object);
     this.take();
     return object;
   }

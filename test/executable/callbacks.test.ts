@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ExporterProcess, Samples } from "../exporter-process.ts";
 import { type BlockInfo, ReferenceNode } from "../reference-node/reference-node.ts";
-import { callBack, callErrors, coin, compileFirst, expectCleanDisconnect, session } from "./sessions.ts";
+import { callBack, callErrors, coin, compileFirst, leave, session } from "./sessions.ts";
 
 compileFirst();
 
@@ -51,8 +51,7 @@ describe.each([
     expected["bitcoin_block_height"] = "121";
     expect(await events(exporter)).toEqual(expected);
 
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
     expect((await node.stats()).callbacks).toEqual({
       [ADDED]: 3,
       "ChainNotifications.updatedBlockTip": 4,

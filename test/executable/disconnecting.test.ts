@@ -18,6 +18,7 @@ import {
   expectCleanDisconnect,
   expectNothingLeft,
   LEAVE_DEADLINE_MS,
+  leave,
   POLLED_METHODS,
   registered,
   session,
@@ -90,8 +91,7 @@ describe("the exporter continues after", () => {
     await node.fire("UtxoCacheTrace.add", coin(1), { count: 3 });
     expect((await exporter.polled()).get("bitcoin_utxo_cache_add_total")).toBe(3);
     expect(await node.stats()).toMatchObject({ connections: 1, subscriptions: 2 });
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
     expect(exporter.log.filter((line) => DISCONNECTING.test(line))).toEqual(["SIGTERM: disconnecting from the node"]);
   }
 
@@ -166,8 +166,7 @@ describe.concurrent("a stop", () => {
     await using exporter = await session(node, { command: [...WITHOUT_SHELL, ...(await compiledExporter())] });
     exporter.signal("SIGTSTP");
     await expectReconnect(node);
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 
   test("waits for the node", async () => {
@@ -248,8 +247,7 @@ describe("under callbacks", () => {
       await exporter.waitUntil("callbacks are counted", (metrics) =>
         ["bitcoin_mempool_tx_added_total", "bitcoin_utxo_cache_add_total"].every((name) => metrics.get(name)! > calls),
       );
-      exporter.signal("SIGTERM");
-      await expectCleanDisconnect(node, exporter);
+      await leave(node, exporter);
       // Each callback that was made was answered.
       await Promise.all(volleys);
     }

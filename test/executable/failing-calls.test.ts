@@ -8,7 +8,7 @@ import {
   callErrors,
   compileFirst,
   connectedLine,
-  expectCleanDisconnect,
+  leave,
   POLLED_METHODS,
   POLLED_METRICS,
   POLLS,
@@ -43,8 +43,7 @@ describe.concurrent("a poll", () => {
     expect(metrics.get("bitcoin_ipc_connects_total")).toBe(1);
     expect(exporter.log.slice(1)).toEqual([connectedLine(node)]);
     expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0 });
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 
   test("whose calls all fail leaves callbacks counted, and succeeds again later", async () => {

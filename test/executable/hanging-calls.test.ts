@@ -8,7 +8,7 @@ import {
   callErrors,
   coin,
   compileFirst,
-  expectCleanDisconnect,
+  leave,
   POLLED_METHODS,
   POLLED_METRICS,
   polledMetrics,
@@ -48,8 +48,7 @@ describe.concurrent("a poll", () => {
     await exporter.waitFor("bitcoin_peers", 78);
     expect(await node.stats()).toMatchObject({ connections: 1, threadViolations: 0, live: { Thread: 2 } });
     await node.clear();
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 
   test("whose calls all hang ends when they return", async () => {
@@ -122,8 +121,7 @@ describe.concurrent("a slow subscription", () => {
     await node.fire("UtxoCacheTrace.add", coin(3), { count: 5 });
     expect((await exporter.metrics()).get("bitcoin_utxo_cache_add_total")).toBe(5);
     expect(await node.stats()).toMatchObject({ subscriptions: 2, calls: { [trace]: 1 } });
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 
   test("to the notifications is ended, and made again", async () => {

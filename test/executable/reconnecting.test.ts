@@ -12,7 +12,7 @@ import {
   coin,
   compileFirst,
   connectedLine,
-  expectCleanDisconnect,
+  leave,
   POLLED_METRICS,
   polledMetrics,
   registered,
@@ -47,8 +47,7 @@ describe.concurrent("the node", () => {
       expect(line).toMatch(/^cannot reach the node at \S+: connection refused \(ECONNREFUSED\); next attempt in/);
       expect(line).toMatch(FIRST_PAUSES[index + 1]!);
     }
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(again, exporter);
+    await leave(again, exporter);
   });
 
   test("is stopped and started again", async () => {

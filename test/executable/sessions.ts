@@ -113,6 +113,12 @@ export function called(node: ReferenceNode, method: string, count = 1): Promise<
   });
 }
 
+/** Stops the exporter with SIGTERM, and expects a clean disconnect. */
+export async function leave(node: ReferenceNode, exporter: ExporterProcess): Promise<void> {
+  exporter.signal("SIGTERM");
+  await expectCleanDisconnect(node, exporter);
+}
+
 /** Expects a clean disconnect after a signal: the node runs on, and all capabilities are released. */
 export async function expectCleanDisconnect(
   node: ReferenceNode,

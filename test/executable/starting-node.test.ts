@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
-import { compileFirst, expectCleanDisconnect } from "./sessions.ts";
+import { compileFirst, leave } from "./sessions.ts";
 
 compileFirst();
 
@@ -24,8 +24,7 @@ test.concurrent("the exporter disconnects from a starting node", async () => {
   await using node = await starting("Rescanning…");
   await using exporter = await ExporterProcess.start(node.socketPath);
   await exporter.logs(/^waiting for the node/);
-  exporter.signal("SIGTERM");
-  await expectCleanDisconnect(node, exporter);
+  await leave(node, exporter);
 });
 
 test.concurrent("a node that restarts while it starts is waited for again", async () => {

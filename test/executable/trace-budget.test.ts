@@ -4,7 +4,16 @@ import { describe, expect, test } from "bun:test";
 import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { type Fired, ReferenceNode } from "../reference-node/reference-node.ts";
-import { callErrors, called, coin, compileFirst, expectCleanDisconnect, registered, session } from "./sessions.ts";
+import {
+  callErrors,
+  called,
+  coin,
+  compileFirst,
+  expectCleanDisconnect,
+  leave,
+  registered,
+  session,
+} from "./sessions.ts";
 
 compileFirst();
 
@@ -68,8 +77,7 @@ test("the trace pauses, resumes, and pauses for twice as long", async () => {
     calls: { [TRACE]: 2, [DISCONNECT]: 2 },
     callbacks: { "UtxoCacheTrace.destroy": 2 },
   });
-  exporter.signal("SIGTERM");
-  await expectCleanDisconnect(node, exporter);
+  await leave(node, exporter);
 });
 
 test("a reconnect does not shorten the pause", async () => {
@@ -122,8 +130,7 @@ describe("on a signal", () => {
     await using exporter = await session(node, options);
     await coins(node);
     await exporter.waitFor(ACTIVE, 0);
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
     expect((await node.stats()).calls[DISCONNECT]).toBe(2);
   });
 });

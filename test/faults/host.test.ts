@@ -11,6 +11,7 @@ import {
   compileFirst,
   expectCleanDisconnect,
   expectNothingLeft,
+  leave,
   POLLED_METRICS,
   polledMetrics,
   registered,
@@ -82,8 +83,7 @@ test("a clock that jumps changes only the times that the exporter shows", async 
   await node.waitFor("disconnected");
   await registered(node);
   await exporter.waitFor(CONNECTS, 2);
-  exporter.signal("SIGTERM");
-  await expectCleanDisconnect(node, exporter);
+  await leave(node, exporter);
 });
 
 describe("no file descriptors left", () => {
@@ -112,8 +112,7 @@ describe("no file descriptors left", () => {
     });
     await callBack(node, "UtxoCacheTrace.add", coin(1), { count: 100 });
     expect((await exporter.metrics()).get(COINS)).toBe(2_100);
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 });
 
@@ -136,8 +135,7 @@ describe("an exporter that SIGSTOP stops", () => {
     expect(metrics.get(COINS)).toBe(20_000);
     expect(metrics.get(CONNECTS)).toBe(1);
     expect(metrics.get("bitcoin_utxo_trace_active")).toBe(1);
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 
   test("and that receives SIGTERM disconnects when it continues", async () => {
@@ -176,8 +174,7 @@ describe("a node that SIGSTOP stops", () => {
     expect(metrics.get(CONNECTS)).toBe(1);
     expect(exporter.log.filter((line) => /stalled|answers again/.test(line))).toHaveLength(2);
     expect((await node.stats()).threadViolations).toBe(0);
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 
   test("during the handshake delays the connection until the node continues", async () => {

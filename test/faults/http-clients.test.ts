@@ -4,7 +4,7 @@
 
 import { expect, test } from "bun:test";
 import { eventually } from "../eventually.ts";
-import { callBack, coin, compileFirst, expectCleanDisconnect, session } from "../executable/sessions.ts";
+import { callBack, coin, compileFirst, leave, session } from "../executable/sessions.ts";
 import type { StartOptions } from "../exporter-process.ts";
 import { Protection } from "../protected-exporter.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -52,6 +52,5 @@ test.each(KINDS)("%s", async (name, { start }, isProtected) => {
   }
   console.log(`    ${name}: ${Math.round(before / MIB)} → ${Math.round(most / MIB)} MiB`);
   expect(most - before).toBeLessThan(MAX_RESIDENT_GROWTH_BYTES);
-  exporter.signal("SIGTERM");
-  await expectCleanDisconnect(node, exporter);
+  await leave(node, exporter);
 });

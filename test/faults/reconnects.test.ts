@@ -3,7 +3,7 @@
 // RECONNECTS=20000 makes it longer.
 
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { expectCleanDisconnect, registered, session, withFirstPause } from "../executable/sessions.ts";
+import { leave, registered, session, withFirstPause } from "../executable/sessions.ts";
 import { COMPILE_DEADLINE_MS, compiledExporter } from "../exporter-command.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../reference-node/build.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -55,6 +55,5 @@ test(`${SESSIONS} reconnects leave nothing behind`, async () => {
   });
   expect(live).toMatchObject({ Init: 1, Chain: 1, Node: 1, Tracing: 1, Handler: 2 });
   expect(exporter.log.filter((line) => line.startsWith("lost the node"))).toHaveLength(SESSIONS - 1);
-  exporter.signal("SIGTERM");
-  await expectCleanDisconnect(node, exporter);
+  await leave(node, exporter);
 });

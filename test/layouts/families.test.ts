@@ -5,7 +5,7 @@ import { readPage } from "../../src/metrics/text-format-reader.ts";
 import type { LayoutName } from "../../src/node/layouts.ts";
 import { raw } from "../builders/json.ts";
 import { eventually } from "../eventually.ts";
-import { compileFirst, expectCleanDisconnect } from "../executable/sessions.ts";
+import { compileFirst, leave } from "../executable/sessions.ts";
 import { type ExporterProcess, failedCalls } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { BLOCK_INTERVAL_S, NodeChain } from "./node-chain.ts";
@@ -126,8 +126,7 @@ describe.each(LAYOUT_NAMES)("a node of layout %s", (layout) => {
     });
     expect(stats).toMatchObject({ connections: 1, walletLoaderCalls: 0, threadViolations: 0 });
     expect(failedCalls(await exporter.metrics())).toEqual({});
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 });
 

@@ -1,7 +1,7 @@
 // --no-subscribe on each layout: the exporter does not subscribe, polls what it can, and harms no node however it ends.
 
 import { describe, expect, test } from "bun:test";
-import { compileFirst, expectCleanDisconnect, expectNothingLeft } from "../executable/sessions.ts";
+import { compileFirst, expectNothingLeft, leave } from "../executable/sessions.ts";
 import { failedCalls } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
@@ -42,8 +42,7 @@ describe.each(LAYOUT_NAMES)("%s", (layout) => {
     expect(Object.keys(calls).includes("Mining.waitTipChanged")).toBe(!notifications);
     expect(metrics.has(ACTIVE)).toBe(false);
     expect(failedCalls(metrics)).toEqual({});
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 
   test("SIGKILL between two polls harms no node", async () => {

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import type { LayoutName } from "../../src/node/layouts.ts";
-import { compileFirst, expectCleanDisconnect } from "../executable/sessions.ts";
+import { compileFirst, leave } from "../executable/sessions.ts";
 import { failedCalls } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
@@ -40,8 +40,7 @@ test("the exporter follows its node from layout to layout", async () => {
     expect(walletLoaderCalls).toBe(0);
   }
   expect(failedCalls(await exporter.metrics())).toEqual({});
-  exporter.signal("SIGTERM");
-  await expectCleanDisconnect(node, exporter);
+  await leave(node, exporter);
 });
 
 test("while the node is unreachable, neither its layout nor its values have a sample", async () => {

@@ -1,7 +1,7 @@
 // Stock nodes that are starting: the exporter calls nothing that needs the chain before the node has loaded it.
 
 import { describe, expect, test } from "bun:test";
-import { compileFirst, expectCleanDisconnect } from "../executable/sessions.ts";
+import { compileFirst, leave } from "../executable/sessions.ts";
 import { exporterWith } from "../exporter-command.ts";
 import { ExporterProcess } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
@@ -61,8 +61,7 @@ describe("a v30 node whose process is not visible", () => {
       "ThreadMap.makeThread",
     ]);
     expect((await exporter.metrics()).get("bitcoin_ipc_up")).toBe(0);
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   });
 
   test("is polled when its socket is old enough", async () => {

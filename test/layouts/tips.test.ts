@@ -1,7 +1,7 @@
 // A stock node's tip: the exporter learns of a change long before the next poll, and counts the blocks between two tips exactly.
 
 import { describe, expect, test } from "bun:test";
-import { compileFirst, expectCleanDisconnect } from "../executable/sessions.ts";
+import { compileFirst, leave } from "../executable/sessions.ts";
 import { type ExporterProcess, failedCalls, type Metrics } from "../exporter-process.ts";
 import { ReferenceNode } from "../reference-node/reference-node.ts";
 import { NodeChain } from "./node-chain.ts";
@@ -150,8 +150,7 @@ test("while the exporter waits for a tip, it disconnects at once", async () => {
     await using node = await ReferenceNode.start({ layout });
     await using exporter = await session(node);
     await watching(node, 1);
-    exporter.signal("SIGTERM");
-    await expectCleanDisconnect(node, exporter);
+    await leave(node, exporter);
   }
 });
 
