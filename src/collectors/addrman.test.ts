@@ -1,14 +1,8 @@
 import { expect, test } from "bun:test";
-import { answerRpc } from "../../test/builders/polled-calls.ts";
-import { samplesOf } from "../../test/builders/samples.ts";
-import { Registry } from "../metrics/registry.ts";
+import { collected } from "../../test/builders/collected.ts";
 import { addrmanCollector } from "./addrman.ts";
 
-function read(answer: object): Record<string, string> {
-  const registry = new Registry();
-  answerRpc(addrmanCollector(registry), "getaddrmaninfo", JSON.stringify(answer));
-  return samplesOf(registry);
-}
+const { read } = collected(addrmanCollector);
 
 test("known addresses have samples by network and table, without totals", () => {
   const answer = {
@@ -17,7 +11,7 @@ test("known addresses have samples by network and table, without totals", () => 
     hyperspace: { new: 1, tried: 1, total: 2 },
     all_networks: { new: 41_003, tried: 5000, total: 46_003 },
   };
-  expect(read(answer)).toEqual({
+  expect(read("getaddrmaninfo", answer)).toEqual({
     'bitcoin_addrman_addresses{network="ipv4",table="new"}': "41000",
     'bitcoin_addrman_addresses{network="ipv4",table="tried"}': "5000",
     'bitcoin_addrman_addresses{network="i2p",table="new"}': "3",
@@ -26,5 +20,5 @@ test("known addresses have samples by network and table, without totals", () => 
 });
 
 test("a node that reports none has no samples", () => {
-  expect(read({})).toEqual({});
+  expect(read("getaddrmaninfo", {})).toEqual({});
 });

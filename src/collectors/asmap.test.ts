@@ -1,15 +1,13 @@
 import { expect, test } from "bun:test";
-import { answerRpc } from "../../test/builders/polled-calls.ts";
-import { samplesOf } from "../../test/builders/samples.ts";
-import { Registry } from "../metrics/registry.ts";
+import { collected } from "../../test/builders/collected.ts";
 import { asmapCollector } from "./asmap.ts";
 
-function read(...systems: (number | undefined)[]): Record<string, string> {
-  const registry = new Registry();
-  const peers = systems.map((mapped_as) => ({ mapped_as }));
-  answerRpc(asmapCollector(registry), "getpeerinfo", JSON.stringify(peers));
-  return samplesOf(registry);
-}
+const asmap = collected(asmapCollector);
+const read = (...systems: (number | undefined)[]) =>
+  asmap.read(
+    "getpeerinfo",
+    systems.map((mapped_as) => ({ mapped_as })),
+  );
 
 test("peers are counted by autonomous system, without a label for each", () => {
   expect(read(24940, 16509, 24940, undefined, 24940, 4_294_967_295, undefined, 16509)).toEqual({

@@ -1,14 +1,12 @@
 import { expect, test } from "bun:test";
-import { answerRpc } from "../../test/builders/polled-calls.ts";
-import { samplesOf } from "../../test/builders/samples.ts";
-import { Registry } from "../metrics/registry.ts";
+import { collected } from "../../test/builders/collected.ts";
 import { clientsCollector } from "./clients.ts";
+
+const clients = collected(clientsCollector);
 
 /** The samples that are not 0, once the node answered with these peers. */
 function read(...peers: object[]): Record<string, string> {
-  const registry = new Registry();
-  answerRpc(clientsCollector(registry), "getpeerinfo", JSON.stringify(peers));
-  return Object.fromEntries(Object.entries(samplesOf(registry)).filter(([, value]) => value !== "0"));
+  return Object.fromEntries(Object.entries(clients.read("getpeerinfo", peers)).filter(([, value]) => value !== "0"));
 }
 
 test("clients are counted by the major version of Bitcoin Core", () => {

@@ -1,19 +1,13 @@
-import { beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { collected } from "../../test/builders/collected.ts";
 import { parseJson } from "../../test/builders/json.ts";
-import { answerRpc, callsOf, clearAll } from "../../test/builders/polled-calls.ts";
-import { samplesOf } from "../../test/builders/samples.ts";
-import { Registry } from "../metrics/registry.ts";
+import { callsOf, clearAll } from "../../test/builders/polled-calls.ts";
 import { type JsonValue, readJson } from "../node/json.ts";
-import type { Collector } from "./collector.ts";
 import { feeRatesCollector } from "./fee-rates.ts";
 
-let registry: Registry;
-let feeRates: Collector;
-beforeEach(() => {
-  registry = new Registry();
-  feeRates = feeRatesCollector(registry);
-});
+const feeRates = collected(feeRatesCollector);
+const METHOD = "getmempoolfeeratediagram";
 
 /** A chunk: its weight, and its fees in satoshis. */
 type Chunk = readonly [weight: number, fee: number];
@@ -30,10 +24,7 @@ function diagramOf(chunks: readonly Chunk[]): string {
   return `[${points}]`;
 }
 
-function read(...chunks: Chunk[]): Record<string, string> {
-  answerRpc(feeRates, "getmempoolfeeratediagram", diagramOf(chunks));
-  return samplesOf(registry);
-}
+const read = (...chunks: Chunk[]) => feeRates.read(METHOD, diagramOf(chunks));
 
 /** Samples that are not 0 of a family, by the label. */
 function byLabel(samples: Record<string, string>, family: string): Record<string, string> {
@@ -88,21 +79,21 @@ test("a chunk across the limit is not in the next block, and its rate is what fi
 
 test("a diagram replaces the one before, even one that was read in part", () => {
   read([400, 200_000], [4_000_000, 1_000_000]);
-  const { items } = callsOf(feeRates).jsonRpc[0]!.source;
+  const { items } = callsOf(feeRates.collector).jsonRpc[0]!.source;
   (items as (point: JsonValue) => void)(parseJson(`{"weight": 800, "fee": 0.00000100}`));
   expect(byLabel(read([400, 1200]), VBYTES)).toEqual({ "12-20": "100" });
-  clearAll(feeRates);
-  expect(samplesOf(registry)).toEqual({});
+  clearAll(feeRates.collector);
+  expect(feeRates.samples()).toEqual({});
 });
 
 test("a malformed diagram removes all samples", () => {
   read([400, 1200]);
-  expect(() => answerRpc(feeRates, "getmempoolfeeratediagram", "{}")).toThrow("the result is not a count: {}");
-  expect(samplesOf(registry)).toEqual({});
+  expect(() => feeRates.read(METHOD, "{}")).toThrow("the result is not a count: {}");
+  expect(feeRates.samples()).toEqual({});
   read([400, 1200]);
-  expect(() => answerRpc(feeRates, "getmempoolfeeratediagram", "[]")).toThrow("not a diagram of fee rates");
-  expect(samplesOf(registry)).toEqual({});
-  expect(() => answerRpc(feeRates, "getmempoolfeeratediagram", '[{"weight": "heavy"}]')).toThrow('"weight" is not');
+  expect(() => feeRates.read(METHOD, "[]")).toThrow("not a diagram of fee rates");
+  expect(feeRates.samples()).toEqual({});
+  expect(() => feeRates.read(METHOD, '[{"weight": "heavy"}]')).toThrow('"weight" is not');
 });
 
 test("bands add up to the whole mempool, whatever it has", () => {
@@ -121,7 +112,7 @@ test("bands add up to the whole mempool, whatever it has", () => {
 
 test("a diagram of 100,000 chunks is read point by point, between other work", async () => {
   const chunks = Array.from({ length: 100_000 }, (_, index): Chunk => [561, Math.round(1_000_000 / (1 + index / 10))]);
-  const { source } = callsOf(feeRates).jsonRpc[0]!;
+  const { source } = callsOf(feeRates.collector).jsonRpc[0]!;
   const bytes = Buffer.from(diagramOf(chunks));
   let turns = 0;
   const timer = setInterval(() => turns++);

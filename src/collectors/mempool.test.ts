@@ -1,15 +1,13 @@
 import { expect, test } from "bun:test";
-import { answerRpc } from "../../test/builders/polled-calls.ts";
-import { samplesOf } from "../../test/builders/samples.ts";
-import { Registry } from "../metrics/registry.ts";
+import { collected } from "../../test/builders/collected.ts";
 import { mempoolCollector } from "./mempool.ts";
 
+const mempool = collected(mempoolCollector);
+
 test("every field goes to its own family, amounts exact", () => {
-  const registry = new Registry();
   const answer = `{"size": 1, "bytes": 2, "usage": 3, "total_fee": 12345678.90123457, "maxmempool": 4,
     "mempoolminfee": 0.00001001, "minrelaytxfee": 0.00000100, "incrementalrelayfee": 0.00000500, "unbroadcastcount": 5}`;
-  answerRpc(mempoolCollector(registry), "getmempoolinfo", answer);
-  expect(samplesOf(registry)).toMatchObject({
+  expect(mempool.read("getmempoolinfo", answer)).toMatchObject({
     bitcoin_mempool_size: "1",
     bitcoin_mempool_vsize_bytes: "2",
     bitcoin_mempool_bytes: "3",

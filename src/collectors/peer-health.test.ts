@@ -1,22 +1,10 @@
-import { beforeEach, expect, test } from "bun:test";
-import { answerRpc } from "../../test/builders/polled-calls.ts";
-import { samplesOf } from "../../test/builders/samples.ts";
-import { Registry } from "../metrics/registry.ts";
-import type { Collector } from "./collector.ts";
+import { expect, test } from "bun:test";
+import { collected } from "../../test/builders/collected.ts";
 import { peerHealthCollector } from "./peer-health.ts";
 
-let registry: Registry;
-let health: Collector;
-beforeEach(() => {
-  registry = new Registry();
-  health = peerHealthCollector(registry);
-});
-
+const health = collected(peerHealthCollector);
 /** The samples, once the node answered with these peers. */
-function read(...peers: object[]): Record<string, string> {
-  answerRpc(health, "getpeerinfo", JSON.stringify(peers));
-  return samplesOf(registry);
-}
+const read = (...peers: object[]) => health.read("getpeerinfo", peers);
 
 test("a ping is overdue after more than 5 seconds, a clock is off by more than 10, in either direction", () => {
   expect(read({ pingwait: 5 }, { pingwait: 5.000001 }, { pingwait: 1200 }, {})).toMatchObject({
@@ -76,6 +64,6 @@ test("fee filters are those that peers sent", () => {
 
 test("a field of another type costs its own family", () => {
   expect(() => read({ pingwait: "long", relaytxes: true })).toThrow('getpeerinfo: "pingwait" is not a number: "long"');
-  expect(samplesOf(registry)).toMatchObject({ bitcoin_peers_relaying_transactions: "1" });
-  expect(samplesOf(registry)).not.toHaveProperty("bitcoin_peers_with_overdue_ping");
+  expect(health.samples()).toMatchObject({ bitcoin_peers_relaying_transactions: "1" });
+  expect(health.samples()).not.toHaveProperty("bitcoin_peers_with_overdue_ping");
 });

@@ -1,22 +1,11 @@
-import { beforeEach, expect, test } from "bun:test";
-import { answerRpc, clearAll } from "../../test/builders/polled-calls.ts";
+import { expect, test } from "bun:test";
+import { collected } from "../../test/builders/collected.ts";
+import { clearAll } from "../../test/builders/polled-calls.ts";
 import { feed } from "../../test/builders/rpc-answers.ts";
-import { samplesOf } from "../../test/builders/samples.ts";
-import { Registry } from "../metrics/registry.ts";
-import type { Collector } from "./collector.ts";
 import { peersCollector } from "./peers.ts";
 
-let registry: Registry;
-let peers: Collector;
-beforeEach(() => {
-  registry = new Registry();
-  peers = peersCollector(registry);
-});
-
-function read(...answers: object[]): Record<string, string> {
-  answerRpc(peers, "getpeerinfo", JSON.stringify(answers));
-  return samplesOf(registry);
-}
+const peers = collected(peersCollector);
+const read = (...answers: object[]) => peers.read("getpeerinfo", answers);
 
 /** Connections by direction, network, type and transport, as the labels read. */
 function connections(samples: Record<string, string>): Record<string, string> {
@@ -49,8 +38,8 @@ test("a kind without peers is 0, and without an answer it has no sample", () => 
   const series = 'bitcoin_connections{direction="inbound",network="onion",connection_type="inbound",transport="v1"}';
   expect(read(peer(true, "onion", "inbound", "v1"))).toHaveProperty([series], "1");
   expect(read()).toHaveProperty([series], "0");
-  clearAll(peers);
-  expect(samplesOf(registry)).toEqual({});
+  clearAll(peers.collector);
+  expect(peers.samples()).toEqual({});
   // And it does not come back with the next node.
   expect(read()).not.toHaveProperty([series]);
 });
@@ -103,15 +92,15 @@ test("the lowest ping is that of all peers; peers without a ping do not count", 
   expect(samples).toMatchObject({ bitcoin_peer_ping_median_seconds: "0.30000000000000004" });
   expect(samples).toMatchObject({ bitcoin_peer_ping_min_seconds: "0.05" });
   expect(read({ inbound: true })).not.toHaveProperty("bitcoin_peer_ping_median_seconds");
-  expect(samplesOf(registry)).not.toHaveProperty("bitcoin_peer_ping_min_seconds");
+  expect(peers.samples()).not.toHaveProperty("bitcoin_peer_ping_min_seconds");
 });
 
 test("a malformed peer removes only the family of connections", () => {
-  feed(peers, "master");
+  feed(peers.collector, "master");
   expect(() => read({ inbound: "yes", pingtime: 0.1, minping: 0.1 })).toThrow(
     new Error('getpeerinfo: "inbound" is not true or false: "yes"'),
   );
-  expect(samplesOf(registry)).toEqual({
+  expect(peers.samples()).toEqual({
     bitcoin_peer_ping_median_seconds: "0.1",
     bitcoin_peer_ping_min_seconds: "0.1",
   });

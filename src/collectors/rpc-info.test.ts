@@ -1,21 +1,12 @@
-import { beforeEach, expect, test } from "bun:test";
-import { answerRpc } from "../../test/builders/polled-calls.ts";
-import { samplesOf } from "../../test/builders/samples.ts";
-import { Registry } from "../metrics/registry.ts";
-import type { Collector } from "./collector.ts";
+import { expect, test } from "bun:test";
+import { collected } from "../../test/builders/collected.ts";
 import { rpcInfoCollector } from "./rpc-info.ts";
 
-let registry: Registry;
-let rpcInfo: Collector;
-beforeEach(() => {
-  registry = new Registry();
-  rpcInfo = rpcInfoCollector(registry);
-});
+const rpcInfo = collected(rpcInfoCollector);
 
 function read(...commands: [method: string, duration: number][]): Record<string, string> {
   const active_commands = commands.map(([method, duration]) => ({ method, duration }));
-  answerRpc(rpcInfo, "getrpcinfo", JSON.stringify({ active_commands, logpath: "/debug.log" }));
-  return samplesOf(registry);
+  return rpcInfo.read("getrpcinfo", { active_commands, logpath: "/debug.log" });
 }
 
 test("the exporter's own getrpcinfo is not counted", () => {
@@ -38,6 +29,5 @@ test("a getrpcinfo of another client is counted", () => {
 });
 
 test("an answer without commands has no samples", () => {
-  answerRpc(rpcInfo, "getrpcinfo", "{}");
-  expect(samplesOf(registry)).toEqual({});
+  expect(rpcInfo.read("getrpcinfo", {})).toEqual({});
 });

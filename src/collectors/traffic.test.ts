@@ -1,17 +1,10 @@
-import { beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { answerRpc, clearAll } from "../../test/builders/polled-calls.ts";
-import { samplesOf } from "../../test/builders/samples.ts";
-import { Registry } from "../metrics/registry.ts";
-import type { Collector } from "./collector.ts";
+import { collected } from "../../test/builders/collected.ts";
+import { clearAll } from "../../test/builders/polled-calls.ts";
 import { trafficCollector } from "./traffic.ts";
 
-let registry: Registry;
-let traffic: Collector;
-beforeEach(() => {
-  registry = new Registry();
-  traffic = trafficCollector(registry);
-});
+const traffic = collected(trafficCollector);
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -21,12 +14,12 @@ function poll(...peers: { id: number; sent?: Counts; received?: Counts }[]): voi
     bytessent_per_msg: sent,
     bytesrecv_per_msg: received,
   }));
-  answerRpc(traffic, "getpeerinfo", JSON.stringify(answer));
+  traffic.read("getpeerinfo", answer);
 }
 
 /** The counters that are not 0, by direction and message. */
 function counted(): Record<string, number> {
-  const samples = Object.entries(samplesOf(registry)).map(([series, value]) => {
+  const samples = Object.entries(traffic.samples()).map(([series, value]) => {
     const [direction, message] = [...series.matchAll(/="([^"]*)"/g)].map((match) => match[1]);
     return [`${direction} ${message}`, Number(value)] as const;
   });
@@ -34,9 +27,9 @@ function counted(): Record<string, number> {
 }
 
 test("there is no sample before the first answer, and every message has one from then on", () => {
-  expect(samplesOf(registry)).toEqual({});
+  expect(traffic.samples()).toEqual({});
   poll();
-  expect(Object.keys(samplesOf(registry))).toHaveLength(2 * 37);
+  expect(Object.keys(traffic.samples())).toHaveLength(2 * 37);
 });
 
 test("counts what peers' counts rise by, not what was before the first answer", () => {
@@ -63,7 +56,7 @@ test("messages that are not listed are other", () => {
 test("after a failed poll or another session, the next answer is where counting begins again", () => {
   poll({ id: 1, sent: { inv: 10 } });
   poll({ id: 1, sent: { inv: 15 } });
-  clearAll(traffic);
+  clearAll(traffic.collector);
   expect(counted()).toEqual({ "sent inv": 5 });
   poll({ id: 1, sent: { inv: 900 } });
   poll({ id: 1, sent: { inv: 903 } });
@@ -98,7 +91,7 @@ test("counters never fall, whatever the peers' counts do", () => {
 });
 
 test("without an id a peer is not counted, and without counts there are none", () => {
-  answerRpc(traffic, "getpeerinfo", '[{"bytessent_per_msg": {"inv": 5}}, {"id": 4}]');
-  answerRpc(traffic, "getpeerinfo", '[{"bytessent_per_msg": {"inv": 50}}, {"id": 4}]');
+  traffic.read("getpeerinfo", '[{"bytessent_per_msg": {"inv": 5}}, {"id": 4}]');
+  traffic.read("getpeerinfo", '[{"bytessent_per_msg": {"inv": 50}}, {"id": 4}]');
   expect(counted()).toEqual({});
 });
