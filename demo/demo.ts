@@ -10,7 +10,7 @@ import { createServer, type ListenAddress, type MetricsServer } from "../src/htt
 import { readSeries, type SeriesMap } from "../src/metrics/text-format-reader.ts";
 import { hostPort, type Options } from "../src/options.ts";
 import { autopilot } from "./autopilot.ts";
-import { news } from "./news.ts";
+import { changes } from "./changes.ts";
 import { ScrapeHistory } from "./scrape-history.ts";
 import { startSimulatedNode } from "./simulated-node.ts";
 import { judge, type Verdict } from "./verdict.ts";
@@ -86,7 +86,7 @@ async function watch(url: string, view: View, signal: AbortSignal): Promise<void
   const history = new ScrapeHistory();
   while (!signal.aborted) {
     history.add(await scrape(url), performance.now());
-    for (const line of news(history)) view.say(line);
+    for (const line of changes(history)) view.say(line);
     view.show(history);
     await pause(SCRAPE_INTERVAL_MS, undefined, { signal }).catch(() => {});
   }

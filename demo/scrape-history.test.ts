@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { readSeries } from "../src/metrics/text-format-reader.ts";
-import { news } from "./news.ts";
+import { changes } from "./changes.ts";
 import { ScrapeHistory } from "./scrape-history.ts";
 import { summary, table } from "./table.ts";
 
@@ -31,19 +31,19 @@ test("describes what changed between two scrapes", () => {
     `bitcoin_blocks_connected_total ${connected}\nbitcoin_blocks_disconnected_total ${disconnected}\n` +
     `bitcoin_block_height ${height}`;
   const replaced = (count: number) => `bitcoin_mempool_tx_removed_by_reason_total{reason="replaced"} ${count}`;
-  expect(news(historyOf(blocks(5, 0, 7)))).toEqual([]);
-  expect(news(historyOf(blocks(5, 0, 7), blocks(5, 0, 7)))).toEqual([]);
-  expect(news(historyOf(blocks(5, 0, 7), blocks(6, 0, 8)))).toEqual(["1 block connected, now at 8"]);
-  expect(news(historyOf(blocks(5, 0, 7), blocks(8, 2, 8)))).toEqual([
+  expect(changes(historyOf(blocks(5, 0, 7)))).toEqual([]);
+  expect(changes(historyOf(blocks(5, 0, 7), blocks(5, 0, 7)))).toEqual([]);
+  expect(changes(historyOf(blocks(5, 0, 7), blocks(6, 0, 8)))).toEqual(["1 block connected, now at 8"]);
+  expect(changes(historyOf(blocks(5, 0, 7), blocks(8, 2, 8)))).toEqual([
     "reorganization: 2 blocks disconnected, 3 connected, now at 8",
   ]);
-  expect(news(historyOf(replaced(0), replaced(1)))).toEqual(["a transaction was replaced"]);
-  expect(news(historyOf(replaced(1), replaced(3)))).toEqual(["2 transactions were replaced"]);
-  expect(news(historyOf("bitcoin_chain_state_flushes_total 1", "bitcoin_chain_state_flushes_total 2"))).toEqual([
+  expect(changes(historyOf(replaced(0), replaced(1)))).toEqual(["a transaction was replaced"]);
+  expect(changes(historyOf(replaced(1), replaced(3)))).toEqual(["2 transactions were replaced"]);
+  expect(changes(historyOf("bitcoin_chain_state_flushes_total 1", "bitcoin_chain_state_flushes_total 2"))).toEqual([
     "the chain state was flushed",
   ]);
-  expect(news(historyOf("bitcoin_ibd 1", "bitcoin_ibd 0"))).toEqual(["the initial block download is complete"]);
-  expect(news(historyOf("bitcoin_utxo_cache_add_total 0", "bitcoin_utxo_cache_add_total 4"))).toEqual([
+  expect(changes(historyOf("bitcoin_ibd 1", "bitcoin_ibd 0"))).toEqual(["the initial block download is complete"]);
+  expect(changes(historyOf("bitcoin_utxo_cache_add_total 0", "bitcoin_utxo_cache_add_total 4"))).toEqual([
     "the UTXO cache is traced",
   ]);
 });

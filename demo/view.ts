@@ -24,7 +24,7 @@ export function viewOn(output: Output, title: string): View {
 }
 
 /** Newest lines that the terminal shows. */
-const NEWS_LINES = 8;
+const MESSAGE_LINES = 8;
 const DEFAULT_COLUMNS = 80;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
@@ -34,7 +34,7 @@ const cursorUp = (lines: number) => `\x1b[${lines}F`;
 class TerminalView implements View {
   readonly #output: Output;
   readonly #title: string;
-  readonly #news: string[] = [];
+  readonly #messages: string[] = [];
   #table: string[] = [];
   #drawnLines = 0;
 
@@ -45,8 +45,8 @@ class TerminalView implements View {
   }
 
   say(line: string): void {
-    this.#news.push(`${clock()}  ${line}`);
-    if (this.#news.length > NEWS_LINES) this.#news.shift();
+    this.#messages.push(`${clock()}  ${line}`);
+    if (this.#messages.length > MESSAGE_LINES) this.#messages.shift();
     this.#draw();
   }
 
@@ -62,7 +62,7 @@ class TerminalView implements View {
   #draw(): void {
     // A wrapped line would take two rows, so the next drawing would start too low.
     const columns = this.#output.columns || DEFAULT_COLUMNS;
-    const lines = [this.#title, "", ...this.#table, "", ...this.#news].map((line) => line.slice(0, columns - 1));
+    const lines = [this.#title, "", ...this.#table, "", ...this.#messages].map((line) => line.slice(0, columns - 1));
     const back = this.#drawnLines === 0 ? "" : cursorUp(this.#drawnLines);
     this.#output.write(`${back}${ERASE_BELOW}${lines.join("\n")}\n`);
     this.#drawnLines = lines.length;

@@ -4,7 +4,7 @@ import type { ScrapeHistory } from "./scrape-history.ts";
 
 const COINS_ADDED = "bitcoin_utxo_cache_add_total";
 
-export function news(history: ScrapeHistory): string[] {
+export function changes(history: ScrapeHistory): string[] {
   const lines: string[] = [];
   const connected = history.increase("bitcoin_blocks_connected_total");
   const disconnected = history.increase("bitcoin_blocks_disconnected_total");
