@@ -73,7 +73,7 @@ const PLAIN_INTERVAL_MS = 1000;
 
 class PlainView implements View {
   readonly #output: Output;
-  #shownMs = 0;
+  #shownMs = Number.NEGATIVE_INFINITY;
 
   constructor(output: Output, title: string) {
     this.#output = output;
