@@ -87,39 +87,33 @@ describe("with JSON-RPC", () => {
     expect(errors).toEqual([]);
   });
 
-  test("one more block", async () => {
+  test.each<[string, () => void, newHeight: number, counted: string, hash: number]>([
+    ["one more block", () => node.extend(1), 101, "-0 +1 to 101", 102],
+    ["several blocks at once", () => node.extend(3), 103, "-0 +3 to 103", 104],
+    [
+      "another branch, blocks disconnected and connected",
+      () => node.extend(3, ancestor(node.tree.active, 98)),
+      101,
+      "-2 +3 to 101",
+      104,
+    ],
+    [
+      "a tip that the node's operator invalidated",
+      () => {
+        node.tree.active = ancestor(node.tree.active, 98);
+        node.wake();
+      },
+      98,
+      "-2 +0 to 98",
+      99,
+    ],
+  ])("%s", async (_, change, newHeight, counted, hash) => {
     await watched();
     expect(newHeights).toEqual([]);
-    node.extend(1);
+    change();
     await waiting(2);
-    expect(newHeights).toEqual([101]);
-    expect(reports).toEqual(["-0 +1 to 101", "updated", "tip 101 102"]);
-  });
-
-  test("several blocks at once are all counted", async () => {
-    await watched();
-    node.extend(3);
-    await waiting(2);
-    expect(reports).toEqual(["-0 +3 to 103", "updated", "tip 103 104"]);
-  });
-
-  test("another branch: blocks disconnected and connected", async () => {
-    await watched();
-    const fork = node.tree.active;
-    node.extend(2);
-    await waiting(2);
-    reports.length = 0;
-    node.extend(3, fork);
-    await waiting(3);
-    expect(reports).toEqual(["-2 +3 to 103", "updated", "tip 103 106"]);
-  });
-
-  test("a tip that the node's operator invalidated", async () => {
-    await watched();
-    node.tree.active = ancestor(node.tree.active, 98);
-    node.wake();
-    await waiting(2);
-    expect(reports).toEqual(["-2 +0 to 98", "updated", "tip 98 99"]);
+    expect(newHeights).toEqual([newHeight]);
+    expect(reports).toEqual([counted, "updated", `tip ${newHeight} ${hash}`]);
   });
 
   test("a wait that ends with the same tip reports nothing", async () => {

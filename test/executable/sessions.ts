@@ -119,6 +119,17 @@ export async function leave(node: ReferenceNode, exporter: ExporterProcess): Pro
   await expectCleanDisconnect(node, exporter);
 }
 
+/** The exporter ends within the deadline, though the node does not confirm the disconnect. */
+export async function expectUnconfirmed(exporter: ExporterProcess): Promise<number> {
+  const { exitCode, durationMs } = await exporter.ended();
+  expect({ exitCode, lastLine: exporter.log.at(-1) }).toEqual({
+    exitCode: 0,
+    lastLine: "disconnected without confirmation: the node did not answer within 4 s",
+  });
+  expect(durationMs).toBeLessThan(LEAVE_DEADLINE_MS);
+  return durationMs;
+}
+
 /** Expects a clean disconnect after a signal: the node runs on, and all capabilities are released. */
 export async function expectCleanDisconnect(
   node: ReferenceNode,
