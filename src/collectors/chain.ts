@@ -109,16 +109,12 @@ export function chainCollector(registry: Registry): ChainCollector {
     polled: followingTip([
       polled(
         height,
-        fromNode("Chain.getHeight", (node) => node.getHeight()),
+        fromNode("Chain", "getHeight"),
         // Before JSON-RPC, which may be refused or unreachable on a node that exposes Mining.
         fromMining("Mining.getTip", async (mining) => (await mining.getTip())?.height),
         blockchainInfo(result.count, "blocks"),
       ),
-      polled(
-        headerHeight,
-        fromNode("Node.getHeaderTip", (node) => node.getHeaderTip()),
-        blockchainInfo(result.height, "headers"),
-      ),
+      polled(headerHeight, fromNode("Node", "getHeaderTip"), blockchainInfo(result.height, "headers")),
       polled(
         testChain,
         fromMining("Mining.isTestChain", (mining) => mining.isTestChain()),
@@ -126,13 +122,13 @@ export function chainCollector(registry: Registry): ChainCollector {
       ),
       polledInto(
         { set: setInitialBlockDownload, clear: () => ibd.clear() },
-        fromNode("Chain.isInitialBlockDownload", (node) => node.isInitialBlockDownload()),
+        fromNode("Chain", "isInitialBlockDownload"),
         fromMining("Mining.isInitialBlockDownload", (mining) => mining.isInitialBlockDownload()),
         blockchainInfo(result.flag, "initialblockdownload"),
       ),
       polled(
         progress,
-        fromNode("Node.getVerificationProgress", (node) => node.getVerificationProgress()),
+        fromNode("Node", "getVerificationProgress"),
         blockchainInfo(result.number, "verificationprogress"),
       ),
       polled(difficulty, blockchainInfo(result.number, "difficulty")),

@@ -123,8 +123,14 @@ export function setOrClear(gauge: Gauge, value: PolledValue): void {
   else gauge.set(typeof value === "boolean" ? Number(value) : value);
 }
 
-export function fromNode<Value>(method: string, read: (node: NodeQueries) => Promise<Value>): NodeSource<Value> {
-  return { kind: "node", method, read };
+type NodeValue<Query extends keyof NodeQueries> = Awaited<ReturnType<NodeQueries[Query]>>;
+
+export function fromNode<Query extends keyof NodeQueries>(
+  interfaceName: "Chain" | "Node",
+  query: Query,
+): NodeSource<NodeValue<Query>> {
+  const read = (node: NodeQueries) => node[query]() as Promise<NodeValue<Query>>;
+  return { kind: "node", method: `${interfaceName}.${query}`, read };
 }
 
 export function fromMining<Value>(

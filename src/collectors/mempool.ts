@@ -93,21 +93,9 @@ export function mempoolCollector(registry: Registry): MempoolCollector {
       if (notifications) for (const family of [added, addedSizes, removed, ...removedByReason]) family.start();
     },
     polled: followingTip([
-      polled(
-        size,
-        fromNode("Node.getMempoolSize", (node) => node.getMempoolSize()),
-        mempoolInfo(result.count, "size"),
-      ),
-      polled(
-        bytes,
-        fromNode("Node.getMempoolDynamicUsage", (node) => node.getMempoolDynamicUsage()),
-        mempoolInfo(result.count, "usage"),
-      ),
-      polled(
-        maxBytes,
-        fromNode("Node.getMempoolMaxUsage", (node) => node.getMempoolMaxUsage()),
-        mempoolInfo(result.count, "maxmempool"),
-      ),
+      polled(size, fromNode("Node", "getMempoolSize"), mempoolInfo(result.count, "size")),
+      polled(bytes, fromNode("Node", "getMempoolDynamicUsage"), mempoolInfo(result.count, "usage")),
+      polled(maxBytes, fromNode("Node", "getMempoolMaxUsage"), mempoolInfo(result.count, "maxmempool")),
       // The node calls the virtual size "bytes".
       polled(vsize, mempoolInfo(result.count, "bytes")),
       polled(totalFee, mempoolInfo(result.satoshis, "total_fee")),

@@ -45,21 +45,9 @@ export function networkCollector(registry: Registry): Collector {
   );
   return {
     polled: [
-      polled(
-        peers,
-        fromNode("Node.getNodeCount", (node) => node.getNodeCount()),
-        networkInfo(result.count, "connections"),
-      ),
-      polled(
-        received,
-        fromNode("Node.getTotalBytesRecv", (node) => node.getTotalBytesRecv()),
-        netTotals(result.count, "totalbytesrecv"),
-      ),
-      polled(
-        sent,
-        fromNode("Node.getTotalBytesSent", (node) => node.getTotalBytesSent()),
-        netTotals(result.count, "totalbytessent"),
-      ),
+      polled(peers, fromNode("Node", "getNodeCount"), networkInfo(result.count, "connections")),
+      polled(received, fromNode("Node", "getTotalBytesRecv"), netTotals(result.count, "totalbytesrecv")),
+      polled(sent, fromNode("Node", "getTotalBytesSent"), netTotals(result.count, "totalbytessent")),
       polled(active, networkInfo(result.flag, "networkactive")),
       polledInto(samplesOf(reachable), networkInfo(readReachable)),
       polledInto(samplesOf(localAddresses), networkInfo(countAddresses)),

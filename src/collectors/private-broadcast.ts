@@ -17,14 +17,12 @@ export function privateBroadcastCollector(registry: Registry): Collector {
     "Transactions in the queue of the private broadcast that the node does not send any more, after too many attempts.",
   );
   return {
-    polled: [
-      polled(
-        queued,
-        broadcastInfo((info) => result.list(info, "transactions")?.length),
-      ),
-      polled(exhausted, broadcastInfo(countExhausted)),
-    ],
+    polled: [polled(queued, broadcastInfo(countQueued)), polled(exhausted, broadcastInfo(countExhausted))],
   };
+}
+
+function countQueued(info: JsonValue): number | undefined {
+  return result.list(info, "transactions")?.length;
 }
 
 /** Undefined if the node does not report the remaining attempts: before v32. */

@@ -23,21 +23,17 @@ export function rpcInfoCollector(registry: Registry): Collector {
     1,
   );
   return {
-    polled: [
-      polled(
-        active,
-        rpcInfo((info) => othersOf(info)?.length),
-      ),
-      polledInto(
-        samplesOf(longest),
-        rpcInfo((info) =>
-          othersOf(info)
-            ?.slice(0, 1)
-            .map(({ method, seconds }) => [[method], seconds] as const),
-        ),
-      ),
-    ],
+    polled: [polled(active, rpcInfo(countOthers)), polledInto(samplesOf(longest), rpcInfo(longestOther))],
   };
+}
+
+function countOthers(info: JsonValue): number | undefined {
+  return othersOf(info)?.length;
+}
+
+function longestOther(info: JsonValue) {
+  const [first] = othersOf(info) ?? [];
+  return first && ([[[first.method], first.seconds]] as const);
 }
 
 /** The commands, the longest first, without the newest `getrpcinfo`, which is the exporter's own. */

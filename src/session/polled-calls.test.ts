@@ -20,7 +20,7 @@ function family(shown: Record<string, unknown>, name: string, ...sources: Polled
 /** Two families of getnettotals, the first of which Node has, too. */
 function totals() {
   const shown = {};
-  const own = fromNode("Node.getTotalBytesSent", (node) => node.getTotalBytesSent());
+  const own = fromNode("Node", "getTotalBytesSent");
   const families = [
     family(shown, "a", own, netTotals(result.count, "a")),
     family(shown, "b", netTotals(result.flag, "b")),

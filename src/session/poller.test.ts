@@ -4,7 +4,6 @@ import { SessionNode } from "../../test/builders/session-node.ts";
 import {
   followingTip,
   fromMining,
-  fromNode,
   fromRpc,
   type PolledFamily,
   polledInto,
@@ -30,11 +29,11 @@ class Shown {
 
   /** A family with the name of its method. */
   node(node: SessionNode, method: string, answer: () => unknown = () => 1): PolledFamily {
-    const source = fromNode(method, async () => {
+    const read = async () => {
       node.calls.push([method]);
       return answer();
-    });
-    return this.family(method, source);
+    };
+    return this.family(method, { kind: "node", method, read });
   }
 
   mining(node: SessionNode, method: string): PolledFamily {
