@@ -14,6 +14,6 @@ export async function listenErrorText(hostname: string, error: unknown): Promise
     const { address } = await lookup(hostname);
     return address.includes(":") ? "the host does not support IPv6 (EAFNOSUPPORT); choose an IPv4 address" : message;
   } catch (error) {
-    return `the name cannot be resolved (${(error as NodeJS.ErrnoException).code})`;
+    return `the name cannot be resolved (${(error as NodeJS.ErrnoException).code}); use an IP address`;
   }
 }

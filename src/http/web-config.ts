@@ -184,7 +184,7 @@ function readTls(values: Readonly<Record<string, unknown>>): TlsSettings | undef
   const clientAllowedSans = readSans(values["client_allowed_sans"]);
   const minVersion = choice(values, "min_version", VERSIONS, "TLS12");
   const maxVersion = choice(values, "max_version", VERSIONS, "TLS13");
-  if (minVersion > maxVersion) throw new WebConfigError("tls_server_config.max_version is below min_version");
+  if (minVersion > maxVersion) throw new WebConfigError("tls_server_config.max_version is below min_version; raise it");
   if (clientCa !== undefined && clientAuth === "NoClientCert") {
     throw new WebConfigError(
       `tls_server_config.${clientCa.key} has no effect without client_auth_type; set that to RequireAndVerifyClientCert`,
@@ -202,8 +202,10 @@ function readTls(values: Readonly<Record<string, unknown>>): TlsSettings | undef
   }
   const cert = readPem(values, "cert");
   const key = readPem(values, "key");
-  if (cert === undefined) throw new WebConfigError("tls_server_config.cert_file is missing");
-  if (key === undefined) throw new WebConfigError("tls_server_config.key_file is missing");
+  if (cert === undefined)
+    throw new WebConfigError("tls_server_config.cert_file is missing; set it to the path of the certificate");
+  if (key === undefined)
+    throw new WebConfigError("tls_server_config.key_file is missing; set it to the path of the certificate's key");
   return { cert, key, clientCa, clientAuth, clientAllowedSans, minVersion, maxVersion };
 }
 
@@ -244,7 +246,9 @@ function readUsers(values: Readonly<Record<string, unknown>>): Map<string, strin
   const users = new Map<string, string>();
   for (const [user, hash] of Object.entries(values)) {
     if (user === "" || user.includes(":")) {
-      throw new WebConfigError(`user "${user}" of basic_auth_users is empty or has a colon, which HTTP cannot send`);
+      throw new WebConfigError(
+        `user "${user}" of basic_auth_users is empty or has a colon, which HTTP cannot send; rename it`,
+      );
     }
     // Not in the text: it may be the password itself.
     if (typeof hash !== "string" || !BCRYPT.test(hash)) {
@@ -271,7 +275,8 @@ function readHeaders(values: Readonly<Record<string, unknown>>): Map<string, str
         `unknown value "${value}" of http_server_config.headers.${name}; expected one of ${allowed.join(", ")}`,
       );
     }
-    if (!/^[ -~]*$/.test(value)) throw new WebConfigError(`http_server_config.headers.${name} is not printable ASCII`);
+    if (!/^[ -~]*$/.test(value))
+      throw new WebConfigError(`http_server_config.headers.${name} is not printable ASCII; remove other characters`);
     headers.set(name, value);
   }
   return headers;
@@ -283,5 +288,5 @@ function optionalText(value: unknown, path: string): string | undefined {
   // YAML reads an unquoted 0 or 1, such as X-XSS-Protection has, as a number.
   if (typeof value === "number") return String(value);
   if (typeof value === "string") return value;
-  throw new WebConfigError(`${path} is not a text`);
+  throw new WebConfigError(`${path} is not a text; write it in quotes`);
 }

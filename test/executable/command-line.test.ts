@@ -76,7 +76,7 @@ describe("a listen address", () => {
     // From a range reserved for documentation.
     ["that this host does not have", "192.0.2.1:9332", "address not available (EADDRNOTAVAIL)"],
     // An empty label: the resolver sends no query.
-    ["with a name that cannot be resolved", "a..b:9332", "the name cannot be resolved (ENOTFOUND)"],
+    ["with a name that cannot be resolved", "a..b:9332", "the name cannot be resolved (ENOTFOUND); use an IP address"],
   ])("%s ends the exporter", (_, address, reason) =>
     expectRefusal(["--metrics-addr", address], `${address}: ${reason}`),
   );
