@@ -3,11 +3,9 @@
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polledInto } from "./collector.ts";
-import { samplesOf } from "./labelled.ts";
+import { NETWORKS, samplesOf } from "./labelled.ts";
 import * as result from "./result.ts";
 
-/** The networks of Bitcoin Core that an address can be in. The node's own total is left out: it is their sum. */
-const NETWORKS = ["ipv4", "ipv6", "onion", "i2p", "cjdns"];
 const TABLES = ["new", "tried"];
 
 export function addrmanCollector(registry: Registry): Collector {
@@ -20,6 +18,7 @@ export function addrmanCollector(registry: Registry): Collector {
   return { polled: [polledInto(samplesOf(addresses), fromRpc("getaddrmaninfo")(readTables))] };
 }
 
+/** Without the node's own total, which is the sum of the networks. */
 function readTables(info: JsonValue) {
   return NETWORKS.flatMap((network) => {
     const tables = result.object(info, network) ?? {};

@@ -6,6 +6,9 @@ import type { JsonValue } from "../node/json.ts";
 import { type PolledValue, setOrClear, type Target } from "./collector.ts";
 import { asList } from "./result.ts";
 
+/** The networks of Bitcoin Core that an address can be in. */
+export const NETWORKS = ["ipv4", "ipv6", "onion", "i2p", "cjdns"];
+
 /** The label values of a sample, and its value. */
 export type LabelledValue<L extends readonly string[]> = readonly [labels: LabelValues<L>, value: PolledValue];
 

@@ -3,11 +3,8 @@
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { type Collector, fromNode, fromRpc, polled, polledInto } from "./collector.ts";
-import { countBy, samplesOf } from "./labelled.ts";
+import { countBy, NETWORKS, samplesOf } from "./labelled.ts";
 import * as result from "./result.ts";
-
-/** The networks of Bitcoin Core that an address can be in. */
-const NETWORKS = ["ipv4", "ipv6", "onion", "i2p", "cjdns"];
 
 const networkInfo = fromRpc("getnetworkinfo");
 const netTotals = fromRpc("getnettotals");

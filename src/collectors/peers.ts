@@ -4,11 +4,12 @@ import { OTHER } from "../metrics/family.ts";
 import type { Registry } from "../metrics/registry.ts";
 import type { JsonValue } from "../node/json.ts";
 import { type Collector, fromRpc, polled, polledInto, type Target } from "./collector.ts";
+import { NETWORKS } from "./labelled.ts";
 import * as result from "./result.ts";
 import { lowest, median } from "./statistics.ts";
 
 // The values of Bitcoin Core. Any other value, or none, counts as OTHER, so the number of series is bounded.
-const NETWORKS = ["ipv4", "ipv6", "onion", "i2p", "cjdns", "not_publicly_routable", "internal"];
+const PEER_NETWORKS = [...NETWORKS, "not_publicly_routable", "internal"];
 const CONNECTION_TYPES = [
   "inbound",
   "outbound-full-relay",
@@ -20,7 +21,7 @@ const CONNECTION_TYPES = [
 ];
 const TRANSPORTS = ["v1", "v2", "detecting"];
 
-const MAX_SERIES = 2 * (NETWORKS.length + 1) * (CONNECTION_TYPES.length + 1) * (TRANSPORTS.length + 1);
+const MAX_SERIES = 2 * (PEER_NETWORKS.length + 1) * (CONNECTION_TYPES.length + 1) * (TRANSPORTS.length + 1);
 
 type Labels = readonly [direction: string, network: string, connectionType: string, transport: string];
 
@@ -69,7 +70,7 @@ export function peersCollector(registry: Registry): Collector {
 function labelsOf(peer: JsonValue): Labels {
   return [
     result.flag(peer, "inbound") === true ? "inbound" : "outbound",
-    known(NETWORKS, result.text(peer, "network")),
+    known(PEER_NETWORKS, result.text(peer, "network")),
     known(CONNECTION_TYPES, result.text(peer, "connection_type")),
     known(TRANSPORTS, result.text(peer, "transport_protocol_type")),
   ];
