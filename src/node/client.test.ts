@@ -133,7 +133,7 @@ describe("a registration", () => {
 
   test.each(registrations)("%s that is late rejects, and is ended when it came", async (register, method) => {
     const session = await open();
-    const release = fake.hold(method);
+    const { release } = fake.hold(method);
     const error = await session[register](SHORT_MS).catch((reason) => reason);
     expect(error).toBeInstanceOf(DeadlineError);
     expect(error.message).toBe(`${method} was not answered within ${SHORT_MS} ms`);
@@ -148,7 +148,7 @@ describe("a registration", () => {
 
   test("of the trace is made once, even if requested twice", async () => {
     const session = await open();
-    const release = fake.hold(TRACE);
+    const { release } = fake.hold(TRACE);
     await expect(session.traceUtxoCache(SHORT_MS)).rejects.toBeInstanceOf(DeadlineError);
     const again = session.traceUtxoCache(TIME_ENOUGH_MS);
     release();
@@ -221,7 +221,7 @@ describe("the end of the trace", () => {
 
   test("that is late rejects, is requested once, and takes effect when it completes", async () => {
     const session = await openWithBoth();
-    const release = fake.hold(END_TRACE);
+    const { release } = fake.hold(END_TRACE);
     for (let turn = 0; turn < 3; turn++) {
       const error = await session.endUtxoTrace(SHORT_MS).catch((reason) => reason);
       expect(error).toBeInstanceOf(DeadlineError);
@@ -238,7 +238,7 @@ describe("the end of the trace", () => {
 
   test("waits for a registration that is under way", async () => {
     const session = await open();
-    const release = fake.hold(TRACE);
+    const { release } = fake.hold(TRACE);
     const registering = session.traceUtxoCache(TIME_ENOUGH_MS);
     const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
     await fake.pair.settled();
@@ -250,8 +250,7 @@ describe("the end of the trace", () => {
 
   test("delays a disconnect that starts meanwhile, which does not request it again", async () => {
     const session = await openWithBoth();
-    const release = fake.hold(END_TRACE);
-    const arrived = fake.nextCallOf(END_TRACE);
+    const { release, arrived } = fake.hold(END_TRACE);
     const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
     await arrived;
     const left = session.leave(TIME_ENOUGH_MS);
@@ -266,13 +265,12 @@ describe("the end of the trace", () => {
   test("that is refused during a disconnect is requested again by the disconnect", async () => {
     const session = await openWithBoth();
     fake.refuse(END_TRACE, new RpcError("failed", "not now"));
-    const release = fake.hold(END_TRACE);
-    const arrived = fake.nextCallOf(END_TRACE);
+    const { release, arrived } = fake.hold(END_TRACE);
     const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
     await arrived;
     const left = session.leave(TIME_ENOUGH_MS);
     release();
-    const releaseAgain = fake.hold(END_TRACE);
+    const { release: releaseAgain } = fake.hold(END_TRACE);
     await expect(ending).rejects.toMatchObject({ message: "not now" });
     fake.refuse(END_TRACE, undefined);
     releaseAgain();
@@ -290,8 +288,7 @@ describe("the end of the trace", () => {
 
   test("rejects with the end of the connection", async () => {
     const session = await openWithBoth();
-    fake.hold(END_TRACE);
-    const arrived = fake.nextCallOf(END_TRACE);
+    const { arrived } = fake.hold(END_TRACE);
     const ending = session.endUtxoTrace(TIME_ENOUGH_MS);
     await arrived;
     fake.connection.disconnected("the node went away");
@@ -356,8 +353,7 @@ describe("a disconnect", () => {
 
   test("waits for a registration that is under way, and ends it", async () => {
     const session = await open();
-    const release = fake.hold(SUBSCRIBE);
-    const arrived = fake.nextCallOf(SUBSCRIBE);
+    const { release, arrived } = fake.hold(SUBSCRIBE);
     const subscribed = session.subscribe(TIME_ENOUGH_MS);
     await arrived;
     const left = session.leave(TIME_ENOUGH_MS);
@@ -372,8 +368,7 @@ describe("a disconnect", () => {
   test("waits for a call that the node is executing", async () => {
     fake = new FakeNode({ values: { "Node.getMempoolSize": { result: 5n } } });
     const session = await openWithBoth();
-    const release = fake.hold("Node.getMempoolSize");
-    const arrived = fake.nextCallOf("Node.getMempoolSize");
+    const { release, arrived } = fake.hold("Node.getMempoolSize");
     const size = session.queries!.getMempoolSize();
     await arrived;
     const left = session.leave(TIME_ENOUGH_MS);
@@ -387,8 +382,7 @@ describe("a disconnect", () => {
 
   test("answers callbacks meanwhile", async () => {
     const session = await openWithBoth();
-    const release = fake.hold(END_TRACE);
-    const arrived = fake.nextCallOf(END_TRACE);
+    const { release, arrived } = fake.hold(END_TRACE);
     const left = session.leave(TIME_ENOUGH_MS);
     await arrived;
     await fake.callbackOf(SUBSCRIBE).ask(transactionAdded).results;
@@ -428,9 +422,10 @@ describe("a disconnect", () => {
     fake = new FakeNode({ deadlineMs: 20 });
     const session = await openWithBoth();
     fake.hold(END_TRACE);
-    const otherEnded = fake.nextCallOf(END_SUBSCRIPTION);
+    const other = fake.hold(END_SUBSCRIPTION);
     const left = session.leave(TIME_ENOUGH_MS);
-    await otherEnded;
+    await other.arrived;
+    other.release();
     await fake.pair.settled();
     expect(fake.registered.map(({ name }) => name)).toEqual([TRACE]);
     fake.connection.disconnected("the node went away");
@@ -460,8 +455,7 @@ describe("a disconnect", () => {
 
   test("from a node that disconnects meanwhile does not wait for the deadline", async () => {
     const session = await openWithBoth();
-    fake.hold(END_TRACE);
-    const arrived = fake.nextCallOf(END_TRACE);
+    const { arrived } = fake.hold(END_TRACE);
     const left = session.leave(LONGER_THAN_A_TEST_MS);
     await arrived;
     fake.pair.server.close();
@@ -473,7 +467,7 @@ describe("a disconnect", () => {
     const values = Object.fromEntries(stuck.map((name) => [`Node.${name}`, {}]));
     fake = new FakeNode({ deadlineMs: SHORT_MS, values });
     const session = await openWithBoth();
-    const releases = stuck.map((name) => fake.hold(`Node.${name}`));
+    const releases = stuck.map((name) => fake.hold(`Node.${name}`).release);
     const pending = stuck.map((name) => session.queries![name]());
     await fake.pair.settled();
     await expect(session.queries!.getNodeCount()).rejects.toMatchObject({ kind: "overloaded" });
@@ -516,8 +510,7 @@ describe("a stopping node", () => {
   test("waits during its last flush until nothing is registered any more", async () => {
     const session = await openWithBoth();
     fake.isStopping = true;
-    const release = fake.hold(END_TRACE);
-    const arrived = fake.nextCallOf(END_TRACE);
+    const { release, arrived } = fake.hold(END_TRACE);
     const flush = fake.callbackOf(SUBSCRIBE).ask(chainStateFlushed);
     let isAnswered = false;
     flush.returned.then(() => {

@@ -74,8 +74,7 @@ describe.each(STEPS)("when %s", (step) => {
 
   test("ends with the connection", async () => {
     const fake = new FakeNode();
-    fake.hold(step);
-    const arrived = fake.nextCallOf(step);
+    const { arrived } = fake.hold(step);
     const shaken = handshake(fake.connection);
     await arrived;
     fake.pair.server.close();

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { eventLog } from "../../test/builders/event-log.ts";
+import { eventually } from "../../test/eventually.ts";
 import { buildReferenceNode, buildTimeoutMs } from "../../test/reference-node/build.ts";
 import { type ReferenceClient, session } from "../../test/reference-node/client.ts";
 import { type Layout, ReferenceNode, referenceLayouts, type Stats } from "../../test/reference-node/reference-node.ts";
@@ -205,7 +206,7 @@ describe("a node with Rpc is a v32 node, whatever Init@5 is", () => {
     await using node = await ReferenceNode.start({ layout: "pr-29409" });
     await node.hang("Init.makeChain");
     const failed = failure(session(node));
-    while ((await fifthCalls(node)) === 0) await Bun.sleep(1);
+    await eventually("Init@5 is called", async () => (await fifthCalls(node)) > 0);
     await node.drop();
     expect(await failed).toMatchObject({ name: "RpcError", kind: "disconnected" });
   });
@@ -268,7 +269,7 @@ describe("answers that do not depend on the layout are ignored", () => {
     await using node = await ReferenceNode.start({ layout: "pr/trace" });
     await node.hang("Init.makeChain");
     const failed = failure(session(node));
-    while ((await node.stats()).calls["Init.makeChain"] !== 1) await Bun.sleep(1);
+    await eventually("Init.makeChain is called", async () => (await node.stats()).calls["Init.makeChain"] === 1);
     await node.drop();
     expect(await failed).toMatchObject({ name: "RpcError", kind: "disconnected" });
   });
@@ -289,7 +290,7 @@ describe.each(["v31", "v32"] as const)("Mining of a node of layout %s that is st
     await node.hang("Init.makeMining");
     using client = await session(node);
     const making = failure(client.makeMining());
-    while ((await node.stats()).calls["Init.makeMining"] !== 1) await Bun.sleep(1);
+    await eventually("Init.makeMining is called", async () => (await node.stats()).calls["Init.makeMining"] === 1);
     await client.threads.quiet();
     client.connection.close();
     expect(await making).toMatchObject({ name: "RpcError", kind: "disconnected" });

@@ -61,7 +61,7 @@ const resultOf = async (index: number) => (await call(index)).result;
 async function stuck(indexes: readonly number[]): Promise<(() => void)[]> {
   const releases: (() => void)[] = [];
   for (const index of indexes) {
-    releases.push(fake.hold(NAMES[index]!));
+    releases.push(fake.hold(NAMES[index]!).release);
     await expect(call(index, { deadlineMs: 1 })).rejects.toBeInstanceOf(DeadlineError);
   }
   return releases;
@@ -160,10 +160,10 @@ describe("a call that is stuck", () => {
 
   test("on every thread, and on the disconnect's: the disconnect still makes its next call", async () => {
     const releases = await stuck([0, 1, 2, 3]);
-    releases.push(fake.hold(NAMES[4]));
+    releases.push(fake.hold(NAMES[4]).release);
     const late = call(4, { deadlineMs: 1, isForLeaving: true });
     await expect(late).rejects.toBeInstanceOf(DeadlineError);
-    fake.hold(NAMES[4])();
+    fake.hold(NAMES[4]).release();
     expect((await call(4, { isForLeaving: true, rpcMethods: ["uptime"] })).result).toBe(4n);
     for (const release of releases) release();
     await fake.pair.settled();
@@ -179,11 +179,10 @@ describe("a call that is stuck", () => {
   });
 
   test("is not made a second time after an equal one of the same moment was answered", async () => {
-    const releaseLate = fake.hold(NAMES[0]);
-    const arrived = fake.nextCallOf(NAMES[0]);
+    const { release: releaseLate, arrived } = fake.hold(NAMES[0]);
     const late = call(0, { deadlineMs: 1 });
     await arrived;
-    const release = fake.hold(NAMES[0]);
+    const { release } = fake.hold(NAMES[0]);
     const other = resultOf(0);
     await expect(late).rejects.toBeInstanceOf(DeadlineError);
     release();
@@ -198,7 +197,7 @@ describe("a call that is stuck", () => {
   test("that was to wait stops further waits of its length, and no others", async () => {
     const releases: (() => void)[] = [];
     for (const deadlineMs of [1, 2]) {
-      releases.push(fake.hold(NAMES[0]));
+      releases.push(fake.hold(NAMES[0]).release);
       const wait = () => call(0, { deadlineMs, endsWithConnection: true });
       await expect(wait()).rejects.toBeInstanceOf(DeadlineError);
       await expect(wait()).rejects.toMatchObject({ kind: "overloaded" });
@@ -246,7 +245,7 @@ describe("a node that makes no thread", () => {
 
   test("for a while is requested again later, and does not count as a thread", async () => {
     fake.refuse("ThreadMap.makeThread", error);
-    const release = fake.hold(NAMES[0]);
+    const { release } = fake.hold(NAMES[0]);
     const held = call(0);
     for (let attempt = 0; attempt < 5; attempt++) await expect(call(1)).rejects.toThrow("no thread for you");
     fake.refuse("ThreadMap.makeThread", undefined);
@@ -268,8 +267,7 @@ describe("a node that makes no thread", () => {
 
 test("quiet is when the node has returned what was under way, and nothing more is begun", async () => {
   await threads.call(node, METHODS[0]);
-  const release = fake.hold(NAMES[1]);
-  const arrived = fake.nextCallOf(NAMES[1]);
+  const { release, arrived } = fake.hold(NAMES[1]);
   const held = resultOf(1);
   await arrived;
   let isQuiet = false;

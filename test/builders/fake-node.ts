@@ -26,9 +26,12 @@ interface OnThread {
   readonly context: Context;
 }
 
-interface Gate {
-  readonly opened: Promise<void>;
-  readonly open: () => void;
+/** Calls of a method that are not answered. */
+interface Held {
+  /** Resolves at the first of them. */
+  readonly arrived: Promise<void>;
+  /** Answers them, and no later one is held. */
+  release(): void;
 }
 
 export class FakeNode {
@@ -47,8 +50,7 @@ export class FakeNode {
   readonly #countHotCalls: () => number;
   readonly #busy = new Set<Client>();
   readonly #refusals = new Map<string, Error>();
-  readonly #gates = new Map<string, Gate>();
-  readonly #waiting: { name: string; arrived: () => void }[] = [];
+  readonly #gates = new Map<string, { arrive(): void; readonly opened: Promise<void> }>();
 
   constructor(options: { values?: Values; deadlineMs?: number } = {}) {
     this.#values = options.values ?? {};
@@ -73,21 +75,18 @@ export class FakeNode {
     else this.#refusals.set(name, error);
   }
 
-  /** From now on calls of `name` are not answered until the returned function is called. */
-  hold(name: string): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#gates.set(name, { opened: promise, open: resolve });
-    return () => {
-      this.#gates.delete(name);
-      resolve();
+  /** From now on calls of `name` are not answered until they are released. */
+  hold(name: string): Held {
+    const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    this.#gates.set(name, { arrive, opened });
+    return {
+      arrived,
+      release: () => {
+        this.#gates.delete(name);
+        open();
+      },
     };
-  }
-
-  /** Resolves at the next call of `name`. */
-  nextCallOf(name: string): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push({ name, arrived: resolve });
-    return promise;
   }
 
   /** The objects that the client registered with this method. */
@@ -188,8 +187,9 @@ export class FakeNode {
   #method<P, R>(name: string, implementation: (params: P, results: R) => unknown) {
     return async (params: P, results: R): Promise<void> => {
       this.calls.push(name);
-      for (const waiting of this.#waiting) if (waiting.name === name) waiting.arrived();
-      await this.#gates.get(name)?.opened;
+      const gate = this.#gates.get(name);
+      gate?.arrive();
+      await gate?.opened;
       const refusal = this.#refusals.get(name);
       if (refusal !== undefined) throw refusal;
       if (!this.givesNull.has(name)) await implementation(params, results);

@@ -15,7 +15,7 @@ test.concurrent("with --debug the log has a line for each check", async () => {
   await using node = await starting("Loading wallet…");
   await using exporter = await ExporterProcess.start(node.socketPath, { ...options, args: ["--debug"] });
   await exporter.logs(/^the node is starting: Loading wallet…$/, 3);
-  await started(node);
+  await node.warmup("");
   await exporter.connected();
   expect(exporter.log.filter((line) => line.startsWith("waiting for the node"))).toHaveLength(1);
 });
@@ -34,7 +34,7 @@ test.concurrent("a node that restarts while it starts is waited for again", asyn
   await node.drop();
   await exporter.logs(/^cannot reach the node/);
   await exporter.logs(/^waiting for the node/, 2);
-  await started(node);
+  await node.warmup("");
   await exporter.connected();
 });
 
@@ -53,21 +53,12 @@ test.concurrent("a malformed error is not an answer", async () => {
   await node.answer("Node.executeRpc", { rpcError: "what" });
   await using exporter = await ExporterProcess.start(node.socketPath, options);
   await exporter.logs(/^cannot reach the node .*: uptime answered invalid JSON: what; next/);
-  await started(node);
+  await node.answer("Node.executeRpc", { result: "12" });
   await exporter.connected();
 });
 
 async function starting(status: string): Promise<ReferenceNode> {
   const node = await ReferenceNode.start();
-  await starts(node, status);
+  await node.warmup(status);
   return node;
-}
-
-/** What a node answers while it starts: RPC_IN_WARMUP. */
-async function starts(node: ReferenceNode, status: string): Promise<void> {
-  await node.answer("Node.executeRpc", { rpcError: JSON.stringify({ code: -28, message: status }) });
-}
-
-async function started(node: ReferenceNode): Promise<void> {
-  await node.answer("Node.executeRpc", { result: "12" });
 }
