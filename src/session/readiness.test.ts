@@ -1,6 +1,6 @@
 import { beforeEach, expect, mock, spyOn, test } from "bun:test";
 import { NO_MINING } from "../../test/builders/no-queries.ts";
-import type { LayoutName } from "../node/layouts.ts";
+import { type LayoutName, StoppingError } from "../node/layouts.ts";
 import type { NodeStart } from "../node/node-process.ts";
 import { Pause } from "./pause.ts";
 import { type ReadinessOptions, waitForReadiness } from "./readiness.ts";
@@ -78,7 +78,7 @@ test("a v30 node receives no calls before its threads show that it has started",
 
 test("the exporter disconnects from a stopping v30 node immediately, because the node waits for that", async () => {
   starts = [{ state: "starting" }, { state: "stopping" }];
-  await expect(wait("v30", "none")).rejects.toThrow("the node is stopping");
+  await expect(wait("v30", "none")).rejects.toBeInstanceOf(StoppingError);
 });
 
 test("a v30 node whose process is not visible receives no calls while its socket is new, and the log has the reason", async () => {

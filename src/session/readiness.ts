@@ -1,6 +1,7 @@
 // Waits until a node has loaded its chain. A node opens its socket before that, and some crash when a call needs the chain.
 
 import type { NodeClient } from "../node/client.ts";
+import { StoppingError } from "../node/layouts.ts";
 import type { NodeStart } from "../node/node-process.ts";
 import { errorText } from "../rpc/errors.ts";
 import type { Pause } from "./pause.ts";
@@ -72,8 +73,8 @@ async function waitForProcess(options: ReadinessOptions): Promise<void> {
     refuseLeaving();
     const start = await nodeHasStarted();
     if (start.state === "started") return;
-    // A v30 node does not end before its last client has disconnected.
-    if (start.state === "stopping") throw new Error("the node is stopping");
+    // A v30 node does not end before its last client has disconnected, so no attempt follows until there is another socket.
+    if (start.state === "stopping") throw new StoppingError();
     if (start.state === "unknown") return waitForGrace(options, start.reason);
     if (!isLogged) log("waiting for the node to start: its threads show that its chain is not loaded yet");
     isLogged = true;
